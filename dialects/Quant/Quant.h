@@ -1,0 +1,23 @@
+// The qnt dialect: quantized tensor types and transformer operations. See QuantOps.td for every op's contract.
+#ifndef QCC_DIALECTS_QUANT_QUANT_H
+#define QCC_DIALECTS_QUANT_QUANT_H
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/Quant/QuantDialect.h.inc"
+#include "dialects/Quant/QuantEnums.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Quant/QuantTypes.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Quant/QuantAttrs.h.inc"
+#include "dialects/Quant/QuantInterfaces.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/Quant/QuantOps.h.inc"
+#endif

@@ -1,0 +1,30 @@
+#ifndef QCC_QUANT_ATTRS
+#define QCC_QUANT_ATTRS
+include "dialects/Quant/QuantTypes.td"
+
+def Qnt_BytesAttr : AttrDef<Qnt_Dialect, "Bytes"> {
+  let mnemonic = "bytes";
+  let summary = "A tensor that lies in an input file";
+  let description = [{
+    `type` is how the bytes are stored (ONNX raw layout, little endian, row major); `file` indexes the module's `qnt.files`;
+    `length` is in bytes and equals the type's size. `name` is the initializer's name, for messages, recipes and `--tensor-type`.
+  }];
+  let parameters = (ins "::mlir::StringAttr":$name, "int64_t":$file, "int64_t":$offset, "int64_t":$length, "::mlir::ShapedType":$type);
+  let assemblyFormat = "`<` $name `,` `file` $file `,` `offset` $offset `,` `length` $length `>` `:` $type";
+}
+
+def Qnt_PartAttr : AttrDef<Qnt_Dialect, "Part"> {
+  let mnemonic = "part";
+  let summary = "Rows of a weight: where their values come from";
+  let description = [{
+    Float: `data` holds `[rows, K]`, or `[K, rows]` when `transposed`. Already quantized (ONNX `MatMulNBits` order): `data` holds the
+    codes `[rows, ceil(K/group), group*bits/8]`, `scales` `[rows, ceil(K/group)]`, `zeros` the optional zero points; codes are kept.
+    `values` instead of `data`: computed by the compiler (rotary tables, folded constants).
+    `node` is the ONNX node that uses it.
+  }];
+  let parameters = (ins "int64_t":$rows, "bool":$transposed, OptionalParameter<"::qcc::qnt::BytesAttr">:$data,
+    OptionalParameter<"::qcc::qnt::BytesAttr">:$scales, OptionalParameter<"::qcc::qnt::BytesAttr">:$zeros,
+    OptionalParameter<"::mlir::DenseElementsAttr">:$values, OptionalParameter<"::mlir::StringAttr">:$node);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+#endif

@@ -1,0 +1,108 @@
+// Verifiers of the qnt operations: shapes and formats that fit together. Messages give the fact and the expectation.
+#include "dialects/Quant/Quant.h"
+using namespace mlir;
+using namespace qcc::qnt;
+#define GET_OP_CLASSES
+#include "dialects/Quant/QuantOps.cpp.inc"
+
+/// Dimension `i` of `type` (negative: from the end), or kDynamic when unknown.
+static int64_t dim(Type type, int64_t i) {
+  auto shaped = cast<ShapedType>(type);
+  if (!shaped.hasRank())
+    return ShapedType::kDynamic;
+  int64_t at = i < 0 ? shaped.getRank() + i : i;
+  return at < 0 || at >= shaped.getRank() ? ShapedType::kDynamic : shaped.getDimSize(at);
+}
+static bool differ(int64_t a, int64_t b) { return !ShapedType::isDynamic(a) && !ShapedType::isDynamic(b) && a != b; }
+
+LogicalResult WeightDeclOp::verify() {
+  auto type = cast<RankedTensorType>(getType());
+  if (type.getRank() < 1 || !type.hasStaticShape())
+    return emitOpError("needs a static shape of rank 1 or more, got ") << type;
+  int64_t rows = 0;
+  for (auto part : getParts().getAsRange<PartAttr>())
+    rows += part.getRows();
+  if (rows != type.getDimSize(0))
+    return emitOpError("has ") << type.getDimSize(0) << " rows, but its parts have " << rows;
+  return success();
+}
+
+LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto decl = symbols.lookupNearestSymbolFrom<WeightDeclOp>(*this, getDeclAttr());
+  if (!decl)
+    return emitOpError("refers to no weight_decl named ") << getDeclAttr();
+  if (decl.getType() != getType())
+    return emitOpError("has type ") << getType() << ", but the declaration says " << decl.getType();
+  return success();
+}
+
+LogicalResult GatherOp::verify() {
+  if (differ(dim(getTable().getType(), -1), dim(getType(), -1)))
+    return emitOpError("result has ") << dim(getType(), -1) << " channels, but a table row has " << dim(getTable().getType(), -1);
+  return success();
+}
+
+LogicalResult NormOp::verify() {
+  if (differ(dim(getScale().getType(), -1), dim(getType(), -1)))
+    return emitOpError("scale has ") << dim(getScale().getType(), -1) << " elements for " << dim(getType(), -1) << " channels";
+  if (getKind() == NormKind::Rms && getBias())
+    return emitOpError("an rms norm has no bias");
+  if (getEpsilon().isNegative() || getEpsilon().isNaN())
+    return emitOpError("epsilon must not be negative, got ") << getEpsilonAttr();
+  return success();
+}
+
+LogicalResult MatmulOp::verify() {
+  Type w = getWeight().getType();
+  if (cast<ShapedType>(w).getRank() != 2)
+    return emitOpError("weight must be [N, K], got ") << w;
+  if (differ(dim(getInput().getType(), -1), dim(w, 1)))
+    return emitOpError("input has ") << dim(getInput().getType(), -1) << " channels, but the weight's K is " << dim(w, 1);
+  if (differ(dim(getType(), -1), dim(w, 0)))
+    return emitOpError("result has ") << dim(getType(), -1) << " channels, but the weight's N is " << dim(w, 0);
+  if (getBias() && differ(dim(getBias().getType(), -1), dim(w, 0)))
+    return emitOpError("bias has ") << dim(getBias().getType(), -1) << " elements, but the weight's N is " << dim(w, 0);
+  return success();
+}
+
+LogicalResult RotaryOp::verify() {
+  int64_t channels = dim(getType(), -1), heads = getHeads(), half = dim(getCos().getType(), -1);
+  if (heads < 1 || (!ShapedType::isDynamic(channels) && channels % heads))
+    return emitOpError() << heads << " heads do not divide " << channels << " channels";
+  if (!ShapedType::isDynamic(channels) && !ShapedType::isDynamic(half) && 2 * half > channels / heads)
+    return emitOpError("rotates ") << 2 * half << " channels of a head that has " << channels / heads;
+  return success();
+}
+
+LogicalResult KvUpdateOp::verify() {
+  auto cache = cast<CacheType>(getCache().getType());
+  if (differ(dim(getKey().getType(), -1), cache.getKvHeads() * cache.getHeadDim()))
+    return emitOpError("key has ") << dim(getKey().getType(), -1) << " channels, but the cache holds " << cache.getKvHeads() << " heads of " << cache.getHeadDim();
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  auto cache = cast<CacheType>(getCache().getType());
+  int64_t heads = getHeads();
+  if (heads < 1 || heads % cache.getKvHeads())
+    return emitOpError() << cache.getKvHeads() << " KV heads do not divide " << heads << " query heads";
+  if (differ(dim(getQuery().getType(), -1), heads * cache.getHeadDim()))
+    return emitOpError("query has ") << dim(getQuery().getType(), -1) << " channels, expected " << heads << " heads of " << cache.getHeadDim();
+  return success();
+}
+
+LogicalResult GluOp::verify() {
+  int64_t in = dim(getInput().getType(), -1), out = dim(getType(), -1);
+  if (!ShapedType::isDynamic(in) && !ShapedType::isDynamic(out) && in != 2 * out)
+    return emitOpError("input has ") << in << " channels, expected twice the result's " << out;
+  return success();
+}
+
+LogicalResult QuantizeOp::verify() {
+  if (cast<ShapedType>(getInput().getType()).getShape() != cast<ShapedType>(getType()).getShape())
+    return emitOpError("changes the shape");
+  auto block = cast<BlockType>(cast<ShapedType>(getType()).getElementType());
+  if (block.getBits() != 8 || block.getZero() != ZeroKind::None || block.getElement() != Element::Int)
+    return emitOpError("activations are symmetric int8, not ") << block;
+  return success();
+}

@@ -1,0 +1,149 @@
+#ifndef QCC_QUANT_OPS
+#define QCC_QUANT_OPS
+include "dialects/Quant/QuantAttrs.td"
+include "dialects/Quant/QuantInterfaces.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Qnt_Op<string mnemonic, list<Trait> traits = []> : Op<Qnt_Dialect, mnemonic, traits>;
+class Qnt_PureOp<string mnemonic, list<Trait> traits = []>
+  : Qnt_Op<mnemonic, !listconcat([Pure], traits)>;
+def Qnt_F32Tensor : TensorOf<[F32]>;
+def Qnt_Act : AnyTypeOf<[TensorOf<[F32]>, TensorOf<[Qnt_BlockType]>], "float or quantized activations">;
+def Qnt_Weight : AnyTypeOf<[TensorOf<[F32, F16, BF16]>, TensorOf<[Qnt_BlockType]>], "weight tensor">;
+def Qnt_Ids : TensorOf<[I64, I32]>;
+
+//===-- weights -----------------------------------------------------------------------------------------------------------------===//
+
+def Qnt_WeightDeclOp : Qnt_Op<"weight_decl", [Symbol]> {
+  let summary = "Declare a weight: its type and where its values come from";
+  let description = [{
+    Values never enter the IR: `parts` refer to byte ranges of input files. Parts are stacked along the first dimension (merged QKV).
+    After the quant stage `type`'s element is a `!qnt.block`; after packing `layout` and `offset` say where in the weights file it lies.
+    Example:
+      qnt.weight_decl @qkv0 : tensor<512x256xf32> [#qnt.part<rows = 256, transposed = true, data = #qnt.bytes<"onnx::MatMul_1", file 0, offset 64, length 262144> : tensor<256x256xf32>>]
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, TypedArrayAttrBase<Qnt_PartAttr, "parts">:$parts,
+    OptionalAttr<DictionaryAttr>:$layout, OptionalAttr<I64Attr>:$offset, OptionalAttr<StrAttr>:$role);
+  let assemblyFormat = "$sym_name `:` $type $parts attr-dict";
+  let hasVerifier = 1;
+}
+
+def Qnt_WeightOp : Qnt_Op<"weight", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "The value of a declared weight";
+  let arguments = (ins FlatSymbolRefAttr:$decl);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$decl attr-dict `:` type($result)";
+}
+
+//===-- transformer operations --------------------------------------------------------------------------------------------------===//
+
+def Qnt_GatherOp : Qnt_PureOp<"gather"> {
+  let summary = "Embedding: rows of a table";
+  let description = [{ `ids [..]`, `table [V, C]` -> `[.., C]`. An id outside `0..V-1` is a run-time error of the program. }];
+  let arguments = (ins Qnt_Ids:$ids, Qnt_Weight:$table);
+  let results = (outs Qnt_F32Tensor:$result);
+  let assemblyFormat = "$ids `,` $table attr-dict `:` type($ids) `,` type($table) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Qnt_NormOp : Qnt_PureOp<"norm", [AllTypesMatch<["input", "result"]>]> {
+  let summary = "RMS or layer normalization over the last dimension";
+  let description = [{ rms: `x / sqrt(mean(x^2) + eps) * scale`; layer: `(x - mean) / sqrt(var + eps) * scale + bias`. }];
+  let arguments = (ins Qnt_F32Tensor:$input, Qnt_F32Tensor:$scale, Optional<Qnt_F32Tensor>:$bias, Qnt_NormKind:$kind, F32Attr:$epsilon);
+  let results = (outs Qnt_F32Tensor:$result);
+  let assemblyFormat = "$kind $input `,` $scale (`bias` $bias^)? `eps` $epsilon attr-dict `:` type($input) `,` type($scale) (`,` type($bias)^)?";
+  let hasVerifier = 1;
+}
+
+def Qnt_MatmulOp : Qnt_PureOp<"matmul"> {
+  let summary = "Linear layer: input [.., K] times weight [N, K] transposed, plus bias [N]";
+  let description = [{
+    Sums are f32. With quantized `input` (block of 8 bits per group) the products of a group are summed exactly in i32 and then scaled:
+    `y = sum_g sx[g] * sw[g] * (sum_k (qx - zx)(qw - zw))`, groups in ascending order.
+    Example:
+      %y = qnt.matmul %x, %w : tensor<?x?x256xf32>, tensor<512x256x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x512xf32>
+  }];
+  let arguments = (ins Qnt_Act:$input, Qnt_Weight:$weight, Optional<Qnt_F32Tensor>:$bias);
+  let results = (outs Qnt_F32Tensor:$result);
+  let assemblyFormat = [{ $input `,` $weight (`bias` $bias^)? attr-dict `:` type($input) `,` type($weight) (`,` type($bias)^)? `->` type($result) }];
+  let hasVerifier = 1;
+}
+
+def Qnt_RotaryOp : Qnt_PureOp<"rotary", [AllTypesMatch<["input", "result"]>, AllTypesMatch<["cos", "sin"]>]> {
+  let summary = "Rotary position embedding";
+  let description = [{
+    `input [B, S, heads*D]`, `positions [B, S]`, tables `cos`, `sin` `[context, R/2]` with rotary dimension R <= D.
+    Halves (`interleaved = false`): pairs (i, i + R/2); interleaved: pairs (2i, 2i+1). Channels past R are copied. RoFormer, arXiv 2104.09864.
+  }];
+  let arguments = (ins Qnt_F32Tensor:$input, Qnt_Ids:$positions, Qnt_F32Tensor:$cos, Qnt_F32Tensor:$sin, I64Attr:$heads, DefaultValuedAttr<BoolAttr, "false">:$interleaved);
+  let results = (outs Qnt_F32Tensor:$result);
+  let assemblyFormat = "$input `at` $positions `,` $cos `,` $sin `heads` $heads attr-dict `:` type($input) `,` type($positions) `,` type($cos)";
+  let hasVerifier = 1;
+}
+
+def Qnt_KvUpdateOp : Qnt_Op<"kv_update", [AllTypesMatch<["key", "value"]>]> {
+  let summary = "Append keys and values to a layer's cache, in place";
+  let description = [{ `key`, `value` `[B, S, kvHeads*D]` go to tokens `past .. past+S-1` of every batch row. Rounds to the cache's element type. }];
+  let arguments = (ins Qnt_F32Tensor:$key, Qnt_F32Tensor:$value, Arg<Qnt_CacheType, "", [MemWrite]>:$cache, Index:$past);
+  let assemblyFormat = "$key `,` $value `into` $cache `at` $past attr-dict `:` type($key) `,` type($cache)";
+  let hasVerifier = 1;
+}
+
+def Qnt_AttentionOp : Qnt_Op<"attention", [AllTypesMatch<["query", "result"]>]> {
+  let summary = "Attention over a layer's cache, grouped heads";
+  let description = [{
+    `query [B, S, heads*D]` attends to tokens `0 .. past+S-1` of the cache; query head h reads KV head `h / (heads/kvHeads)`.
+    `softmax(softcap(scale * q.k) + mask) . v`; `causal`: query s sees tokens up to `past + s`. `window > 0`: only the last `window` of them.
+    `keyMask [B, T]` (optional, integers): tokens with 0 are not attended; a row with no token left gives 0 (not NaN).
+  }];
+  let arguments = (ins Qnt_F32Tensor:$query, Arg<Qnt_CacheType, "", [MemRead]>:$cache, Index:$past, Optional<Qnt_Ids>:$keyMask,
+    I64Attr:$heads, F32Attr:$scale, DefaultValuedAttr<BoolAttr, "true">:$causal, DefaultValuedAttr<F32Attr, "0.0f">:$softcap, DefaultValuedAttr<I64Attr, "0">:$window);
+  let results = (outs Qnt_F32Tensor:$result);
+  let assemblyFormat = [{ $query `over` $cache `at` $past (`mask` $keyMask^)? `heads` $heads `scale` $scale attr-dict `:` type($query) `,` type($cache) (`,` type($keyMask)^)? }];
+  let hasVerifier = 1;
+}
+
+def Qnt_GluOp : Qnt_PureOp<"glu"> {
+  let summary = "Gated activation: act(gate) * up, of a merged [gate, up] tensor";
+  let description = [{ `input [.., 2F]` (first half gate) -> `[.., F]`. }];
+  let arguments = (ins Qnt_F32Tensor:$input, Qnt_Activation:$activation);
+  let results = (outs Qnt_F32Tensor:$result);
+  let assemblyFormat = "$activation $input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Qnt_ActivateOp : Qnt_PureOp<"activate", [AllTypesMatch<["input", "result"]>]> {
+  let summary = "Elementwise activation function";
+  let arguments = (ins Qnt_F32Tensor:$input, Qnt_Activation:$activation);
+  let results = (outs Qnt_F32Tensor:$result);
+  let assemblyFormat = "$activation $input attr-dict `:` type($input)";
+}
+
+//===-- quantization ------------------------------------------------------------------------------------------------------------===//
+
+def Qnt_QuantizeOp : Qnt_PureOp<"quantize"> {
+  let summary = "Quantize activations at run time, symmetric per group: scale = absmax/127, round to nearest even";
+  let arguments = (ins Qnt_F32Tensor:$input);
+  let results = (outs TensorOf<[Qnt_BlockType]>:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+def Qnt_DequantizeOp : Qnt_PureOp<"dequantize"> {
+  let summary = "The float values of a quantized tensor";
+  let arguments = (ins TensorOf<[Qnt_BlockType]>:$input);
+  let results = (outs Qnt_F32Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+
+//===-- program -----------------------------------------------------------------------------------------------------------------===//
+
+def Qnt_DimOp : Qnt_Op<"dim", [Pure]> {
+  let summary = "The value of a symbolic dimension of the program";
+  let description = [{ `batch`, `seq`, `past` and what else the model's inputs name; bound by the caller at run time. `total` is `past + seq`. }];
+  let arguments = (ins StrAttr:$name);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$name attr-dict";
+}
+#endif

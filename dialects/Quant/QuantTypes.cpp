@@ -1,0 +1,37 @@
+// Types and attributes of the qnt dialect: printing is generated, the rules are here.
+#include "dialects/Quant/Quant.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+using namespace mlir;
+using namespace qcc::qnt;
+#include "dialects/Quant/QuantEnums.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Quant/QuantTypes.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Quant/QuantAttrs.cpp.inc"
+
+void QntDialect::registerTypesAndAttributes() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/Quant/QuantTypes.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/Quant/QuantAttrs.cpp.inc"
+      >();
+}
+
+LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, Element element, unsigned bits, int64_t group,
+                                ScaleKind scale, ZeroKind zero, int64_t super, unsigned subBits, StringAttr table) {
+  if (bits < 1 || bits > 8)
+    return emitError() << "a code has 1 to 8 bits, not " << bits;
+  if (group != -1 && group < 1)
+    return emitError() << "a group has at least one element (or is -1, the whole row), not " << group;
+  if (super && (super < group || group < 1 || super % group))
+    return emitError() << "a super-block holds whole groups, but " << group << " does not divide " << super;
+  if ((super > 0) != (subBits > 0))
+    return emitError() << "two-level scales need both 'super' and 'subBits'";
+  if ((element == Element::Table) != bool(table))
+    return emitError() << "a code table and 'element = table' go together";
+  return success();
+}

@@ -1,0 +1,38 @@
+#ifndef QCC_QUANT_TYPES
+#define QCC_QUANT_TYPES
+include "dialects/Quant/QuantBase.td"
+
+def Qnt_BlockType : TypeDef<Qnt_Dialect, "Block"> {
+  let mnemonic = "block";
+  let summary = "Element of a tensor whose values are stored as codes with a scale per block";
+  let description = [{
+    `value = scale * (code - zero)`, with one scale (and zero point) per `group` consecutive elements of the last dimension
+    (`group = -1`: one for the whole row; the last group of a row may be short).
+    - `zero = none`: symmetric; codes are stored unsigned with the implicit zero point `2^(bits-1)`.
+    - `zero = int`: a stored zero point of `bits` bits. `zero = float`: a stored zero point of the scale's type.
+    - `super > 0`: two-level; scales are unsigned integers of `subBits` bits per `group`, times one stored scale per `super` elements.
+    - `element = table`: the code selects from the named table of `dialects/Quant/Formats`; zero must be none.
+
+    Tensors keep their logical shape: `tensor<4096x11008x!qnt.block<element = int, bits = 4, group = 32>>`.
+    Activations use the same type (`bits = 8`, `scale = f32`), produced at run time by `qnt.quantize`.
+  }];
+  let parameters = (ins
+    DefaultValuedParameter<"Element", "Element::Int">:$element, "unsigned":$bits, "int64_t":$group,
+    DefaultValuedParameter<"ScaleKind", "ScaleKind::F16">:$scale, DefaultValuedParameter<"ZeroKind", "ZeroKind::None">:$zero,
+    DefaultValuedParameter<"int64_t", "0">:$super, DefaultValuedParameter<"unsigned", "0">:$subBits,
+    OptionalParameter<"::mlir::StringAttr">:$table);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Qnt_CacheType : TypeDef<Qnt_Dialect, "Cache"> {
+  let mnemonic = "cache";
+  let summary = "KV state of one attention layer: a handle to in-place storage, not a value";
+  let description = [{
+    Holds keys and values of up to the program's context length, `kvHeads` heads of `headDim` elements of type `element`, per batch row.
+    `qnt.kv_update` writes through the handle, `qnt.attention` reads through it; how it is laid out is decided at the kernel stage.
+  }];
+  let parameters = (ins "int64_t":$kvHeads, "int64_t":$headDim, "::mlir::Type":$element);
+  let assemblyFormat = "`<` $kvHeads `x` $headDim `x` $element `>`";
+}
+#endif

@@ -1,0 +1,31 @@
+// Facts about a target that the target-neutral stages may ask for. Plain data: a fact that is missing here is added here,
+// never asked for by a target's name.
+#ifndef QCC_BASE_TARGETINFO_H
+#define QCC_BASE_TARGETINFO_H
+#include "llvm/ADT/StringRef.h"
+#include <cstdint>
+#include <string>
+#include <vector>
+namespace qcc {
+
+/// One set of instructions that code is generated for. A preset has a floor and may carry faster versions above it.
+struct TargetVersion {
+  std::string name;              // also the suffix of its functions: avx512, avx512vnni, amx
+  std::string cpu;               // LLVM's -mcpu
+  std::string features;          // LLVM's -mattr
+  uint64_t runtimeFeatures = 0;  // QCC_CPU_* bits that the runtime must find
+  unsigned vectorBits = 512;     // of one register
+  unsigned numVectorRegisters = 32;
+  bool dot4 = false;             // u8 x s8 products of 4 summed into i32 in one instruction
+  bool tileInt8 = false, tileBf16 = false;  // matrix unit: 16 rows x 64 bytes
+  int64_t l1Bytes = 32 << 10, l2Bytes = 1 << 20;
+};
+
+/// A preset: `--target=<name>`.
+struct TargetInfo {
+  std::string name, triple, description;
+  unsigned panelLanes = 16;      // columns of a packed weight panel = i32 lanes of the floor's register; the same for all versions
+  std::vector<TargetVersion> versions;  // best first; the last one is the floor
+};
+} // namespace qcc
+#endif

@@ -1,0 +1,70 @@
+/* The contract between compiled code and the runtime that is linked into the same artifact. Plain C; not for users (they include qcc.h).
+ *
+ * The compiler emits one `qcc_program_data`; the runtime maps the weights, picks the best variant by CPU features, chooses an entry by
+ * the number of rows (batch * seq), allocates the arena, and lets every thread of its pool call the entry. Compiled code is SPMD: each
+ * thread computes its share of a region and meets the others in `barrier`. It never allocates, never writes weights, never throws. */
+#ifndef QCC_RUNTIME_PROGRAM_H
+#define QCC_RUNTIME_PROGRAM_H
+#include <stdint.h>
+
+#define QCC_PROGRAM_VERSION 1
+
+/* Run-time errors that compiled code can find; the first one is kept in invocation.status[0], its detail in status[1]. */
+enum { QCC_RUN_OK = 0, QCC_RUN_INDEX_OUT_OF_RANGE = 1 };
+
+/* One call of the program; the same for all threads. The order and types of the fields are known to the code generator. */
+typedef struct qcc_invocation {
+  const uint8_t *weights;                                     /* the data region of the weights file, 64-byte aligned */
+  uint8_t *arena;                                             /* scratch, entry.arena_bytes(dims) bytes, 64-byte aligned */
+  uint8_t *state;                                             /* KV state, program.state_bytes(dims) bytes, 64-byte aligned */
+  void *const *buffers;                                       /* inputs, then outputs, in port order; dense, row major */
+  const int64_t *dims;                                        /* values of program.dims */
+  int64_t *status;                                            /* [2] */
+  int64_t threads;
+  void (*barrier)(const struct qcc_invocation *, int64_t thread);
+  void *pool;                                                 /* the barrier's own */
+} qcc_invocation;
+
+typedef struct {
+  const char *name;                                           /* decode, short, long */
+  int64_t min_rows, max_rows;                                 /* of batch * seq, inclusive */
+  void (*run)(const qcc_invocation *, int64_t thread);
+  int64_t (*arena_bytes)(const int64_t *dims);
+} qcc_entry;
+
+typedef struct {
+  const char *name;                                           /* x86-avx512vnni */
+  uint64_t features;                                          /* all these QCC_CPU_* bits are needed; see Features.h */
+  const qcc_entry *entries;
+  int64_t num_entries;
+} qcc_variant;                                                /* best first */
+
+enum { QCC_DTYPE_INT = 0, QCC_DTYPE_UINT = 1, QCC_DTYPE_FLOAT = 2, QCC_DTYPE_BFLOAT = 4, QCC_DTYPE_BOOL = 6 };  /* DLPack's codes */
+enum { QCC_ROLE_NONE = 0, QCC_ROLE_TOKENS = 1, QCC_ROLE_POSITIONS = 2, QCC_ROLE_MASK = 3, QCC_ROLE_LOGITS = 4, QCC_ROLE_PAST = 5, QCC_ROLE_PRESENT = 6 };
+typedef struct {
+  const char *name;                                           /* as in the ONNX graph */
+  int32_t code, bits;                                         /* DLPack type code and bits of an element */
+  int32_t role, rank;
+  const int64_t *shape;                                       /* >= 0: extent; < 0: dims[-1 - shape[i]] */
+} qcc_port;
+
+typedef struct {
+  uint32_t version;                                           /* QCC_PROGRAM_VERSION */
+  uint32_t flags;                                             /* bit 0: keeps KV state (generates text); bit 1: weights are embedded */
+  const qcc_port *inputs, *outputs;
+  int64_t num_inputs, num_outputs;
+  const char *const *dims;                                    /* names: batch, seq, past, context, ... */
+  int64_t num_dims;
+  const qcc_variant *variants;
+  int64_t num_variants;
+  int64_t (*state_bytes)(const int64_t *dims);                /* null without state */
+  int64_t max_context, vocabulary;                            /* 0 where they do not apply */
+  int64_t weights_bytes;                                      /* length of the data region */
+  uint8_t weights_id[32];                                     /* SHA-256 of the section table; equals the weights file's */
+  const uint8_t *embedded_weights;                            /* a whole weights file, or null */
+  const char *manifest;                                       /* JSON: what qcc-inspect prints */
+  int64_t manifest_bytes;
+} qcc_program;
+
+extern const qcc_program qcc_program_data;
+#endif
