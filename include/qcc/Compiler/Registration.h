@@ -1,0 +1,13 @@
+// What exists: every dialect and pass that the tools know. Explicit calls, no static constructors.
+#ifndef QCC_COMPILER_REGISTRATION_H
+#define QCC_COMPILER_REGISTRATION_H
+namespace mlir {
+class DialectRegistry;
+} // namespace mlir
+namespace qcc {
+/// qcc's dialects and the upstream ones that the pipeline uses, with their interface models.
+void registerDialects(mlir::DialectRegistry &registry);
+/// The above, all of upstream's dialects and passes, and qcc's passes and pipelines by name (for qcc-opt).
+void registerEverything(mlir::DialectRegistry &registry);
+} // namespace qcc
+#endif

@@ -1,0 +1,17 @@
+// Registers dialects and passes: one line per stage.
+#include "qcc/Compiler/Registration.h"
+#include "dialects/Quant/Quant.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+
+void qcc::registerDialects(mlir::DialectRegistry &registry) {
+  registry.insert<qnt::QntDialect>();
+}
+
+void qcc::registerEverything(mlir::DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  mlir::registerAllPasses();
+  registerDialects(registry);
+}

@@ -1,0 +1,51 @@
+"""Fails on an #include that goes up or sideways in the layer order. Include paths are global, so the build alone would not notice.
+
+usage: layering.py SOURCE_ROOT
+"""
+import pathlib
+import re
+import sys
+
+# folder -> what it may include from qcc, besides itself and Base. Anything of MLIR, LLVM and the system is free.
+BASE = {"Base"}
+DIALECTS = {"ONNX", "Quant", "Kernel"}
+ALLOWED = {
+    "lib/Base": set(),
+    "dialects/ONNX": set(), "dialects/Quant": set(), "dialects/Kernel": set(),
+    "lib/Frontend": {"dialects/ONNX", "dialects/Quant"},
+    "lib/Graph": {"dialects/Quant"},
+    "lib/Quantize": {"dialects/Quant"},
+    "lib/Kernel": {"dialects/Quant", "dialects/Kernel"},
+    "lib/Runtime": set(),
+    "lib/Target/Common": {"dialects/Kernel", "lib/Kernel", "lib/Runtime"},
+    "lib/Target/X86": {"dialects/Kernel", "lib/Kernel", "lib/Target/Common"},
+    "lib/Compiler": {"*"}, "tools": {"*"},
+}
+
+def room(include):
+    """The folder that an include path belongs to, or None if it is not ours."""
+    parts = include.split("/")
+    if parts[0] == "dialects":
+        return "/".join(parts[:2])
+    if parts[0] == "qcc":
+        if parts[1] == "Target":
+            return "lib/Target/" + (parts[2] if len(parts) > 3 else "Common")
+        return "lib/" + parts[1]
+    if parts[0] == "lib":
+        return "/".join(parts[:3]) if parts[1] == "Target" else "/".join(parts[:2])
+    return None
+
+root = pathlib.Path(sys.argv[1])
+bad = []
+for folder, allowed in ALLOWED.items():
+    for path in sorted((root / folder).rglob("*")):
+        if path.suffix not in (".cpp", ".h", ".td", ".c"):
+            continue
+        for n, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            match = re.match(r'\s*(?:#\s*include|include)\s+"([^"]+)"', line)
+            target = match and room(match[1])
+            if not target or target == folder or target == "lib/Base" or "*" in allowed or target in allowed:
+                continue
+            bad.append(f"{path.relative_to(root)}:{n}: {folder} must not include {match[1]} ({target})")
+print("\n".join(bad))
+sys.exit(bool(bad))

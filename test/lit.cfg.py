@@ -1,0 +1,33 @@
+# lit's configuration: substitutions and what this machine can run.
+#   %python   the Python with numpy, onnx, onnxruntime, tokenizers       %models   test/Models       %src   the source tree       %build   the build tree
+import os
+import lit.formats
+from lit.llvm import llvm_config
+
+config.name = "qcc"
+config.test_format = lit.formats.ShTest()
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["CMakeLists.txt", "lit.cfg.py", "Inputs", "Models"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.qcc_obj_root, "test")
+llvm_config.with_system_environment(["HOME", "TMP", "TEMP", "QCC_CACHE"])
+llvm_config.use_default_substitutions()
+tools = ["qcc", "qcc-opt", "qcc-run", "qcc-bench", "qcc-inspect", "mlir-opt", "mlir-runner", "mlir-translate", "llc", "llvm-objdump", "llvm-nm", "llvm-readelf"]
+llvm_config.add_tool_substitutions(tools, [config.qcc_tools_dir, config.llvm_tools_dir])
+for name, value in [("%python", config.qcc_python), ("%models", os.path.join(config.test_source_root, "Models")), ("%src", config.qcc_src_root),
+                    ("%build", config.qcc_obj_root), ("%llvm_lib", config.llvm_lib_dir)]:
+    config.substitutions.append((name, value))
+
+def cpu_flags():
+    try:
+        with open("/proc/cpuinfo") as f:
+            return next((set(line.split(":")[1].split()) for line in f if line.startswith("flags")), set())
+    except OSError:
+        return set()
+
+# Features gate execution tests: a test that this machine cannot run is reported as unsupported, never as passed.
+for flag, feature in [("avx2", "avx2"), ("avx512bw", "avx512"), ("avx512_vnni", "avx512vnni"), ("amx_int8", "amx")]:
+    if flag in cpu_flags():
+        config.available_features.add(feature)
+if lit.util.which("qemu-x86_64"):
+    config.available_features.add("qemu-x86_64")
