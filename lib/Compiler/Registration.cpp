@@ -1,12 +1,13 @@
 // Registers dialects and passes: one line per stage.
 #include "qcc/Compiler/Registration.h"
+#include "dialects/ONNX/ONNX.h"
 #include "dialects/Quant/Quant.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 
 void qcc::registerDialects(mlir::DialectRegistry &registry) {
-  registry.insert<qnt::QntDialect>();
+  registry.insert<onnx::OnnxDialect, qnt::QntDialect>();
 }
 
 void qcc::registerEverything(mlir::DialectRegistry &registry) {
