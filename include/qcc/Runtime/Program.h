@@ -1,4 +1,4 @@
-/* The contract between compiled code and the runtime that is linked into the same artifact. Plain C; not for users (they include qcc.h).
+/* The contract between compiled code and the runtime that is linked into the same artifact. Plain C; not for users (they include qcc.h, which every artifact brings along as model.h).
  *
  * The compiler emits one `qcc_program_data`; the runtime maps the weights, picks the best variant by CPU features, chooses an entry by
  * the number of rows (batch * seq), allocates the arena, and lets every thread of its pool call the entry. Compiled code is SPMD: each
@@ -8,6 +8,17 @@
 #include <stdint.h>
 
 #define QCC_PROGRAM_VERSION 1
+
+/* Dimensions that the runtime knows by name in program.dims (each may be missing); every other one must be an extent of some input.
+ *   batch, seq   rows of this call = batch * seq
+ *   past         positions already in the KV state (0 at first); total = past + seq
+ *   context      capacity of the KV state, fixed for a session: state_bytes and the cache's strides may depend on it
+ *   keep         1 <= keep <= seq: logits are computed for the last `keep` positions only. Missing: for all of seq.
+ * The caller of an entry guarantees past + seq <= context, and tokens in [0, vocabulary). */
+
+/* The manifest and embedded weights lie in ELF sections of these names, so that tools read them without running the artifact. */
+#define QCC_MANIFEST_SECTION ".qcc.manifest"
+#define QCC_WEIGHTS_SECTION ".qcc.weights"
 
 /* Run-time errors that compiled code can find; the first one is kept in invocation.status[0], its detail in status[1]. */
 enum { QCC_RUN_OK = 0, QCC_RUN_INDEX_OUT_OF_RANGE = 1 };
@@ -64,7 +75,9 @@ typedef struct {
   const uint8_t *embedded_weights;                            /* a whole weights file, or null */
   const char *manifest;                                       /* JSON: what qcc-inspect prints */
   int64_t manifest_bytes;
+  int64_t decode_bytes;                                       /* weight bytes that a decode step reads (for GB/s); 0: not known */
 } qcc_program;
 
-extern const qcc_program qcc_program_data;
+/* Hidden: several artifacts live in one process, and each must find its own. */
+extern const qcc_program qcc_program_data __attribute__((visibility("hidden")));
 #endif
