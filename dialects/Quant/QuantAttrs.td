@@ -13,18 +13,31 @@ def Qnt_BytesAttr : AttrDef<Qnt_Dialect, "Bytes"> {
   let assemblyFormat = "`<` $name `,` `file` $file `,` `offset` $offset `,` `length` $length `>` `:` $type";
 }
 
+def Qnt_RotaryTableAttr : AttrDef<Qnt_Dialect, "RotaryTable"> {
+  let mnemonic = "rotary_table";
+  let summary = "A rotary table that the compiler computes";
+  let description = [{
+    Row p, column i holds `scale * function(f32(p) * frequencies[i])`: the product in f32 as exporters' models compute it, the function
+    in at least f32. `frequencies` has one element per column.
+    Example: `#qnt.rotary_table<cos, 1.0 : f32, dense<[1.0, 0.01]> : tensor<2xf32>>`
+  }];
+  let parameters = (ins "RotaryFunction":$function, "::mlir::FloatAttr":$scale, "::mlir::DenseElementsAttr":$frequencies);
+  let assemblyFormat = "`<` $function `,` $scale `,` $frequencies `>`";
+}
+
 def Qnt_PartAttr : AttrDef<Qnt_Dialect, "Part"> {
   let mnemonic = "part";
   let summary = "Rows of a weight: where their values come from";
   let description = [{
     Float: `data` holds `[rows, K]`, or `[K, rows]` when `transposed`. Already quantized (ONNX `MatMulNBits` order): `data` holds the
     codes `[rows, ceil(K/group), group*bits/8]`, `scales` `[rows, ceil(K/group)]`, `zeros` the optional zero points; codes are kept.
-    `values` instead of `data`: computed by the compiler (rotary tables, folded constants).
+    `values` instead of `data`: computed by the compiler (folded constants). `rotary` instead of `data`: a rotary table of `rows` positions.
     `node` is the ONNX node that uses it.
   }];
   let parameters = (ins "int64_t":$rows, "bool":$transposed, OptionalParameter<"::qcc::qnt::BytesAttr">:$data,
     OptionalParameter<"::qcc::qnt::BytesAttr">:$scales, OptionalParameter<"::qcc::qnt::BytesAttr">:$zeros,
-    OptionalParameter<"::mlir::DenseElementsAttr">:$values, OptionalParameter<"::mlir::StringAttr">:$node);
+    OptionalParameter<"::mlir::DenseElementsAttr">:$values, OptionalParameter<"::qcc::qnt::RotaryTableAttr">:$rotary,
+    OptionalParameter<"::mlir::StringAttr">:$node);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 #endif

@@ -32,6 +32,8 @@ def Qnt_ActivationEnum : Qnt_Enum<"Activation", "activation function", [
 def Qnt_Activation : EnumAttr<Qnt_Dialect, Qnt_ActivationEnum, "activation">;
 def Qnt_ElementEnum : Qnt_Enum<"Element", "what a code means", [
   I32EnumAttrCase<"Int", 0, "int">, I32EnumAttrCase<"Table", 1, "table">]>;
+def Qnt_RotaryFunctionEnum : Qnt_Enum<"RotaryFunction", "function of a rotary table", [
+  I32EnumAttrCase<"Cos", 0, "cos">, I32EnumAttrCase<"Sin", 1, "sin">]>;
 def Qnt_ScaleKindEnum : Qnt_Enum<"ScaleKind", "how a scale is stored", [
   I32EnumAttrCase<"F16", 0, "f16">, I32EnumAttrCase<"F32", 1, "f32">, I32EnumAttrCase<"BF16", 2, "bf16">]>;
 def Qnt_ZeroKindEnum : Qnt_Enum<"ZeroKind", "zero point", [

@@ -91,6 +91,24 @@ LogicalResult AttentionOp::verify() {
   return success();
 }
 
+/// `[B, kvHeads, tokens, D]` is what a cache op takes and gives.
+static LogicalResult verifyHeadsMatch(Operation *op, Type tensor, CacheType cache) {
+  if (cast<ShapedType>(tensor).getRank() != 4)
+    return op->emitOpError("needs keys [B, kvHeads, tokens, D], got ") << tensor;
+  if (differ(dim(tensor, 1), cache.getKvHeads()) || differ(dim(tensor, 3), cache.getHeadDim()))
+    return op->emitOpError("key is ") << tensor << ", but the cache holds " << cache.getKvHeads() << " heads of " << cache.getHeadDim();
+  return success();
+}
+LogicalResult CacheLoadOp::verify() {
+  if (!getPast().empty() && getPast().size() != 2)
+    return emitOpError("needs past key and value, or neither");
+  for (Type past : getPast().getTypes())
+    if (failed(verifyHeadsMatch(*this, past, cast<CacheType>(getCache().getType()))))
+      return failure();
+  return success();
+}
+LogicalResult CacheStoreOp::verify() { return verifyHeadsMatch(*this, getKey().getType(), cast<CacheType>(getCache().getType())); }
+
 LogicalResult GluOp::verify() {
   int64_t in = dim(getInput().getType(), -1), out = dim(getType(), -1);
   if (!ShapedType::isDynamic(in) && !ShapedType::isDynamic(out) && in != 2 * out)

@@ -83,6 +83,18 @@ def Qnt_RotaryOp : Qnt_PureOp<"rotary", [AllTypesMatch<["input", "result"]>, All
   let hasVerifier = 1;
 }
 
+def Qnt_PositionsOp : Qnt_PureOp<"positions"> {
+  let summary = "Consecutive positions of this call's tokens";
+  let description = [{
+    `[B, S]`: element (b, s) is `past + s`. Consumers compute it from `past`; it need not exist in memory.
+    Example:
+      %positions = qnt.positions at %past : tensor<?x?xi64>
+  }];
+  let arguments = (ins Index:$past);
+  let results = (outs Qnt_Ids:$result);
+  let assemblyFormat = "`at` $past attr-dict `:` type($result)";
+}
+
 def Qnt_KvUpdateOp : Qnt_Op<"kv_update", [AllTypesMatch<["key", "value"]>]> {
   let summary = "Append keys and values to a layer's cache, in place";
   let description = [{ `key`, `value` `[B, S, kvHeads*D]` go to tokens `past .. past+S-1` of every batch row. Rounds to the cache's element type. }];
@@ -102,6 +114,33 @@ def Qnt_AttentionOp : Qnt_Op<"attention", [AllTypesMatch<["query", "result"]>]> 
     I64Attr:$heads, F32Attr:$scale, DefaultValuedAttr<BoolAttr, "true">:$causal, DefaultValuedAttr<F32Attr, "0.0f">:$softcap, DefaultValuedAttr<I64Attr, "0">:$window);
   let results = (outs Qnt_F32Tensor:$result);
   let assemblyFormat = [{ $query `over` $cache `at` $past (`mask` $keyMask^)? `heads` $heads `scale` $scale attr-dict `:` type($query) `,` type($cache) (`,` type($keyMask)^)? }];
+  let hasVerifier = 1;
+}
+
+def Qnt_CacheLoadOp : Qnt_Op<"cache_load"> {
+  let summary = "A cache that lives for one call and starts with the given past keys and values";
+  let description = [{
+    `past` is key and value `[B, kvHeads, P, D]`, which become tokens `0 .. P-1` (the `--kv-cache=io` form: the caller holds the state). Without operands the
+    cache starts empty (attention that keeps no state). Rounds to the cache's element type.
+    Example:
+      %cache = qnt.cache_load %pastKey, %pastValue : tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32> -> !qnt.cache<4x32xf32>
+  }];
+  let arguments = (ins Variadic<Qnt_F32Tensor>:$past);
+  let results = (outs Res<Qnt_CacheType, "", [MemAlloc, MemWrite]>:$cache);
+  let assemblyFormat = "($past^ `:` type($past))? attr-dict `->` type($cache)";
+  let hasVerifier = 1;
+}
+
+def Qnt_CacheStoreOp : Qnt_Op<"cache_store", [AllTypesMatch<["key", "value"]>]> {
+  let summary = "The keys and values that a cache holds";
+  let description = [{
+    Tokens `0 .. total-1` as tensors `[B, kvHeads, total, D]`.
+    Example:
+      %key, %value = qnt.cache_store %cache at %total : !qnt.cache<4x32xf32> -> tensor<?x4x?x32xf32>
+  }];
+  let arguments = (ins Arg<Qnt_CacheType, "", [MemRead]>:$cache, Index:$total);
+  let results = (outs Qnt_F32Tensor:$key, Qnt_F32Tensor:$value);
+  let assemblyFormat = "$cache `at` $total attr-dict `:` type($cache) `->` type($key)";
   let hasVerifier = 1;
 }
 

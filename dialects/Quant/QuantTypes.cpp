@@ -35,3 +35,15 @@ LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, El
     return emitError() << "a code table and 'element = table' go together";
   return success();
 }
+
+Type CacheType::parse(AsmParser &parser) {
+  SmallVector<int64_t> shape;
+  Type element;
+  SMLoc at = parser.getCurrentLocation();
+  if (parser.parseLess() || parser.parseDimensionList(shape, /*allowDynamic=*/false, /*withTrailingX=*/true) || parser.parseType(element) || parser.parseGreater())
+    return {};
+  if (shape.size() != 2)
+    return parser.emitError(at, "a cache type is <kvHeads x headDim x element>"), Type();
+  return CacheType::get(parser.getContext(), shape[0], shape[1], element);
+}
+void CacheType::print(AsmPrinter &printer) const { printer << "<" << getKvHeads() << "x" << getHeadDim() << "x" << getElement() << ">"; }

@@ -33,6 +33,6 @@ def Qnt_CacheType : TypeDef<Qnt_Dialect, "Cache"> {
     `qnt.kv_update` writes through the handle, `qnt.attention` reads through it; how it is laid out is decided at the kernel stage.
   }];
   let parameters = (ins "int64_t":$kvHeads, "int64_t":$headDim, "::mlir::Type":$element);
-  let assemblyFormat = "`<` $kvHeads `x` $headDim `x` $element `>`";
+  let hasCustomAssemblyFormat = 1;                     // `4x32xf16` is one token to the lexer: needs the dimension-list parser
 }
 #endif
