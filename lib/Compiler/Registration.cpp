@@ -1,5 +1,6 @@
 // Registers dialects and passes: one line per stage.
 #include "qcc/Compiler/Registration.h"
+#include "dialects/Kernel/Kernel.h"
 #include "dialects/ONNX/ONNX.h"
 #include "dialects/Quant/Quant.h"
 #include "mlir/InitAllDialects.h"
@@ -7,7 +8,7 @@
 #include "mlir/InitAllPasses.h"
 
 void qcc::registerDialects(mlir::DialectRegistry &registry) {
-  registry.insert<onnx::OnnxDialect, qnt::QntDialect>();
+  registry.insert<onnx::OnnxDialect, qnt::QntDialect, qk::QkDialect>();
 }
 
 void qcc::registerEverything(mlir::DialectRegistry &registry) {

@@ -1,0 +1,79 @@
+#ifndef QCC_KERNEL_PROGRAM_OPS
+#define QCC_KERNEL_PROGRAM_OPS
+include "dialects/Kernel/KernelBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Qk_Storage : I32EnumAttr<"Storage", "which memory of the invocation", [
+  I32EnumAttrCase<"Weights", 0, "weights">, I32EnumAttrCase<"Arena", 1, "arena">, I32EnumAttrCase<"State", 2, "state">,
+  I32EnumAttrCase<"Port", 3, "port">]> {
+  let cppNamespace = "::qcc::qk";
+  let genSpecializedAttr = 0;
+}
+def Qk_StorageAttr : EnumAttr<Qk_Dialect, Qk_Storage, "storage">;
+
+def Qk_BindOp : Qk_Op<"bind", [Pure, AttrSizedOperandSegments]> {
+  let summary = "A memref over memory that the caller of the program provides";
+  let description = [{
+    `weights`, `arena`, `state`: starts `offset` bytes into that region; `port`: input or output buffer number `port` (inputs first).
+    `sizes` are the dynamic extents. The layout is dense and row major.
+    Example:
+      %w = qk.bind weights at %c4096 : memref<256xf32>
+      %ids = qk.bind port 0 sizes(%batch, %seq) : memref<?x?xi64>
+  }];
+  let arguments = (ins Qk_StorageAttr:$storage, DefaultValuedAttr<I64Attr, "0">:$port, Optional<Index>:$offset, Variadic<Index>:$sizes);
+  let results = (outs AnyMemRef:$result);
+  let assemblyFormat = "$storage ($port^)? (`at` $offset^)? (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Qk_DimOp : Qk_Op<"dim", [Pure]> {
+  let summary = "A dimension of this call, by name";
+  let description = [{ The value that the caller set for one of the module's `qnt.dims`; `total` is `past + seq`. }];
+  let arguments = (ins StrAttr:$name);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$name attr-dict";
+}
+
+def Qk_ThreadIdOp : Qk_Op<"thread_id", [Pure]> {
+  let summary = "Number of the calling thread, 0 .. num_threads - 1";
+  let results = (outs Index:$result);
+  let assemblyFormat = "attr-dict";
+}
+
+def Qk_NumThreadsOp : Qk_Op<"num_threads", [Pure]> {
+  let summary = "Threads that run this program together";
+  let results = (outs Index:$result);
+  let assemblyFormat = "attr-dict";
+}
+
+def Qk_BarrierOp : Qk_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Wait until every thread is here; what they wrote before is visible after";
+  let assemblyFormat = "attr-dict";
+}
+
+def Qk_FailOp : Qk_Op<"fail", [MemoryEffects<[MemWrite]>]> {
+  let summary = "Record a run-time error; the first one is kept";
+  let description = [{ `code` is one of the QCC_RUN_* of Program.h. The program goes on (with clamped values): the runtime looks afterwards. }];
+  let arguments = (ins I64Attr:$code, I64:$detail);
+  let assemblyFormat = "$code `,` $detail attr-dict";
+}
+
+def Qk_LaunchOp : Qk_Op<"launch", [AttrSizedOperandSegments, DestinationStyleOpInterface, DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+                                   DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "One SPMD step: every thread computes its share of a kernel, then all meet";
+  let description = [{
+    `kernel` is a function on memrefs that takes `inputs`, then `outputs`, and computes the calling thread's share. Operands may have more
+    leading dimensions than the kernel's parameters; they are collapsed. Before bufferization outputs may be tensors, tied to the results.
+    Example:
+      %y = qk.launch @norm(%x, %w : tensor<?x?x256xf32>, memref<256xf32>) outs(%init : tensor<?x?x256xf32>) -> (tensor<?x?x256xf32>)
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyType>:$inputs, Variadic<AnyShaped>:$outputs);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    $kernel `(` ($inputs^ `:` type($inputs))? `)` `outs` `(` $outputs `:` type($outputs) `)` attr-dict (`->` `(` type($results)^ `)`)?
+  }];
+  let extraClassDeclaration = "::mlir::MutableOperandRange getDpsInitsMutable() { return getOutputsMutable(); }";
+}
+#endif
