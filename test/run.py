@@ -22,7 +22,7 @@ build = options.build.resolve()
 lit = shutil.which("lit-22") or shutil.which("lit") or sys.exit("run.py: lit is not installed (tools/setup/setup.sh installs it)")
 report = build / "lit-results.json"
 report.unlink(missing_ok=True)
-subprocess.run([lit, "-sv", "--time-tests", f"-j{options.jobs}", "--output", report, *(["--filter", options.filter] if options.filter else []), build / "test"])
+subprocess.run([lit, "-sv", f"-j{options.jobs}", "--output", report, *(["--filter", options.filter] if options.filter else []), build / "test"])
 codes = [t["code"] for t in json.loads(report.read_text())["tests"]] if report.exists() else ["FAIL"]
 passed = sum(c in ("PASS", "XFAIL", "FLAKYPASS") for c in codes)
 skipped = sum(c in ("UNSUPPORTED", "SKIPPED", "EXCLUDED") for c in codes)

@@ -1,0 +1,58 @@
+// What a user can ask of qcc: one struct, filled from the command line. Everything else in the compiler sees only this.
+#ifndef QCC_COMPILER_OPTIONS_H
+#define QCC_COMPILER_OPTIONS_H
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace qcc {
+
+/// The stages, in order; `--compile-to=` names the last one to run.
+enum class Stage { Onnx, Graph, Quant, Kernel, Llvm, Link };
+enum class Emit { Library, Object, Assembly, LlvmIr, Mlir };
+enum class WeightsPlace { Auto, Embed, File };
+
+struct CompilerOptions {
+  std::string input;                          // .onnx, .mlir, .mlirbc, or - for MLIR on standard input
+  std::string output;                         // empty: derived from the input and `emit`
+
+  // Target.
+  std::string target = "host";
+  std::string cpu, attributes;                // LLVM's -mcpu and -mattr; refine the preset
+  bool multiversion = true;
+
+  // Output.
+  Emit emit = Emit::Library;
+  Stage compileTo = Stage::Link;
+  WeightsPlace weights = WeightsPlace::Auto;
+  std::optional<std::string> saveTemps;       // folder; "" means beside the output
+
+  // Quantization.
+  unsigned weightBits = 16, activationBits = 0, headBits = 0, kvBits = 0;  // 0: the documented default for weightBits
+  int64_t groupSize = 32;
+  bool symmetric = true;
+  std::vector<std::string> tensorTypes;       // regex=format, first match wins
+
+  // Shapes and state.
+  bool kvState = true;
+  int64_t maxContext = 0;                     // 0: what the model says, else 4096
+  std::vector<std::string> shapes;            // name:1x?
+
+  // Work.
+  unsigned optLevel = 3, jobs = 0;
+  bool check = false, stats = false, timing = false, verbose = false, quiet = false;
+  std::vector<std::string> passPlugins, dialectPlugins;
+  std::vector<std::string> extraPasses;       // point:pipeline
+};
+
+/// Parses the command line (with @response files, --config-file and QCC_FLAGS). Either options, or the exit code to stop with:
+/// after --help and the like 0, after a diagnostic ExitUsage.
+struct ParsedCommandLine {
+  std::optional<CompilerOptions> options;
+  int exitCode = 0;
+};
+ParsedCommandLine parseCommandLine(int argc, const char *const *argv);
+
+} // namespace qcc
+#endif

@@ -1,0 +1,188 @@
+// The command line of qcc. Options are members of one object that lives while they are parsed: nothing is registered by merely linking.
+#include "qcc/Compiler/Options.h"
+#include "qcc/Base/ExitCodes.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/Timing.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/raw_ostream.h"
+namespace cl = llvm::cl;
+using namespace qcc;
+using llvm::StringRef;
+
+namespace {
+
+/// LLVM registers options of its own under names that qcc gives a meaning (`--stats`). They stay reachable with a prefix.
+void makeRoom(llvm::ArrayRef<StringRef> names) {
+  auto &registered = cl::getRegisteredOptions();
+  for (StringRef name : names)
+    if (auto it = registered.find(name); it != registered.end()) {
+      cl::Option *option = it->second;
+      option->setArgStr(StringRef(*new std::string(("llvm-" + name).str())));   // the registry keeps a reference for the program's life
+    }
+}
+
+struct CommandLine {
+  cl::OptionCategory targetCategory{"Target"}, outputCategory{"Output"}, quantCategory{"Quantization"}, shapeCategory{"Shapes and state"}, workCategory{"Work"};
+
+  cl::opt<std::string> input{cl::Positional, cl::desc("<model.onnx | program.mlir | ->"), cl::cat(outputCategory)};
+
+  cl::opt<std::string> target{"target", cl::desc("Preset, a floor: x86-avx2, x86-avx512, x86-avx512vnni, x86-amx, host"), cl::value_desc("preset"), cl::init("host"), cl::cat(targetCategory)};
+  cl::opt<bool> printTargets{"print-targets", cl::desc("List the presets and what they need"), cl::cat(targetCategory)};
+  cl::opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU, refines the preset"), cl::value_desc("name"), cl::cat(targetCategory)};
+  cl::list<std::string> attributes{"mattr", cl::desc("LLVM features, refine the preset"), cl::value_desc("+f,-g"), cl::CommaSeparated, cl::cat(targetCategory)};
+  cl::opt<bool> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init(true), cl::cat(targetCategory), cl::value_desc("on|off"),
+                             cl::ValueOptional};
+
+  cl::opt<std::string> output{"o", cl::desc("Output file; - is standard output for text"), cl::value_desc("path"), cl::cat(outputCategory)};
+  cl::opt<Emit> emit{"emit", cl::desc("What to write (default lib)"), cl::init(Emit::Library), cl::cat(outputCategory),
+                     cl::values(clEnumValN(Emit::Library, "lib", "shared library, weights and header"), clEnumValN(Emit::Object, "obj", "object file and weights"),
+                                clEnumValN(Emit::Assembly, "asm", "assembly"), clEnumValN(Emit::LlvmIr, "llvm", "LLVM IR"), clEnumValN(Emit::Mlir, "mlir", "MLIR of --compile-to"))};
+  cl::opt<Stage> compileTo{"compile-to", cl::desc("Stop after a stage and print its IR"), cl::init(Stage::Link), cl::cat(outputCategory),
+                           cl::values(clEnumValN(Stage::Onnx, "onnx", "a checked mirror of the file"), clEnumValN(Stage::Graph, "graph", "what the model is"),
+                                      clEnumValN(Stage::Quant, "quant", "formats decided"), clEnumValN(Stage::Kernel, "kernel", "regions, buffers, kernels"),
+                                      clEnumValN(Stage::Llvm, "llvm", "LLVM dialect"))};
+  cl::opt<WeightsPlace> weights{"weights", cl::desc("Where weights go (default auto: a file beside the library)"), cl::init(WeightsPlace::Auto), cl::cat(outputCategory),
+                                cl::values(clEnumValN(WeightsPlace::Auto, "auto", ""), clEnumValN(WeightsPlace::Embed, "embed", ""), clEnumValN(WeightsPlace::File, "file", ""))};
+  cl::opt<std::string> saveTemps{"save-temps", cl::desc("Keep the IR of every stage"), cl::value_desc("folder"), cl::ValueOptional, cl::cat(outputCategory)};
+
+  cl::opt<unsigned> weightBits{"wbits", cl::desc("Bits of a weight: 2 3 4 5 6 8 16 32 (default 16)"), cl::value_desc("n"), cl::init(16), cl::cat(quantCategory)};
+  cl::opt<unsigned> activationBits{"abits", cl::desc("Bits of an activation: 8 16 32 (default: 8 per 32 values below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
+  cl::opt<unsigned> headBits{"head-bits", cl::desc("Bits of the output head and its embedding (default 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
+  cl::opt<int64_t> groupSize{"group-size", cl::desc("Weights per scale, -1 for the whole row (default 32)"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
+  cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default)"), cl::cat(quantCategory)};
+  cl::opt<bool> asym{"asym", cl::desc("Weights with a zero point"), cl::cat(quantCategory)};
+  cl::list<std::string> tensorTypes{"tensor-type", cl::desc("Format of the weights whose name matches; repeatable, first match wins"), cl::value_desc("regex=format"), cl::cat(quantCategory)};
+  cl::opt<unsigned> kvBits{"kv-bits", cl::desc("Bits of a cached key or value: 16 32 (default 16; 32 with --wbits=32 --abits=32)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
+
+  cl::opt<std::string> kvCache{"kv-cache", cl::desc("state (kept inside, default) or io (inputs and outputs)"), cl::value_desc("form"), cl::init("state"), cl::cat(shapeCategory)};
+  cl::opt<int64_t> maxContext{"max-context", cl::desc("Longest sequence (default: the model's, else 4096)"), cl::value_desc("n"), cl::init(0), cl::cat(shapeCategory)};
+  cl::list<std::string> shapes{"shape", cl::desc("Fix dimensions of an input, e.g. input_ids:2x?"), cl::value_desc("name:AxB"), cl::cat(shapeCategory)};
+
+  cl::opt<unsigned> optLevel{"O", cl::desc("Optimization level 0 to 3 (default 3)"), cl::Prefix, cl::init(3), cl::cat(workCategory)};
+  cl::opt<unsigned> jobs{"j", cl::desc("Threads of the compiler (default: all)"), cl::Prefix, cl::init(0), cl::cat(workCategory)};
+  cl::opt<bool> check{"check", cl::desc("Only list all problems of the model"), cl::cat(workCategory)};
+  cl::opt<bool> stats{"stats", cl::desc("Say what was decided and which paths are slow"), cl::cat(workCategory)};
+  cl::opt<bool> timing{"timing", cl::desc("Time every pass (--mlir-timing)"), cl::cat(workCategory)};
+  cl::opt<bool> verbose{"v", cl::desc("More messages"), cl::cat(workCategory)};
+  cl::opt<bool> quiet{"q", cl::desc("Only errors"), cl::cat(workCategory)};
+  cl::list<std::string> passPlugins{"load-pass-plugin", cl::desc("Load passes from a shared library; repeatable"), cl::value_desc("file"), cl::cat(workCategory)};
+  cl::list<std::string> dialectPlugins{"load-dialect-plugin", cl::desc("Load dialects from a shared library; repeatable"), cl::value_desc("file"), cl::cat(workCategory)};
+  cl::list<std::string> extraPasses{"pass-at", cl::desc("Run a pipeline at an extension point; --pass-at=list names them"), cl::value_desc("point:passes"), cl::cat(workCategory)};
+  cl::opt<std::string> configFile{"config-file", cl::desc("Read options from a file (as @file)"), cl::value_desc("file"), cl::cat(workCategory)};
+
+  llvm::SmallVector<const cl::OptionCategory *> categories() { return {&targetCategory, &outputCategory, &quantCategory, &shapeCategory, &workCategory}; }
+};
+
+/// "--multiversion=on" reads better than "=true"; LLVM's booleans do not know the words.
+std::string spellBoolean(StringRef arg) {
+  for (StringRef name : {"--multiversion=", "-multiversion="})
+    if (arg.starts_with(name)) {
+      StringRef value = arg.drop_front(name.size());
+      return (name + (value == "on" ? "true" : value == "off" ? "false" : value)).str();
+    }
+  if (arg.consume_front("--config-file=") || arg.consume_front("-config-file="))
+    return ("@" + arg).str();
+  return arg.str();
+}
+
+bool oneOf(unsigned value, std::initializer_list<unsigned> allowed, StringRef option) {
+  if (llvm::is_contained(allowed, value))
+    return true;
+  llvm::errs() << "qcc: error: --" << option << "=" << value << " is not supported [bad-option]\n  note: supported: ";
+  llvm::interleave(allowed, llvm::errs(), " ");
+  llvm::errs() << "\n";
+  return false;
+}
+
+} // namespace
+
+ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
+  makeRoom({"stats", "check", "v", "q", "shape", "weights", "timing", "target", "sym", "asym"});
+  CommandLine line;
+  mlir::registerMLIRContextCLOptions();
+  mlir::registerAsmPrinterCLOptions();
+  mlir::registerPassManagerCLOptions();
+  mlir::registerDefaultTimingManagerCLOptions();
+  cl::HideUnrelatedOptions(line.categories());
+
+  std::vector<std::string> words;
+  for (int i = 0; i < argc; ++i)
+    words.push_back(i ? spellBoolean(argv[i]) : argv[i]);
+  std::vector<const char *> args;
+  for (const std::string &word : words)
+    args.push_back(word.c_str());
+  std::string errors;
+  llvm::raw_string_ostream errorStream(errors);
+  ParsedCommandLine result;
+  if (!cl::ParseCommandLineOptions(args.size(), args.data(), "qcc: compiles a quantized transformer to native code\n", &errorStream, nullptr, "QCC_FLAGS")) {
+    llvm::errs() << errors;
+    result.exitCode = ExitUsage;
+    return result;
+  }
+
+  CompilerOptions o;
+  bool good = oneOf(line.weightBits, {2, 3, 4, 5, 6, 8, 16, 32}, "wbits");
+  good &= !line.activationBits.getNumOccurrences() || oneOf(line.activationBits, {8, 16, 32}, "abits");
+  good &= !line.headBits.getNumOccurrences() || oneOf(line.headBits, {2, 3, 4, 5, 6, 8, 16, 32}, "head-bits");
+  good &= !line.kvBits.getNumOccurrences() || oneOf(line.kvBits, {16, 32}, "kv-bits");
+  auto refuse = [&](const llvm::Twine &message) {
+    llvm::errs() << "qcc: error: " << message << " [bad-option]\n";
+    good = false;
+  };
+  if (line.sym && line.asym)
+    refuse("--sym and --asym exclude each other");
+  if (line.kvCache != "state" && line.kvCache != "io")
+    refuse("--kv-cache=" + line.kvCache + " is neither state nor io");
+  if (line.groupSize != -1 && (line.groupSize < 16 || line.groupSize % 16))
+    refuse("--group-size=" + llvm::Twine(line.groupSize) + " is neither -1 nor a multiple of 16");
+  if (line.maxContext < 0 || line.maxContext > (int64_t(1) << 24))
+    refuse("--max-context=" + llvm::Twine(line.maxContext) + " is outside 1 .. 16777216");
+  if (line.optLevel > 3)
+    refuse("-O" + llvm::Twine(line.optLevel) + " is outside -O0 .. -O3");
+  bool listsOnly = line.printTargets || llvm::is_contained(line.extraPasses, "list");
+  if (line.input.empty() && !listsOnly)
+    refuse("no input file; qcc --help shows the use");
+  if (!good) {
+    result.exitCode = ExitUsage;
+    return result;
+  }
+
+  o.input = line.input;
+  o.output = line.output;
+  o.target = line.printTargets ? "list" : line.target.getValue();
+  o.cpu = line.cpu;
+  o.attributes = llvm::join(line.attributes, ",");
+  o.multiversion = line.multiversion;
+  o.emit = line.emit;
+  o.compileTo = line.compileTo;
+  o.weights = line.weights;
+  if (line.saveTemps.getNumOccurrences())
+    o.saveTemps = line.saveTemps.getValue();
+  o.weightBits = line.weightBits;
+  // Below 16-bit weights activations default to int8 per 32 values, as llama.cpp's do; wider weights keep float activations.
+  o.activationBits = line.activationBits ? line.activationBits.getValue() : o.weightBits < 16 ? 8 : 32;
+  o.headBits = line.headBits ? line.headBits.getValue() : std::max(8u, o.weightBits);
+  o.kvBits = line.kvBits ? line.kvBits.getValue() : o.weightBits == 32 && o.activationBits == 32 ? 32 : 16;
+  o.groupSize = line.groupSize;
+  o.symmetric = !line.asym;
+  o.tensorTypes.assign(line.tensorTypes.begin(), line.tensorTypes.end());
+  o.kvState = line.kvCache == "state";
+  o.maxContext = line.maxContext;
+  o.shapes.assign(line.shapes.begin(), line.shapes.end());
+  o.optLevel = line.optLevel;
+  o.jobs = line.jobs;
+  o.check = line.check;
+  o.stats = line.stats;
+  o.timing = line.timing;
+  o.verbose = line.verbose;
+  o.quiet = line.quiet;
+  o.passPlugins.assign(line.passPlugins.begin(), line.passPlugins.end());
+  o.dialectPlugins.assign(line.dialectPlugins.begin(), line.dialectPlugins.end());
+  o.extraPasses.assign(line.extraPasses.begin(), line.extraPasses.end());
+  result.options = std::move(o);
+  return result;
+}
