@@ -1,4 +1,4 @@
-// The qk dialect: SPMD programs, launches and micro-kernel hooks. See ProgramOps.td for the contracts.
+// The qk dialect: SPMD programs, launches and micro-kernel hooks. Contracts: ProgramOps.td, HookOps.td.
 #ifndef QCC_DIALECTS_KERNEL_KERNEL_H
 #define QCC_DIALECTS_KERNEL_KERNEL_H
 #include "mlir/Bytecode/BytecodeOpInterface.h"
@@ -16,6 +16,8 @@
 #include "dialects/Kernel/KernelEnums.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Kernel/KernelAttrs.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Kernel/KernelTypes.h.inc"
 #define GET_OP_CLASSES
 #include "dialects/Kernel/KernelOps.h.inc"
 #endif

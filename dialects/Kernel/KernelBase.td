@@ -7,6 +7,7 @@ def Qk_Dialect : Dialect {
   let name = "qk";
   let cppNamespace = "::qcc::qk";
   let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
   let summary = "Kernel level: SPMD programs, launches, and micro-kernel hooks";
   let description = [{
     A program is a function that every thread of the pool calls with the same `qcc_invocation` (include/qcc/Runtime/Program.h). Program ops

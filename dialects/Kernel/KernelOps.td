@@ -2,4 +2,5 @@
 #ifndef QCC_KERNEL_OPS
 #define QCC_KERNEL_OPS
 include "dialects/Kernel/ProgramOps.td"
+include "dialects/Kernel/HookOps.td"
 #endif

@@ -1,0 +1,144 @@
+#ifndef QCC_KERNEL_HOOK_OPS
+#define QCC_KERNEL_HOOK_OPS
+include "dialects/Kernel/KernelBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+//===-- types -------------------------------------------------------------------------------------------------------------------===//
+
+def Qk_TileType : TypeDef<Qk_Dialect, "Tile"> {
+  let mnemonic = "tile";
+  let summary = "A register of a matrix unit: rows x columns of i8, bf16, i32 or f32";
+  let description = [{ At most 16 rows of 64 bytes, the tile of every matrix unit that qcc knows. `!qk.tile<16x64xi8>`. }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$element);
+  let assemblyFormat = "`<` $rows `x` custom<ColumnsAndElement>($columns, $element) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Qk_Bytes : FixedVectorOfRankAndType<[1], [I8]>;
+def Qk_Sums : FixedVectorOfRankAndType<[1], [I32]>;
+def Qk_Floats : FixedVectorOfRankAndType<[1], [F32]>;
+
+class Qk_Hook<string mnemonic, list<Trait> traits = []> : Qk_Op<mnemonic, !listconcat([Pure], traits)>;
+
+//===-- codes -------------------------------------------------------------------------------------------------------------------===//
+
+def Qk_UnpackOp : Qk_Hook<"unpack", [AllTypesMatch<["plane", "codes"]>]> {
+  let summary = "Take one unit of codes out of a register of a bit plane";
+  let description = [{
+    Every byte of `plane` holds `8 / bits` fields of `bits` bits; the result's bytes are field `index` (0 = lowest bits), moved to bit `to`:
+    `((byte >> index*bits) & (2^bits - 1)) << to`. Codes of 3, 5 or 6 bits are the or of two planes (`to` of the upper one is 2 or 4).
+    Example:
+      %q = qk.unpack %plane {bits = 4 : i32, index = 1 : i32} : vector<64xi8>
+  }];
+  let arguments = (ins Qk_Bytes:$plane, ConfinedAttr<I32Attr, [IntPositive, IntMaxValue<8>]>:$bits,
+    ConfinedAttr<I32Attr, [IntNonNegative, IntMaxValue<7>]>:$index, DefaultValuedAttr<ConfinedAttr<I32Attr, [IntNonNegative, IntMaxValue<7>]>, "0">:$to);
+  let results = (outs Qk_Bytes:$codes);
+  let assemblyFormat = "$plane attr-dict `:` type($codes)";
+  let hasVerifier = 1;
+}
+
+def Qk_Lut16Op : Qk_Hook<"lut16"> {
+  let summary = "Look up the low four bits of every element in a table of 16";
+  let description = [{
+    `result[i] = table[index[i] & 15]`. Elements of the table are i8 (index: bytes) or f32 (index: i32).
+    Example:
+      %w = qk.lut16 %table, %codes : vector<16xf32>, vector<16xi32> -> vector<16xf32>
+  }];
+  let arguments = (ins FixedVectorOfLengthAndType<[16], [I8, F32]>:$table, FixedVectorOfRankAndType<[1], [I8, I32]>:$index);
+  let results = (outs FixedVectorOfRankAndType<[1], [I8, F32]>:$result);
+  let assemblyFormat = "$table `,` $index attr-dict `:` type($table) `,` type($index) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+//===-- products ----------------------------------------------------------------------------------------------------------------===//
+
+def Qk_Bcast4Op : Qk_Hook<"bcast4"> {
+  let summary = "Repeat four bytes in every 32-bit lane";
+  let description = [{
+    The activations of four consecutive k, against a unit of weights.
+    Example:
+      %a = qk.bcast4 %four : vector<4xi8> -> vector<64xi8>
+  }];
+  let arguments = (ins FixedVectorOfLengthAndType<[4], [I8]>:$four);
+  let results = (outs Qk_Bytes:$bytes);
+  let assemblyFormat = "$four attr-dict `:` type($four) `->` type($bytes)";
+}
+
+def Qk_Dot4Op : Qk_Hook<"dot4", [AllTypesMatch<["acc", "result"]>, AllTypesMatch<["u", "s"]>]> {
+  let summary = "acc[i] += sum of four products of an unsigned and a signed byte, exactly";
+  let description = [{
+    `result[i] = acc[i] + sum over j < 4 of zext(u[4i+j]) * sext(s[4i+j])` in i32, without saturation at any step. `max` bounds the bytes
+    of `u` (15 for 4-bit codes), so that a target may use 16-bit intermediate sums where they are exact. The bytes of `s` are in -127..127.
+    Example:
+      %1 = qk.dot4 %0, %codes, %a {max = 15 : i32} : vector<16xi32>, vector<64xi8>
+  }];
+  let arguments = (ins Qk_Sums:$acc, Qk_Bytes:$u, Qk_Bytes:$s, DefaultValuedAttr<ConfinedAttr<I32Attr, [IntPositive, IntMaxValue<255>]>, "255">:$max);
+  let results = (outs Qk_Sums:$result);
+  let assemblyFormat = "$acc `,` $u `,` $s attr-dict `:` type($acc) `,` type($u)";
+  let hasVerifier = 1;
+}
+
+def Qk_Mac16Op : Qk_Hook<"mac16", [AllTypesMatch<["acc", "a", "b", "result"]>]> {
+  let summary = "acc + a * b, where a and b fit 16 bits and b is not negative";
+  let description = [{
+    Zero points and integer sub-scales: `-32768 <= a <= 32767`, `0 <= b <= 32767`, so that one multiply-add of 16-bit pairs does it.
+    Example:
+      %1 = qk.mac16 %0, %sum, %subscale : vector<16xi32>
+  }];
+  let arguments = (ins Qk_Sums:$acc, Qk_Sums:$a, Qk_Sums:$b);
+  let results = (outs Qk_Sums:$result);
+  let assemblyFormat = "$acc `,` $a `,` $b attr-dict `:` type($acc)";
+}
+
+def Qk_RescaleOp : Qk_Hook<"rescale", [AllTypesMatch<["scale", "acc", "result"]>]> {
+  let summary = "acc + float(sum) * scale, rounded once";
+  let description = [{
+    The end of a group of an integer product. `sum` converts exactly (|sum| < 2^24); one fused multiply-add rounds.
+    Example:
+      %y1 = qk.rescale %sum, %scale, %y0 : vector<16xi32>, vector<16xf32>
+  }];
+  let arguments = (ins Qk_Sums:$sum, Qk_Floats:$scale, Qk_Floats:$acc);
+  let results = (outs Qk_Floats:$result);
+  let assemblyFormat = "$sum `,` $scale `,` $acc attr-dict `:` type($sum) `,` type($acc)";
+}
+
+//===-- matrix tiles ------------------------------------------------------------------------------------------------------------===//
+
+def Qk_TileZeroOp : Qk_Hook<"tile_zero"> {
+  let summary = "A tile of zeros";
+  let results = (outs Qk_TileType:$tile);
+  let assemblyFormat = "attr-dict `:` type($tile)";
+}
+
+def Qk_TileLoadOp : Qk_Op<"tile_load"> {
+  let summary = "Load a tile whose rows lie `stride` elements apart";
+  let description = [{
+    Example:
+      %t = qk.tile_load %a[%at], %stride : memref<?xi8> -> !qk.tile<16x64xi8>
+  }];
+  let arguments = (ins Arg<MemRefRankOf<[AnyType], [1]>, "", [MemRead]>:$base, Index:$at, Index:$stride);
+  let results = (outs Qk_TileType:$tile);
+  let assemblyFormat = "$base `[` $at `]` `,` $stride attr-dict `:` type($base) `->` type($tile)";
+}
+
+def Qk_TileStoreOp : Qk_Op<"tile_store"> {
+  let summary = "Store a tile with rows `stride` elements apart";
+  let arguments = (ins Qk_TileType:$tile, Arg<MemRefRankOf<[AnyType], [1]>, "", [MemWrite]>:$base, Index:$at, Index:$stride);
+  let assemblyFormat = "$tile `,` $base `[` $at `]` `,` $stride attr-dict `:` type($tile) `,` type($base)";
+}
+
+def Qk_TileMmaOp : Qk_Hook<"tile_mma", [AllTypesMatch<["acc", "result"]>]> {
+  let summary = "acc += lhs * rhs of tiles";
+  let description = [{
+    `lhs` is rows x K (row major). `rhs` holds K x columns in the order of units: row k/4, then column, then k%4 for bytes (k/2 and k%2 for
+    bf16). i8 tiles are signed unless `unsigned_rhs`; sums are i32, exact. bf16 sums are f32.
+    Example:
+      %c1 = qk.tile_mma %c0, %a, %b : !qk.tile<16x16xi32>, !qk.tile<16x64xi8>, !qk.tile<16x64xi8>
+  }];
+  let arguments = (ins Qk_TileType:$acc, Qk_TileType:$lhs, Qk_TileType:$rhs, UnitAttr:$unsigned_rhs);
+  let results = (outs Qk_TileType:$result);
+  let assemblyFormat = "$acc `,` $lhs `,` $rhs attr-dict `:` type($acc) `,` type($lhs) `,` type($rhs)";
+  let hasVerifier = 1;
+}
+#endif
