@@ -1,0 +1,44 @@
+// f32, f16 and bf16 weights: values rounded to the type, nothing else.
+#include "dialects/Quant/Formats/Format.h"
+#include "dialects/Quant/Formats/Half.h"
+#include "llvm/ADT/StringSwitch.h"
+#include <cmath>
+using namespace mlir;
+using namespace qcc::qnt;
+
+namespace {
+struct FloatFormat : FormatFamily {
+  Type parse(StringRef name, MLIRContext *context) const override {
+    // bf16 is not offered by name: weights keep it when they arrive in it.
+    return llvm::StringSwitch<Type>(name).Case("f32", Float32Type::get(context)).Case("f16", Float16Type::get(context)).Default({});
+  }
+  bool owns(Type element) const override { return isa<Float32Type, Float16Type, BFloat16Type>(element); }
+  std::string name(Type element) const override { return element.isF32() ? "f32" : element.isF16() ? "f16" : "bf16"; }
+  int64_t rowBits(Type element, int64_t K) const override { return K * element.getIntOrFloatBitWidth(); }
+
+  LogicalResult encodeRow(ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why) const override {
+    Type element = out.view.element;
+    float *to = out.values.data() + row * out.view.K;
+    bool finite = true;
+    if (element.isF32())
+      std::copy(values.begin(), values.end(), to);
+    else
+      for (auto [i, value] : llvm::enumerate(values)) {
+        to[i] = element.isF16() ? halfToFloat(floatToHalf(value)) : bfloatToFloat(floatToBfloat(value));
+        finite &= std::isfinite(to[i]);
+      }
+    if (finite)
+      return success();
+    why = "a value is too large for " + name(element);
+    return failure();
+  }
+  void decodeRow(const QuantizedRows &rows, int64_t row, MutableArrayRef<float> values) const override {
+    llvm::copy(rows.values.slice(row * rows.K, rows.K), values.begin());
+  }
+};
+} // namespace
+
+const FormatFamily &qcc::qnt::getFloatFormat() {
+  static const FloatFormat format;
+  return format;
+}

@@ -1,0 +1,99 @@
+// The table of format families and what holds for all of them.
+#include "dialects/Quant/Formats/Format.h"
+#include "dialects/Quant/Formats/Half.h"
+#include "llvm/Support/raw_ostream.h"
+using namespace mlir;
+using namespace qcc::qnt;
+
+static ArrayRef<const FormatFamily *> families() {
+  static const FormatFamily *const all[] = {
+#define QCC_FORMAT(Class, Grammar, Summary) &get##Class(),
+#include "dialects/Quant/Formats/Formats.def"
+  };
+  return all;
+}
+
+const FormatFamily *qcc::qnt::familyOf(Type element) {
+  for (const FormatFamily *family : families())
+    if (family->owns(element))
+      return family;
+  return nullptr;
+}
+
+Type qcc::qnt::parseFormat(StringRef name, MLIRContext *context) {
+  for (const FormatFamily *family : families())
+    if (Type type = family->parse(name, context))
+      return type;
+  return {};
+}
+
+std::string qcc::qnt::formatName(Type element) {
+  if (const FormatFamily *family = familyOf(element))
+    return family->name(element);
+  std::string text;
+  llvm::raw_string_ostream(text) << element;
+  return text;
+}
+
+std::string qcc::qnt::listFormats() {
+  std::string text;
+#define QCC_FORMAT(Class, Grammar, Summary) text += std::string(Grammar) + ": " + Summary + "\n";
+#include "dialects/Quant/Formats/Formats.def"
+  return text;
+}
+
+double qcc::qnt::bitsPerWeight(Type element, int64_t K) {
+  const FormatFamily *family = familyOf(element);
+  return family && K > 0 ? double(family->rowBits(element, K)) / double(K) : 0;
+}
+
+int64_t qcc::qnt::groupsPerRow(BlockType type, int64_t K) {
+  return type.getGroup() < 0 ? 1 : (K + type.getGroup() - 1) / type.getGroup();
+}
+
+int64_t qcc::qnt::superBlocksPerRow(BlockType type, int64_t K) {
+  return type.getSuper() ? (K + type.getSuper() - 1) / type.getSuper() : 0;
+}
+
+BlockType qcc::qnt::activationFormat(MLIRContext *context, int64_t group) {
+  return BlockType::get(context, Element::Int, 8, group, ScaleKind::F32, ZeroKind::None, 0, 0, StringAttr());
+}
+
+float qcc::qnt::roundToScale(float x, ScaleKind kind) {
+  switch (kind) {
+  case ScaleKind::F16:
+    return halfToFloat(floatToHalf(x));
+  case ScaleKind::BF16:
+    return bfloatToFloat(floatToBfloat(x));
+  case ScaleKind::F32:
+    return x;
+  }
+  llvm_unreachable("all scale kinds are covered");
+}
+
+void QuantizedBuffer::reset(Type element, int64_t firstRow, int64_t rows, int64_t K) {
+  view = QuantizedRows();
+  view.element = element;
+  view.firstRow = firstRow;
+  view.rows = rows;
+  view.K = K;
+  auto block = dyn_cast<BlockType>(element);
+  if (!block) {
+    values.resize(rows * K);
+    view.values = values;
+    return;
+  }
+  view.group = block.getGroup() < 0 ? K : block.getGroup();
+  view.groups = groupsPerRow(block, K);
+  view.superBlocks = superBlocksPerRow(block, K);
+  codes.resize(rows * K);
+  scales.resize(rows * (block.getSuper() ? view.superBlocks : view.groups));
+  subScales.resize(block.getSuper() ? rows * view.groups : 0);
+  zeros.resize(block.getZero() == ZeroKind::Int ? rows * view.groups : 0);
+  floatZeros.resize(block.getZero() == ZeroKind::Float ? rows * view.groups : 0);
+  view.codes = codes;
+  view.scales = scales;
+  view.subScales = subScales;
+  view.zeros = zeros;
+  view.floatZeros = floatZeros;
+}

@@ -1,0 +1,81 @@
+// Weight formats as data: what a format is called, how large it is, how rows are encoded and decoded.
+// A format is the element type of a weight tensor: f32, f16, bf16, or `!qnt.block<...>`. Each family (Formats.def) is one file here.
+#ifndef QCC_DIALECTS_QUANT_FORMATS_FORMAT_H
+#define QCC_DIALECTS_QUANT_FORMATS_FORMAT_H
+#include "dialects/Quant/Quant.h"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace qcc::qnt {
+
+/// Consecutive rows of one weight, unpacked: what encoders make and what packers and decoders read. A view; owns nothing.
+/// `value = scale * (code - zero)`. A row has `groups = ceil(K / group)` groups, the last one may be short.
+struct QuantizedRows {
+  mlir::Type element;                     // the format: f32, f16, or a BlockType
+  int64_t firstRow = 0, rows = 0, K = 0;  // rows firstRow .. firstRow + rows - 1 of the weight
+  int64_t group = 0, groups = 0;          // elements per scale (K when the format says -1); scales per row
+  int64_t superBlocks = 0;                // two-level only: stored scales per row
+  llvm::ArrayRef<float> values;           // float formats: [rows][K], exactly representable in `element`; nothing else is set
+  llvm::ArrayRef<uint8_t> codes;          // [rows][K], one byte a code, as stored (unsigned)
+  llvm::ArrayRef<float> scales;           // [rows][groups], two-level [rows][superBlocks]; exactly representable in the scale kind
+  llvm::ArrayRef<uint8_t> subScales;      // two-level: [rows][groups]
+  llvm::ArrayRef<uint8_t> zeros;          // integer zero points: [rows][groups]
+  llvm::ArrayRef<float> floatZeros;       // float zero points: [rows][groups]
+
+  /// The zero point of symmetric codes.
+  int64_t implicitZero() const { return int64_t(1) << (mlir::cast<BlockType>(element).getBits() - 1); }
+};
+
+/// Storage behind a QuantizedRows.
+struct QuantizedBuffer {
+  std::vector<uint8_t> codes, subScales, zeros;
+  std::vector<float> values, scales, floatZeros;
+  QuantizedRows view;
+
+  /// Sizes everything for `rows` rows of `K` elements and points `view` at it.
+  void reset(mlir::Type element, int64_t firstRow, int64_t rows, int64_t K);
+};
+
+/// A family of formats: a row of Formats.def and one file. Stateless.
+class FormatFamily {
+public:
+  virtual ~FormatFamily() = default;
+  /// The format named `name` on the command line ("w4g32"), or null when the name is not of this family.
+  virtual mlir::Type parse(llvm::StringRef name, mlir::MLIRContext *context) const = 0;
+  virtual bool owns(mlir::Type element) const = 0;
+  /// The command-line name; `parse(name(t))` is `t`. `element` must be owned.
+  virtual std::string name(mlir::Type element) const = 0;
+  /// Bits of one row of `K` elements: codes, scales and zero points, without padding.
+  virtual int64_t rowBits(mlir::Type element, int64_t K) const = 0;
+  /// Encodes one row of finite values into row `row` of `out` (sized by QuantizedBuffer::reset). The same bits on every machine and at
+  /// any thread count. Fails when the row has no encoding; `why` says so (a scale that overflows f16).
+  virtual mlir::LogicalResult encodeRow(llvm::ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why) const = 0;
+  /// Decodes row `row` into `values`: the reference that kernels and decode-as-IR must match.
+  virtual void decodeRow(const QuantizedRows &rows, int64_t row, llvm::MutableArrayRef<float> values) const = 0;
+};
+
+#define QCC_FORMAT(Class, Grammar, Summary) const FormatFamily &get##Class();
+#include "dialects/Quant/Formats/Formats.def"
+
+/// The family that owns `element`, or null: a block type that no family can encode.
+const FormatFamily *familyOf(mlir::Type element);
+/// The element type named `name`, or null.
+mlir::Type parseFormat(llvm::StringRef name, mlir::MLIRContext *context);
+/// The name of `element`; its printed type when no family owns it.
+std::string formatName(mlir::Type element);
+/// One line per family, for `--help` and messages: grammar, summary.
+std::string listFormats();
+/// Bits per weight of rows of `K` elements, padding excluded; 0 when no family owns `element`.
+double bitsPerWeight(mlir::Type element, int64_t K);
+/// Scales per row.
+int64_t groupsPerRow(BlockType type, int64_t K);
+/// Stored scales per row of a two-level format; 0 for one level.
+int64_t superBlocksPerRow(BlockType type, int64_t K);
+/// Symmetric int8 activations per `group` values with f32 scales: what `qnt.quantize` produces.
+BlockType activationFormat(mlir::MLIRContext *context, int64_t group = 32);
+
+/// `x` rounded to the nearest value of the scale kind, ties to even.
+float roundToScale(float x, ScaleKind kind);
+} // namespace qcc::qnt
+#endif

@@ -1,0 +1,65 @@
+// RUN: qcc-opt %s -split-input-file -verify-diagnostics
+
+// expected-error @below {{a code has 1 to 8 bits, not 9}}
+func.func private @bits(tensor<8x!qnt.block<bits = 9, group = 32>>)
+// -----
+// expected-error @below {{a group has at least one element (or is -1, the whole row), not 0}}
+func.func private @group(tensor<8x!qnt.block<bits = 4, group = 0>>)
+// -----
+// expected-error @below {{a super-block holds whole groups, but 48 does not divide 256}}
+func.func private @super(tensor<8x!qnt.block<bits = 4, group = 48, super = 256, subBits = 4>>)
+// -----
+// expected-error @below {{two-level scales need both 'super' and 'subBits'}}
+func.func private @sub_bits(tensor<8x!qnt.block<bits = 4, group = 32, super = 256>>)
+// -----
+// expected-error @below {{a code table and 'element = table' go together}}
+func.func private @table(tensor<8x!qnt.block<element = table, bits = 4, group = 32>>)
+// -----
+// expected-error @below {{needs a static shape of rank 1 or more}}
+qnt.weight_decl @w : tensor<?x4xf32> []
+// -----
+// expected-error @below {{has 4 rows, but its parts have 3}}
+qnt.weight_decl @w : tensor<4x2xf32> [#qnt.part<rows = 3, transposed = false, values = dense<0.0> : tensor<3x2xf32>>]
+// -----
+func.func @no_declaration() {
+  // expected-error @below {{refers to no weight_decl named @w}}
+  %w = qnt.weight @w : tensor<4x2xf32>
+  return
+}
+// -----
+qnt.weight_decl @w : tensor<2x2xf32> [#qnt.part<rows = 2, transposed = false, values = dense<0.0> : tensor<2x2xf32>>]
+func.func @declared_otherwise() {
+  // expected-error @below {{has type 'tensor<2x2xf16>', but the declaration says 'tensor<2x2xf32>'}}
+  %w = qnt.weight @w : tensor<2x2xf16>
+  return
+}
+// -----
+func.func @matmul_k(%x: tensor<?x8xf32>, %w: tensor<4x16xf32>) {
+  // expected-error @below {{input has 8 channels, but the weight's K is 16}}
+  %y = qnt.matmul %x, %w : tensor<?x8xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
+  return
+}
+// -----
+func.func @matmul_n(%x: tensor<?x8xf32>, %w: tensor<4x8xf32>) {
+  // expected-error @below {{result has 5 channels, but the weight's N is 4}}
+  %y = qnt.matmul %x, %w : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x5xf32>
+  return
+}
+// -----
+func.func @rms_has_no_bias(%x: tensor<?x8xf32>, %g: tensor<8xf32>) {
+  // expected-error @below {{an rms norm has no bias}}
+  %y = qnt.norm rms %x, %g bias %g eps 1.0e-5 : tensor<?x8xf32>, tensor<8xf32>, tensor<8xf32>
+  return
+}
+// -----
+func.func @activations_are_symmetric(%x: tensor<?x8xf32>) {
+  // expected-error @below {{activations are symmetric int8}}
+  %y = qnt.quantize %x : tensor<?x8xf32> -> tensor<?x8x!qnt.block<bits = 8, group = 8, scale = f32, zero = int>>
+  return
+}
+// -----
+func.func @attention_heads(%x: tensor<?x?x24xf32>, %c: !qnt.cache<2x8xf16>, %past: index) {
+  // expected-error @below {{2 KV heads do not divide 3 query heads}}
+  %y = qnt.attention %x over %c at %past heads 3 scale 1.0 : tensor<?x?x24xf32>, !qnt.cache<2x8xf16>
+  return
+}
