@@ -1,5 +1,6 @@
 # lit's configuration: substitutions and what this machine can run.
 #   %python   the Python with numpy, onnx, onnxruntime, tokenizers       %models   test/Models       %src   the source tree       %build   the build tree
+#   %expect   runs a command and checks its exit code (test/expect.py)
 import os
 import lit.formats
 from lit.llvm import llvm_config
@@ -15,7 +16,7 @@ llvm_config.use_default_substitutions()
 tools = ["qcc", "qcc-opt", "qcc-run", "qcc-bench", "qcc-inspect", "mlir-opt", "mlir-runner", "mlir-translate", "llc", "llvm-objdump", "llvm-nm", "llvm-readelf"]
 llvm_config.add_tool_substitutions(tools, [config.qcc_tools_dir, config.llvm_tools_dir])
 for name, value in [("%python", config.qcc_python), ("%models", os.path.join(config.test_source_root, "Models")), ("%src", config.qcc_src_root),
-                    ("%build", config.qcc_obj_root), ("%llvm_lib", config.llvm_lib_dir)]:
+                    ("%build", config.qcc_obj_root), ("%expect", f"{config.qcc_python} {config.test_source_root}/expect.py"), ("%llvm_lib", config.llvm_lib_dir)]:
     config.substitutions.append((name, value))
 
 def cpu_flags():

@@ -8,12 +8,12 @@
 #include "mlir/InitAllPasses.h"
 
 void qcc::registerDialects(mlir::DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);                 // costs nothing until a dialect is loaded
+  mlir::registerAllExtensions(registry);
   registry.insert<onnx::OnnxDialect, qnt::QntDialect, qk::QkDialect>();
 }
 
 void qcc::registerEverything(mlir::DialectRegistry &registry) {
-  mlir::registerAllDialects(registry);
-  mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
   registerDialects(registry);
 }

@@ -7,7 +7,7 @@ class DialectRegistry;
 namespace qcc {
 /// qcc's dialects and the upstream ones that the pipeline uses, with their interface models.
 void registerDialects(mlir::DialectRegistry &registry);
-/// The above, all of upstream's dialects and passes, and qcc's passes and pipelines by name (for qcc-opt).
+/// The above, and all passes and pipelines by name, upstream's and qcc's (for qcc-opt).
 void registerEverything(mlir::DialectRegistry &registry);
 } // namespace qcc
 #endif

@@ -1,0 +1,148 @@
+// From options to files: read, run the stages, write. The order of passes is in Pipelines.cpp.
+#include "qcc/Compiler/Driver.h"
+#include "qcc/Base/ExitCodes.h"
+#include "qcc/Base/TargetInfo.h"
+#include "qcc/Compiler/ExtensionPoints.h"
+#include "qcc/Compiler/Options.h"
+#include "qcc/Compiler/Pipelines.h"
+#include "qcc/Compiler/Registration.h"
+#include "lib/Compiler/OutputFiles.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/Timing.h"
+#include "mlir/Tools/Plugins/DialectPlugin.h"
+#include "mlir/Tools/Plugins/PassPlugin.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/ThreadPool.h"
+#include "llvm/Support/WithColor.h"
+#include "llvm/Support/raw_ostream.h"
+using namespace mlir;
+using namespace qcc;
+using llvm::Twine;
+
+namespace {
+
+/// What went wrong, for the exit code; the message is already printed.
+struct Failed {
+  int exitCode;
+};
+using Outcome = std::optional<Failed>;
+
+int complain(int exitCode, const Twine &message) {
+  llvm::errs() << "qcc: error: " << message << "\n";
+  return exitCode;
+}
+
+class Compilation {
+public:
+  explicit Compilation(const CompilerOptions &options) : options(options) {}
+  int run();
+
+private:
+  int loadPlugins(DialectRegistry &registry);
+  int attachPasses();
+  int readInput();
+  int runStage(Stage stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build);
+  int writeIr();
+
+  const CompilerOptions &options;
+  std::unique_ptr<MLIRContext> context;
+  OwningOpRef<ModuleOp> module;
+  OutputFiles files;
+};
+
+int Compilation::loadPlugins(DialectRegistry &registry) {
+  for (const std::string &path : options.dialectPlugins) {
+    auto plugin = DialectPlugin::load(path);
+    if (!plugin)
+      return complain(ExitUsage, "--load-dialect-plugin: " + llvm::toString(plugin.takeError()));
+    plugin->registerDialectRegistryCallbacks(registry);
+  }
+  for (const std::string &path : options.passPlugins) {
+    auto plugin = PassPlugin::load(path);
+    if (!plugin)
+      return complain(ExitUsage, "--load-pass-plugin: " + llvm::toString(plugin.takeError()));
+    plugin->registerPassRegistryCallbacks();
+  }
+  return ExitSuccess;
+}
+
+int Compilation::attachPasses() {
+  for (const std::string &pass : options.extraPasses) {
+    if (pass == "list") {
+      for (const ExtensionPoint &point : extensionPoints())
+        llvm::outs() << point.name << "\t" << point.description << "\n";
+      continue;
+    }
+    if (llvm::Error error = addAtExtensionPoint(pass))
+      return complain(ExitUsage, "--pass-at: " + llvm::toString(std::move(error)));
+  }
+  return ExitSuccess;
+}
+
+int Compilation::readInput() {
+  llvm::SourceMgr sources;
+  std::string why;
+  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
+  if (!buffer)
+    return complain(ExitInput, "cannot read '" + options.input + "': " + buffer.getError().message());
+  sources.AddNewSourceBuffer(std::move(*buffer), {});
+  SourceMgrDiagnosticHandler handler(sources, context.get());
+  module = parseSourceFile<ModuleOp>(sources, context.get());
+  return module ? ExitSuccess : ExitMalformed;
+}
+
+int Compilation::runStage(Stage stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build) {
+  if (stage > options.compileTo)
+    return ExitSuccess;
+  PassManager pm(context.get());
+  if (failed(applyPassManagerCLOptions(pm)))
+    return ExitUsage;
+  build(pm);
+  return succeeded(pm.run(*module)) ? ExitSuccess : failureCode;
+}
+
+int Compilation::writeIr() {
+  if (options.output.empty() || options.output == "-") {
+    module->print(llvm::outs());
+    llvm::outs().flush();
+    if (llvm::outs().has_error()) {
+      std::string why = llvm::outs().error().message();
+      llvm::outs().clear_error();
+      return complain(ExitResource, "cannot write to standard output: " + why);
+    }
+    return ExitSuccess;
+  }
+  if (llvm::Error error = files.write(options.output, [&](llvm::raw_ostream &out) { module->print(out); }))
+    return complain(ExitResource, llvm::toString(std::move(error)));
+  if (llvm::Error error = files.commit())
+    return complain(ExitResource, llvm::toString(std::move(error)));
+  return ExitSuccess;
+}
+
+int Compilation::run() {
+  DialectRegistry registry;
+  registerDialects(registry);
+  if (int code = loadPlugins(registry))
+    return code;
+  if (int code = attachPasses())
+    return code;
+  if (options.input.empty())
+    return ExitSuccess;
+  context = std::make_unique<MLIRContext>(registry);
+  if (int code = readInput())
+    return code;
+  if (int code = runStage(Stage::Graph, ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); }))
+    return code;
+  if (int code = runStage(Stage::Quant, ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
+    return code;
+  return writeIr();
+}
+
+} // namespace
+
+int qcc::runCompiler(const CompilerOptions &options) { return Compilation(options).run(); }

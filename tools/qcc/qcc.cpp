@@ -1,0 +1,10 @@
+// qcc: compiles a model. Options and driver are in lib/Compiler.
+#include "qcc/Compiler/Driver.h"
+#include "qcc/Compiler/Options.h"
+#include "llvm/Support/InitLLVM.h"
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  qcc::ParsedCommandLine line = qcc::parseCommandLine(argc, argv);
+  return line.options ? qcc::runCompiler(*line.options) : line.exitCode;
+}
