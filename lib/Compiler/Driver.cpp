@@ -26,12 +26,6 @@ using llvm::Twine;
 
 namespace {
 
-/// What went wrong, for the exit code; the message is already printed.
-struct Failed {
-  int exitCode;
-};
-using Outcome = std::optional<Failed>;
-
 int complain(int exitCode, const Twine &message) {
   llvm::errs() << "qcc: error: " << message << "\n";
   return exitCode;
@@ -126,7 +120,7 @@ int Compilation::writeIr() {
 
 int Compilation::run() {
   DialectRegistry registry;
-  registerDialects(registry);
+  registerEverything(registry);                        // passes too: --pass-at may name any of them
   if (int code = loadPlugins(registry))
     return code;
   if (int code = attachPasses())

@@ -28,27 +28,34 @@ std::vector<Attached> &attached() {
 
 llvm::ArrayRef<ExtensionPoint> qcc::extensionPoints() { return points; }
 
-llvm::Error qcc::addAtExtensionPoint(StringRef point, std::function<void(mlir::OpPassManager &)> build) {
-  for (const ExtensionPoint &known : points)
-    if (known.name == point) {
-      attached().push_back({point.str(), std::move(build)});
-      return llvm::Error::success();
-    }
+static llvm::Error checkPoint(StringRef point) {
   std::string names;
-  for (const ExtensionPoint &known : points)
+  for (const ExtensionPoint &known : points) {
+    if (known.name == point)
+      return llvm::Error::success();
     names += (names.empty() ? "" : ", ") + known.name.str();
+  }
   return llvm::createStringError("'" + point + "' is no extension point; there are " + names);
+}
+
+llvm::Error qcc::addAtExtensionPoint(StringRef point, std::function<void(mlir::OpPassManager &)> build) {
+  if (llvm::Error error = checkPoint(point))
+    return error;
+  attached().push_back({point.str(), std::move(build)});
+  return llvm::Error::success();
 }
 
 llvm::Error qcc::addAtExtensionPoint(StringRef pointAndPipeline) {
   auto [point, pipeline] = pointAndPipeline.split(':');
   if (pipeline.empty())
     return llvm::createStringError("'" + pointAndPipeline + "' is not of the form point:passes");
+  if (llvm::Error error = checkPoint(point))
+    return error;
   mlir::OpPassManager probe("builtin.module");
   std::string why;
   llvm::raw_string_ostream stream(why);
   if (failed(mlir::parsePassPipeline(pipeline, probe, stream)))
-    return llvm::createStringError("cannot run '" + pipeline + "': " + StringRef(why).trim());
+    return llvm::createStringError("cannot run '" + pipeline + "': " + StringRef(why).split('\n').first);
   return addAtExtensionPoint(point, [text = pipeline.str()](mlir::OpPassManager &pm) { (void)mlir::parsePassPipeline(text, pm); });
 }
 

@@ -107,7 +107,10 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   mlir::registerAsmPrinterCLOptions();
   mlir::registerPassManagerCLOptions();
   mlir::registerDefaultTimingManagerCLOptions();
-  cl::HideUnrelatedOptions(line.categories());
+  // LLVM's and MLIR's options stay behind --help-hidden (cl::HideUnrelatedOptions would hide them from that as well).
+  for (auto &entry : cl::getRegisteredOptions())
+    if (llvm::none_of(entry.second->Categories, [&](cl::OptionCategory *c) { return llvm::is_contained(line.categories(), c) || c->getName() == "Generic Options"; }))
+      entry.second->setHiddenFlag(cl::Hidden);
 
   std::vector<std::string> words;
   for (int i = 0; i < argc; ++i)
