@@ -49,13 +49,13 @@ def Onnx_BytesAttr : AttrDef<Onnx_Dialect, "Bytes", [TypedAttrInterface]> {
 def Onnx_Value : AnyTypeOf<[AnyTensor, NoneType], "an ONNX value: a tensor, or none where it is left out">;
 class Onnx_Op<string name, list<Trait> traits = []> : Op<Onnx_Dialect, name, traits>;
 
-def Onnx_NodeOp : Onnx_Op<"node"> {
+def Onnx_NodeOp : Onnx_Op<"node", [Pure]> {
   let summary = "One node of the graph";
   let description = [{
     `op_type`, `domain` ("" is ai.onnx) and `since` (the version that introduced the operator as it is meant here) name the operator.
     The node's ONNX attributes are this operation's discardable attributes, as written in the file (defaults are not filled in):
     int `i64`, float `f32`, string, ints `array<i64: ...>`, floats `array<f32: ...>`, strings `["a", "b"]`, tensors `dense<...>` or
-    `#onnx.bytes`. Subgraphs are not supported. Assumed free of side effects: random operators are not imported.
+    `#onnx.bytes`. Subgraphs are not supported. Free of side effects, so that unused nodes vanish; random operators must be refused before.
     Example:
       %1 = onnx.node "Gather"(%table, %ids) {since = 13 : i64, axis = 0 : i64} : (tensor<32x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
       %2 = onnx.node "Gelu"(%1) {domain = "com.microsoft", since = 1 : i64} : (tensor<?x8xf32>) -> tensor<?x8xf32>
