@@ -1,0 +1,32 @@
+// From the LLVM dialect to LLVM IR, assembly and object code, in this process.
+#ifndef QCC_TARGET_EMIT_H
+#define QCC_TARGET_EMIT_H
+#include "qcc/Base/TargetInfo.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/Error.h"
+#include <memory>
+namespace llvm {
+class LLVMContext;
+class Module;
+class TargetMachine;
+class raw_pwrite_stream;
+} // namespace llvm
+namespace qcc {
+
+/// The code generator for one version of a target: position independent, -O3 (or -O2 for optLevel < 3: AMX code needs an optimizing back end).
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const TargetInfo &target, const TargetVersion &version, unsigned optLevel);
+
+/// Translates a module of the LLVM dialect. Functions get the version's CPU and features; every function but those named in `exported`
+/// becomes internal, so that versions can be linked together.
+llvm::Expected<std::unique_ptr<llvm::Module>> translateToLlvmIr(mlir::ModuleOp module, llvm::LLVMContext &context, llvm::TargetMachine &machine,
+                                                                 llvm::ArrayRef<std::string> exported);
+
+/// LLVM's default pipeline at -O3 (-O2 for optLevel < 3).
+void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLevel);
+
+/// Writes assembly or an object file. Fails if the target cannot select an instruction.
+llvm::Error emitAssembly(llvm::Module &module, llvm::TargetMachine &machine, llvm::raw_pwrite_stream &out);
+llvm::Error emitObject(llvm::Module &module, llvm::TargetMachine &machine, llvm::raw_pwrite_stream &out);
+
+} // namespace qcc
+#endif

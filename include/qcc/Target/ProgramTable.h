@@ -1,0 +1,47 @@
+// The tables that the runtime finds in an artifact: `qcc_program_data` of qcc/Runtime/Program.h, as constants of an LLVM module.
+#ifndef QCC_TARGET_PROGRAMTABLE_H
+#define QCC_TARGET_PROGRAMTABLE_H
+#include "qcc/Runtime/Program.h"
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+namespace llvm {
+class LLVMContext;
+class Module;
+class TargetMachine;
+} // namespace llvm
+namespace qcc {
+
+struct ProgramPort {
+  std::string name;
+  int32_t code = QCC_DTYPE_FLOAT, bits = 32, role = QCC_ROLE_NONE;
+  std::vector<int64_t> shape;      // >= 0: extent; < 0: -1 - index into dims
+};
+struct ProgramEntry {
+  std::string name;
+  int64_t minRows, maxRows;
+  std::string run, arenaBytes;     // symbols: void(const qcc_invocation *, int64_t), int64_t(const int64_t *)
+};
+struct ProgramVariant {
+  std::string name;
+  uint64_t features;
+  std::vector<ProgramEntry> entries;
+};
+struct ProgramDescription {
+  bool hasState = false;
+  std::vector<ProgramPort> inputs, outputs;
+  std::vector<std::string> dims;
+  std::vector<ProgramVariant> variants;   // best first
+  std::string stateBytes;                 // symbol, or empty
+  int64_t maxContext = 0, vocabulary = 0, weightsBytes = 0, decodeBytes = 0;
+  std::array<uint8_t, 32> weightsId{};
+  std::string embeddedWeights;            // path of a whole weights file to embed, or empty
+  std::string manifest;
+};
+
+/// A module that defines qcc_program_data (hidden) and refers to the entries' symbols.
+std::unique_ptr<llvm::Module> buildProgramTable(const ProgramDescription &program, llvm::LLVMContext &context, llvm::TargetMachine &machine);
+
+} // namespace qcc
+#endif

@@ -1,0 +1,69 @@
+// Links the artifact with lld inside this process.
+#include "qcc/Target/Link.h"
+#include "lld/Common/Driver.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/TargetParser/Triple.h"
+#include <mutex>
+LLD_HAS_DRIVER(elf)
+using namespace qcc;
+using llvm::StringRef;
+
+/// lld keeps global state: one link at a time in a process.
+static llvm::Error runLld(llvm::ArrayRef<std::string> arguments) {
+  static std::mutex mutex;
+  std::lock_guard<std::mutex> lock(mutex);
+  std::vector<const char *> raw;
+  for (const std::string &argument : arguments)
+    raw.push_back(argument.c_str());
+  std::string errors;
+  llvm::raw_string_ostream errorStream(errors);
+  lld::Result result = lld::lldMain(raw, llvm::nulls(), errorStream, {{lld::Gnu, &lld::elf::link}});
+  if (result.retCode)
+    return llvm::createStringError("linking failed: " + StringRef(errors).trim());
+  return llvm::Error::success();
+}
+
+static llvm::Error writeFile(StringRef path, StringRef text) {
+  std::error_code code;
+  llvm::raw_fd_ostream out(path, code);
+  if (!code) {
+    out << text;
+    out.close();
+    code = out.error();
+    out.clear_error();
+  }
+  return code ? llvm::createStringError(code, "cannot write '" + path + "': " + code.message()) : llvm::Error::success();
+}
+
+llvm::Error qcc::linkSharedLibrary(const LinkInputs &inputs, StringRef output) {
+  auto scratch = [&](StringRef name) {
+    llvm::SmallString<128> path(inputs.scratch);
+    llvm::sys::path::append(path, name);
+    return path.str().str();
+  };
+  StringRef emulation = llvm::StringSwitch<StringRef>(llvm::Triple(inputs.triple).getArchName()).Case("x86_64", "elf_x86_64").Case("aarch64", "aarch64linux").Default("");
+  if (emulation.empty())
+    return llvm::createStringError("linking for '" + inputs.triple + "' is not supported");
+
+  // A stand-in with libc's name makes DT_NEEDED libc.so.6; the symbols stay undefined and unversioned, so any glibc resolves them.
+  std::string empty = scratch("empty.ld"), libc = scratch("libc.so.6"), exports = scratch("exports.map");
+  if (llvm::Error error = writeFile(empty, ""))
+    return error;
+  if (llvm::Error error = writeFile(exports, "{ global: qcc_*; local: *; };\n"))
+    return error;
+  if (llvm::Error error = runLld({"ld.lld", "-m", emulation.str(), "-shared", "-soname", "libc.so.6", "-o", libc, empty}))
+    return error;
+
+  std::vector<std::string> arguments = {"ld.lld", "-m", emulation.str(), "-shared", "-o", output.str(), "--version-script", exports,
+                                        "--allow-shlib-undefined", "-z", "now", "-z", "relro", "-z", "noexecstack", "--gc-sections", "--build-id=sha1", "--hash-style=gnu", "--threads=1"};
+  if (!inputs.soname.empty())
+    arguments.insert(arguments.end(), {"-soname", inputs.soname});
+  arguments.insert(arguments.end(), inputs.objects.begin(), inputs.objects.end());
+  if (!inputs.runtimeArchive.empty())
+    arguments.insert(arguments.end(), {"--whole-archive", inputs.runtimeArchive, "--no-whole-archive"});
+  arguments.push_back(libc);
+  return runLld(arguments);
+}

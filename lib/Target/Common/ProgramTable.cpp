@@ -1,0 +1,106 @@
+// Builds qcc_program_data, field by field in Program.h's order. A change of those structs raises QCC_PROGRAM_VERSION and edits this file.
+#include "qcc/Target/ProgramTable.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/DerivedTypes.h"
+#include "llvm/IR/GlobalVariable.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Target/TargetMachine.h"
+using namespace llvm;
+using namespace qcc;
+
+namespace {
+class TableBuilder {
+public:
+  explicit TableBuilder(Module &module) : module(module), context(module.getContext()), pointer(PointerType::get(context, 0)) {}
+
+  Constant *i32(int64_t value) { return ConstantInt::get(Type::getInt32Ty(context), value, true); }
+  Constant *i64(uint64_t value) { return ConstantInt::get(Type::getInt64Ty(context), value); }
+  Constant *null() { return ConstantPointerNull::get(pointer); }
+  Constant *record(ArrayRef<Constant *> fields) { return ConstantStruct::getAnon(context, fields); }
+
+  /// A pointer to private constant data.
+  Constant *data(Constant *value) {
+    auto *global = new GlobalVariable(module, value->getType(), true, GlobalValue::PrivateLinkage, value, "table");
+    global->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
+    return global;
+  }
+  Constant *text(StringRef value) { return data(ConstantDataArray::getString(context, value)); }
+  Constant *array(ArrayRef<Constant *> values) {
+    return values.empty() ? null() : data(ConstantArray::get(ArrayType::get(values.front()->getType(), values.size()), values));
+  }
+  Constant *function(StringRef symbol, FunctionType *type) {
+    if (symbol.empty())
+      return null();
+    auto *f = cast<Function>(module.getOrInsertFunction(symbol, type).getCallee());
+    f->setVisibility(GlobalValue::HiddenVisibility);
+    return f;
+  }
+
+  Constant *ports(ArrayRef<ProgramPort> list) {
+    SmallVector<Constant *> records;
+    for (const ProgramPort &port : list) {
+      SmallVector<Constant *> shape;
+      for (int64_t extent : port.shape)
+        shape.push_back(i64(extent));
+      records.push_back(record({text(port.name), i32(port.code), i32(port.bits), i32(port.role), i32(port.shape.size()), array(shape)}));
+    }
+    return array(records);
+  }
+  Constant *variants(ArrayRef<ProgramVariant> list) {
+    auto *run = FunctionType::get(Type::getVoidTy(context), {pointer, Type::getInt64Ty(context)}, false);
+    SmallVector<Constant *> records;
+    for (const ProgramVariant &variant : list) {
+      SmallVector<Constant *> entries;
+      for (const ProgramEntry &entry : variant.entries)
+        entries.push_back(record({text(entry.name), i64(entry.minRows), i64(entry.maxRows), function(entry.run, run), function(entry.arenaBytes, sizeFunction())}));
+      records.push_back(record({text(variant.name), i64(variant.features), array(entries), i64(entries.size())}));
+    }
+    return array(records);
+  }
+  /// int64_t(const int64_t *dims)
+  FunctionType *sizeFunction() { return FunctionType::get(Type::getInt64Ty(context), {pointer}, false); }
+
+  Module &module;
+  LLVMContext &context;
+  PointerType *pointer;
+};
+} // namespace
+
+/// The bytes of a file as a page-aligned symbol, copied by the assembler and never held in memory as a constant.
+static Constant *embedFile(Module &module, StringRef path) {
+  std::string escaped;
+  for (char c : path) {
+    if (c == '"' || c == '\\')
+      escaped += '\\';
+    escaped += c;
+  }
+  module.appendModuleInlineAsm(".section .rodata.qcc_weights,\"a\",@progbits\n.balign 4096\n.hidden qcc_embedded_weights\n.globl qcc_embedded_weights\n"
+                               "qcc_embedded_weights:\n.incbin \"" + escaped + "\"\n.previous");
+  auto *global = new GlobalVariable(module, Type::getInt8Ty(module.getContext()), true, GlobalValue::ExternalLinkage, nullptr, "qcc_embedded_weights");
+  global->setVisibility(GlobalValue::HiddenVisibility);
+  return global;
+}
+
+std::unique_ptr<Module> qcc::buildProgramTable(const ProgramDescription &program, LLVMContext &context, TargetMachine &machine) {
+  auto module = std::make_unique<Module>("qcc_program", context);
+  module->setDataLayout(machine.createDataLayout());
+  module->setTargetTriple(machine.getTargetTriple());
+  TableBuilder b(*module);
+  SmallVector<Constant *> dims;
+  for (const std::string &dim : program.dims)
+    dims.push_back(b.text(dim));
+  uint32_t flags = (program.hasState ? 1 : 0) | (program.embeddedWeights.empty() ? 0 : 2);
+  Constant *weights = program.embeddedWeights.empty() ? b.null() : embedFile(*module, program.embeddedWeights);
+  Constant *table = b.record({
+      b.i32(QCC_PROGRAM_VERSION), b.i32(flags),
+      b.ports(program.inputs), b.ports(program.outputs), b.i64(program.inputs.size()), b.i64(program.outputs.size()),
+      b.array(dims), b.i64(program.dims.size()),
+      b.variants(program.variants), b.i64(program.variants.size()),
+      b.function(program.stateBytes, b.sizeFunction()),
+      b.i64(program.maxContext), b.i64(program.vocabulary), b.i64(program.weightsBytes),
+      ConstantDataArray::get(context, ArrayRef<uint8_t>(program.weightsId)),
+      weights, b.text(program.manifest), b.i64(program.manifest.size()), b.i64(program.decodeBytes)});
+  auto *global = new GlobalVariable(*module, table->getType(), true, GlobalValue::ExternalLinkage, table, "qcc_program_data");
+  global->setVisibility(GlobalValue::HiddenVisibility);
+  return module;
+}
