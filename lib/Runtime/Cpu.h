@@ -1,0 +1,26 @@
+/* What differs between processors: feature detection, the pause in a spin loop, the floating-point environment of compiled code.
+ * One file each: CpuX86.c, CpuAArch64.c. */
+#ifndef QCC_LIB_RUNTIME_CPU_H
+#define QCC_LIB_RUNTIME_CPU_H
+#include <stddef.h>
+#include <stdint.h>
+
+/* The QCC_CPU_* bits of this processor that the operating system lets this process use. Asks Linux for AMX's registers. */
+uint64_t qccrt_cpu_features(void);
+
+/* Puts compiled code's floating-point environment in place (round to nearest, denormals kept, no traps) whatever the caller's is,
+ * since results must not depend on which thread computes them. Returns the old one for qccrt_fp_leave. */
+uint64_t qccrt_fp_enter(void);
+void qccrt_fp_leave(uint64_t saved);
+
+/* Writes the names of `features`, separated by spaces, for messages. */
+void qccrt_feature_names(uint64_t features, char *text, size_t size);
+
+static inline void qccrt_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb" ::: "memory");  /* `yield` is a nop on most cores; isb waits about as long as x86's pause */
+#endif
+}
+#endif

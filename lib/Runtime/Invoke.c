@@ -1,0 +1,73 @@
+/* One call of the compiled program on all threads. */
+#include "Model.h"
+#include <string.h>
+
+int64_t qccrt_extent(const qcc_port *port, int i, const int64_t *dims) {
+  return port->shape[i] < 0 ? dims[-1 - port->shape[i]] : port->shape[i];
+}
+
+bool qccrt_port_bytes(const qcc_port *port, const int64_t *dims, size_t *bytes) {
+  int64_t bits = port->bits;
+  for (int i = 0; i < port->rank; i++)
+    if (__builtin_mul_overflow(bits, qccrt_extent(port, i, dims), &bits))
+      return false;
+  *bytes = (size_t)bits / 8 + (bits % 8 != 0);
+  return bits >= 0;
+}
+
+qcc_status qccrt_check_tokens(qcc_model *model, const void *tokens, int bits, int64_t count) {
+  int64_t vocabulary = model->program->vocabulary;
+  for (int64_t i = 0; i < count && vocabulary > 0; i++) {
+    int64_t token = bits == 64 ? ((const int64_t *)tokens)[i] : ((const int32_t *)tokens)[i];
+    if (token < 0 || token >= vocabulary)
+      return qccrt_fail(model, QCC_ERROR_TOKEN, "token %lld at index %lld is not in [0, %lld)", (long long)token, (long long)i,
+                        (long long)vocabulary);
+  }
+  return QCC_OK;
+}
+
+/* Programs whose rows cannot be told from their dims (no batch, no seq) have one entry for everything: take the widest. */
+static const qcc_entry *chooseEntry(const qcc_model *m, const int64_t *dims, int64_t *rows) {
+  bool known = m->dim.batch >= 0 || m->dim.seq >= 0;
+  *rows = (m->dim.batch >= 0 ? dims[m->dim.batch] : 1) * (m->dim.seq >= 0 ? dims[m->dim.seq] : 1);
+  const qcc_entry *widest = NULL;
+  for (int64_t i = 0; i < m->variant->num_entries; i++) {
+    const qcc_entry *e = &m->variant->entries[i];
+    if (known && *rows >= e->min_rows && *rows <= e->max_rows)
+      return e;
+    if (!known && (!widest || e->max_rows > widest->max_rows))
+      widest = e;
+  }
+  return widest;
+}
+
+typedef struct { qcc_invocation call; const qcc_entry *entry; } Job;
+
+static void barrier(const qcc_invocation *call, int64_t thread) {
+  (void)thread;
+  qccrt_pool_barrier(call->pool);
+}
+
+static void runEntry(void *argument, int thread) {
+  const Job *job = argument;
+  job->entry->run(&job->call, thread);
+}
+
+qcc_status qccrt_invoke(qcc_model *model, const int64_t *dims, uint8_t *state, void *const *buffers) {
+  int64_t rows, status[2] = {QCC_RUN_OK, 0};
+  const qcc_entry *entry = chooseEntry(model, dims, &rows);
+  if (!entry)
+    return qccrt_fail(model, QCC_ERROR_ARGUMENT, "the program was not compiled for %lld rows (batch * sequence) in a call", (long long)rows);
+  int64_t arenaBytes = entry->arena_bytes ? entry->arena_bytes(dims) : 0;
+  if (arenaBytes < 0 || !qccrt_block_reserve(&model->arena, (size_t)arenaBytes))
+    return qccrt_fail(model, QCC_ERROR_MEMORY, "no memory for %lld bytes of scratch", (long long)arenaBytes);
+  Job job = {.entry = entry,
+             .call = {.weights = model->weights.data, .arena = model->arena.data, .state = state, .buffers = buffers, .dims = dims,
+                      .status = status, .threads = qccrt_pool_threads(model->pool), .barrier = barrier, .pool = model->pool}};
+  qccrt_pool_run(model->pool, runEntry, &job);
+  if (status[0] == QCC_RUN_OK)
+    return QCC_OK;
+  if (status[0] == QCC_RUN_INDEX_OUT_OF_RANGE)
+    return qccrt_fail(model, QCC_ERROR_TOKEN, "index %lld is out of range", (long long)status[1]);
+  return qccrt_fail(model, QCC_ERROR_ARGUMENT, "the program stopped with code %lld (%lld)", (long long)status[0], (long long)status[1]);
+}
