@@ -1,0 +1,60 @@
+"""Keeps the generated parts of the documentation true: runs the command of every block and compares, or rewrites with --bless.
+
+usage: generated.py SOURCE_ROOT TOOLS_DIR [--bless] [FILE.md ...]
+
+A block in a Markdown file:
+    <!-- generated: qcc %models/m.onnx --compile-to=graph | function main -->
+    ```mlir
+    ...
+    ```
+    <!-- end -->
+The command's program comes from TOOLS_DIR; %models is test/Models. After "|", optionally: `function NAME` keeps that function, `lines A B` keeps
+lines A to B (1-based), `table` drops the fence, for commands that print Markdown.
+"""
+import difflib
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+arguments = [a for a in sys.argv[1:] if a != "--bless"]
+bless = "--bless" in sys.argv
+root, tools = pathlib.Path(arguments[0]), pathlib.Path(arguments[1])
+pages = [pathlib.Path(p) for p in arguments[2:]] or [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+block = re.compile(r"(<!-- generated: (?P<command>[^|\n]*?)(?: *\| *(?P<filter>[^\n]*?))? -->\n)(?P<body>.*?)(<!-- end -->)", re.S)
+
+def keep(text, choice):
+    if not choice or choice == "table":
+        return text
+    kind, *words = choice.split()
+    if kind == "function":
+        found = re.search(rf"^( *)(?:llvm\.)?func(?:\.func)?(?: private)? @{words[0]}\(.*?^\1}}$", text, re.S | re.M)
+        return found[0] if found else f"no function @{words[0]}"
+    if kind == "lines":
+        return "\n".join(text.splitlines()[int(words[0]) - 1:int(words[1])])
+    return f"unknown filter {choice}"
+
+def generate(match):
+    words = shlex.split(match["command"].replace("%models", str(root / "test/Models")))
+    run = subprocess.run([str(tools / words[0]), *words[1:]], capture_output=True, text=True)
+    text = keep(run.stdout.rstrip("\n"), match["filter"]) if run.returncode == 0 else f"exit code {run.returncode}\n{run.stderr}"
+    fence = ("", "") if match["filter"] == "table" else ("```mlir\n" if "--compile-to" in match["command"] else "```\n", "```\n")
+    return f"{match[1]}{fence[0]}{text}\n{fence[1]}{match[5]}"
+
+stale = 0
+for page in pages:
+    old = page.read_text()
+    new = block.sub(generate, old)
+    if new == old:
+        continue
+    if bless:
+        page.write_text(new)
+        print(f"rewrote {page}")
+    else:
+        stale += 1
+        name = str(page.relative_to(root))
+        print("".join(difflib.unified_diff(old.splitlines(True), new.splitlines(True), name, name + " as it would be now")))
+if stale:
+    print(f"{stale} page(s) are out of date; `{' '.join(['generated.py', *sys.argv[1:]])} --bless` rewrites them")
+sys.exit(bool(stale))
