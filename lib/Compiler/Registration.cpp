@@ -3,6 +3,7 @@
 #include "dialects/Kernel/Kernel.h"
 #include "dialects/ONNX/ONNX.h"
 #include "dialects/Quant/Quant.h"
+#include "qcc/Quantize/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -16,4 +17,5 @@ void qcc::registerDialects(mlir::DialectRegistry &registry) {
 void qcc::registerEverything(mlir::DialectRegistry &registry) {
   mlir::registerAllPasses();
   registerDialects(registry);
+  registerQuantizePasses();
 }

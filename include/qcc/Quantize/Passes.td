@@ -1,0 +1,53 @@
+#ifndef QCC_QUANTIZE_PASSES
+#define QCC_QUANTIZE_PASSES
+include "mlir/Pass/PassBase.td"
+
+def AssignFormats : Pass<"qcc-quantize-assign-formats", "::mlir::ModuleOp"> {
+  let summary = "Decide the format of every weight";
+  let description = [{
+    Gives float weights that only `qnt.matmul` and `qnt.gather` read a format. In this order:
+    1. weights that arrive quantized (MatMulNBits) keep their codes and type; weights with other users keep their type;
+    2. `tensor-types`, the first `regex=format` that finds a match in one of the weight's tensor names;
+    3. the head, and an embedding table that shares its bytes: `head-bits`; any other embedding table: f16, or f32 with 32-bit weights;
+    4. everything else: `wbits`, `group-size`, `asym` (or `format`, by name).
+
+    Weights reach their users through calls of outlined layers. A layer that is called with different formats is copied, one
+    function per list of types. Every decision is written on the declaration (`qnt.decided`) and printable (FormatDecisions.h).
+    Example:
+      qnt.weight_decl @w : tensor<64x32xf32> [...]
+      %w = qnt.weight @w : tensor<64x32xf32>
+      %y = qnt.matmul %x, %w : tensor<?x32xf32>, tensor<64x32xf32> -> tensor<?x64xf32>
+    becomes
+      qnt.weight_decl @w : tensor<64x32x!qnt.block<bits = 4, group = 32>> [...] {qnt.decided = "wbits"}
+      %w = qnt.weight @w : tensor<64x32x!qnt.block<bits = 4, group = 32>>
+      %y = qnt.matmul %x, %w : tensor<?x32xf32>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
+  }];
+  let options = [
+    Option<"wbits", "wbits", "unsigned", "16", "bits of a weight: 2 3 4 5 6 8 16 32">,
+    Option<"groupSize", "group-size", "int64_t", "32", "weights per scale, -1 for the whole row">,
+    Option<"asym", "asym", "bool", "false", "weights with a zero point">,
+    Option<"headBits", "head-bits", "unsigned", "0", "bits of the head; 0: 8 when wbits is below 16, else wbits">,
+    Option<"format", "format", "std::string", "\"\"", "format by name, instead of wbits, group-size and asym">,
+    ListOption<"tensorTypes", "tensor-types", "std::string", "regex=format, first match wins">,
+    Option<"print", "print", "bool", "false", "print every decision">];
+  let statistics = [Statistic<"numQuantized", "num-quantized", "weights that were given a format">,
+                    Statistic<"numCopies", "num-layer-copies", "copies of layers made for different formats">];
+}
+
+def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::FuncOp"> {
+  let summary = "Quantize the inputs of quantized matmuls to int8 at run time";
+  let description = [{
+    Inserts one `qnt.quantize` per value that feeds matmuls with block-typed weights: symmetric int8, one f32 scale per 32 values.
+    A matmul whose weight has groups that are not whole multiples of 32 values keeps its float input, since a group's products
+    are summed under one activation scale.
+    Example:
+      %y = qnt.matmul %x, %w : tensor<?x32xf32>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
+    becomes
+      %q = qnt.quantize %x : tensor<?x32xf32> -> tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>
+      %y = qnt.matmul %q, %w : tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
+  }];
+  let options = [Option<"abits", "abits", "unsigned", "8", "8, or 16 and 32: leave activations as they are">];
+  let statistics = [Statistic<"numInserted", "num-inserted", "quantize operations inserted">,
+                    Statistic<"numKept", "num-float", "matmuls of quantized weights that keep float inputs">];
+}
+#endif

@@ -1,0 +1,167 @@
+// Decides the format of every weight; see Passes.td for the rules. Only types change here, no weight is read.
+#include "RetypeWeights.h"
+#include "WeightUses.h"
+#include "dialects/Quant/Formats/Format.h"
+#include "qcc/Quantize/FormatDecisions.h"
+#include "qcc/Quantize/Passes.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/Support/Regex.h"
+namespace qcc {
+#define GEN_PASS_DEF_ASSIGNFORMATS
+#include "qcc/Quantize/Passes.h.inc"
+} // namespace qcc
+using namespace mlir;
+using namespace qcc;
+
+namespace {
+/// One `regex=format`.
+struct Rule {
+  std::string text;
+  std::shared_ptr<llvm::Regex> regex; // shared, since passes are copied
+  Type format;
+  bool matched = false;
+};
+struct Choice {
+  Type element; // null: the weight keeps its type
+  std::string reason;
+};
+using ByteRange = std::pair<int64_t, int64_t>; // file, offset
+
+struct AssignFormats : qcc::impl::AssignFormatsBase<AssignFormats> {
+  using Base::Base;
+  void runOnOperation() override;
+
+private:
+  LogicalResult readOptions();
+  FailureOr<Type> formatOfBits(unsigned bits, StringRef option);
+  Choice choose(qnt::WeightDeclOp decl, const WeightUse &use);
+  Type matchRules(qnt::WeightDeclOp decl, std::string &text);
+
+  Type weightFormat, headFormat, tableFormat;
+  std::vector<Rule> rules;
+  llvm::SetVector<ByteRange> headBytes; // where the head's values lie: a table that shares them follows the head
+};
+} // namespace
+
+static SmallVector<ByteRange> bytesOf(qnt::WeightDeclOp decl) {
+  SmallVector<ByteRange> ranges;
+  for (auto part : decl.getParts().getAsRange<qnt::PartAttr>())
+    if (qnt::BytesAttr data = part.getData())
+      ranges.push_back({data.getFile(), data.getOffset()});
+  return ranges;
+}
+
+FailureOr<Type> AssignFormats::formatOfBits(unsigned bits, StringRef option) {
+  if (bits == 32)
+    return Type(Float32Type::get(&getContext()));
+  if (bits == 16)
+    return Type(Float16Type::get(&getContext()));
+  if (!llvm::is_contained({2u, 3u, 4u, 5u, 6u, 8u}, bits))
+    return getOperation().emitError() << option << " = " << bits << " is not supported, expected 2, 3, 4, 5, 6, 8, 16 or 32";
+  return Type(qnt::BlockType::get(&getContext(), qnt::Element::Int, bits, groupSize, qnt::ScaleKind::F16, asym ? qnt::ZeroKind::Int : qnt::ZeroKind::None, 0, 0, StringAttr()));
+}
+
+LogicalResult AssignFormats::readOptions() {
+  if (groupSize != -1 && groupSize < 1)
+    return getOperation().emitError() << "group-size = " << groupSize.getValue() << " is not supported, expected at least 1, or -1 for the whole row";
+  FailureOr<Type> weight = formatOfBits(wbits, "wbits"), head = formatOfBits(headBits ? headBits : wbits < 16 ? 8 : wbits, "head-bits");
+  if (failed(weight) || failed(head))
+    return failure();
+  weightFormat = *weight;
+  headFormat = *head;
+  tableFormat = weightFormat.isF32() ? weightFormat : Float16Type::get(&getContext());
+  if (!format.empty() && !(weightFormat = qnt::parseFormat(format, &getContext())))
+    return getOperation().emitError() << "no format is named '" << format.getValue() << "'; there are:\n" << qnt::listFormats();
+  for (const std::string &text : tensorTypes) {
+    auto [pattern, name] = StringRef(text).rsplit('=');
+    Rule rule{text, std::make_shared<llvm::Regex>(pattern), qnt::parseFormat(name, &getContext())};
+    std::string why;
+    if (pattern.empty() || !StringRef(text).contains('='))
+      return getOperation().emitError() << "tensor-types '" << text << "' is not of the form regex=format";
+    if (!rule.regex->isValid(why))
+      return getOperation().emitError() << "tensor-types '" << text << "' has a bad regular expression: " << why;
+    if (!rule.format)
+      return getOperation().emitError() << "tensor-types '" << text << "': no format is named '" << name << "'; there are:\n" << qnt::listFormats();
+    rules.push_back(std::move(rule));
+  }
+  return success();
+}
+
+/// The format that a rule gives `decl`, or null. Parts of a merged weight share one format: if rules disagree, the widest.
+Type AssignFormats::matchRules(qnt::WeightDeclOp decl, std::string &text) {
+  Type found;
+  int64_t columns = cast<RankedTensorType>(decl.getType()).getShape().back();
+  for (auto part : decl.getParts().getAsRange<qnt::PartAttr>()) {
+    if (!part.getData())
+      continue;
+    auto rule = llvm::find_if(rules, [&](Rule &rule) { return rule.regex->match(part.getData().getName()); });
+    if (rule == rules.end())
+      continue;
+    rule->matched = true;
+    if (found && found != rule->format)
+      decl.emitWarning() << "weight '" << decl.getSymName() << "' joins tensors that '" << text << "' and '" << rule->text << "' give different formats, takes the wider one";
+    if (!found || qnt::bitsPerWeight(rule->format, columns) > qnt::bitsPerWeight(found, columns)) {
+      found = rule->format;
+      text = rule->text;
+    }
+  }
+  return found;
+}
+
+Choice AssignFormats::choose(qnt::WeightDeclOp decl, const WeightUse &use) {
+  auto type = cast<RankedTensorType>(decl.getType());
+  std::string rule;
+  Type ruled = matchRules(decl, rule);
+  auto keep = [&](StringRef reason) -> Choice {
+    if (ruled && ruled != type.getElementType())
+      decl.emitWarning() << "weight '" << decl.getSymName() << "' keeps its format although '" << rule << "' names it: it " << reason;
+    return {Type(), reason.str()};
+  };
+  if (isa<qnt::BlockType>(type.getElementType()))
+    return keep("arrives quantized");
+  if (use.other || type.getRank() != 2 || !isa<FloatType>(type.getElementType()))
+    return keep("is read as plain values");
+  if (ruled)
+    return Choice{ruled, "tensor-types: " + rule};
+  if (use.head)
+    return Choice{headFormat, "head-bits"};
+  if (use.matmul)
+    return Choice{weightFormat, format.empty() ? "wbits" : "format"};
+  bool isTied = llvm::any_of(bytesOf(decl), [&](ByteRange range) { return headBytes.contains(range); });
+  return isTied ? Choice{headFormat, "head-bits: tied to the head"} : Choice{tableFormat, "embedding table"};
+}
+
+void AssignFormats::runOnOperation() {
+  rules.clear();
+  headBytes.clear();
+  if (failed(readOptions()))
+    return signalPassFailure();
+  auto uses = findWeightUses(getOperation());
+  for (auto &[op, use] : uses)
+    if (use.head)
+      for (ByteRange range : bytesOf(cast<qnt::WeightDeclOp>(op)))
+        headBytes.insert(range);
+
+  llvm::DenseMap<StringAttr, RankedTensorType> types;
+  for (auto &[op, use] : uses) {
+    auto decl = cast<qnt::WeightDeclOp>(op);
+    if (!use.matmul && !use.gather)
+      continue;
+    Choice choice = choose(decl, use);
+    decl->setAttr("qnt.decided", StringAttr::get(&getContext(), choice.reason));
+    auto type = cast<RankedTensorType>(decl.getType());
+    if (!choice.element || choice.element == type.getElementType())
+      continue;
+    types[decl.getSymNameAttr()] = type.clone(choice.element);
+    ++numQuantized;
+  }
+  for (Rule &rule : rules)
+    if (!rule.matched)
+      getOperation().emitWarning() << "tensor-types '" << rule.text << "' matches no weight";
+  unsigned copies = 0;
+  if (failed(retypeWeights(getOperation(), types, copies)))
+    return signalPassFailure();
+  numCopies += copies;
+  if (print)
+    printFormatDecisions(getOperation(), llvm::errs());
+}

@@ -1,0 +1,13 @@
+// Gives weights new element types, and with them the functions they are passed to.
+#ifndef QCC_LIB_QUANTIZE_RETYPEWEIGHTS_H
+#define QCC_LIB_QUANTIZE_RETYPEWEIGHTS_H
+#include "dialects/Quant/Quant.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace qcc {
+/// Sets the type of each declaration in `types` (symbol name -> type), of its values, and of the arguments they are passed to.
+/// A private function that is called with several lists of types gets a copy for each further one; `copies` counts them.
+/// The new types must be legal for every user (WeightUses finds out). Fails with a diagnostic if a public function's type would change.
+mlir::LogicalResult retypeWeights(mlir::ModuleOp module, const llvm::DenseMap<mlir::StringAttr, mlir::RankedTensorType> &types, unsigned &copies);
+} // namespace qcc
+#endif

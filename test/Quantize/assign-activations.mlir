@@ -1,0 +1,30 @@
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations))' | FileCheck %s
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{abits=32}))' | FileCheck %s --check-prefix=FLOAT
+// RUN: not qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{abits=4}))' 2>&1 | FileCheck %s --check-prefix=BITS
+// FLOAT-NOT: qnt.quantize
+// BITS: error: activations have 8, 16 or 32 bits, not 4
+
+// One per value, whoever reads it; float weights and groups of 16 keep float inputs.
+// CHECK-LABEL: func @one_per_value(
+// CHECK-SAME: %[[X:[a-z0-9]*]]: tensor<?x64xf32>
+func.func @one_per_value(%x: tensor<?x64xf32>, %a: tensor<64x64x!qnt.block<bits = 4, group = 32>>, %b: tensor<64x64x!qnt.block<bits = 8, group = -1>>, %c: tensor<64x64xf16>,
+                         %d: tensor<64x64x!qnt.block<bits = 4, group = 16>>) -> tensor<?x64xf32> {
+  // CHECK-NEXT: %[[Q:.*]] = qnt.quantize %[[X]] : tensor<?x64xf32> -> tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>
+  // CHECK-NEXT: %[[Y0:.*]] = qnt.matmul %[[Q]],
+  %y0 = qnt.matmul %x, %a : tensor<?x64xf32>, tensor<64x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
+  // CHECK-NEXT: qnt.matmul %[[Q]],
+  %y1 = qnt.matmul %x, %b : tensor<?x64xf32>, tensor<64x64x!qnt.block<bits = 8, group = -1>> -> tensor<?x64xf32>
+  // CHECK-NEXT: qnt.matmul %[[X]],
+  %y2 = qnt.matmul %x, %c : tensor<?x64xf32>, tensor<64x64xf16> -> tensor<?x64xf32>
+  // CHECK-NEXT: qnt.matmul %[[X]],
+  %y3 = qnt.matmul %x, %d : tensor<?x64xf32>, tensor<64x64x!qnt.block<bits = 4, group = 16>> -> tensor<?x64xf32>
+  %s0 = arith.addf %y0, %y1 : tensor<?x64xf32>
+  %s1 = arith.addf %y2, %y3 : tensor<?x64xf32>
+  // CHECK: %[[S:.*]] = arith.addf
+  // CHECK: %[[S:.*]] = arith.addf
+  // CHECK: %[[S:.*]] = arith.addf
+  %s = arith.addf %s0, %s1 : tensor<?x64xf32>
+  // CHECK-NEXT: qnt.quantize %[[S]]
+  %z = qnt.matmul %s, %a : tensor<?x64xf32>, tensor<64x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
+  return %z : tensor<?x64xf32>
+}
