@@ -24,6 +24,12 @@ public:
     global->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
     return global;
   }
+  /// A pointer to a section of its own, where tools find it without running the artifact.
+  Constant *textIn(StringRef section, StringRef value) {
+    auto *global = cast<GlobalVariable>(text(value));
+    global->setSection(section);
+    return global;
+  }
   Constant *text(StringRef value) { return data(ConstantDataArray::getString(context, value)); }
   Constant *array(ArrayRef<Constant *> values) {
     return values.empty() ? null() : data(ConstantArray::get(ArrayType::get(values.front()->getType(), values.size()), values));
@@ -74,7 +80,7 @@ static Constant *embedFile(Module &module, StringRef path) {
       escaped += '\\';
     escaped += c;
   }
-  module.appendModuleInlineAsm(".section .rodata.qcc_weights,\"a\",@progbits\n.balign 4096\n.hidden qcc_embedded_weights\n.globl qcc_embedded_weights\n"
+  module.appendModuleInlineAsm(".section " QCC_WEIGHTS_SECTION ",\"a\",@progbits\n.balign 4096\n.hidden qcc_embedded_weights\n.globl qcc_embedded_weights\n"
                                "qcc_embedded_weights:\n.incbin \"" + escaped + "\"\n.previous");
   auto *global = new GlobalVariable(module, Type::getInt8Ty(module.getContext()), true, GlobalValue::ExternalLinkage, nullptr, "qcc_embedded_weights");
   global->setVisibility(GlobalValue::HiddenVisibility);
@@ -99,7 +105,7 @@ std::unique_ptr<Module> qcc::buildProgramTable(const ProgramDescription &program
       b.function(program.stateBytes, b.sizeFunction()),
       b.i64(program.maxContext), b.i64(program.vocabulary), b.i64(program.weightsBytes),
       ConstantDataArray::get(context, ArrayRef<uint8_t>(program.weightsId)),
-      weights, b.text(program.manifest), b.i64(program.manifest.size()), b.i64(program.decodeBytes)});
+      weights, b.textIn(QCC_MANIFEST_SECTION, program.manifest), b.i64(program.manifest.size()), b.i64(program.decodeBytes)});
   auto *global = new GlobalVariable(*module, table->getType(), true, GlobalValue::ExternalLinkage, table, "qcc_program_data");
   global->setVisibility(GlobalValue::HiddenVisibility);
   return module;

@@ -75,7 +75,8 @@ TEST_F(Run, TensorsAreChecked) {
 }
 
 TEST_F(Run, PortsAreDescribed) {
-  qcc_port_info port = {sizeof port};
+  qcc_port_info port = {};
+  port.size = sizeof port;
   ASSERT_EQ(qcc_input_info(model, 1, &port), QCC_OK);
   EXPECT_STREQ(port.name, "k");
   EXPECT_EQ(port.rank, 1);
@@ -83,7 +84,8 @@ TEST_F(Run, PortsAreDescribed) {
   EXPECT_STREQ(port.dims[0], "M");
   EXPECT_EQ(qcc_input_info(model, 2, &port), QCC_ERROR_ARGUMENT);
   EXPECT_EQ(qcc_output_info(model, -1, &port), QCC_ERROR_ARGUMENT);
-  qcc_info info = {sizeof info};
+  qcc_info info = {};
+  info.size = sizeof info;
   ASSERT_EQ(qcc_get_info(model, &info), QCC_OK);
   EXPECT_STREQ(info.variant, "plain");
   EXPECT_EQ(info.threads, 2);

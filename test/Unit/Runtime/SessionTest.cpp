@@ -132,7 +132,8 @@ TEST_P(Session, GreedyGeneration) {
 
 TEST_P(Session, OpeningChecksItsOptions) {
   qcc_session *other = nullptr;
-  for (qcc_session_options o : {qcc_session_options{0, 1, 1}, {sizeof o, -1, 0}, {sizeof o, 513, 0}, {sizeof o, 1, -5}, {sizeof o, 1, fake::Context + 1}}) {
+  constexpr size_t size = sizeof(qcc_session_options);
+  for (qcc_session_options o : {qcc_session_options{0, 1, 1}, {size, -1, 0}, {size, 513, 0}, {size, 1, -5}, {size, 1, fake::Context + 1}}) {
     EXPECT_NE(qcc_session_open(model, &o, &other), QCC_OK);
     EXPECT_EQ(other, nullptr);
   }
