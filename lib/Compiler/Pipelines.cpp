@@ -2,6 +2,7 @@
 #include "qcc/Compiler/Pipelines.h"
 #include "qcc/Compiler/ExtensionPoints.h"
 #include "qcc/Compiler/Options.h"
+#include "qcc/Quantize/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 using namespace mlir;
@@ -13,6 +14,15 @@ void qcc::addGraphStage(OpPassManager &pm, const CompilerOptions &options) {
 }
 
 void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
+  AssignFormatsOptions formats;
+  formats.wbits = options.weightBits;
+  formats.groupSize = options.groupSize;
+  formats.asym = !options.symmetric;
+  formats.headBits = options.headBits;
+  formats.tensorTypes.assign(options.tensorTypes.begin(), options.tensorTypes.end());
+  pm.addPass(createAssignFormats(formats));
+  // After the weights: whether an input is quantized depends on its matmul's format.
+  pm.addNestedPass<func::FuncOp>(createAssignActivations({options.activationBits}));
   runExtensions("quant-end", pm);
 }
 
