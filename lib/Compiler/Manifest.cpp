@@ -1,0 +1,170 @@
+// Writes the manifest. The order of keys is part of the format: equal inputs give equal bytes.
+#include "lib/Compiler/Manifest.h"
+#include "dialects/Quant/Formats/Format.h"
+#include "qcc/Compiler/Options.h"
+#include "qcc/Compiler/Version.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+using namespace mlir;
+using namespace qcc;
+namespace json = llvm::json;
+
+std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
+  std::vector<std::string> words = {"--target=" + o.target, "--wbits=" + std::to_string(o.weightBits), "--abits=" + std::to_string(o.activationBits),
+                                    "--head-bits=" + std::to_string(o.headBits), "--kv-bits=" + std::to_string(o.kvBits),
+                                    "--group-size=" + std::to_string(o.groupSize), o.symmetric ? "--sym" : "--asym",
+                                    o.kvState ? "--kv-cache=state" : "--kv-cache=io", "-O" + std::to_string(o.optLevel)};
+  if (!o.cpu.empty())
+    words.push_back("--mcpu=" + o.cpu);
+  if (!o.attributes.empty())
+    words.push_back("--mattr=" + o.attributes);
+  if (!o.multiversion)
+    words.push_back("--multiversion=off");
+  if (o.maxContext)
+    words.push_back("--max-context=" + std::to_string(o.maxContext));
+  for (const std::string &type : o.tensorTypes)
+    words.push_back("--tensor-type=" + type);
+  for (const std::string &shape : o.shapes)
+    words.push_back("--shape=" + shape);
+  for (const std::string &pass : o.extraPasses)
+    words.push_back("--pass-at=" + pass);
+  return words;
+}
+
+namespace {
+struct Writer {
+  json::OStream out;
+  const ProgramDescription &program;
+
+  static std::string typeName(const ProgramPort &port) {
+    static const llvm::StringRef kinds[] = {"int", "uint", "float", "", "bfloat", "", "bool"};
+    return port.code == QCC_DTYPE_BOOL ? "bool" : kinds[port.code].str() + std::to_string(port.bits);
+  }
+  void ports(llvm::StringRef key, llvm::ArrayRef<ProgramPort> list) {
+    static const llvm::StringRef roles[] = {"", "tokens", "positions", "mask", "logits", "past", "present"};
+    out.attributeArray(key, [&] {
+      for (const ProgramPort &port : list)
+        out.object([&] {
+          out.attribute("name", port.name);
+          out.attribute("dtype", typeName(port));
+          out.attributeArray("shape", [&] {
+            for (int64_t extent : port.shape)
+              extent >= 0 ? out.value(extent) : out.value(program.dims[-1 - extent]);
+          });
+          out.attribute("role", roles[port.role]);
+        });
+    });
+  }
+  void variants() {
+    out.attributeArray("variants", [&] {
+      for (const ProgramVariant &variant : program.variants)
+        out.object([&] {
+          out.attribute("name", variant.name);
+          out.attribute("features", int64_t(variant.features));
+          out.attributeArray("entries", [&] {
+            for (const ProgramEntry &entry : variant.entries)
+              out.object([&] {
+                out.attribute("name", entry.name);
+                out.attribute("min_rows", entry.minRows);
+                out.attribute("max_rows", entry.maxRows);
+              });
+          });
+        });
+    });
+  }
+  /// The first state argument says how every layer caches.
+  void state(ModuleOp module) {
+    int64_t layers = 0, bytes = 0;
+    std::string element;
+    if (auto main = module.lookupSymbol<func::FuncOp>("main"))
+      for (Type type : main.getArgumentTypes())
+        if (auto cache = dyn_cast<qnt::CacheType>(type)) {
+          ++layers;
+          bytes += 2 * cache.getKvHeads() * cache.getHeadDim() * cache.getElement().getIntOrFloatBitWidth() / 8;
+          llvm::raw_string_ostream(element = "") << cache.getElement();
+        }
+    if (!layers) {
+      out.attribute("state", nullptr);
+      return;
+    }
+    out.attributeObject("state", [&] {
+      out.attribute("layers", layers);
+      out.attribute("element", element);
+      out.attribute("bytes_per_token", bytes);
+    });
+  }
+  void tensors(ModuleOp module, const llvm::StringMap<std::string> &digests) {
+    out.attributeArray("tensors", [&] {
+      for (auto decl : module.getOps<qnt::WeightDeclOp>()) {
+        auto type = cast<RankedTensorType>(decl.getType());
+        int64_t columns = type.getNumElements() / std::max<int64_t>(1, type.getDimSize(0));
+        std::vector<std::string> names;
+        for (auto part : decl.getParts().getAsRange<qnt::PartAttr>())
+          if (part.getData())
+            names.push_back(part.getData().getName().str());
+        out.object([&] {
+          out.attribute("name", names.empty() ? decl.getSymName().str() : llvm::join(names, "+"));
+          out.attributeArray("shape", [&] {
+            for (int64_t extent : type.getShape())
+              out.value(extent);
+          });
+          out.attribute("format", qnt::formatName(type.getElementType()));
+          if (auto reason = decl->getAttrOfType<StringAttr>("qnt.decided"))
+            out.attribute("reason", reason.getValue());
+          out.attribute("bits_per_weight", qnt::bitsPerWeight(type.getElementType(), columns));
+          if (auto layout = decl.getLayout()) {
+            out.attribute("layout", layout->getAs<StringAttr>("kind").getValue());
+            out.attribute("bytes", layout->getAs<IntegerAttr>("bytes").getInt());
+          }
+          if (auto offset = decl.getOffset())
+            out.attribute("offset", int64_t(*offset));
+          if (auto it = digests.find(decl.getSymName()); it != digests.end())
+            out.attribute("sha256", it->second);
+        });
+      }
+    });
+  }
+};
+} // namespace
+
+std::string qcc::buildManifest(ModuleOp module, const CompilerOptions &options, const ProgramDescription &program, const SourceFiles &sources,
+                               const llvm::StringMap<std::string> &digests) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  Writer w{json::OStream(stream), program};
+  w.out.object([&] {
+    w.out.attribute("manifest", 1);
+    w.out.attribute("qcc", kVersion);
+    w.out.attribute("model", llvm::sys::path::filename(options.input));
+    w.out.attributeArray("sources", [&] {
+      for (int64_t i = 0; i < sources.count(); ++i)
+        w.out.object([&] {
+          w.out.attribute("name", llvm::sys::path::filename(sources.name(i)));
+          w.out.attribute("bytes", sources.size(i));
+        });
+    });
+    w.out.attribute("target", options.target);
+    w.variants();
+    w.out.attributeArray("dims", [&] {
+      for (const std::string &dim : program.dims)
+        w.out.value(dim);
+    });
+    w.ports("inputs", program.inputs);
+    w.ports("outputs", program.outputs);
+    w.state(module);
+    w.out.attribute("max_context", program.maxContext);
+    w.out.attribute("vocabulary", program.vocabulary);
+    w.out.attributeArray("options", [&] {
+      for (const std::string &word : reproducingOptions(options))
+        w.out.value(word);
+    });
+    w.out.attributeObject("weights", [&] {
+      w.out.attribute("bytes", program.weightsBytes);
+      w.out.attribute("id", llvm::toHex(program.weightsId, true));
+    });
+    w.tensors(module, digests);
+  });
+  return text;
+}
