@@ -15,6 +15,8 @@ llvm_config.with_system_environment(["HOME", "TMP", "TEMP", "QCC_CACHE"])
 llvm_config.use_default_substitutions()
 tools = ["qcc", "qcc-opt", "qcc-run", "qcc-bench", "qcc-inspect", "mlir-opt", "mlir-runner", "mlir-translate", "llc", "llvm-objdump", "llvm-nm", "llvm-readelf"]
 llvm_config.add_tool_substitutions(tools, [config.qcc_tools_dir, config.llvm_tools_dir])
+# lit has a %python of its own, which would be the system's.
+config.substitutions = [s for s in config.substitutions if s[0] != "%python"]
 for name, value in [("%python", config.qcc_python), ("%models", os.path.join(config.test_source_root, "Models")), ("%src", config.qcc_src_root),
                     ("%build", config.qcc_obj_root), ("%expect", f"{config.qcc_python} {config.test_source_root}/expect.py"), ("%llvm_lib", config.llvm_lib_dir)]:
     config.substitutions.append((name, value))

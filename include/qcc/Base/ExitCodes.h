@@ -1,8 +1,10 @@
 // Exit codes of the qcc tools: documented, stable, tested (docs/CommandLine.md).
 #ifndef QCC_BASE_EXITCODES_H
 #define QCC_BASE_EXITCODES_H
+#ifdef __cplusplus                // the tools that run artifacts are plain C
 namespace qcc {
-enum ExitCode : int {
+#endif
+enum ExitCode {
   ExitSuccess = 0,
   ExitCompileError = 1,      // any other compile error
   ExitUsage = 2,             // bad command line
@@ -15,5 +17,7 @@ enum ExitCode : int {
   ExitLink = 9,              // the linker failed
   ExitInternal = 70,         // internal compiler error
 };
+#ifdef __cplusplus
 } // namespace qcc
+#endif
 #endif

@@ -1,0 +1,49 @@
+/* An artifact written by hand, so that the tools are tested without the compiler: the most likely token after t0..ti is
+ * (sum of j * tj) mod 11, computed from state. With -DPLAIN: y = 2 * x without state. No weights. */
+#include "qcc/Runtime/Program.h"
+#include <stddef.h>
+enum { Vocabulary = 11, Batch = 0, Seq, Past, Context };
+static const char *const dims[] = {"batch", "seq", "past", "context"};
+static const int64_t two[] = {-1 - Batch, -1 - Seq};
+
+#ifdef PLAIN
+static void run(const qcc_invocation *c, int64_t thread) {
+  for (int64_t i = thread; i < c->dims[Batch] * c->dims[Seq]; i += c->threads)
+    ((float *)c->buffers[1])[i] = 2 * ((const float *)c->buffers[0])[i];
+}
+static const qcc_port in = {"x", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 2, two}, out = {"y", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 2, two};
+#else
+static void run(const qcc_invocation *c, int64_t thread) {
+  int64_t batch = c->dims[Batch], seq = c->dims[Seq], past = c->dims[Past], context = c->dims[Context], *state = (int64_t *)c->state;
+  for (int64_t r = thread; r < batch * seq; r += c->threads)
+    state[r / seq * context + past + r % seq] = ((const int64_t *)c->buffers[0])[r];
+  c->barrier(c, thread);
+  for (int64_t r = thread; r < batch * seq; r += c->threads) {
+    int64_t sum = 0;
+    for (int64_t i = 0; i <= past + r % seq; i++)
+      sum += i * state[r / seq * context + i];
+    for (int64_t v = 0; v < Vocabulary; v++)
+      ((float *)c->buffers[1])[r * Vocabulary + v] = sum % Vocabulary == v;
+  }
+}
+static int64_t stateBytes(const int64_t *d) { return d[Batch] * d[Context] * 8; }
+static const int64_t three[] = {-1 - Batch, -1 - Seq, Vocabulary};
+static const qcc_port in = {"input_ids", QCC_DTYPE_INT, 64, QCC_ROLE_TOKENS, 2, two}, out = {"logits", QCC_DTYPE_FLOAT, 32, QCC_ROLE_LOGITS, 3, three};
+#endif
+
+static const qcc_entry entry = {"all", 1, 512, run, NULL};
+static const qcc_variant variants[] = {{"fake-best", UINT64_C(1) << 31, &entry, 1}, {"fake", 0, &entry, 1}};
+static const char manifest[] __attribute__((section(QCC_MANIFEST_SECTION))) =
+    "{\"format\": 1, \"qcc\": \"0.1.0\", \"model\": \"fake.onnx\", \"target\": \"x86-avx512\",\n"
+    " \"variants\": [{\"name\": \"fake-best\", \"features\": \"avx2\"}, {\"name\": \"fake\", \"features\": \"\"}],\n"
+    " \"inputs\": [{\"name\": \"input_ids\", \"type\": \"i64\", \"shape\": [\"batch\", \"seq\"]}],\n"
+    " \"outputs\": [{\"name\": \"logits\", \"type\": \"f32\", \"shape\": [\"batch\", \"seq\", 11]}],\n"
+    " \"max_context\": 100, \"vocabulary\": 11, \"weights\": {\"storage\": \"file\", \"bytes\": 0, \"id\": \"00\"},\n"
+    " \"tensors\": [], \"recipe\": {\"wbits\": 4}, \"sources\": []}";
+const qcc_program qcc_program_data = {
+    .version = QCC_PROGRAM_VERSION, .inputs = &in, .outputs = &out, .num_inputs = 1, .num_outputs = 1, .dims = dims, .num_dims = 4,
+    .variants = variants, .num_variants = 2, .manifest = manifest, .manifest_bytes = sizeof manifest - 1,
+#ifndef PLAIN
+    .flags = 1, .state_bytes = stateBytes, .max_context = 100, .vocabulary = Vocabulary,
+#endif
+};

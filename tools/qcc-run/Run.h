@@ -1,0 +1,26 @@
+/* What qcc-run was asked to do, shared by its modes. */
+#ifndef QCC_TOOLS_QCC_RUN_RUN_H
+#define QCC_TOOLS_QCC_RUN_RUN_H
+#include "qcc/Base/ExitCodes.h"
+#include "tools/common/ModelLibrary.h"
+#include "tools/common/Npy.h"
+
+enum { MaxBindings = 1024 };
+typedef struct { int count; struct { char *name; const char *path; } items[MaxBindings]; } Bindings;
+
+typedef struct {
+  ModelLibrary library;
+  qcc_model *model;
+  bool verbose;
+  const char *tokensPath, *logitsPath;
+  int64_t *tokens, batch, count;                              /* [batch][count] */
+  int64_t *chunks, numChunks, generate, context;
+  Bindings inputs, outputs;
+} Run;
+
+int run_text(Run *run, int64_t vocabulary);                   /* both return an exit code and have printed why */
+int run_tensors(Run *run);
+
+int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));  /* prints "qcc-run: error: ..." , returns code */
+int fail_status(const Run *run, qcc_status status);
+#endif
