@@ -1,0 +1,204 @@
+// Decode, M = 1: the time is that of reading the weights once. Four panels at a time are four streams, which DRAM needs to reach its rate
+// (performance.md 0.1), each prefetched about 2 KB ahead; the prefetch wraps to the next four panels at the end of these, because the bytes
+// after a panel are its neighbour, which another stream has read. Blocks of a superblock stay a loop: unrolled, LLVM's scheduler gathers
+// the prefetches and the read rate drops (seed measurements: 0.83-0.95 of the probe instead of 0.96-1.00).
+#include "dialects/Kernel/Kernel.h"
+#include "lib/Kernel/MatmulEmitter.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+using namespace mlir;
+using namespace qcc;
+using namespace qcc::kernel;
+
+static constexpr int64_t streams = 4, prefetchBytes = 2304;
+
+void MatmulEmitter::decodeCodes(BlockBody body) {
+  int64_t ahead = std::max<int64_t>(1, prefetchBytes / w.superBytes());
+  int64_t lines = w.superBytes() / 64, blocks = blocksPerSuper(), perBlock = lines / blocks;
+  Value zero = index(0), bytes = panelBytes(), supers = superCount();
+  forPanels(streams, [&](Value p, unsigned count) {
+    SmallVector<Value> panelAt, nextAt;
+    for (unsigned i = 0; i < count; ++i)
+      panelAt.push_back(add(args.weightOffset, mul(add(p, i), bytes)));
+    Value toNext = mul(bytes, count);
+    Values y = loop(zero, supers, 1, Values(count, splatFloat(0)), [&](Value super, ValueRange carried) {
+      Value at = mul(super, w.superBytes());
+      // `ahead` superblocks on: of these panels, or of the next ones.
+      Value target = add(super, ahead), wraps = less(target, supers);
+      Value fetch = select(wraps, mul(target, w.superBytes()), add(mul(sub(target, supers), w.superBytes()), toNext));
+      SmallVector<Value> superAt, fetchAt;
+      for (unsigned i = 0; i < count; ++i) {
+        superAt.push_back(add(panelAt[i], at));
+        fetchAt.push_back(add(panelAt[i], fetch));
+        for (int64_t line = perBlock * blocks; line < lines; ++line)
+          prefetch(args.weights, add(fetchAt[i], line * 64), 3);
+      }
+      return loop(zero, index(blocks), 1, carried, [&](Value block, ValueRange inner) {
+        for (int64_t line = 0; line < perBlock; ++line)
+          for (unsigned i = 0; i < count; ++i)
+            prefetch(args.weights, add(add(fetchAt[i], mul(block, perBlock * 64)), line * 64), 3);
+        return body(panelAt, superAt, super, block, inner);
+      });
+    });
+    for (unsigned i = 0; i < count; ++i)
+      storeRow(y[i], zero, add(p, i));
+  });
+}
+
+void MatmulEmitter::emitIntDecode() {
+  decodeCodes([&](ArrayRef<Value> panelAt, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) { return intBlock(panelAt, superAt, super, block, y); });
+}
+
+Values MatmulEmitter::intBlock(ArrayRef<Value> panelAt, ArrayRef<Value> superAt, Value super, Value blockInSuper, ValueRange carried) {
+  Values y(carried);
+  unsigned count = superAt.size(), unitsPerStep = stepK() / 4;
+  Value kBlock = add(mul(super, blocksPerSuper()), blockInSuper), kAt = mul(kBlock, 32);
+  Value sum = splat(loadScalar(args.sums, kBlock)), scale = splat(loadScalar(args.scales, kBlock));
+  SmallVector<BlockReader> readers;
+  for (unsigned i = 0; i < count; ++i)
+    readers.push_back(block(superAt[i], blockInSuper));
+  for (int64_t s = 0; s < 32 / stepK(); ++s) {
+    Value stepSum = stepK() == 32 ? sum : partialSum(kAt, s);
+    SmallVector<StepParams> p;
+    Values even, odd;
+    for (unsigned i = 0; i < count; ++i) {
+      p.push_back(params(panelAt[i], superAt[i], add(mul(blockInSuper, 32), s * stepK())));
+      even.push_back(startSum(stepSum, p[i], w.implicitZero()));
+      odd.push_back(splatInt(0));                    // two chains, or the latency of dot4 would show
+    }
+    for (unsigned u = s * unitsPerStep; u < (s + 1) * unitsPerStep; ++u) {
+      Value a = bcast4(args.input, add(kAt, 4 * u));
+      for (unsigned i = 0; i < count; ++i) {
+        Value &chain = u % 2 ? odd[i] : even[i];
+        chain = dot4(chain, unit(readers[i], u), a, maxCode());
+      }
+    }
+    for (unsigned i = 0; i < count; ++i)
+      y[i] = finishStep(arith::AddIOp::create(b, loc, even[i], odd[i]), stepSum, scale, p[i], y[i]);
+  }
+  return y;
+}
+
+// Activations come with a sum per 32; groups of 16 need halves of it.
+Value MatmulEmitter::partialSum(Value kAt, int64_t step) {
+  Value ones = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(bytes, int8_t(1))), sum = splatInt(0);
+  for (int64_t u = 0; u < stepK() / 4; ++u)
+    sum = dot4(sum, ones, bcast4(args.input, add(kAt, step * stepK() + 4 * u)), 1);
+  return sum;
+}
+
+//===-- float activations -----------------------------------------------------------------------------------------------------------===//
+
+void MatmulEmitter::emitFloatDecode() {
+  if (!w.isCodes())
+    return decodeFloatWeights();
+  args.input = paddedInput();
+  decodeCodes([&](ArrayRef<Value> panelAt, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) { return floatBlock(panelAt, superAt, super, block, y); });
+}
+
+Value MatmulEmitter::paddedInput() {
+  Value padded = mul(superCount(), w.superK());
+  Value needed = less(args.k, padded), size = select(needed, padded, index(0));
+  auto type = cast<MemRefType>(args.input.getType());
+  Value copy = memref::AllocaOp::create(b, loc, type, ValueRange{size}, b.getI64IntegerAttr(64));
+  ifElse(needed, {}, [&] {
+    loop(index(0), args.k, 1, {}, [&](Value i, ValueRange) {
+      memref::StoreOp::create(b, loc, loadScalar(args.input, i), copy, ValueRange{i});
+      return Values();
+    });
+    loop(args.k, padded, 1, {}, [&](Value i, ValueRange) {
+      memref::StoreOp::create(b, loc, arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0)), copy, ValueRange{i});
+      return Values();
+    });
+    return Values();
+  }, [] { return Values(); });
+  return select(needed, copy, args.input);
+}
+
+Value MatmulEmitter::floatZero(const StepParams &p) {
+  if (w.zero == qnt::ZeroKind::None)
+    return splatFloat(float(w.implicitZero()));
+  return w.zero == qnt::ZeroKind::Int ? arith::SIToFPOp::create(b, loc, floats, p.zero).getResult() : p.zero;
+}
+Value MatmulEmitter::floatScale(const StepParams &p) {
+  return p.subscale ? arith::MulFOp::create(b, loc, p.scale, arith::SIToFPOp::create(b, loc, floats, p.subscale)).getResult() : p.scale;
+}
+
+Value MatmulEmitter::decoded(BlockReader &reader, unsigned u, unsigned j, Value zero) {
+  auto shifted = [&](Value v, unsigned by) { return by ? arith::ShRUIOp::create(b, loc, v, splatInt(by)).getResult() : v; };
+  // A look-up replaces mask, conversion and subtraction where one register holds the table of 4-bit codes.
+  if (w.bits == 4 && w.zero == qnt::ZeroKind::None && lanes == 16) {
+    SmallVector<float, 16> values;
+    for (int c = 0; c < 16; ++c)
+      values.push_back(float(c - 8));
+    Value table = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(floats, ArrayRef<float>(values)));
+    Value words = vector::BitCastOp::create(b, loc, sums, planeRegister(reader, 0, u / 2));
+    return qk::Lut16Op::create(b, loc, floats, table, shifted(words, 8 * j + 4 * (u % 2)));
+  }
+  Value code = shifted(vector::BitCastOp::create(b, loc, sums, unit(reader, u)), 8 * j);
+  if (j < 3)
+    code = arith::AndIOp::create(b, loc, code, splatInt(255));
+  return arith::SubFOp::create(b, loc, arith::SIToFPOp::create(b, loc, floats, code), zero);
+}
+
+Values MatmulEmitter::floatBlock(ArrayRef<Value> panelAt, ArrayRef<Value> superAt, Value super, Value blockInSuper, ValueRange carried) {
+  Values y(carried);
+  unsigned count = superAt.size(), unitsPerStep = stepK() / 4;
+  Value kAt = mul(add(mul(super, blocksPerSuper()), blockInSuper), 32);
+  SmallVector<BlockReader> readers;
+  for (unsigned i = 0; i < count; ++i)
+    readers.push_back(block(superAt[i], blockInSuper));
+  for (int64_t s = 0; s < 32 / stepK(); ++s) {
+    SmallVector<StepParams> p;
+    Values acc(count, splatFloat(0)), zeros;
+    for (unsigned i = 0; i < count; ++i) {
+      p.push_back(params(panelAt[i], superAt[i], add(mul(blockInSuper, 32), s * stepK())));
+      zeros.push_back(floatZero(p[i]));
+    }
+    for (unsigned u = s * unitsPerStep; u < (s + 1) * unitsPerStep; ++u)
+      for (unsigned j = 0; j < 4; ++j) {
+        Value a = splat(loadScalar(args.input, add(kAt, 4 * u + j)));
+        for (unsigned i = 0; i < count; ++i)
+          acc[i] = vector::FMAOp::create(b, loc, decoded(readers[i], u, j, zeros[i]), a, acc[i]);
+      }
+    for (unsigned i = 0; i < count; ++i)
+      y[i] = vector::FMAOp::create(b, loc, acc[i], floatScale(p[i]), y[i]);
+  }
+  return y;
+}
+
+// f32 and f16 weights: [panel][k][lanes], 8 k at a time.
+void MatmulEmitter::decodeFloatWeights() {
+  constexpr int64_t unroll = 8;
+  Value zero = index(0), panel = panelBytes(), whole = mul(div(args.k, unroll), unroll);
+  int64_t ahead = std::max<int64_t>(1, prefetchBytes / w.superBytes());
+  forPanels(streams, [&](Value p, unsigned count) {
+    auto steps = [&](Value from, Value to, int64_t step, ValueRange y) {
+      return loop(from, to, step, y, [&](Value k, ValueRange carried) {
+        Values acc(carried);
+        for (unsigned i = 0; i < count && step > 1; ++i)
+          for (int64_t line = 0; line < unroll * w.superBytes(); line += 64)
+            prefetch(args.weights, add(add(add(args.weightOffset, mul(add(p, i), panel)), mul(add(k, ahead), w.superBytes())), line), 3);
+        for (int64_t u = 0; u < step; ++u) {
+          Value ku = add(k, u), a = splat(loadScalar(args.input, ku));
+          for (unsigned i = 0; i < count; ++i)
+            acc[i] = vector::FMAOp::create(b, loc, floatWeight(add(p, i), ku), a, acc[i]);
+        }
+        return acc;
+      });
+    };
+    Values y = steps(zero, whole, unroll, Values(count, splatFloat(0)));
+    y = steps(whole, args.k, 1, y);
+    for (unsigned i = 0; i < count; ++i)
+      storeRow(y[i], zero, add(p, i));
+  });
+}
+
+Value MatmulEmitter::floatWeight(Value panel, Value k) {
+  Value at = add(add(args.weightOffset, mul(panel, panelBytes())), mul(k, w.superBytes()));
+  Value raw = load(args.weights, at, VectorType::get(w.superBytes(), b.getI8Type()));
+  if (w.kind == PanelLayout::Kind::F32)
+    return vector::BitCastOp::create(b, loc, floats, raw);
+  Type narrow = w.kind == PanelLayout::Kind::F16 ? Type(b.getF16Type()) : b.getBF16Type();
+  return arith::ExtFOp::create(b, loc, floats, vector::BitCastOp::create(b, loc, VectorType::get(lanes, narrow), raw).getResult());
+}

@@ -1,0 +1,198 @@
+// Helpers of the matmul generators; MatmulEmitter.h says what each does.
+#include "lib/Kernel/MatmulEmitter.h"
+#include "dialects/Kernel/Kernel.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+using namespace mlir;
+using namespace qcc;
+using namespace qcc::kernel;
+
+MatmulEmitter::MatmulEmitter(OpBuilder &b, Location loc, const MatmulSpec &spec, const TargetVersion &version)
+    : b(b), loc(loc), spec(spec), w(spec.weight), version(version), lanes(spec.weight.lanes), sums(VectorType::get(lanes, b.getI32Type())),
+      floats(VectorType::get(lanes, b.getF32Type())), bytes(VectorType::get(4 * lanes, b.getI8Type())) {}
+
+//===-- values ----------------------------------------------------------------------------------------------------------------------===//
+
+Value MatmulEmitter::index(int64_t v) { return arith::ConstantIndexOp::create(b, loc, v); }
+Value MatmulEmitter::add(Value x, Value y) { return b.createOrFold<arith::AddIOp>(loc, x, y); }
+Value MatmulEmitter::sub(Value x, Value y) { return b.createOrFold<arith::SubIOp>(loc, x, y); }
+Value MatmulEmitter::mul(Value x, Value y) { return b.createOrFold<arith::MulIOp>(loc, x, y); }
+Value MatmulEmitter::div(Value x, int64_t v) { return b.createOrFold<arith::DivUIOp>(loc, x, index(v)); }
+Value MatmulEmitter::rem(Value x, int64_t v) { return b.createOrFold<arith::RemUIOp>(loc, x, index(v)); }
+Value MatmulEmitter::min(Value x, Value y) { return b.createOrFold<arith::MinUIOp>(loc, x, y); }
+Value MatmulEmitter::less(Value x, Value y) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, x, y); }
+Value MatmulEmitter::select(Value c, Value x, Value y) { return arith::SelectOp::create(b, loc, c, x, y); }
+Value MatmulEmitter::splatInt(int32_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(sums, v)); }
+Value MatmulEmitter::splatFloat(float v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(floats, v)); }
+Value MatmulEmitter::splat(Value scalar) { return vector::BroadcastOp::create(b, loc, VectorType::get(lanes, scalar.getType()), scalar); }
+Value MatmulEmitter::load(Value memref, Value at, VectorType type) { return vector::LoadOp::create(b, loc, type, memref, ValueRange{at}); }
+Value MatmulEmitter::loadScalar(Value memref, Value at) { return memref::LoadOp::create(b, loc, memref, ValueRange{at}); }
+void MatmulEmitter::store(Value vector, Value memref, Value at) { vector::StoreOp::create(b, loc, vector, memref, ValueRange{at}); }
+void MatmulEmitter::prefetch(Value memref, Value at, unsigned locality) {
+  memref::PrefetchOp::create(b, loc, memref, ValueRange{at}, /*isWrite=*/false, locality, /*isDataCache=*/true);
+}
+Value MatmulEmitter::scratch(int64_t elements, Type element) {
+  return memref::AllocaOp::create(b, loc, MemRefType::get({elements}, element), b.getI64IntegerAttr(64));
+}
+
+Values MatmulEmitter::loop(Value from, Value to, int64_t step, ValueRange carried, function_ref<Values(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(b, loc, from, to, index(step), carried, [&](OpBuilder &, Location, Value i, ValueRange values) {
+    scf::YieldOp::create(b, loc, body(i, values));
+  });
+  return Values(loop.getResults());
+}
+
+Values MatmulEmitter::ifElse(Value condition, TypeRange types, function_ref<Values()> then, function_ref<Values()> otherwise) {
+  auto branch = scf::IfOp::create(b, loc, types, condition, /*addThenBlock=*/true, /*addElseBlock=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  scf::YieldOp::create(b, loc, then());
+  b.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(b, loc, otherwise());
+  return Values(branch.getResults());
+}
+
+//===-- packed weights --------------------------------------------------------------------------------------------------------------===//
+
+Value MatmulEmitter::superCount() {
+  if (!superCountValue)
+    superCountValue = div(add(args.k, w.superK() - 1), w.superK());
+  return superCountValue;
+}
+
+Value MatmulEmitter::panelBytes() {
+  if (panelBytesValue)
+    return panelBytesValue;
+  Value body = mul(superCount(), w.superBytes());
+  int64_t tail = w.isCodes() && w.perRow() ? int64_t(lanes) * (w.scaleBytes() + w.zeroBytes()) : 0;
+  return panelBytesValue = mul(div(add(body, tail + 63), 64), 64);
+}
+
+MatmulEmitter::BlockReader MatmulEmitter::block(Value superAt, Value blockInSuper) {
+  BlockReader reader;
+  reader.at = add(superAt, mul(blockInSuper, w.blockBytes()));
+  auto widths = w.planes();
+  for (unsigned p = 0; p < widths.size(); ++p)
+    reader.planes[p].resize(widths[p]);
+  return reader;
+}
+
+Value MatmulEmitter::planeRegister(BlockReader &reader, unsigned plane, unsigned reg) {
+  Value &cached = reader.planes[plane][reg];
+  if (cached)
+    return cached;
+  int64_t registersBefore = reg;
+  auto widths = w.planes();
+  for (unsigned p = 0; p < plane; ++p)
+    registersBefore += widths[p];
+  return cached = load(args.weights, add(reader.at, registersBefore * lanes * 4), bytes);
+}
+
+Value MatmulEmitter::unit(BlockReader &reader, unsigned u) {
+  Value code;
+  unsigned to = 0, plane = 0;
+  for (unsigned width : w.planes()) {
+    unsigned fields = 8 / width;
+    Value part = planeRegister(reader, plane++, u / fields);
+    if (width < 8)
+      part = qk::UnpackOp::create(b, loc, bytes, part, width, u % fields, to);
+    code = code ? arith::OrIOp::create(b, loc, code, part).getResult() : part;
+    to += width;
+  }
+  return code;
+}
+
+Value MatmulEmitter::number(Value at) {
+  Type stored = w.scale == qnt::ScaleKind::F32 ? Type(b.getF32Type()) : w.scale == qnt::ScaleKind::F16 ? Type(b.getF16Type()) : Type(b.getBF16Type());
+  Value raw = load(args.weights, at, VectorType::get(lanes * w.scaleBytes(), b.getI8Type()));
+  Value numbers = vector::BitCastOp::create(b, loc, VectorType::get(lanes, stored), raw);
+  return stored.isF32() ? numbers : arith::ExtFOp::create(b, loc, floats, numbers).getResult();
+}
+
+MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Value kInSuper) {
+  StepParams p;
+  int64_t zeroLane = w.zeroBytes(), scaleLane = w.scaleBytes();
+  Value scaleAt, zeroAt;
+  if (w.perRow()) {
+    scaleAt = add(panelAt, mul(superCount(), w.superBytes()));
+    zeroAt = add(scaleAt, lanes * scaleLane);
+  } else {
+    scaleAt = add(add(superAt, w.scaleOffset()), mul(div(kInSuper, w.scaleK()), lanes * scaleLane));
+    zeroAt = add(add(superAt, w.zeroOffset()), mul(div(kInSuper, w.group), lanes * zeroLane));
+  }
+  p.scale = number(scaleAt);
+  if (w.zero == qnt::ZeroKind::Int)
+    p.zero = arith::ExtUIOp::create(b, loc, sums, load(args.weights, zeroAt, VectorType::get(lanes, b.getI8Type())));
+  else if (w.zero == qnt::ZeroKind::Float)
+    p.zero = number(zeroAt);
+  if (!w.super)
+    return p;
+  int64_t fields = 32 / w.storedSubBits();
+  Value inSuper = rem(div(kInSuper, w.group), w.super / w.group);
+  Value dword = add(mul(div(kInSuper, w.super), w.subscaleDwords()), div(inSuper, fields));
+  Value words = vector::BitCastOp::create(b, loc, sums, load(args.weights, add(add(superAt, w.subscaleOffset()), mul(dword, lanes * 4)), bytes));
+  Value shift = splat(arith::IndexCastOp::create(b, loc, b.getI32Type(), mul(rem(inSuper, fields), w.storedSubBits())));
+  p.subscale = arith::AndIOp::create(b, loc, arith::ShRUIOp::create(b, loc, words, shift), splatInt((1 << w.storedSubBits()) - 1));
+  return p;
+}
+
+//===-- steps of an integer product -------------------------------------------------------------------------------------------------===//
+
+Value MatmulEmitter::bcast4(Value codes, Value at) {
+  return qk::Bcast4Op::create(b, loc, bytes, load(codes, at, VectorType::get(4, b.getI8Type())));
+}
+Value MatmulEmitter::dot4(Value acc, Value u, Value s, unsigned max) { return qk::Dot4Op::create(b, loc, sums, acc, u, s, max); }
+
+Value MatmulEmitter::startSum(Value activationSum, const StepParams &p, int64_t implicitZero) {
+  if (w.zero == qnt::ZeroKind::Float)
+    return splatInt(0);
+  if (w.zero == qnt::ZeroKind::Int)                  // |sum of 32 codes| <= 4064 and zero <= 255 fit 16 bits
+    return qk::Mac16Op::create(b, loc, sums, splatInt(0), arith::SubIOp::create(b, loc, splatInt(0), activationSum), p.zero);
+  return arith::MulIOp::create(b, loc, activationSum, splatInt(-implicitZero));
+}
+
+Value MatmulEmitter::finishStep(Value sum, Value activationSum, Value activationScale, const StepParams &p, Value y) {
+  if (p.subscale) {
+    int64_t largest = (int64_t(1) << (w.bits - 1)) * 127 * stepK();
+    sum = largest <= 32767 ? qk::Mac16Op::create(b, loc, sums, splatInt(0), sum, p.subscale).getResult()
+                           : arith::MulIOp::create(b, loc, sum, p.subscale).getResult();
+  }
+  Value scale = arith::MulFOp::create(b, loc, p.scale, activationScale);
+  if (w.zero != qnt::ZeroKind::Float)
+    return qk::RescaleOp::create(b, loc, floats, sum, scale, y);
+  Value minusZero = arith::NegFOp::create(b, loc, p.zero), exact = arith::SIToFPOp::create(b, loc, floats, activationSum);
+  Value dot = arith::SIToFPOp::create(b, loc, floats, sum);
+  return vector::FMAOp::create(b, loc, vector::FMAOp::create(b, loc, minusZero, exact, dot), scale, y);
+}
+
+//===-- output ----------------------------------------------------------------------------------------------------------------------===//
+
+void MatmulEmitter::storeRow(Value y, Value m, Value panel) {
+  Value column = mul(panel, lanes), at = add(mul(m, args.outputStride), column);
+  Value left = sub(args.n, column);
+  auto emit = [&](Value mask) {
+    Value sum = y;
+    auto get = [&](Value memref, Value from) -> Value {
+      return mask ? vector::MaskedLoadOp::create(b, loc, floats, memref, ValueRange{from}, mask, splatFloat(0)).getResult() : load(memref, from, floats);
+    };
+    if (spec.bias)
+      sum = arith::AddFOp::create(b, loc, sum, get(args.bias, column));
+    if (spec.addend)
+      sum = arith::AddFOp::create(b, loc, sum, get(args.addend, add(mul(m, args.addendStride), column)));
+    if (mask)
+      vector::MaskedStoreOp::create(b, loc, args.output, ValueRange{at}, mask, sum);
+    else
+      store(sum, args.output, at);
+    return Values();
+  };
+  ifElse(less(left, index(lanes)), {}, [&] {
+    return emit(vector::CreateMaskOp::create(b, loc, VectorType::get(lanes, b.getI1Type()), left));
+  }, [&] { return emit(nullptr); });
+}
+
+void MatmulEmitter::forPanels(int64_t step, function_ref<void(Value, unsigned)> body) {
+  Value full = add(args.panelBegin, mul(div(sub(args.panelEnd, args.panelBegin), step), step));
+  loop(args.panelBegin, full, step, {}, [&](Value p, ValueRange) { return body(p, step), Values(); });
+  if (step > 1)
+    loop(full, args.panelEnd, 1, {}, [&](Value p, ValueRange) { return body(p, 1), Values(); });
+}

@@ -1,0 +1,127 @@
+// What the matmul generators share: typed helpers over OpBuilder, addresses of packed weights, reading one block of codes.
+#ifndef QCC_KERNEL_MATMULEMITTER_H
+#define QCC_KERNEL_MATMULEMITTER_H
+#include "lib/Kernel/MatmulKernels.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+namespace qcc::kernel {
+using mlir::Value;
+using Values = llvm::SmallVector<Value>;
+
+/// Emits the body of one kernel at the builder's insertion point. One object per kernel.
+class MatmulEmitter {
+public:
+  MatmulEmitter(mlir::OpBuilder &b, mlir::Location loc, const MatmulSpec &spec, const TargetVersion &version);
+  MatmulArgs args;
+
+  void emitIntDecode();                              // MatmulDecode.cpp
+  void emitFloatDecode();
+  void emitIntBlocked();                             // MatmulBlocked.cpp
+  void emitFloatBlocked();
+
+private:
+  //===-- values (MatmulEmitter.cpp) --------------------------------------------------------------------------------------------===//
+  Value index(int64_t v);
+  Value add(Value a, Value b);
+  Value add(Value a, int64_t v) { return add(a, index(v)); }
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  Value mul(Value a, int64_t v) { return mul(a, index(v)); }
+  Value div(Value a, int64_t v);
+  Value rem(Value a, int64_t v);
+  Value min(Value a, Value b);
+  Value less(Value a, Value b);
+  Value select(Value c, Value a, Value b);
+  Value splatInt(int32_t v);                         // lanes x i32
+  Value splatFloat(float v);                         // lanes x f32
+  Value splat(Value scalar);                         // scalar i32 or f32 -> lanes
+  Value load(Value memref, Value at, mlir::VectorType type);
+  Value loadScalar(Value memref, Value at);
+  void store(Value vector, Value memref, Value at);
+  void prefetch(Value memref, Value at, unsigned locality);
+  Value scratch(int64_t elements, mlir::Type element);                // on the stack, 64-byte aligned
+  /// for (i = from; i < to; i += step) carried = body(i, carried); returns the last values.
+  Values loop(Value from, Value to, int64_t step, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body);
+  Values ifElse(Value condition, mlir::TypeRange types, llvm::function_ref<Values()> then, llvm::function_ref<Values()> otherwise);
+
+  //===-- packed weights --------------------------------------------------------------------------------------------------------===//
+  /// A block of 32 k of one panel, while code for it is emitted: plane registers are loaded when first asked for.
+  struct BlockReader {
+    Value at;                                        // byte address of the block in args.weights
+    llvm::SmallVector<Value> planes[3];
+  };
+  int64_t blocksPerSuper() const { return w.superK() / 32; }
+  Value superCount();                                // superblocks of a panel (run time, from K)
+  Value panelBytes();
+  BlockReader block(Value superAt, Value blockInSuper);
+  Value planeRegister(BlockReader &reader, unsigned plane, unsigned reg);
+  Value unit(BlockReader &reader, unsigned u);       // bytes: codes of 4 k of every lane
+  /// Scale, zero point and sub-scale of the step (16 or 32 k) at `kInSuper`.
+  struct StepParams {
+    Value scale;                                     // f32
+    Value zero;                                      // i32 or f32; null without stored zeros
+    Value subscale;                                  // i32; null with one level
+  };
+  StepParams params(Value panelAt, Value superAt, Value kInSuper);
+  Value number(Value at);                            // lanes numbers of the scale's type, as f32
+
+  //===-- steps of an integer product -------------------------------------------------------------------------------------------===//
+  int64_t stepK() const { return w.perRow() || w.group % 32 == 0 ? 32 : 16; }
+  unsigned maxCode() const { return (1u << w.bits) - 1; }
+  Value bcast4(Value codes, Value at);
+  Value dot4(Value acc, Value u, Value s, unsigned max);
+  /// Start value of a step's sum: -zero * sum of the activations, or 0.
+  Value startSum(Value activationSum, const StepParams &p, int64_t implicitZero);
+  /// y + float(sum [* subscale] [- zero * activationSum]) * (scale * activationScale), in the order that MatmulKernels.h fixes.
+  Value finishStep(Value sum, Value activationSum, Value activationScale, const StepParams &p, Value y);
+
+  //===-- output ----------------------------------------------------------------------------------------------------------------===//
+  /// y (+ bias, + addend) to row m of panel; the last panel's lanes past N are left alone.
+  void storeRow(Value y, Value m, Value panel);
+  /// Runs `body(panel, count)` over the panels of the call: `step` at a time, then one at a time.
+  void forPanels(int64_t step, llvm::function_ref<void(Value, unsigned)> body);
+
+  //===-- decode (MatmulDecode.cpp) ---------------------------------------------------------------------------------------------===//
+  using BlockBody = llvm::function_ref<Values(llvm::ArrayRef<Value> panelAt, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y)>;
+  void decodeCodes(BlockBody body);
+  void decodeFloatWeights();
+  Values intBlock(llvm::ArrayRef<Value> panelAt, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
+  Values floatBlock(llvm::ArrayRef<Value> panelAt, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
+  /// The codes of unit u, byte j of each lane, as exact floats minus the zero point.
+  Value decoded(BlockReader &reader, unsigned u, unsigned j, Value zero);
+  Value floatZero(const StepParams &p);              // the zero point to subtract, as f32
+  Value floatScale(const StepParams &p);             // scale [* subscale]
+  Value partialSum(Value kAt, int64_t step);         // sum of a step's activations, when there are two in a block
+  Value floatWeight(Value panel, Value k);           // one k of f32 or f16 weights, as f32
+  Value paddedInput();                               // args.input of M = 1, zero up to whole superblocks
+
+  //===-- several rows (MatmulBlocked.cpp) --------------------------------------------------------------------------------------===//
+  struct Tiling {
+    unsigned rows, panels;                           // of the register tile
+    int64_t rowBlock;                                // rows whose unfinished sums are kept between chunks
+    int64_t chunk;                                   // k unpacked at a time
+  };
+  Tiling tiling() const;
+  /// What is being computed: k0..kEnd of panels `panel`.. for rows row0..rowEnd.
+  struct Chunk {
+    Value panel, row0, rowEnd, k0, kEnd, isFirst, isLast, partial;
+    llvm::SmallVector<Value> panelAt;
+  };
+  void forChunks(int64_t k, llvm::function_ref<void(const Chunk &)> unpack, llvm::function_ref<void(const Chunk &, Value m, unsigned rows)> tile);
+  void prefetchChunk(const Chunk &c, Value m, unsigned rows, Value panelBytes);
+  Values startTile(const Chunk &c, Value m, unsigned rows);
+  void finishTile(const Chunk &c, Value m, unsigned rows, mlir::ValueRange y);
+  bool foldsSubscale() const;
+  Value timesSubscale(Value codes, Value subscale);
+
+  mlir::OpBuilder &b;
+  mlir::Location loc;
+  const MatmulSpec &spec;
+  const PanelLayout &w;
+  const TargetVersion &version;
+  unsigned lanes;
+  mlir::VectorType sums, floats, bytes;              // lanes x i32, lanes x f32, 4 * lanes x i8
+  Value superCountValue, panelBytesValue;
+};
+} // namespace qcc::kernel
+#endif

@@ -1,0 +1,72 @@
+// The matmul kernels' interface: names, signature, dispatch to the generators.
+#include "lib/Kernel/MatmulKernels.h"
+#include "lib/Kernel/MatmulEmitter.h"
+using namespace mlir;
+using namespace qcc;
+using namespace qcc::kernel;
+
+std::string MatmulSpec::name() const {
+  std::string s = "qk_matmul_" + weight.name() + (intActivations ? "_a8" : "_f32");
+  if (intActivations && activationGroup != 32)
+    s += "g" + std::to_string(activationGroup);
+  s += rows == RowClass::Decode ? "_decode" : rows == RowClass::Short ? "_short" : "_long";
+  return s + (bias ? "_bias" : "") + (addend ? "_add" : "");
+}
+
+// The order of parameters, once: `at` is called for each with its type and the member of MatmulArgs.
+static void forEachArg(MLIRContext *context, const MatmulSpec &spec, MatmulArgs &args, function_ref<void(Type, Value &)> at) {
+  Builder b(context);
+  Type index = b.getIndexType();
+  auto buffer = [](Type element) { return MemRefType::get({ShapedType::kDynamic}, element); };
+  at(buffer(b.getI8Type()), args.weights);
+  at(index, args.weightOffset);
+  at(buffer(spec.intActivations ? Type(b.getI8Type()) : b.getF32Type()), args.input);
+  at(index, args.inputStride);
+  if (spec.intActivations) {
+    at(buffer(b.getF32Type()), args.scales);
+    at(buffer(b.getI32Type()), args.sums);
+    at(index, args.scaleStride);
+  }
+  at(buffer(b.getF32Type()), args.output);
+  for (Value *size : {&args.outputStride, &args.m, &args.n, &args.k, &args.panelBegin, &args.panelEnd})
+    at(index, *size);
+  if (spec.bias)
+    at(buffer(b.getF32Type()), args.bias);
+  if (spec.addend) {
+    at(buffer(b.getF32Type()), args.addend);
+    at(index, args.addendStride);
+  }
+}
+
+FunctionType kernel::matmulType(MLIRContext *context, const MatmulSpec &spec) {
+  SmallVector<Type> types;
+  MatmulArgs args;
+  forEachArg(context, spec, args, [&](Type type, Value &) { types.push_back(type); });
+  return FunctionType::get(context, types, {});
+}
+
+func::CallOp kernel::callMatmul(OpBuilder &builder, Location loc, func::FuncOp kernel, const MatmulSpec &spec, const MatmulArgs &args) {
+  SmallVector<Value> operands;
+  MatmulArgs copy = args;
+  forEachArg(builder.getContext(), spec, copy, [&](Type, Value &value) { operands.push_back(value); });
+  return func::CallOp::create(builder, loc, kernel, operands);
+}
+
+func::FuncOp kernel::buildMatmul(OpBuilder &builder, Location loc, StringRef name, const MatmulSpec &spec, const TargetVersion &version) {
+  assert(spec.weight.lanes * 32 <= version.vectorBits && "a panel is wider than a register");
+  assert((!spec.intActivations || spec.weight.isCodes()) && "float weights need float activations");
+  OpBuilder::InsertionGuard guard(builder);
+  auto func = func::FuncOp::create(builder, loc, name, matmulType(builder.getContext(), spec));
+  func.setPrivate();
+  Block *entry = func.addEntryBlock();
+  builder.setInsertionPointToStart(entry);
+  MatmulEmitter e(builder, loc, spec, version);
+  unsigned next = 0;
+  forEachArg(builder.getContext(), spec, e.args, [&](Type, Value &value) { value = entry->getArgument(next++); });
+  if (spec.rows == RowClass::Decode)
+    spec.intActivations ? e.emitIntDecode() : e.emitFloatDecode();
+  else
+    spec.intActivations ? e.emitIntBlocked() : e.emitFloatBlocked();
+  func::ReturnOp::create(builder, loc);
+  return func;
+}

@@ -1,0 +1,55 @@
+// Generator of matrix product kernels: y[m][n] = sum over k of x[m][k] * w[n][k], w in packed panels (Packing.h).
+//
+// A kernel is a func.func over scf, vector, memref, arith and the qk hooks. Sizes are arguments, so one kernel serves all layers. A call
+// computes panels [panelBegin, panelEnd) for all M rows: the caller gives every thread its own range. Nothing is shared between calls and
+// nothing is allocated but stack.
+//
+// Numbers. Integer activations: for each step of gcd(group, activation group, 32) k, ascending, y = fma(float(i32 sum), sw * sx, y), with the zero
+// point inside the i32 sum (float zero points: t = fma(-z, float(sum of x), float(dot)), y = fma(t, sw * sx, y)). That order is the same in
+// every version and row class, so results are bit-equal for any M and any division into panels. Float activations: products of exactly
+// decoded weights (f32 code * scale), one fma per k; decode and long differ in the order of sums.
+// The epilogue comes last: y + bias, then + addend.
+#ifndef QCC_KERNEL_MATMULKERNELS_H
+#define QCC_KERNEL_MATMULKERNELS_H
+#include "lib/Kernel/Packing.h"
+#include "qcc/Base/TargetInfo.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+namespace qcc::kernel {
+
+/// Which M a kernel is made for. All are right for any M (decode: M = 1 only).
+enum class RowClass { Decode, Short, Long };
+
+struct MatmulSpec {
+  PanelLayout weight;
+  bool intActivations = true;                        // i8 codes with a scale and a sum per `activationGroup`; false: f32
+  int64_t activationGroup = 32;                      // 32 is the only one today
+  RowClass rows = RowClass::Decode;
+  bool bias = false;                                 // + bias[n]
+  bool addend = false;                               // + addend[m][n] (residual); may be the output itself
+  /// `qk_matmul_w4g32_a8_decode`, with `_bias`, `_add`.
+  std::string name() const;
+};
+
+/// Arguments, in the order of the function's parameters. Memrefs are rank 1, with identity layout; strides count elements.
+struct MatmulArgs {
+  mlir::Value weights, weightOffset;                 // memref<?xi8>, index: where the weight starts, a multiple of 64
+  mlir::Value input, inputStride;                    // int: memref<?xi8> codes, row stride >= paddedK(K), zeros past K; float: memref<?xf32>
+  mlir::Value scales, sums, scaleStride;             // int only: memref<?xf32>, memref<?xi32>: per row and activation group; row stride of both
+  mlir::Value output, outputStride;                  // memref<?xf32>
+  mlir::Value m, n, k;                               // index
+  mlir::Value panelBegin, panelEnd;                  // index
+  mlir::Value bias;                                  // memref<?xf32>, if the spec has it
+  mlir::Value addend, addendStride;                  // memref<?xf32>, index, if the spec has it
+};
+
+/// Panels that a kernel computes together (0: any number is as good): dividing work at multiples keeps every thread on the fast path.
+int64_t panelStep(const MatmulSpec &spec, const TargetVersion &version);
+
+mlir::FunctionType matmulType(mlir::MLIRContext *context, const MatmulSpec &spec);
+/// Builds the kernel as a private function called `name` at the builder's insertion point (in a module).
+/// `spec.weight.lanes * 32` must not exceed `version.vectorBits`.
+mlir::func::FuncOp buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef name, const MatmulSpec &spec, const TargetVersion &version);
+mlir::func::CallOp callMatmul(mlir::OpBuilder &builder, mlir::Location loc, mlir::func::FuncOp kernel, const MatmulSpec &spec, const MatmulArgs &args);
+
+} // namespace qcc::kernel
+#endif

@@ -1,0 +1,184 @@
+// Sizes of packed weights and the packer. The picture is in Packing.h.
+#include "lib/Kernel/Packing.h"
+#include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/bit.h"
+#include "llvm/Support/Endian.h"
+#include "llvm/Support/MathExtras.h"
+#include <cstring>
+#include <numeric>
+using namespace mlir;
+using namespace qcc;
+using namespace qcc::kernel;
+
+FailureOr<PanelLayout> PanelLayout::get(Type element, unsigned lanes, function_ref<InFlightDiagnostic()> emitError) {
+  PanelLayout layout;
+  layout.lanes = lanes;
+  if (element.isF32() || element.isF16() || element.isBF16()) {
+    layout.kind = element.isF32() ? Kind::F32 : element.isF16() ? Kind::F16 : Kind::BF16;
+    return layout;
+  }
+  auto block = dyn_cast<qnt::BlockType>(element);
+  if (!block) {
+    emitError() << "no packed layout for weights of " << element << "; f32, f16, bf16 and !qnt.block have one";
+    return failure();
+  }
+  if (block.getElement() != qnt::Element::Int || block.getBits() < 2 || block.getBits() > 8) {
+    emitError() << "no packed layout for " << block << "; integer codes of 2 to 8 bits have one";
+    return failure();
+  }
+  layout.bits = block.getBits();
+  layout.group = block.getGroup() < 0 ? -1 : block.getGroup();
+  layout.scale = block.getScale();
+  layout.zero = block.getZero();
+  layout.super = block.getSuper();
+  layout.subBits = block.getSubBits();
+  if (layout.group > 0 && layout.group % 16) {
+    emitError() << "packed weights need a group that is a multiple of 16 or the whole row, but " << layout.group << " is not";
+    return failure();
+  }
+  if (layout.super && (layout.perRow() || layout.super % layout.group || layout.super % 32 || layout.subBits < 1 || layout.subBits > 8 ||
+                       layout.zero != qnt::ZeroKind::None)) {
+    emitError() << "no packed layout for " << block << "; two levels need a group that divides the super-group, 1 to 8 bits of sub-scale, no zeros";
+    return failure();
+  }
+  return layout;
+}
+
+SmallVector<unsigned, 3> PanelLayout::planes() const {
+  if (bits == 8)
+    return {8};
+  SmallVector<unsigned, 3> widths;
+  for (unsigned width : {4u, 2u, 1u})
+    if (bits & width)
+      widths.push_back(width);
+  return widths;
+}
+
+// Bytes of `k` elements of a superblock, without padding; k is a multiple of what holds whole groups and blocks.
+static int64_t rawBytes(const PanelLayout &l, int64_t k) {
+  int64_t bytes = k / 32 * l.blockBytes();
+  if (l.perRow())
+    return bytes;
+  bytes += k / l.scaleK() * l.lanes * l.scaleBytes() + k / l.group * l.lanes * l.zeroBytes();
+  return bytes + (l.super ? k / l.super * l.lanes * 4 * l.subscaleDwords() : 0);
+}
+
+int64_t PanelLayout::superK() const {
+  if (!isCodes())
+    return 1;
+  int64_t unit = perRow() ? 32 : std::lcm(scaleK(), int64_t(32));
+  // Whole cache lines, by taking several units together; beyond 512 k the padding of K would cost more than that of the superblock.
+  for (int64_t k = unit; k <= 512; k += unit)
+    if (rawBytes(*this, k) % 64 == 0)
+      return k;
+  return unit;
+}
+
+int64_t PanelLayout::superBytes() const { return isCodes() ? llvm::alignTo(rawBytes(*this, superK()), 64) : int64_t(lanes) * (kind == Kind::F32 ? 4 : 2); }
+int64_t PanelLayout::scaleOffset() const { return subscaleOffset() + (super ? superK() / super * lanes * 4 * subscaleDwords() : 0); }
+int64_t PanelLayout::zeroOffset() const { return scaleOffset() + (perRow() ? 1 : superK() / scaleK()) * lanes * scaleBytes(); }
+
+int64_t PanelLayout::panelBytes(int64_t k) const {
+  int64_t body = paddedK(k) / superK() * superBytes();
+  return llvm::alignTo(body + (isCodes() && perRow() ? int64_t(lanes) * (scaleBytes() + zeroBytes()) : 0), 64);
+}
+
+std::string PanelLayout::name() const {
+  if (!isCodes())
+    return kind == Kind::F32 ? "f32" : kind == Kind::F16 ? "f16" : "bf16";
+  std::string s = "w" + std::to_string(bits) + (perRow() ? "" : "g" + std::to_string(group));
+  if (super)
+    s += "t" + std::to_string(super) + "x" + std::to_string(subBits);
+  if (zero != qnt::ZeroKind::None)
+    s += zero == qnt::ZeroKind::Int ? "z" : "zf";
+  return s + (scale == qnt::ScaleKind::F16 ? "" : scale == qnt::ScaleKind::F32 ? "_s32" : "_sb16");
+}
+
+//===-- packing ---------------------------------------------------------------------------------------------------------------------===//
+
+static uint16_t toHalf(float value, const llvm::fltSemantics &semantics) {
+  // Values are representable: in f16's normal range the bits only move.
+  uint32_t bits = llvm::bit_cast<uint32_t>(value), exponent = bits >> 23 & 255;
+  if (&semantics == &llvm::APFloat::IEEEhalf() && exponent > 112 && exponent < 143 && !(bits & 0x1fff))
+    return uint16_t((bits >> 16 & 0x8000) | (exponent - 112) << 10 | (bits >> 13 & 0x3ff));
+  llvm::APFloat f(value);
+  bool inexact;
+  f.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &inexact);
+  return uint16_t(f.bitcastToAPInt().getZExtValue());
+}
+
+static void putNumber(qnt::ScaleKind kind, float value, uint8_t *out) {
+  if (kind == qnt::ScaleKind::F32)
+    return llvm::support::endian::write32le(out, llvm::bit_cast<uint32_t>(value));
+  llvm::support::endian::write16le(out, toHalf(value, kind == qnt::ScaleKind::F16 ? llvm::APFloat::IEEEhalf() : llvm::APFloat::BFloat()));
+}
+
+// The codes of one lane in one block of 32 k, of which `count` exist.
+static void putBlock(const PanelLayout &l, ArrayRef<unsigned> planes, const uint8_t *codes, int64_t count, unsigned lane, uint8_t *block) {
+  uint8_t padded[32] = {0};
+  if (count < 32) {
+    std::memcpy(padded, codes, count);
+    codes = padded;
+  }
+  unsigned shift = 0;
+  uint8_t *plane = block;
+  for (unsigned width : planes) {
+    unsigned fields = 8 / width, mask = ((1u << width) - 1) * 0x01010101u;
+    for (unsigned reg = 0; reg < width; ++reg) {     // 8 units, `fields` of them per register: `width` registers
+      uint32_t word = 0;
+      for (unsigned f = 0; f < fields; ++f)
+        word |= ((llvm::support::endian::read32le(codes + 4 * (reg * fields + f)) >> shift) & mask) << (f * width);
+      llvm::support::endian::write32le(plane + (reg * l.lanes + lane) * 4, word);
+    }
+    plane += width * l.lanes * 4;
+    shift += width;
+  }
+}
+
+// Scales, zero points and sub-scales of one lane.
+static void putScales(const PanelLayout &l, const qnt::QuantizedRows &rows, int64_t row, unsigned lane, uint8_t *panel) {
+  int64_t groups = l.groups(rows.K), scales = l.scales(rows.K), superK = l.superK();
+  int64_t tail = l.paddedK(rows.K) / superK * l.superBytes();
+  int64_t perSuper = l.perRow() ? 1 : superK / l.scaleK(), zerosPerSuper = l.perRow() ? 1 : superK / l.group;
+  auto place = [&](int64_t index, int64_t per, int64_t offset) {
+    return panel + (l.perRow() ? tail + offset - l.scaleOffset() : index / per * l.superBytes() + offset);
+  };
+  for (int64_t s = 0; s < scales; ++s)
+    putNumber(l.scale, rows.scales[row * scales + s], place(s, perSuper, l.scaleOffset()) + (s % perSuper * l.lanes + lane) * l.scaleBytes());
+  for (int64_t g = 0; g < groups && l.zeroBytes(); ++g) {
+    uint8_t *out = place(g, zerosPerSuper, l.zeroOffset()) + (g % zerosPerSuper * l.lanes + lane) * l.zeroBytes();
+    if (l.zero == qnt::ZeroKind::Int)
+      *out = rows.zeros[row * groups + g];
+    else
+      putNumber(l.scale, rows.floatZeros[row * groups + g], out);
+  }
+  for (int64_t g = 0; g < groups && l.super; ++g) {
+    int64_t perLevel = l.super / l.group, fields = 32 / l.storedSubBits(), inSuper = g % zerosPerSuper;
+    int64_t dword = inSuper / perLevel * l.subscaleDwords() + inSuper % perLevel / fields;
+    uint8_t *out = panel + g / zerosPerSuper * l.superBytes() + l.subscaleOffset() + (dword * l.lanes + lane) * 4;
+    uint32_t word = llvm::support::endian::read32le(out) | uint32_t(rows.subScales[row * groups + g]) << (inSuper % perLevel % fields * l.storedSubBits());
+    llvm::support::endian::write32le(out, word);
+  }
+}
+
+void kernel::packPanels(const PanelLayout &l, const qnt::QuantizedRows &rows, uint8_t *out) {
+  int64_t panelBytes = l.panelBytes(rows.K), superK = l.superK();
+  SmallVector<unsigned, 3> planes = l.planes();
+  std::memset(out, 0, l.bytes(rows.rows, rows.K));
+  for (int64_t row = 0; row < rows.rows; ++row) {
+    unsigned lane = row % l.lanes;
+    uint8_t *panel = out + row / l.lanes * panelBytes;
+    if (!l.isCodes()) {
+      int64_t step = l.superBytes(), size = step / l.lanes;
+      auto kind = l.kind == PanelLayout::Kind::F32 ? qnt::ScaleKind::F32 : l.kind == PanelLayout::Kind::F16 ? qnt::ScaleKind::F16 : qnt::ScaleKind::BF16;
+      for (int64_t k = 0; k < rows.K; ++k)
+        putNumber(kind, rows.values[row * rows.K + k], panel + k * step + lane * size);
+      continue;
+    }
+    const uint8_t *codes = rows.codes.data() + row * rows.K;
+    for (int64_t k = 0; k < rows.K; k += 32)
+      putBlock(l, planes, codes + k, std::min<int64_t>(32, rows.K - k), lane,
+               panel + k / superK * l.superBytes() + k % superK / 32 * l.blockBytes());
+    putScales(l, rows, row, lane, panel);
+  }
+}

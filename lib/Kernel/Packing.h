@@ -1,0 +1,74 @@
+// Packed weights: how the bytes of a weight lie in memory, and the packer that puts them there.
+//
+// A weight [N, K] is cut into panels of `lanes` consecutive rows n (columns of the product; lanes = i32 lanes of the target's register).
+// Along K a panel is a sequence of superblocks; a superblock is a multiple of 64 bytes:
+//
+//   codes     32 k at a time ("block"): bit planes, widest first. A unit is 4 k of every lane: lane l, byte j = k 4u+j. A register of a
+//             plane of b bits holds 8/b units: field f of a byte is unit (8/b)*r + f. 3 bits = planes 2+1, 5 = 4+1, 6 = 4+2, 7 = 4+2+1.
+//   subscales (two-level) one dword per lane and `32/stored bits` groups: field g = integer scale of group g
+//   scales    per group (two-level: per `super` k): one f16, bf16 or f32 per lane
+//   zeros     per group: one byte (integer zero points) or one number of the scale's type per lane
+//
+// group = -1: scales and zeros once, after the last superblock. Float weights: [k][lanes], no superblocks.
+// Codes are unsigned; without zero points `2^(bits-1)` means 0. K is padded to whole superblocks and N to whole panels, with code 0, zero
+// point 0 and scale 0, so padding never contributes (the padding of activations must be zero too).
+#ifndef QCC_KERNEL_PACKING_H
+#define QCC_KERNEL_PACKING_H
+#include "dialects/Quant/Formats/Format.h"
+#include "llvm/ADT/ArrayRef.h"
+#include <string>
+namespace qcc::kernel {
+
+struct PanelLayout {
+  enum class Kind { Codes, F32, F16, BF16 };
+  Kind kind = Kind::Codes;
+  unsigned lanes = 16;
+  // Codes only:
+  unsigned bits = 4;                                 // 2..8
+  int64_t group = 32;                                // k per scale, a multiple of 16; -1: the whole row
+  qnt::ScaleKind scale = qnt::ScaleKind::F16;
+  qnt::ZeroKind zero = qnt::ZeroKind::None;
+  int64_t super = 0;                                 // two-level: k per stored scale, a multiple of `group`; 0: one level
+  unsigned subBits = 0;                              // two-level: bits of an integer scale, 1..8
+
+  /// The layout of a weight whose elements are `element` (f32, f16, bf16 or !qnt.block). Fails, after `emitError`, for what has none.
+  static mlir::FailureOr<PanelLayout> get(mlir::Type element, unsigned lanes, llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
+
+  bool isCodes() const { return kind == Kind::Codes; }
+  bool perRow() const { return group < 0; }
+  /// Implicit zero point of codes without stored ones.
+  int64_t implicitZero() const { return zero == qnt::ZeroKind::None ? int64_t(1) << (bits - 1) : 0; }
+  /// Widths of the bit planes of a code, widest (lowest bits) first.
+  llvm::SmallVector<unsigned, 3> planes() const;
+  unsigned scaleBytes() const { return scale == qnt::ScaleKind::F32 ? 4 : 2; }
+  unsigned zeroBytes() const { return zero == qnt::ZeroKind::None ? 0 : zero == qnt::ZeroKind::Int ? 1 : scaleBytes(); }
+  unsigned storedSubBits() const { return subBits <= 4 ? 4 : 8; }
+
+  // Sizes in k and bytes; offsets are from the start of a superblock.
+  int64_t blockBytes() const { return int64_t(bits) * lanes * 4; }      // 32 k
+  int64_t superK() const;                                             // k per superblock
+  int64_t superBytes() const;
+  int64_t subscaleOffset() const { return superK() / 32 * blockBytes(); }
+  int64_t scaleOffset() const;
+  int64_t zeroOffset() const;
+  int64_t scaleK() const { return super ? super : group; }            // k per stored scale, or -1
+  int64_t subscaleDwords() const { return super ? (super / group + 32 / storedSubBits() - 1) / (32 / storedSubBits()) : 0; }  // per lane and `super`
+
+  int64_t panels(int64_t n) const { return (n + lanes - 1) / lanes; }
+  int64_t paddedK(int64_t k) const { return (k + superK() - 1) / superK() * superK(); }
+  int64_t groups(int64_t k) const { return perRow() ? 1 : (k + group - 1) / group; }
+  int64_t scales(int64_t k) const { return perRow() ? 1 : (k + scaleK() - 1) / scaleK(); }
+  int64_t panelBytes(int64_t k) const;                                // a multiple of 64
+  int64_t bytes(int64_t n, int64_t k) const { return panels(n) * panelBytes(k); }
+
+  /// `w4g32`, `w8`, `w4g32z`, `w4g32t256`, `f16`: part of kernels' names.
+  std::string name() const;
+  friend bool operator==(const PanelLayout &a, const PanelLayout &b) { return a.name() == b.name() && a.lanes == b.lanes; }
+};
+
+/// Packs `rows`, of which the first is the first of a panel, into panels(rows.rows) * panelBytes(rows.K) bytes at `out`, all of which are
+/// written. `layout` is PanelLayout::get(rows.element, lanes).
+void packPanels(const PanelLayout &layout, const qnt::QuantizedRows &rows, uint8_t *out);
+
+} // namespace qcc::kernel
+#endif
