@@ -6,6 +6,8 @@
 #include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Pipelines.h"
 #include "qcc/Compiler/Registration.h"
+#include "qcc/Frontend/Diagnostics.h"
+#include "qcc/Frontend/ImportONNX.h"
 #include "lib/Compiler/OutputFiles.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -40,12 +42,14 @@ private:
   int loadPlugins(DialectRegistry &registry);
   int attachPasses();
   int readInput();
+  int importModel();
   int runStage(Stage stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build);
   int writeIr();
 
   const CompilerOptions &options;
   std::unique_ptr<MLIRContext> context;
   OwningOpRef<ModuleOp> module;
+  std::shared_ptr<SourceFiles> sources;                // what the module's references to weights index
   OutputFiles files;
 };
 
@@ -78,7 +82,24 @@ int Compilation::attachPasses() {
   return ExitSuccess;
 }
 
+/// All problems of the model, one by one, then how many they were.
+int Compilation::importModel() {
+  int64_t errors = 0;
+  ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) {
+    errors += diagnostic.getSeverity() == DiagnosticSeverity::Error;
+    printDiagnostic(llvm::errs(), diagnostic);
+  });
+  ImportedModel imported = importONNX(options.input, *context);
+  module = std::move(imported.module);
+  sources = std::move(imported.sources);
+  if (errors)
+    llvm::errs() << "qcc: " << errors << (errors == 1 ? " error" : " errors") << "\n";
+  return imported.code;
+}
+
 int Compilation::readInput() {
+  if (llvm::StringRef(options.input).ends_with(".onnx"))
+    return importModel();
   llvm::SourceMgr sources;
   std::string why;
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);

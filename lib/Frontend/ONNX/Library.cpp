@@ -1,0 +1,160 @@
+// The only code besides Schemas.cpp that is compiled with exceptions.
+#include "lib/Frontend/ONNX/Library.h"
+#include "lib/Frontend/ONNX/Schemas.h"
+#include "onnx/checker.h"
+#include "onnx/defs/schema.h"
+#include "onnx/inliner/inliner.h"
+#include "onnx/shape_inference/implementation.h"
+#include "onnx/version_converter/convert.h"
+#include <cctype>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/stubs/logging.h>
+#include <mutex>
+using namespace onnx;
+using namespace qcc::importer;
+
+/// "Required attribute 'K' is missing.\n\n==> Context: ..." -> "required attribute 'K' is missing". Words such as "INT64" keep their case.
+static std::string tidy(std::string text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())))
+    text.erase(0, 1);
+  for (const char *prefix : {"[ShapeInferenceError] ", "[TypeInferenceError] ", "[ShapeInferenceError]", "[TypeInferenceError]"})
+    if (text.rfind(prefix, 0) == 0)
+      text.erase(0, std::string(prefix).size());
+  text = text.substr(0, text.find('\n'));
+  while (!text.empty() && (text.back() == '.' || std::isspace(static_cast<unsigned char>(text.back()))))
+    text.pop_back();
+  if (text.size() > 1 && std::isupper(static_cast<unsigned char>(text[0])) && std::islower(static_cast<unsigned char>(text[1])))
+    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  return text.empty() ? "refused without a reason" : text;
+}
+
+/// Runs `body` and returns what it threw.
+template <typename Body> static Complaint guard(Body body) {
+  try {
+    body();
+    return std::nullopt;
+  } catch (const std::bad_alloc &) {
+    return "out of memory";
+  } catch (const std::exception &error) {
+    return tidy(error.what());
+  } catch (...) {
+    return "unknown exception";
+  }
+}
+
+int qcc::importer::newestOpset() { return OpSchemaRegistry::DomainToVersionRange::Instance().Map().at(ONNX_DOMAIN).second; }
+int64_t qcc::importer::newestIrVersion() { return Version::IR_VERSION; }
+
+bool qcc::importer::parseModel(const std::string &bytes, ModelProto &model) {
+  static std::once_flag silenced;
+  std::call_once(silenced, [] { google::protobuf::SetLogHandler(nullptr); });
+  bool parsed = false;
+  guard([&] {
+    google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(bytes.data()), static_cast<int>(bytes.size()));
+    stream.SetRecursionLimit(64);
+    parsed = model.ParseFromCodedStream(&stream) && stream.ConsumedEntireMessage();
+  });
+  return parsed;
+}
+
+Operator qcc::importer::findOperator(const NodeProto &node, int version) {
+  Operator found;
+  guard([&] {
+    const OpSchema *schema = OpSchemaRegistry::Schema(node.op_type(), version, node.domain());
+    if (!schema)
+      return;
+    found.since = schema->SinceVersion();
+    found.deprecated = schema->Deprecated() || checker::check_is_experimental_op(node);
+    for (const AttributeProto &attribute : node.attribute())
+      if (!schema->attributes().count(attribute.name()) && attribute.name().rfind("__", 0) != 0) // "__": the exporter's own, ignored
+        found.unknownAttributes.push_back(attribute.name());
+  });
+  return found;
+}
+
+Complaint qcc::importer::checkTensor(const TensorProto &tensor) {
+  return guard([&] { checker::check_tensor(tensor, checker::CheckerContext()); });
+}
+
+Complaint qcc::importer::checkValueInfo(const ValueInfoProto &value) {
+  return guard([&] { checker::check_value_info(value, checker::CheckerContext()); });
+}
+
+Complaint qcc::importer::checkNode(const NodeProto &node, int64_t irVersion, const Opsets &opsets) {
+  return guard([&] {
+    checker::CheckerContext context;
+    context.set_ir_version(static_cast<int>(irVersion));
+    context.set_opset_imports(opsets);
+    checker::check_node(node, context, checker::LexicalScopeContext());
+  });
+}
+
+Complaint qcc::importer::checkFunctions(const ModelProto &model) {
+  return guard([&] {
+    checker::CheckerContext context;
+    context.set_ir_version(static_cast<int>(model.ir_version()));
+    Opsets opsets;
+    for (const OperatorSetIdProto &import : model.opset_import())
+      opsets[import.domain()] = static_cast<int>(import.version());
+    context.set_opset_imports(opsets);
+    checker::check_function_call_cycles(model);
+    checker::check_model_local_functions(model, context, checker::LexicalScopeContext());
+  });
+}
+
+Complaint qcc::importer::inlineFunctions(ModelProto &model) {
+  return guard([&] { inliner::InlineLocalFunctions(model, /*convert_version=*/true); });
+}
+
+Complaint qcc::importer::expandOperators(ModelProto &model, const std::vector<std::string> &whole) {
+  return guard([&] {
+    inliner::FunctionIdVector kept;
+    for (const std::string &name : whole)
+      kept.emplace_back(ONNX_DOMAIN, name);
+    auto expanded = inliner::FunctionIdSet::Create(std::move(kept), /*invert=*/true);
+    inliner::InlineSelectedFunctions(model, *expanded, OpSchemaRegistry::Instance());
+  });
+}
+
+Complaint qcc::importer::convertVersion(ModelProto &model, int target) {
+  return guard([&] { model = version_conversion::ConvertVersion(model, target); });
+}
+
+/// The library joins its complaints, each of the form "(op_type:Add, node name: /add): message".
+static std::vector<NodeComplaint> splitComplaints(const std::string &text) {
+  static const std::string begin = "(op_type:", middle = ", node name: ", end = "): ";
+  std::vector<NodeComplaint> complaints;
+  for (size_t at = text.find(begin); at != std::string::npos;) {
+    size_t next = text.find("\n" + begin, at);
+    std::string one = text.substr(at + begin.size(), next == std::string::npos ? next : next - at - begin.size());
+    at = next == std::string::npos ? next : next + 1;
+    size_t close = one.find(end), name = one.find(middle);
+    if (close == std::string::npos)
+      continue;
+    NodeComplaint complaint;
+    bool named = name != std::string::npos && name < close;
+    complaint.op = one.substr(0, named ? name : close);
+    if (named)
+      complaint.node = one.substr(name + middle.size(), close - name - middle.size());
+    complaint.message = tidy(one.substr(close + end.size()));
+    complaints.push_back(std::move(complaint));
+  }
+  if (complaints.empty())
+    complaints.push_back({"", "", tidy(text)});
+  return complaints;
+}
+
+std::vector<NodeComplaint> qcc::importer::inferShapes(ModelProto &model) {
+  try {
+    shape_inference::DataValueMap values;
+    ShapeInferenceOptions options(/*check_type=*/true, /*error_mode=*/1, /*enable_data_propagation=*/true);
+    shape_inference::InferShapes(model, OpSchemaRegistry::Instance(), options, &values);
+    return {};
+  } catch (const std::bad_alloc &) {
+    return {{"", "", "out of memory"}};
+  } catch (const std::exception &error) {
+    return splitComplaints(error.what());
+  } catch (...) {
+    return {{"", "", "unknown exception"}};
+  }
+}
