@@ -1,0 +1,147 @@
+#ifndef QCC_KERNEL_PASSES
+#define QCC_KERNEL_PASSES
+include "mlir/Pass/PassBase.td"
+
+def PlaceWeights : Pass<"qcc-kernel-place-weights", "::mlir::ModuleOp"> {
+  let summary = "Decide how every weight lies in the weights file, and where";
+  let description = [{
+    The use decides: a matmul reads packed panels (lib/Kernel/Packing.h), a gather reads rows one after the other (RowLayout.h), anything else
+    a plain dense tensor. A weight with several uses gets one declaration for each layout. Offsets are multiples of 64 in the order of the
+    declarations; the module's `qnt.weights_bytes` is the length of the data region.
+    Example:
+      qnt.weight_decl @w : tensor<512x256x!qnt.block<bits = 4, group = 32>> [...]
+      %w = qnt.weight @w : ...
+      %y = qnt.matmul %x, %w : ...
+    becomes
+      qnt.weight_decl @w : tensor<512x256x!qnt.block<bits = 4, group = 32>> [...] {layout = {bytes = 73728, kind = "panels", lanes = 16}, offset = 0}
+  }];
+  let options = [Option<"lanes", "lanes", "unsigned", "16", "columns of a packed panel">];
+  let dependentDialects = ["::qcc::qnt::QntDialect"];
+}
+
+def SpecializeRows : Pass<"qcc-kernel-specialize-rows", "::mlir::ModuleOp"> {
+  let summary = "One program for each class of row counts: decode (1), short (2..15), long (16..)";
+  let description = [{
+    Clones `@main` and the functions it calls. Functions say their class in `qk.rows`; in the decode class `batch` and `seq` are the constant 1.
+    Example:
+      func.func @main(...) { %s = qnt.dim "seq" ... }
+    becomes
+      func.func @decode(...) attributes {qk.rows = "decode"} { %s = arith.constant 1 : index ... }
+      func.func @short(...) attributes {qk.rows = "short"} { %s = qnt.dim "seq" ... }
+      func.func @long(...) attributes {qk.rows = "long"} { %s = qnt.dim "seq" ... }
+  }];
+}
+
+def TrimLogits : Pass<"qcc-kernel-trim-logits", "::mlir::ModuleOp"> {
+  let summary = "Compute logits of the last `keep` positions only";
+  let description = [{
+    In programs that keep KV state, a prompt's logits are wanted for its last position, and the head is the largest matmul. The final run of
+    operations that treat every position alike (norm, matmul) gets only the last `keep` positions, a dimension that the caller sets.
+    Example:
+      %y = qnt.norm rms %x, %w eps 1.0e-5 : tensor<?x?x64xf32>, tensor<64xf32>
+      %logits = qnt.matmul %y, %head : ...
+    becomes
+      %last = tensor.extract_slice %x[0, %from, 0] [%batch, %keep, 64] [1, 1, 1] : tensor<?x?x64xf32> to tensor<?x?x64xf32>
+      %y = qnt.norm rms %last, ...
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+}
+
+def ResolveDims : Pass<"qcc-kernel-resolve-dims", "::mlir::ModuleOp"> {
+  let summary = "Replace tensor.dim by the program's dimensions";
+  let description = [{
+    Follows a dimension back through operations that keep it, and through calls, to a `qnt.dims` name of an argument or a `qnt.dim`. What is
+    left is computed at run time; buffers need sizes that follow from the program's dimensions (PlaceBuffers).
+    Example:
+      %s = tensor.dim %x, %c1 : tensor<?x?x64xf32>     // %x: {qnt.dims = ["batch", "seq", "64"]}
+    becomes
+      %s = qk.dim "seq"
+  }];
+  let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def LowerBoundaries : Pass<"qcc-kernel-lower-boundaries", "::mlir::ModuleOp"> {
+  let summary = "Programs get their memory from the invocation, functions write results where the caller says";
+  let description = [{
+    A program's arguments and results become `qk.bind` of ports and state. Functions that it calls take packed weights and caches as memrefs
+    and a memref for every result. `unrealized_conversion_cast` joins the old and the new types until LowerQuant removes both.
+    Example:
+      func.func @decode(%ids: tensor<?x?xi64> {qnt.dims = ["batch", "seq"], ...}) -> (tensor<?x?x64xf32> {...}) {
+        ...
+        return %y : tensor<?x?x64xf32>
+      }
+    becomes
+      func.func @decode() {
+        %p = qk.bind port 0 sizes(%batch, %seq) : memref<?x?xi64>
+        %ids = bufferization.to_tensor %p restrict : memref<?x?xi64> to tensor<?x?xi64>
+        %out = qk.bind port 1 sizes(%batch, %seq) : memref<?x?x64xf32>
+        ...
+        bufferization.materialize_in_destination %y in restrict writable %out : (tensor<?x?x64xf32>, memref<?x?x64xf32>) -> ()
+        return
+      }
+  }];
+  let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::arith::ArithDialect"];
+}
+
+def LowerQuant : Pass<"qcc-kernel-lower-quant", "::mlir::ModuleOp"> {
+  let summary = "qnt operations become launches of generated kernels";
+  let description = [{
+    Every `qnt` operation becomes a `qk.launch` of a kernel that is generated for its static sizes, formats and row class, and shared by all
+    launches with the same ones. Fuses what one pass over a row can do: norm with quantize, glu with quantize, rotary with kv_update, matmul with bias and
+    residual addition. What has no kernel is replaced by its reference lowering.
+    Example:
+      %y = qnt.norm rms %x, %w eps 1.0e-5 : tensor<?x?x64xf32>, tensor<64xf32>
+    becomes
+      %init = tensor.empty(%b, %s) : tensor<?x?x64xf32>
+      %y = qk.launch @norm_rms_64(%x, %w : ...) outs(%init : tensor<?x?x64xf32>) -> (tensor<?x?x64xf32>)
+  }];
+  let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect", "::mlir::func::FuncDialect"];
+}
+
+def PlaceBuffers : Pass<"qcc-kernel-place-buffers", "::mlir::ModuleOp"> {
+  let summary = "Give every buffer a place in the arena";
+  let description = [{
+    Buffers that live at different times share a slot. Sizes follow from the program's dimensions and are computed at the function's entry;
+    a function's slots form its frame, and a callee's frame comes after its caller's. `@<function>.frame` computes the bytes of both.
+    Example:
+      %a = memref.alloc(%s) : memref<?x64xf32>
+    becomes
+      %o = arith.addi %frame, %slot0 : index
+      %a = qk.bind arena at %o sizes(%s) : memref<?x64xf32>
+  }];
+  let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def DistributeLoops : Pass<"qcc-kernel-distribute-loops", "::mlir::func::FuncOp"> {
+  let summary = "The generic path: spread linalg operations over the threads";
+  let description = [{
+    Linalg operations and copies of a program become loops; each thread runs a contiguous part of the parallel iterations, then all meet.
+    Other writes are done by thread 0.
+    Example:
+      memref.copy %a, %b : memref<?x64xf32> to memref<?x64xf32>
+    becomes
+      scf.for %i = %lo to %hi ... { scf.for %j ... { load, store } }
+      qk.barrier
+  }];
+  let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::linalg::LinalgDialect"];
+}
+
+def LowerLaunch : Pass<"qcc-kernel-lower-launch", "::mlir::ModuleOp"> {
+  let summary = "A launch is a call and a barrier";
+  let description = [{
+    Operands are collapsed to the rank that the kernel takes.
+    Example:
+      qk.launch @norm_rms_64(%x, %w : memref<?x?x64xf32>, memref<64xf32>) outs(%y : memref<?x?x64xf32>)
+    becomes
+      %x2 = memref.collapse_shape %x [[0, 1], [2]] : ...
+      %y2 = memref.collapse_shape %y [[0, 1], [2]] : ...
+      call @norm_rms_64(%x2, %w, %y2) : ...
+      qk.barrier
+  }];
+  let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::memref::MemRefDialect", "::mlir::func::FuncDialect"];
+}
+#endif

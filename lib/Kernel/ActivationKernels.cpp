@@ -1,0 +1,71 @@
+// Elementwise kernels: activation functions, gated or not, optionally quantized on the way; residual addition.
+#include "Kernels.h"
+using namespace mlir;
+using namespace qcc;
+
+static Value sigmoid(KernelBuilder &b, Value x) {
+  return b.div(b.splat(1), b.add(b.splat(1), b.exp(b.sub(b.splat(0), x))));
+}
+
+static Value activate(KernelBuilder &b, qnt::Activation kind, Value x) {
+  switch (kind) {
+  case qnt::Activation::None:
+    return x;
+  case qnt::Activation::Silu:
+    return b.mul(x, sigmoid(b, x));
+  case qnt::Activation::Gelu:
+    return b.mul(b.mul(x, b.splat(0.5)), b.add(b.splat(1), math::ErfOp::create(b, b.mul(x, b.splat(0.70710678118654752)))));
+  case qnt::Activation::GeluTanh: {                                 // 0.5 (1 + tanh u) = sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3)
+    Value cube = b.fma(b.mul(b.mul(x, x), x), b.splat(0.044715), x);
+    return b.mul(x, sigmoid(b, b.mul(cube, b.splat(1.5957691216057308))));
+  }
+  case qnt::Activation::Relu:
+    return b.max(x, b.splat(0));
+  }
+  llvm_unreachable("all activations are above");
+}
+
+FlatSymbolRefAttr qcc::activationKernel(KernelLibrary &library, qnt::Activation kind, int64_t width, bool gated) {
+  Type f32 = Float32Type::get(library.context());
+  SmallVector<Type> types = {rowsOf(gated ? 2 * width : width, f32), rowsOf(width, f32)};
+  std::string name = ((gated ? "glu_" : "activate_") + stringifyActivation(kind) + "_" + Twine(width)).str();
+  return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    b.shareTiles(b.size(args[1], 0), width, 256, [&](Value row, Value lo, Value hi) {
+      b.columns(lo, hi, width, [&](Value at, Value mask) {
+        Value y = activate(b, kind, b.loadVec(args[0], {row, at}, mask));
+        if (gated)
+          y = b.mul(y, b.loadVec(args[0], {row, b.add(at, width)}, mask));
+        b.storeVec(y, args[1], {row, at}, mask);
+      });
+    });
+  });
+}
+
+FlatSymbolRefAttr qcc::gluQuantizeKernel(KernelLibrary &library, qnt::Activation kind, const QuantizedRow &spec) {
+  constexpr int64_t tile = 256;
+  SmallVector<Type> types = {rowsOf(2 * spec.k, Float32Type::get(library.context()))};
+  llvm::append_range(types, spec.types(library.context()));
+  std::string name = ("glu_" + stringifyActivation(kind) + "_" + Twine(spec.k) + "_a8_" + Twine(spec.paddedK)).str();
+  return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    Value line = b.scratch({tile}, b.getF32Type());
+    b.shareTiles(b.size(args[1], 0), spec.k, tile, [&](Value row, Value lo, Value hi) {
+      b.columns(lo, hi, spec.k, [&](Value at, Value mask) {
+        Value gate = activate(b, kind, b.loadVec(args[0], {row, at}, mask));
+        b.storeVec(b.mul(gate, b.loadVec(args[0], {row, b.add(at, spec.k)}, mask)), line, b.sub(at, lo), mask);
+      });
+      quantizeColumns(b, spec, line, {}, lo, row, lo, hi, args.drop_front());
+      b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, hi, b.idx(spec.k)), [&] { padQuantized(b, spec, row, args.drop_front()); });
+    });
+  });
+}
+
+FlatSymbolRefAttr qcc::addKernel(KernelLibrary &library, int64_t width) {
+  Type rows = rowsOf(width, Float32Type::get(library.context()));
+  return library.get("add_" + Twine(width), {rows, rows, rows}, [&](KernelBuilder &b, ValueRange args) {
+    b.shareTiles(b.size(args[2], 0), width, 256, [&](Value row, Value lo, Value hi) {
+      b.columns(lo, hi, width, [&](Value at, Value mask) {
+        b.storeVec(b.add(b.loadVec(args[0], {row, at}, mask), b.loadVec(args[1], {row, at}, mask)), args[2], {row, at}, mask);
+      });
+    });
+  });
+}

@@ -1,0 +1,76 @@
+// The kernels that are not matrix products, one function each: what it computes is said by the qnt operation of the same name.
+// All return the symbol of a function on memrefs (in the order: inputs, outputs) that computes the calling thread's share.
+#ifndef QCC_LIB_KERNEL_KERNELS_H
+#define QCC_LIB_KERNEL_KERNELS_H
+#include "AttentionKernels.h"
+#include "CacheLayout.h"
+#include "KernelBuilder.h"
+#include "RowLayout.h"
+namespace qcc {
+using mlir::FlatSymbolRefAttr;
+
+/// `width` columns from `offset` on, of rows of `stride` floats.
+struct Columns {
+  int64_t width, offset = 0, stride = 0;
+  Columns(int64_t width) : width(width), stride(width) {}
+  Columns(int64_t width, int64_t offset, int64_t stride) : width(width), offset(offset), stride(stride) {}
+  std::string name() const;      // "256", "256at128of512": part of kernels' names
+  mlir::MemRefType type(mlir::MLIRContext *context) const { return rowsOf(stride, mlir::Float32Type::get(context)); }
+};
+
+/// Activations in int8, per row: codes padded with zeros to `paddedK`, and for every 32 a scale and the sum of the codes.
+struct QuantizedRow {
+  static constexpr int64_t group = 32;
+  int64_t k, paddedK;
+  mlir::SmallVector<mlir::Type> types(mlir::MLIRContext *context) const;
+};
+
+struct NormSpec {
+  Columns columns;
+  qnt::NormKind kind;
+  float epsilon;
+  bool bias;
+};
+/// (input, scale, [bias], output)
+FlatSymbolRefAttr normKernel(KernelLibrary &, const NormSpec &);
+/// (input, scale, [bias], codes, scales, sums)
+FlatSymbolRefAttr normQuantizeKernel(KernelLibrary &, const NormSpec &, const QuantizedRow &);
+/// (input, codes, scales, sums)
+FlatSymbolRefAttr quantizeKernel(KernelLibrary &, const Columns &, const QuantizedRow &);
+/// (codes, scales, output)
+FlatSymbolRefAttr dequantizeKernel(KernelLibrary &, const QuantizedRow &);
+/// Quantizes columns [lo, hi) of `source[at.., column - base]` into row `row` of `out` = {codes, scales, sums}; `lo` is a multiple of 32, and
+/// `hi` too or the row's end.
+void quantizeColumns(KernelBuilder &b, const QuantizedRow &spec, mlir::Value source, mlir::ValueRange at, mlir::Value base, mlir::Value row,
+                     mlir::Value lo, mlir::Value hi, mlir::ValueRange out);
+/// Zeros behind the row's end.
+void padQuantized(KernelBuilder &b, const QuantizedRow &spec, mlir::Value row, mlir::ValueRange out);
+
+/// (input [.., 2F], output [.., F]); `gated` = false: (input [.., F], output): act(input)
+FlatSymbolRefAttr activationKernel(KernelLibrary &, qnt::Activation, int64_t width, bool gated);
+/// (input [.., 2F], codes, scales, sums)
+FlatSymbolRefAttr gluQuantizeKernel(KernelLibrary &, qnt::Activation, const QuantizedRow &);
+/// (a, b, output)
+FlatSymbolRefAttr addKernel(KernelLibrary &, int64_t width);
+
+/// (ids, table, output); table: memref<bytes x i8>
+FlatSymbolRefAttr gatherKernel(KernelLibrary &, const kernel::RowLayout &, int64_t rows, mlir::Type idType);
+
+struct RotarySpec {
+  Columns columns;
+  int64_t heads, half, context;  // rotates 2 * half channels of a head; rows of the tables
+  bool interleaved;
+  mlir::Type positions;          // element type of a tensor of positions, or null: past + s
+};
+/// (input, [positions], cos, sin, output)
+FlatSymbolRefAttr rotaryKernel(KernelLibrary &, const RotarySpec &);
+
+/// (key, value, cache)
+FlatSymbolRefAttr kvUpdateKernel(KernelLibrary &, const CacheLayout &, const Columns &key, const Columns &value);
+/// (pastKey, pastValue, cache): memref<?x kvHeads x ? x D> each
+FlatSymbolRefAttr cacheLoadKernel(KernelLibrary &, const CacheLayout &);
+/// (cache, key, value)
+FlatSymbolRefAttr cacheStoreKernel(KernelLibrary &, const CacheLayout &);
+
+} // namespace qcc
+#endif

@@ -1,0 +1,107 @@
+// Gives every weight a layout, by what reads it, and an offset in the data region.
+#include "Packing.h"
+#include "RowLayout.h"
+#include "WeightUses.h"
+#include "qcc/Kernel/Passes.h"
+namespace qcc {
+#define GEN_PASS_DEF_PLACEWEIGHTS
+#include "qcc/Kernel/Passes.h.inc"
+} // namespace qcc
+using namespace mlir;
+using namespace qcc;
+
+namespace {
+struct PlaceWeightsPass : qcc::impl::PlaceWeightsBase<PlaceWeightsPass> {
+  using PlaceWeightsBase::PlaceWeightsBase;
+  using Layouts = llvm::DenseMap<Operation *, llvm::DenseMap<int, qnt::WeightDeclOp>>;
+
+  /// The declaration of `decl`'s values in `layout`: itself for its first layout, a copy for others.
+  qnt::WeightDeclOp declFor(qnt::WeightDeclOp decl, WeightLayout layout, Layouts &layouts, SymbolTable &symbols) {
+    auto &known = layouts[decl];
+    if (auto found = known.lookup(int(layout)))
+      return found;
+    auto made = decl;
+    if (!known.empty()) {
+      made = decl.clone();
+      static const char *const suffix[] = {".plain", ".rows", ".panels"};
+      made.setSymName((decl.getSymName() + suffix[int(layout)]).str());
+      symbols.insert(made, std::next(Block::iterator(decl)));
+    }
+    return known[int(layout)] = made;
+  }
+
+  LogicalResult chooseLayouts(SymbolTable &symbols) {
+    Layouts layouts;
+    SmallVector<qnt::WeightOp> weights;
+    getOperation().walk([&](qnt::WeightOp op) { weights.push_back(op); });
+    for (qnt::WeightOp weight : weights) {
+      auto decl = symbols.lookup<qnt::WeightDeclOp>(weight.getDecl());
+      for (OpOperand &use : llvm::make_early_inc_range(weight->getUses())) {
+        bool mixed = false;
+        WeightLayout layout = layoutOfUse(use, mixed);
+        if (mixed)
+          return weight.emitOpError("is read in several layouts by one function that it is passed to");
+        auto placed = declFor(decl, layout, layouts, symbols);
+        if (placed == decl)
+          continue;
+        OpBuilder b(weight);
+        auto copy = qnt::WeightOp::create(b, weight.getLoc(), weight.getType(), placed.getSymName());
+        use.set(copy);
+      }
+      if (weight->use_empty())
+        weight.erase();
+    }
+    for (auto &[decl, byLayout] : layouts)
+      for (auto &[layout, placed] : byLayout)
+        if (failed(setLayout(placed, WeightLayout(layout))))
+          return failure();
+    return success();
+  }
+
+  LogicalResult setLayout(qnt::WeightDeclOp decl, WeightLayout layout) {
+    auto type = cast<RankedTensorType>(decl.getType());
+    Type element = type.getElementType();
+    Builder b(&getContext());
+    auto error = [&] { return decl.emitOpError(); };
+    NamedAttrList attrs;
+    int64_t bytes = 0;
+    if (layout == WeightLayout::Panels) {
+      auto panels = kernel::PanelLayout::get(element, lanes, error);
+      if (failed(panels))
+        return failure();
+      bytes = panels->bytes(type.getDimSize(0), type.getDimSize(1));
+      attrs.set("lanes", b.getI64IntegerAttr(lanes));
+    } else if (layout == WeightLayout::Rows) {
+      auto rows = kernel::RowLayout::get(element, type.getDimSize(1), error);
+      if (failed(rows))
+        return failure();
+      bytes = type.getDimSize(0) * rows->rowBytes();
+    } else {
+      if (!element.isIntOrFloat())
+        return decl.emitOpError("is read as a plain tensor, which cannot have elements ") << element;
+      bytes = type.getNumElements() * std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 8);
+    }
+    static const char *const kinds[] = {"plain", "rows", "panels"};
+    attrs.set("kind", b.getStringAttr(kinds[int(layout)]));
+    attrs.set("bytes", b.getI64IntegerAttr(bytes));
+    decl.setLayoutAttr(attrs.getDictionary(&getContext()));
+    return success();
+  }
+
+  void runOnOperation() override {
+    SymbolTable symbols(getOperation());
+    if (failed(chooseLayouts(symbols)))
+      return signalPassFailure();
+    int64_t offset = 0;
+    for (auto decl : llvm::make_early_inc_range(getOperation().getOps<qnt::WeightDeclOp>())) {
+      if (!decl.getLayout()) {                         // nothing reads it
+        decl.erase();
+        continue;
+      }
+      decl.setOffset(offset);
+      offset += (decl.getLayout()->getAs<IntegerAttr>("bytes").getInt() + 63) / 64 * 64;
+    }
+    getOperation()->setAttr("qnt.weights_bytes", Builder(&getContext()).getI64IntegerAttr(offset));
+  }
+};
+} // namespace

@@ -1,0 +1,44 @@
+// Writes and reads `qk.target`.
+#include "TargetFacts.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "qcc/Kernel/Pipeline.h"
+using namespace mlir;
+using namespace qcc;
+
+void qcc::setTargetFacts(ModuleOp module, const TargetVersion &version, unsigned panelLanes) {
+  Builder b(module.getContext());
+  auto number = [&](StringRef name, int64_t value) { return b.getNamedAttr(name, b.getI64IntegerAttr(value)); };
+  auto flag = [&](StringRef name, bool value) { return b.getNamedAttr(name, b.getBoolAttr(value)); };
+  module->setAttr("qk.target", b.getDictionaryAttr({
+    b.getNamedAttr("name", b.getStringAttr(version.name)), number("panel_lanes", panelLanes), number("vector_bits", version.vectorBits),
+    number("vector_registers", version.numVectorRegisters), flag("dot4", version.dot4), flag("tile_int8", version.tileInt8),
+    flag("tile_bf16", version.tileBf16), number("l1_bytes", version.l1Bytes), number("l2_bytes", version.l2Bytes)}));
+}
+
+TargetFacts qcc::getTargetFacts(Operation *op) {
+  auto module = isa<ModuleOp>(op) ? cast<ModuleOp>(op) : op->getParentOfType<ModuleOp>();
+  TargetFacts facts;
+  auto dict = module->getAttrOfType<DictionaryAttr>("qk.target");
+  if (!dict)
+    return facts;
+  auto number = [&](StringRef name, auto &field) {
+    if (auto attr = dict.getAs<IntegerAttr>(name))
+      field = attr.getInt();
+  };
+  auto flag = [&](StringRef name, bool &field) {
+    if (auto attr = dict.getAs<BoolAttr>(name))
+      field = attr.getValue();
+  };
+  if (auto name = dict.getAs<StringAttr>("name"))
+    facts.version.name = name.str();
+  number("panel_lanes", facts.panelLanes);
+  number("vector_bits", facts.version.vectorBits);
+  number("vector_registers", facts.version.numVectorRegisters);
+  flag("dot4", facts.version.dot4);
+  flag("tile_int8", facts.version.tileInt8);
+  flag("tile_bf16", facts.version.tileBf16);
+  number("l1_bytes", facts.version.l1Bytes);
+  number("l2_bytes", facts.version.l2Bytes);
+  return facts;
+}

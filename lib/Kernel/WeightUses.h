@@ -1,0 +1,14 @@
+// Which layouts the uses of a weight ask for.
+#ifndef QCC_LIB_KERNEL_WEIGHTUSES_H
+#define QCC_LIB_KERNEL_WEIGHTUSES_H
+#include "mlir/IR/Value.h"
+namespace qcc {
+enum class WeightLayout { Plain, Rows, Panels };
+
+/// The layout that this use reads; a call's use is that of the callee's argument (if its uses differ: Plain, which fits none of them but
+/// plain reads; `mixed` is set).
+WeightLayout layoutOfUse(mlir::OpOperand &use, bool &mixed);
+/// The one layout that all uses of `value` read (Plain when there are none).
+WeightLayout layoutOfUses(mlir::Value value, bool &mixed);
+} // namespace qcc
+#endif
