@@ -34,12 +34,14 @@ static const qcc_port in = {"input_ids", QCC_DTYPE_INT, 64, QCC_ROLE_TOKENS, 2, 
 static const qcc_entry entry = {"all", 1, 512, run, NULL};
 static const qcc_variant variants[] = {{"fake-best", UINT64_C(1) << 31, &entry, 1}, {"fake", 0, &entry, 1}};
 static const char manifest[] __attribute__((section(QCC_MANIFEST_SECTION))) =
-    "{\"format\": 1, \"qcc\": \"0.1.0\", \"model\": \"fake.onnx\", \"target\": \"x86-avx512\",\n"
-    " \"variants\": [{\"name\": \"fake-best\", \"features\": \"avx2\"}, {\"name\": \"fake\", \"features\": \"\"}],\n"
-    " \"inputs\": [{\"name\": \"input_ids\", \"type\": \"i64\", \"shape\": [\"batch\", \"seq\"]}],\n"
-    " \"outputs\": [{\"name\": \"logits\", \"type\": \"f32\", \"shape\": [\"batch\", \"seq\", 11]}],\n"
-    " \"max_context\": 100, \"vocabulary\": 11, \"weights\": {\"storage\": \"file\", \"bytes\": 0, \"id\": \"00\"},\n"
-    " \"tensors\": [], \"recipe\": {\"wbits\": 4}, \"sources\": []}";
+    "{\"manifest\": 1, \"qcc\": \"0.1.0\", \"model\": \"fake.onnx\", \"sources\": [{\"name\": \"fake.onnx\", \"bytes\": 123}], \"target\": \"x86-avx512\",\n"
+    " \"variants\": [{\"name\": \"fake-best\", \"features\": 4097, \"entries\": [{\"name\": \"all\", \"min_rows\": 1, \"max_rows\": 512}]}],\n"
+    " \"dims\": [\"batch\", \"seq\", \"past\", \"context\"],\n"
+    " \"inputs\": [{\"name\": \"input_ids\", \"dtype\": \"int64\", \"shape\": [\"batch\", \"seq\"], \"role\": \"tokens\"}],\n"
+    " \"outputs\": [{\"name\": \"logits\", \"dtype\": \"float32\", \"shape\": [\"batch\", \"seq\", 11], \"role\": \"logits\"}],\n"
+    " \"state\": null, \"max_context\": 100, \"vocabulary\": 11, \"options\": [\"--target=x86-avx512\", \"--wbits=4\"],\n"
+    " \"weights\": {\"bytes\": 0, \"id\": \"\"},\n"
+    " \"tensors\": [{\"name\": \"w\", \"shape\": [64, 32], \"format\": \"w4g32\", \"bits_per_weight\": 4.5, \"bytes\": 1152, \"sha256\": \"0123456789ab\"}]}";
 const qcc_program qcc_program_data = {
     .version = QCC_PROGRAM_VERSION, .inputs = &in, .outputs = &out, .num_inputs = 1, .num_outputs = 1, .dims = dims, .num_dims = 4,
     .variants = variants, .num_variants = 2, .manifest = manifest, .manifest_bytes = sizeof manifest - 1,
