@@ -78,6 +78,11 @@ void QuantizedBuffer::reset(Type element, int64_t firstRow, int64_t rows, int64_
   view.rows = rows;
   view.K = K;
   auto block = dyn_cast<BlockType>(element);
+  if (!block && !isa<FloatType>(element)) {
+    raw.resize(rows * K * ((element.getIntOrFloatBitWidth() + 7) / 8));
+    view.raw = raw;
+    return;
+  }
   if (!block) {
     values.resize(rows * K);
     view.values = values;

@@ -22,6 +22,7 @@ struct QuantizedRows {
   llvm::ArrayRef<uint8_t> subScales;      // two-level: [rows][groups]
   llvm::ArrayRef<uint8_t> zeros;          // integer zero points: [rows][groups]
   llvm::ArrayRef<float> floatZeros;       // float zero points: [rows][groups]
+  llvm::ArrayRef<uint8_t> raw;            // element types that are no weight format (integers): the bytes of [rows][K]; nothing else is set
 
   /// The zero point of symmetric codes.
   int64_t implicitZero() const { return int64_t(1) << (mlir::cast<BlockType>(element).getBits() - 1); }
@@ -29,7 +30,7 @@ struct QuantizedRows {
 
 /// Storage behind a QuantizedRows.
 struct QuantizedBuffer {
-  std::vector<uint8_t> codes, subScales, zeros;
+  std::vector<uint8_t> codes, subScales, zeros, raw;
   std::vector<float> values, scales, floatZeros;
   QuantizedRows view;
 

@@ -67,16 +67,19 @@ float qcc::qnt::searchSymmetricScale(const float *x, int64_t n, int bits) {
   // Ranges tried, in units of the signed-maximum scale `most / -2^(bits-1)`: the fewer bits, the more clipping pays.
   float shrink = bits <= 2 ? 0.10f : bits == 3 ? 0.06f : bits == 4 ? 0.03f : 0.01f;
   float best = -1, scale = most / -codes;
-  for (float sign : {-1.0f, 1.0f})
-    for (int step = -3; step <= 8; ++step) {
-      float inverse = sign * codes * (1.0f + shrink * float(step)) / most;
-      if (!std::isfinite(inverse)) // a subnormal maximum
-        continue;
-      CodeSums sums = codeSums(x, n, inverse, -codes, codes - 1);
-      if (sums.qq > 0 && (sums.xq > 0) == (inverse > 0) && sums.xq * sums.xq > best * sums.qq) {
-        best = sums.xq * sums.xq / sums.qq;
-        scale = sums.xq / sums.qq;
-      }
+  auto attempt = [&](float inverse) {
+    if (!std::isfinite(inverse)) // a subnormal maximum
+      return;
+    CodeSums sums = codeSums(x, n, inverse, -codes, codes - 1);
+    // Only a real gain replaces an earlier range: among equals the signed maximum stays, which is exact for constants.
+    if (sums.qq > 0 && (sums.xq > 0) == (inverse > 0) && sums.xq * sums.xq > best * sums.qq * 1.000001f) {
+      best = sums.xq * sums.xq / sums.qq;
+      scale = sums.xq / sums.qq;
     }
+  };
+  attempt(-codes / most);
+  for (float sign : {-1.0f, 1.0f})
+    for (int step = -3; step <= 8; ++step)
+      attempt(sign * codes * (1.0f + shrink * float(step)) / most);
   return scale;
 }

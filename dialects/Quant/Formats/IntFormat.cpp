@@ -24,7 +24,9 @@ static float symmetricScale(const float *x, int64_t n, unsigned bits) {
 /// The affine scale and zero point of least squared error among ranges shrunk towards 0; the range always includes 0.
 static std::pair<float, float> affineScale(const float *x, int64_t n, unsigned bits, ScaleKind kind) {
   Extent range = extentOf(x, n);
-  float top = float((1 << bits) - 1), best = INFINITY;
+  float top = float((1 << bits) - 1), best = INFINITY, full = storableScale((range.max - range.min) / top, kind);
+  if (!std::isfinite(full))
+    return {full, 0.0f}; // the caller refuses it
   std::pair<float, float> found{1.0f, 0.0f};
   int steps = bits >= 8 ? 1 : 8;
   float shrink = bits <= 2 ? 0.06f : bits == 3 ? 0.04f : 0.02f;

@@ -1,0 +1,144 @@
+// Streams weights: rows are read, encoded and packed in pieces of whole panels. The cut into pieces depends on shapes only, so the bytes
+// are the same at any number of threads; pieces go to the sink in order.
+#include "qcc/Quantize/WeightPipeline.h"
+#include "WeightReader.h"
+#include "llvm/Support/Parallel.h"
+using namespace mlir;
+using namespace qcc;
+
+namespace {
+/// Rows worked on at a time by one thread: enough that a transposed source is read by whole cache lines.
+constexpr int64_t pieceRows = 64;
+/// Packed bytes that are collected before they go to the sink.
+constexpr int64_t batchBytes = 8 << 20;
+
+class WeightWriter {
+public:
+  WeightWriter(qnt::WeightDeclOp decl, WeightPacking packing, const SourceFiles &sources)
+      : decl(decl), packing(std::move(packing)), sources(sources), type(cast<RankedTensorType>(decl.getType())), rows(type.getDimSize(0)),
+        K(rows ? type.getNumElements() / rows : 0) {}
+
+  ExitCode write(WeightSink &sink);
+
+private:
+  ExitCode open();
+  std::optional<ReadError> fill(int64_t from, int64_t count, qnt::QuantizedBuffer &buffer) const;
+  std::optional<ReadError> fillPart(const PartReader &part, int64_t from, int64_t count, int64_t at, qnt::QuantizedBuffer &buffer) const;
+  ExitCode fail(const ReadError &error) {
+    decl.emitError() << error.message;
+    return error.isValue ? ExitQuantization : ExitMalformed;
+  }
+  ExitCode fail(llvm::Error error) {
+    decl.emitError() << llvm::toString(std::move(error));
+    return ExitResource;
+  }
+
+  qnt::WeightDeclOp decl;
+  WeightPacking packing;
+  const SourceFiles &sources;
+  RankedTensorType type;
+  int64_t rows, K;
+  std::vector<PartReader> parts;
+};
+} // namespace
+
+ExitCode WeightWriter::open() {
+  for (auto part : decl.getParts().getAsRange<qnt::PartAttr>())
+    if (auto error = PartReader::open(part, type, K, sources, parts.emplace_back()))
+      return fail(*error);
+  return ExitSuccess;
+}
+
+/// Rows of one part into rows `at`.. of the buffer.
+std::optional<ReadError> WeightWriter::fillPart(const PartReader &part, int64_t from, int64_t count, int64_t at, qnt::QuantizedBuffer &buffer) const {
+  if (part.isQuantized())
+    return part.readCodes(from, count, buffer, at);
+  const qnt::FormatFamily *family = qnt::familyOf(type.getElementType());
+  if (!family) { // integers and the like: as they are
+    int64_t rowBytes = int64_t(buffer.raw.size()) / buffer.view.rows;
+    part.readRaw(from, count, buffer.raw.data() + at * rowBytes);
+    return std::nullopt;
+  }
+  std::vector<float> values(count * K);
+  if (auto error = part.readFloats(from, count, values.data()))
+    return error;
+  for (int64_t r = 0; r < count; ++r) {
+    std::string why;
+    if (failed(family->encodeRow(ArrayRef(values).slice(r * K, K), buffer, at + r, why)))
+      return ReadError{"tensor '" + sectionName(decl) + "', row " + std::to_string(from + r) + ": " + why, true};
+  }
+  return std::nullopt;
+}
+
+std::optional<ReadError> WeightWriter::fill(int64_t from, int64_t count, qnt::QuantizedBuffer &buffer) const {
+  buffer.reset(type.getElementType(), from, count, K);
+  int64_t first = 0; // of the part, in the weight
+  for (const PartReader &part : parts) {
+    int64_t begin = std::max(from, first), end = std::min(from + count, first + part.rows());
+    if (begin < end)
+      if (auto error = fillPart(part, begin - first, end - begin, begin - from, buffer))
+        return error;
+    first += part.rows();
+  }
+  return std::nullopt;
+}
+
+ExitCode WeightWriter::write(WeightSink &sink) {
+  if (ExitCode code = open())
+    return code;
+  int64_t panels = llvm::divideCeil(rows, packing.rowsPerPanel);
+  llvm::Expected<int64_t> offset = sink.begin(sectionName(decl), panels * packing.panelBytes);
+  if (!offset)
+    return fail(offset.takeError());
+  if (auto known = decl.getOffset(); known && int64_t(*known) != *offset) {
+    decl.emitError() << "is at " << *offset << " in the weights file, but the program expects it at " << *known;
+    return ExitInternal;
+  }
+  decl.setOffset(*offset);
+
+  int64_t piecePanels = llvm::divideCeil(pieceRows, packing.rowsPerPanel);
+  int64_t batchPieces = std::max<int64_t>(1, batchBytes / std::max<int64_t>(1, piecePanels * packing.panelBytes));
+  std::vector<uint8_t> packed;
+  for (int64_t firstPanel = 0; firstPanel < panels; firstPanel += batchPieces * piecePanels) {
+    int64_t batchPanels = std::min(batchPieces * piecePanels, panels - firstPanel), pieces = llvm::divideCeil(batchPanels, piecePanels);
+    packed.resize(batchPanels * packing.panelBytes);
+    std::vector<std::optional<ReadError>> errors(pieces);
+    llvm::parallelFor(0, pieces, [&](size_t piece) {
+      int64_t panel = firstPanel + int64_t(piece) * piecePanels, from = panel * packing.rowsPerPanel;
+      int64_t count = std::min({piecePanels * packing.rowsPerPanel, rows - from, (firstPanel + batchPanels) * packing.rowsPerPanel - from});
+      qnt::QuantizedBuffer buffer;
+      errors[piece] = fill(from, count, buffer);
+      if (!errors[piece])
+        packing.pack(buffer.view, packed.data() + (panel - firstPanel) * packing.panelBytes);
+    });
+    for (const std::optional<ReadError> &error : errors)
+      if (error)
+        return fail(*error); // the first in order, whichever thread met it
+    if (llvm::Error error = sink.append(packed))
+      return fail(std::move(error));
+  }
+  for (const PartReader &part : parts)
+    part.release(sources);
+  if (llvm::Error error = sink.end())
+    return fail(std::move(error));
+  return ExitSuccess;
+}
+
+std::string qcc::sectionName(qnt::WeightDeclOp decl) {
+  std::string name;
+  for (auto part : decl.getParts().getAsRange<qnt::PartAttr>())
+    if (part.getData())
+      name += (name.empty() ? "" : "+") + part.getData().getName().str();
+  return name.empty() ? decl.getSymName().str() : name;
+}
+
+ExitCode qcc::materializeWeights(ModuleOp module, const SourceFiles &sources, PackingPlan plan, WeightSink &sink) {
+  for (auto decl : module.getOps<qnt::WeightDeclOp>()) {
+    FailureOr<WeightPacking> packing = plan(decl);
+    if (failed(packing))
+      return ExitCompileError;
+    if (ExitCode code = WeightWriter(decl, std::move(*packing), sources).write(sink))
+      return code;
+  }
+  return ExitSuccess;
+}

@@ -1,0 +1,55 @@
+// Reads rows of a declared weight from the input files: float values, or codes that arrive quantized.
+#ifndef QCC_LIB_QUANTIZE_WEIGHTREADER_H
+#define QCC_LIB_QUANTIZE_WEIGHTREADER_H
+#include "dialects/Quant/Formats/Format.h"
+#include "qcc/Base/SourceFiles.h"
+#include "llvm/ADT/SmallVector.h"
+
+namespace qcc {
+/// What is wrong with a part; `isValue`: with its values (NaN), not with the file's structure.
+struct ReadError {
+  std::string message;
+  bool isValue = false;
+};
+
+/// A tensor whose bytes are at hand.
+struct TensorBytes {
+  mlir::Type element;
+  llvm::ArrayRef<uint8_t> bytes;
+  bool isSplat = false;  // one element stands for all
+};
+
+/// One part, checked when opened. Reading is thread-safe.
+class PartReader {
+public:
+  /// Fails when sizes contradict each other; `decl` is the weight's type, `K` elements a row.
+  static std::optional<ReadError> open(qnt::PartAttr part, mlir::RankedTensorType decl, int64_t K, const SourceFiles &sources, PartReader &reader);
+
+  int64_t rows() const { return part.getRows(); }
+  bool isQuantized() const { return bool(part.getScales()); }
+  /// Float values of rows [from, from + count), row major, in f32. Fails for values that are not finite.
+  std::optional<ReadError> readFloats(int64_t from, int64_t count, float *values) const;
+  /// Codes, scales and zero points of the same rows into row `at` of `out`; bit for bit as the file has them.
+  std::optional<ReadError> readCodes(int64_t from, int64_t count, qnt::QuantizedBuffer &out, int64_t at) const;
+  /// Bytes of the rows of a tensor of another type (integers), as they are.
+  void readRaw(int64_t from, int64_t count, uint8_t *bytes) const;
+  /// All scales, for checks that need no codes.
+  std::optional<ReadError> readScales(llvm::SmallVectorImpl<float> &scales) const;
+  /// Lets the system drop what was read.
+  void release(const SourceFiles &sources) const;
+
+private:
+  std::string describe(llvm::StringRef tensor, int64_t row, int64_t column, llvm::StringRef what) const;
+  std::optional<ReadError> checkQuantized(mlir::RankedTensorType decl, const SourceFiles &sources);
+  void readRotary(int64_t from, int64_t count, float *values) const;
+
+  qnt::PartAttr part;
+  qnt::BlockType block;  // of a part that arrives quantized
+  int64_t K = 0;
+  TensorBytes data, scales, zeros;
+};
+
+/// Element `index` of a float tensor as f32.
+float loadFloat(const TensorBytes &tensor, int64_t index);
+} // namespace qcc
+#endif
