@@ -17,11 +17,13 @@
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
+#include <mutex>
 using namespace mlir;
 using namespace qcc;
 using llvm::Twine;
@@ -41,16 +43,21 @@ public:
 private:
   int loadPlugins(DialectRegistry &registry);
   int attachPasses();
+  int stages();
   int readInput();
-  int importModel();
+  int readMlir();
+  void report(Diagnostic &diagnostic);
+  void summarize();
   int runStage(Stage stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build);
   int writeIr();
 
   const CompilerOptions &options;
   std::unique_ptr<MLIRContext> context;
   OwningOpRef<ModuleOp> module;
-  std::shared_ptr<SourceFiles> sources;                // what the module's references to weights index
+  std::shared_ptr<SourceFiles> sources = std::make_shared<SourceFiles>();  // what the module's references to weights index
   OutputFiles files;
+  std::mutex reporting;
+  int errors = 0, warnings = 0;
 };
 
 int Compilation::loadPlugins(DialectRegistry &registry) {
@@ -82,33 +89,56 @@ int Compilation::attachPasses() {
   return ExitSuccess;
 }
 
-/// All problems of the model, one by one, then how many they were.
-int Compilation::importModel() {
-  int64_t errors = 0;
-  ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) {
-    errors += diagnostic.getSeverity() == DiagnosticSeverity::Error;
-    printDiagnostic(llvm::errs(), diagnostic);
-  });
-  ImportedModel imported = importONNX(options.input, *context);
-  module = std::move(imported.module);
-  sources = std::move(imported.sources);
-  if (errors)
-    llvm::errs() << "qcc: " << errors << (errors == 1 ? " error" : " errors") << "\n";
-  return imported.code;
+/// Diagnostics may come from several threads; each is printed whole.
+void Compilation::report(Diagnostic &diagnostic) {
+  std::lock_guard<std::mutex> lock(reporting);
+  if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+    ++errors;
+  else if (options.quiet)
+    return;
+  else if (diagnostic.getSeverity() == DiagnosticSeverity::Warning)
+    ++warnings;
+  printDiagnostic(llvm::errs(), diagnostic);
+}
+
+void Compilation::summarize() {
+  if (!errors && !(warnings && !options.quiet))
+    return;
+  auto count = [](int n, llvm::StringRef what) { return std::to_string(n) + " " + what.str() + (n == 1 ? "" : "s"); };
+  llvm::errs() << "qcc: " << count(errors, "error") << (warnings ? ", " + count(warnings, "warning") : "") << "\n";
 }
 
 int Compilation::readInput() {
-  if (llvm::StringRef(options.input).ends_with(".onnx"))
-    return importModel();
-  llvm::SourceMgr sources;
-  std::string why;
+  StringRef extension = llvm::sys::path::extension(options.input);
+  if (extension == ".mlir" || extension == ".mlirbc" || options.input == "-")
+    return readMlir();
+  ImportedModel imported = importONNX(options.input, *context);
+  module = std::move(imported.module);
+  if (imported.sources)
+    sources = std::move(imported.sources);
+  return module ? ExitSuccess : imported.code ? imported.code : ExitMalformed;
+}
+
+/// A program as text or bytecode. The files that its weights refer to are looked for beside it.
+int Compilation::readMlir() {
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
   if (!buffer)
     return complain(ExitInput, "cannot read '" + options.input + "': " + buffer.getError().message());
-  sources.AddNewSourceBuffer(std::move(*buffer), {});
-  SourceMgrDiagnosticHandler handler(sources, context.get());
-  module = parseSourceFile<ModuleOp>(sources, context.get());
-  return module ? ExitSuccess : ExitMalformed;
+  llvm::SourceMgr manager;
+  manager.AddNewSourceBuffer(std::move(*buffer), {});
+  module = parseSourceFile<ModuleOp>(manager, context.get());
+  if (!module)
+    return ExitMalformed;
+  if (auto names = module->getOperation()->getAttrOfType<ArrayAttr>("qnt.files"))
+    for (auto name : names.getAsRange<StringAttr>()) {
+      llvm::SmallString<128> path = llvm::sys::path::parent_path(options.input);
+      llvm::sys::path::append(path, name.getValue());
+      auto file = mapFile(path, std::numeric_limits<int64_t>::max());
+      if (!file)
+        return complain(ExitInput, "cannot read '" + path + "', which '" + options.input + "' refers to: " + file.getError().message());
+      sources->add(name.str(), std::move(*file));
+    }
+  return ExitSuccess;
 }
 
 int Compilation::runStage(Stage stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build) {
@@ -139,6 +169,20 @@ int Compilation::writeIr() {
   return ExitSuccess;
 }
 
+int Compilation::stages() {
+  if (int code = readInput())
+    return code;
+  if (int code = runStage(Stage::Graph, ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); }))
+    return code;
+  if (options.check) {
+    llvm::errs() << "qcc: " << options.input << ": no problems found\n";
+    return ExitSuccess;
+  }
+  if (int code = runStage(Stage::Quant, ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
+    return code;
+  return writeIr();
+}
+
 int Compilation::run() {
   DialectRegistry registry;
   registerEverything(registry);                        // passes too: --pass-at may name any of them
@@ -149,13 +193,11 @@ int Compilation::run() {
   if (options.input.empty())
     return ExitSuccess;
   context = std::make_unique<MLIRContext>(registry);
-  if (int code = readInput())
-    return code;
-  if (int code = runStage(Stage::Graph, ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); }))
-    return code;
-  if (int code = runStage(Stage::Quant, ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
-    return code;
-  return writeIr();
+  ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) { report(diagnostic); });
+  int code = stages();
+  summarize();
+  module = {};                                         // before the context that it lives in
+  return code;
 }
 
 } // namespace
