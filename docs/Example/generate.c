@@ -1,7 +1,7 @@
 /* Generates token ids with a language model that qcc compiled. Build and run:
  *
  *   qcc model.onnx --wbits=4 -o model.so            writes model.so, model.weights and model.h
- *   gcc -Wall -Werror -I. generate.c ./model.so -o generate
+ *   gcc -Wall -Werror -I. generate.c ./model.so -Wl,-rpath,'$ORIGIN' -o generate
  *   ./generate 20 1 15 27                           20 tokens after the prompt 1 15 27
  */
 #include "model.h"
