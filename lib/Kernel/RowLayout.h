@@ -5,7 +5,7 @@
 // is padded to a multiple of 4 bytes. One-level integer formats only.
 #ifndef QCC_KERNEL_ROWLAYOUT_H
 #define QCC_KERNEL_ROWLAYOUT_H
-#include "dialects/Quant/Quant.h"
+#include "dialects/Quant/Formats/Format.h"
 namespace qcc::kernel {
 struct RowLayout {
   mlir::Type element;            // f32, f16, bf16 or !qnt.block
@@ -33,5 +33,8 @@ struct RowLayout {
     return (zeroOffset() + groups() * zeroBytes() + 3) / 4 * 4;
   }
 };
+
+/// Packs rows of `layout` into rows.rows * rowBytes() bytes at `out`, all of which are written.
+void packRows(const RowLayout &layout, const qnt::QuantizedRows &rows, uint8_t *out);
 } // namespace qcc::kernel
 #endif

@@ -1,0 +1,28 @@
+// One case per kind of layout that PlaceWeights gives.
+#include "lib/Compiler/WeightPlan.h"
+#include "lib/Kernel/Packing.h"
+#include "lib/Kernel/RowLayout.h"
+using namespace mlir;
+using namespace qcc;
+
+FailureOr<WeightPacking> qcc::packingOf(qnt::WeightDeclOp decl) {
+  auto error = [&] { return decl.emitOpError(); };
+  auto type = cast<RankedTensorType>(decl.getType());
+  auto kind = decl.getLayout() ? decl.getLayout()->getAs<StringAttr>("kind") : StringAttr();
+  if (!kind)
+    return decl.emitOpError("has no layout"), failure();
+  int64_t columns = type.getNumElements() / std::max<int64_t>(1, type.getDimSize(0));
+  if (kind == "panels") {
+    unsigned lanes = decl.getLayout()->getAs<IntegerAttr>("lanes").getInt();
+    auto layout = kernel::PanelLayout::get(type.getElementType(), lanes, error);
+    if (failed(layout))
+      return failure();
+    return WeightPacking{lanes, layout->panelBytes(columns),
+                         [layout = *layout](const qnt::QuantizedRows &rows, uint8_t *out) { kernel::packPanels(layout, rows, out); }};
+  }
+  // Plain tensors are rows without codes.
+  auto layout = kernel::RowLayout::get(type.getElementType(), columns, error);
+  if (failed(layout))
+    return failure();
+  return WeightPacking{1, layout->rowBytes(), [layout = *layout](const qnt::QuantizedRows &rows, uint8_t *out) { kernel::packRows(layout, rows, out); }};
+}
