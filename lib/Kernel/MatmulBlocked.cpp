@@ -4,6 +4,7 @@
 // Sums of unfinished rows wait in scratch between chunks. The next chunk is prefetched while this one is used.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/MatmulEmitter.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 using namespace mlir;
 using namespace qcc;
@@ -252,7 +253,7 @@ void MatmulEmitter::emitFloatBlocked() {
       for (unsigned r = 0; r < rows; ++r) {
         Value a = splat(loadScalar(args.input, add(mul(add(m, r), args.inputStride), k)));
         for (unsigned i = 0; i < count; ++i)
-          y[r * count + i] = vector::FMAOp::create(b, loc, weights[i], a, y[r * count + i]);
+          y[r * count + i] = math::FmaOp::create(b, loc, weights[i], a, y[r * count + i]);
       }
       return y;
     });

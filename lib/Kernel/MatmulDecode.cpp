@@ -5,6 +5,7 @@
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/MatmulEmitter.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 using namespace mlir;
 using namespace qcc;
@@ -159,10 +160,10 @@ Values MatmulEmitter::floatBlock(ArrayRef<Value> panelAt, ArrayRef<Value> superA
       for (unsigned j = 0; j < 4; ++j) {
         Value a = splat(loadScalar(args.input, add(kAt, 4 * u + j)));
         for (unsigned i = 0; i < count; ++i)
-          acc[i] = vector::FMAOp::create(b, loc, decoded(readers[i], u, j, zeros[i]), a, acc[i]);
+          acc[i] = math::FmaOp::create(b, loc, decoded(readers[i], u, j, zeros[i]), a, acc[i]);
       }
     for (unsigned i = 0; i < count; ++i)
-      y[i] = vector::FMAOp::create(b, loc, acc[i], floatScale(p[i]), y[i]);
+      y[i] = math::FmaOp::create(b, loc, acc[i], floatScale(p[i]), y[i]);
   }
   return y;
 }
@@ -182,7 +183,7 @@ void MatmulEmitter::decodeFloatWeights() {
         for (int64_t u = 0; u < step; ++u) {
           Value ku = add(k, u), a = splat(loadScalar(args.input, ku));
           for (unsigned i = 0; i < count; ++i)
-            acc[i] = vector::FMAOp::create(b, loc, floatWeight(add(p, i), ku), a, acc[i]);
+            acc[i] = math::FmaOp::create(b, loc, floatWeight(add(p, i), ku), a, acc[i]);
         }
         return acc;
       });

@@ -2,6 +2,7 @@
 #include "lib/Kernel/MatmulEmitter.h"
 #include "dialects/Kernel/Kernel.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 using namespace mlir;
 using namespace qcc;
@@ -162,7 +163,7 @@ Value MatmulEmitter::finishStep(Value sum, Value activationSum, Value activation
     return qk::RescaleOp::create(b, loc, floats, sum, scale, y);
   Value minusZero = arith::NegFOp::create(b, loc, p.zero), exact = arith::SIToFPOp::create(b, loc, floats, activationSum);
   Value dot = arith::SIToFPOp::create(b, loc, floats, sum);
-  return vector::FMAOp::create(b, loc, vector::FMAOp::create(b, loc, minusZero, exact, dot), scale, y);
+  return math::FmaOp::create(b, loc, math::FmaOp::create(b, loc, minusZero, exact, dot), scale, y);
 }
 
 //===-- output ----------------------------------------------------------------------------------------------------------------------===//

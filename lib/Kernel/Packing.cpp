@@ -1,6 +1,6 @@
 // Sizes of packed weights and the packer. The picture is in Packing.h.
 #include "lib/Kernel/Packing.h"
-#include "llvm/ADT/APFloat.h"
+#include "dialects/Quant/Formats/Half.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"
@@ -96,21 +96,10 @@ std::string PanelLayout::name() const {
 
 //===-- packing ---------------------------------------------------------------------------------------------------------------------===//
 
-static uint16_t toHalf(float value, const llvm::fltSemantics &semantics) {
-  // Values are representable: in f16's normal range the bits only move.
-  uint32_t bits = llvm::bit_cast<uint32_t>(value), exponent = bits >> 23 & 255;
-  if (&semantics == &llvm::APFloat::IEEEhalf() && exponent > 112 && exponent < 143 && !(bits & 0x1fff))
-    return uint16_t((bits >> 16 & 0x8000) | (exponent - 112) << 10 | (bits >> 13 & 0x3ff));
-  llvm::APFloat f(value);
-  bool inexact;
-  f.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &inexact);
-  return uint16_t(f.bitcastToAPInt().getZExtValue());
-}
-
 static void putNumber(qnt::ScaleKind kind, float value, uint8_t *out) {
   if (kind == qnt::ScaleKind::F32)
     return llvm::support::endian::write32le(out, llvm::bit_cast<uint32_t>(value));
-  llvm::support::endian::write16le(out, toHalf(value, kind == qnt::ScaleKind::F16 ? llvm::APFloat::IEEEhalf() : llvm::APFloat::BFloat()));
+  llvm::support::endian::write16le(out, kind == qnt::ScaleKind::F16 ? qnt::floatToHalf(value) : qnt::floatToBfloat(value));
 }
 
 // The codes of one lane in one block of 32 k, of which `count` exist.

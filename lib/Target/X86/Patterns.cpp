@@ -1,0 +1,129 @@
+// Hooks as x86 instructions; what is not here the generic lowering does well.
+//
+// dot4    VNNI has it (VPDPBUSD). Without: VPMADDUBSW adds two u8*s8 products into a saturating s16, VPMADDWD with ones adds pairs of those
+//         into i32. 2 * 128 * 127 = 32512 fits, so codes up to 128 are exact; above, both bytes are widened to 16 bits first.
+// mac16   VPMADDWD on i32 lanes: the high halves are sign bits of a times zero (b >= 0), so a lane is a * b.
+// lut16   VPERMPS on 16 floats, VPSHUFB on bytes.
+#include "dialects/Kernel/Kernel.h"
+#include "lib/Target/X86/X86.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+using namespace mlir;
+using namespace qcc;
+
+static Value call(OpBuilder &b, Location loc, StringRef intrinsic, Type result, ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(b, loc, result, b.getStringAttr(intrinsic), operands).getResult(0);
+}
+static Value constant(OpBuilder &b, Location loc, VectorType type, int64_t value) {
+  return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, b.getIntegerAttr(type.getElementType(), value)));
+}
+static bool is512(Type type) { return cast<VectorType>(type).getNumElements() * cast<VectorType>(type).getElementTypeBitWidth() == 512; }
+static bool isRegister(Type type) {
+  int64_t bits = cast<VectorType>(type).getNumElements() * cast<VectorType>(type).getElementTypeBitWidth();
+  return bits == 512 || bits == 256;
+}
+static VectorType wordsOf(VectorType bytes, Builder &b) { return VectorType::get(bytes.getNumElements() / 2, b.getI16Type()); }
+
+// Pairs of 16-bit products, added, as i32.
+static Value pairs(OpBuilder &b, Location loc, VectorType sums, Value x, Value y) {
+  return call(b, loc, is512(sums) ? "llvm.x86.avx512.pmaddw.d.512" : "llvm.x86.avx2.pmadd.wd", sums, {x, y});
+}
+
+namespace {
+struct Dot4Vnni : OpRewritePattern<qk::Dot4Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::Dot4Op op, PatternRewriter &rewriter) const override {
+    Type sums = op.getAcc().getType();
+    if (!isRegister(sums))
+      return rewriter.notifyMatchFailure(op, "not a whole register");
+    rewriter.replaceOp(op, call(rewriter, op.getLoc(), is512(sums) ? "llvm.x86.avx512.vpdpbusd.512" : "llvm.x86.avx512.vpdpbusd.256", sums,
+                                {op.getAcc(), op.getU(), op.getS()}));
+    return success();
+  }
+};
+
+struct Dot4Pairs : OpRewritePattern<qk::Dot4Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::Dot4Op op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto sums = cast<VectorType>(op.getAcc().getType()), words = wordsOf(cast<VectorType>(op.getU().getType()), rewriter);
+    if (!isRegister(sums))
+      return rewriter.notifyMatchFailure(op, "not a whole register");
+    if (op.getMax() > 128)
+      return rewriter.notifyMatchFailure(op, "products of larger codes saturate");
+    Value two = call(rewriter, loc, is512(sums) ? "llvm.x86.avx512.pmaddubs.w.512" : "llvm.x86.avx2.pmadd.ub.sw", words, {op.getU(), op.getS()});
+    rewriter.replaceOpWithNewOp<arith::AddIOp>(op, op.getAcc(), pairs(rewriter, loc, sums, two, constant(rewriter, loc, words, 1)));
+    return success();
+  }
+};
+
+struct Dot4Wide : OpRewritePattern<qk::Dot4Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::Dot4Op op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto sums = cast<VectorType>(op.getAcc().getType()), words = wordsOf(cast<VectorType>(op.getU().getType()), rewriter);
+    if (!isRegister(sums))
+      return rewriter.notifyMatchFailure(op, "not a whole register");
+    Value u = vector::BitCastOp::create(rewriter, loc, words, op.getU()), s = vector::BitCastOp::create(rewriter, loc, words, op.getS());
+    Value eight = constant(rewriter, loc, words, 8);
+    Value uEven = arith::AndIOp::create(rewriter, loc, u, constant(rewriter, loc, words, 255)), uOdd = arith::ShRUIOp::create(rewriter, loc, u, eight);
+    Value sEven = arith::ShRSIOp::create(rewriter, loc, arith::ShLIOp::create(rewriter, loc, s, eight), eight);
+    Value sOdd = arith::ShRSIOp::create(rewriter, loc, s, eight);
+    Value acc = arith::AddIOp::create(rewriter, loc, op.getAcc(), pairs(rewriter, loc, sums, uEven, sEven));
+    rewriter.replaceOpWithNewOp<arith::AddIOp>(op, acc, pairs(rewriter, loc, sums, uOdd, sOdd));
+    return success();
+  }
+};
+
+struct Mac16 : OpRewritePattern<qk::Mac16Op> {
+  Mac16(MLIRContext *context, bool vnni) : OpRewritePattern(context, 2), vnni(vnni) {}
+  LogicalResult matchAndRewrite(qk::Mac16Op op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto sums = cast<VectorType>(op.getAcc().getType());
+    if (!isRegister(sums))
+      return rewriter.notifyMatchFailure(op, "not a whole register");
+    auto words = VectorType::get(sums.getNumElements() * 2, rewriter.getI16Type());
+    Value x = vector::BitCastOp::create(rewriter, loc, words, op.getA()), y = vector::BitCastOp::create(rewriter, loc, words, op.getB());
+    if (vnni)
+      rewriter.replaceOp(op, call(rewriter, loc, is512(sums) ? "llvm.x86.avx512.vpdpwssd.512" : "llvm.x86.avx512.vpdpwssd.256", sums, {op.getAcc(), x, y}));
+    else
+      rewriter.replaceOpWithNewOp<arith::AddIOp>(op, op.getAcc(), pairs(rewriter, loc, sums, x, y));
+    return success();
+  }
+  bool vnni;
+};
+
+struct Lut16 : OpRewritePattern<qk::Lut16Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::Lut16Op op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto result = cast<VectorType>(op.getResult().getType());
+    if (!isRegister(result))
+      return rewriter.notifyMatchFailure(op, "not a whole register");
+    if (result.getElementType().isF32()) {
+      if (!is512(result))
+        return rewriter.notifyMatchFailure(op, "sixteen floats need a 512-bit register");
+      rewriter.replaceOp(op, call(rewriter, loc, "llvm.x86.avx512.permvar.sf.512", result, {op.getTable(), op.getIndex()}));
+      return success();
+    }
+    SmallVector<int64_t> repeat;
+    for (int64_t i = 0; i < result.getNumElements(); ++i)
+      repeat.push_back(i % 16);
+    Value table = vector::ShuffleOp::create(rewriter, loc, op.getTable(), op.getTable(), repeat);
+    Value index = arith::AndIOp::create(rewriter, loc, op.getIndex(), constant(rewriter, loc, cast<VectorType>(op.getIndex().getType()), 15));
+    rewriter.replaceOp(op, call(rewriter, loc, is512(result) ? "llvm.x86.avx512.pshuf.b.512" : "llvm.x86.avx2.pshuf.b", result, {table, index}));
+    return success();
+  }
+};
+} // namespace
+
+void x86::populateHookPatterns(RewritePatternSet &patterns, const TargetVersion &version) {
+  MLIRContext *context = patterns.getContext();
+  if (version.dot4)
+    patterns.add<Dot4Vnni>(context, 4);
+  patterns.add<Dot4Pairs>(context, 3);
+  patterns.add<Dot4Wide>(context, 2);
+  patterns.add<Mac16>(context, version.dot4);
+  patterns.add<Lut16>(context, 2);
+}

@@ -1,0 +1,44 @@
+// A generated matmul kernel, compiled in this process for one target version and callable.
+#ifndef QCC_TEST_UNIT_KERNEL_COMPILEDMATMUL_H
+#define QCC_TEST_UNIT_KERNEL_COMPILEDMATMUL_H
+#include "lib/Kernel/MatmulKernels.h"
+#include "qcc/Target/Target.h"
+#include <memory>
+namespace qcc::test {
+
+/// Arguments of a call, as pointers; see kernel::MatmulArgs.
+struct MatmulCall {
+  const uint8_t *weights = nullptr;
+  int64_t weightOffset = 0;
+  const void *input = nullptr;
+  int64_t inputStride = 0;
+  const float *scales = nullptr;
+  const int32_t *sums = nullptr;
+  int64_t scaleStride = 0;
+  float *output = nullptr;
+  int64_t outputStride = 0, m = 0, n = 0, k = 0, panelBegin = 0, panelEnd = 0;
+  const float *bias = nullptr, *addend = nullptr;
+  int64_t addendStride = 0;
+};
+
+class CompiledMatmul {
+public:
+  CompiledMatmul(CompiledMatmul &&);
+  ~CompiledMatmul();
+  /// Compiles all of `specs` for `version` in one go. With `assembly`, also leaves the text there.
+  static llvm::Expected<CompiledMatmul> compile(llvm::ArrayRef<kernel::MatmulSpec> specs, const Target &target, const TargetInfo &info,
+                                                const TargetVersion &version, std::string *assembly = nullptr);
+  void run(size_t which, const MatmulCall &call) const;
+
+private:
+  CompiledMatmul();
+  struct Impl;
+  std::unique_ptr<Impl> impl;
+};
+
+/// True when this machine can run code of `version`.
+bool canRun(const TargetVersion &version);
+/// Lowers kernels (functions over scf, vector, memref and hooks) to the LLVM dialect.
+mlir::LogicalResult lowerToLlvm(mlir::ModuleOp module, const Target &target, const TargetVersion &version);
+} // namespace qcc::test
+#endif

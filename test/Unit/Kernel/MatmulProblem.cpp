@@ -1,0 +1,136 @@
+#include "MatmulProblem.h"
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/MathExtras.h"
+#include <random>
+using namespace qcc;
+using namespace qcc::test;
+using kernel::PanelLayout;
+
+static qnt::ScaleKind storedKind(const PanelLayout &layout) {
+  switch (layout.kind) {
+  case PanelLayout::Kind::F32:
+    return qnt::ScaleKind::F32;
+  case PanelLayout::Kind::F16:
+    return qnt::ScaleKind::F16;
+  case PanelLayout::Kind::BF16:
+    return qnt::ScaleKind::BF16;
+  case PanelLayout::Kind::Codes:
+    return layout.scale;
+  }
+  llvm_unreachable("all kinds are covered");
+}
+
+MatmulProblem::MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int64_t n, int64_t k, unsigned seed)
+    : layout(*PanelLayout::get(element, lanes, [&] { return mlir::emitError(mlir::UnknownLoc::get(element.getContext())); })), m(m), n(n), k(k) {
+  std::mt19937 random(seed);
+  auto uniform = [&](int low, int high) { return int(random() % unsigned(high - low + 1)) + low; };
+  rows.reset(element, 0, n, k);
+  qnt::ScaleKind kind = storedKind(layout);
+  for (float &v : rows.values)
+    v = qnt::roundToScale(float(uniform(-4000, 4000)) / 2048, kind);
+  for (uint8_t &c : rows.codes)
+    c = uint8_t(uniform(0, (1 << layout.bits) - 1));
+  for (float &s : rows.scales)
+    s = qnt::roundToScale(float(uniform(1, 2000)) / 65536, kind);
+  for (uint8_t &s : rows.subScales)
+    s = uint8_t(uniform(0, (1 << layout.subBits) - 1));
+  for (uint8_t &z : rows.zeros)
+    z = uint8_t(uniform(0, (1 << layout.bits) - 1));
+  for (float &z : rows.floatZeros)
+    z = qnt::roundToScale(float(uniform(0, (4 << layout.bits) - 1)) / 4, kind);
+
+  packed.resize(layout.bytes(n, k) + 64, 0xff);
+  weights = reinterpret_cast<uint8_t *>(llvm::alignTo(reinterpret_cast<uintptr_t>(packed.data()), 64));
+  kernel::packPanels(layout, rows.view, weights);
+
+  int64_t padded = layout.isCodes() ? layout.paddedK(k) : llvm::alignTo(k, 32);
+  codes.assign(m * padded, 0);
+  scales.assign(m * padded / 32, 0);
+  sums.assign(m * padded / 32, 0);
+  for (int64_t row = 0; row < m; ++row)
+    for (int64_t i = 0; i < k; ++i) {
+      int8_t code = int8_t(uniform(-127, 127));
+      int64_t block = (row * padded + i) / 32;
+      codes[row * padded + i] = code;
+      sums[block] += code;
+      if (i % 32 == 0)
+        scales[block] = float(uniform(1, 1 << 20)) / (1 << 26);
+      floats.push_back(float(uniform(-(1 << 20), 1 << 20)) / (1 << 20));
+    }
+  for (int64_t i = 0; i < n; ++i)
+    bias.push_back(float(uniform(-1000, 1000)) / 512);
+  for (int64_t i = 0; i < m * n; ++i)
+    addend.push_back(float(uniform(-1000, 1000)) / 512);
+}
+
+MatmulCall MatmulProblem::call(const kernel::MatmulSpec &spec, float *output) const {
+  MatmulCall c;
+  c.weights = weights;
+  c.input = spec.intActivations ? static_cast<const void *>(codes.data()) : floats.data();
+  c.inputStride = spec.intActivations ? paddedK() : k;
+  c.scales = scales.data();
+  c.sums = sums.data();
+  c.scaleStride = paddedK() / 32;
+  c.output = output;
+  c.outputStride = c.addendStride = n;
+  c.m = m;
+  c.n = n;
+  c.k = k;
+  c.panelEnd = layout.panels(n);
+  c.bias = bias.data();
+  c.addend = addend.data();
+  return c;
+}
+
+float MatmulProblem::integerResult(const kernel::MatmulSpec &spec, int64_t row, int64_t column) const {
+  int64_t step = layout.group > 0 && layout.group % 32 ? 16 : 32, groups = layout.groups(k), numScales = layout.scales(k);
+  float y = 0;
+  for (int64_t k0 = 0; k0 < k; k0 += step) {
+    int64_t end = std::min(k0 + step, k), group = layout.perRow() ? 0 : k0 / layout.group;
+    int32_t dot = 0, sum = 0;
+    for (int64_t i = k0; i < end; ++i) {
+      int32_t a = codes[row * paddedK() + i];
+      dot += rows.codes[column * k + i] * a;
+      sum += a;
+    }
+    float weightScale = rows.scales[column * numScales + (layout.perRow() ? 0 : k0 / layout.scaleK())];
+    float scale = weightScale * scales[(row * paddedK() + k0) / 32];
+    if (layout.zero == qnt::ZeroKind::Float) {
+      y = std::fma(std::fma(-rows.floatZeros[column * groups + group], float(sum), float(dot)), scale, y);
+      continue;
+    }
+    dot -= (layout.zero == qnt::ZeroKind::Int ? rows.zeros[column * groups + group] : layout.implicitZero()) * sum;
+    if (layout.super)
+      dot *= rows.subScales[column * groups + group];
+    y = std::fma(float(dot), scale, y);
+  }
+  if (spec.bias)
+    y += bias[column];
+  return spec.addend ? y + addend[row * n + column] : y;
+}
+
+double MatmulProblem::floatResult(const kernel::MatmulSpec &spec, int64_t row, int64_t column, double &magnitude) const {
+  double y = 0;
+  magnitude = 0;
+  for (int64_t i = 0; i < k; ++i) {
+    double weight;
+    if (layout.isCodes()) {
+      int64_t groups = layout.groups(k), group = layout.perRow() ? 0 : i / layout.group;
+      double zero = layout.zero == qnt::ZeroKind::None  ? double(layout.implicitZero())
+                    : layout.zero == qnt::ZeroKind::Int ? rows.zeros[column * groups + group]
+                                                        : rows.floatZeros[column * groups + group];
+      weight = (rows.codes[column * k + i] - zero) * rows.scales[column * layout.scales(k) + (layout.perRow() ? 0 : i / layout.scaleK())];
+      if (layout.super)
+        weight *= rows.subScales[column * groups + group];
+    } else {
+      weight = rows.values[column * k + i];
+    }
+    y += weight * floats[row * k + i];
+    magnitude += std::abs(weight * floats[row * k + i]);
+  }
+  for (double extra : {spec.bias ? bias[column] : 0.0f, spec.addend ? addend[row * n + column] : 0.0f}) {
+    y += extra;
+    magnitude += std::abs(extra);
+  }
+  return y;
+}

@@ -1,0 +1,30 @@
+// A random matrix product in one weight format: packed weights, activations, and the reference result in plain scalar C++.
+#ifndef QCC_TEST_UNIT_KERNEL_MATMULPROBLEM_H
+#define QCC_TEST_UNIT_KERNEL_MATMULPROBLEM_H
+#include "CompiledMatmul.h"
+#include <cmath>
+#include <random>
+namespace qcc::test {
+
+struct MatmulProblem {
+  kernel::PanelLayout layout;
+  int64_t m, n, k;
+  qnt::QuantizedBuffer rows;                         // the weight, not packed
+  std::vector<uint8_t> packed;                       // 64-byte aligned at `weights`
+  uint8_t *weights = nullptr;
+  std::vector<float> floats;                         // [m][k]
+  std::vector<int8_t> codes;                         // [m][padded k]
+  std::vector<float> scales;                         // [m][padded k / 32]
+  std::vector<int32_t> sums;
+  std::vector<float> bias, addend;                   // [n], [m][n]
+
+  MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int64_t n, int64_t k, unsigned seed = 1);
+  MatmulCall call(const kernel::MatmulSpec &spec, float *output) const;
+  /// y[m][n] for integer activations, in exactly the order that MatmulKernels.h fixes.
+  float integerResult(const kernel::MatmulSpec &spec, int64_t row, int64_t column) const;
+  /// y[m][n] for float activations in double, and the sum of |x| * |w| that bounds its error.
+  double floatResult(const kernel::MatmulSpec &spec, int64_t row, int64_t column, double &magnitude) const;
+  int64_t paddedK() const { return codes.size() / m; }
+};
+} // namespace qcc::test
+#endif
