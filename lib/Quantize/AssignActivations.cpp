@@ -23,7 +23,7 @@ struct AssignActivations : qcc::impl::AssignActivationsBase<AssignActivations> {
   void runOnOperation() override {
     if (abits == 16 || abits == 32)
       return;
-    if (abits != 8) {
+    if (abits != 8 && abits != 0) {
       getOperation().emitError() << "activations have 8, 16 or 32 bits, not " << abits.getValue();
       return signalPassFailure();
     }

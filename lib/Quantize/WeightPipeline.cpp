@@ -87,7 +87,7 @@ ExitCode WeightWriter::write(WeightSink &sink) {
   if (ExitCode code = open())
     return code;
   int64_t panels = llvm::divideCeil(rows, packing.rowsPerPanel);
-  llvm::Expected<int64_t> offset = sink.begin(sectionName(decl), panels * packing.panelBytes);
+  llvm::Expected<int64_t> offset = sink.begin(decl.getSymName(), sectionName(decl), panels * packing.panelBytes);
   if (!offset)
     return fail(offset.takeError());
   if (auto known = decl.getOffset(); known && int64_t(*known) != *offset) {

@@ -46,7 +46,7 @@ def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::F
       %q = qnt.quantize %x : tensor<?x32xf32> -> tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>
       %y = qnt.matmul %q, %w : tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
   }];
-  let options = [Option<"abits", "abits", "unsigned", "8", "8, or 16 and 32: leave activations as they are">];
+  let options = [Option<"abits", "abits", "unsigned", "8", "8 (also 0), or 16 and 32: leave activations as they are">];
   let statistics = [Statistic<"numInserted", "num-inserted", "quantize operations inserted">,
                     Statistic<"numKept", "num-float", "matmuls of quantized weights that keep float inputs">];
 }

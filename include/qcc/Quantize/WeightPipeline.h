@@ -23,8 +23,9 @@ using PackingPlan = llvm::function_ref<llvm::FailureOr<WeightPacking>(qnt::Weigh
 class WeightSink {
 public:
   virtual ~WeightSink() = default;
-  /// Starts a weight of `bytes` bytes; returns its offset in the data region, a multiple of 64.
-  virtual llvm::Expected<int64_t> begin(llvm::StringRef name, int64_t bytes) = 0;
+  /// Starts the weight declared as `symbol`, named `name` in messages and tools, of `bytes` bytes; returns its offset in the data region,
+  /// a multiple of 64.
+  virtual llvm::Expected<int64_t> begin(llvm::StringRef symbol, llvm::StringRef name, int64_t bytes) = 0;
   virtual llvm::Error append(llvm::ArrayRef<uint8_t> bytes) = 0;
   /// Ends the weight; as many bytes as announced were appended.
   virtual llvm::Error end() = 0;

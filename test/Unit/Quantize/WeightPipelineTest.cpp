@@ -13,7 +13,7 @@ using namespace qcc;
 namespace {
 /// Collects everything.
 struct MemorySink : WeightSink {
-  llvm::Expected<int64_t> begin(StringRef name, int64_t size) override {
+  llvm::Expected<int64_t> begin(StringRef symbol, StringRef name, int64_t size) override {
     names.push_back(name.str());
     bytes.resize((bytes.size() + 63) / 64 * 64);
     return int64_t(bytes.size());
