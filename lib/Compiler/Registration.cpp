@@ -4,6 +4,7 @@
 #include "dialects/ONNX/ONNX.h"
 #include "dialects/Quant/Quant.h"
 #include "qcc/Quantize/Passes.h"
+#include "qcc/Target/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -18,4 +19,5 @@ void qcc::registerEverything(mlir::DialectRegistry &registry) {
   mlir::registerAllPasses();
   registerDialects(registry);
   registerQuantizePasses();
+  registerTargetPasses();
 }

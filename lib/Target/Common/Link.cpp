@@ -48,14 +48,18 @@ llvm::Error qcc::linkSharedLibrary(const LinkInputs &inputs, StringRef output) {
   if (emulation.empty())
     return llvm::createStringError("linking for '" + inputs.triple + "' is not supported");
 
-  // A stand-in with libc's name makes DT_NEEDED libc.so.6; the symbols stay undefined and unversioned, so any glibc resolves them.
-  std::string empty = scratch("empty.ld"), libc = scratch("libc.so.6"), exports = scratch("exports.map");
+  // Stand-ins with the libraries' names make them needed; the symbols stay undefined and unversioned, so any glibc resolves them.
+  std::string empty = scratch("empty.ld"), exports = scratch("exports.map");
   if (llvm::Error error = writeFile(empty, ""))
     return error;
   if (llvm::Error error = writeFile(exports, "{ global: qcc_*; local: *; };\n"))
     return error;
-  if (llvm::Error error = runLld({"ld.lld", "-m", emulation.str(), "-shared", "-soname", "libc.so.6", "-o", libc, empty}))
-    return error;
+  std::vector<std::string> needed;
+  for (const char *name : {"libm.so.6", "libc.so.6"}) {
+    needed.push_back(scratch(name));
+    if (llvm::Error error = runLld({"ld.lld", "-m", emulation.str(), "-shared", "-soname", name, "-o", needed.back(), empty}))
+      return error;
+  }
 
   std::vector<std::string> arguments = {"ld.lld", "-m", emulation.str(), "-shared", "-o", output.str(), "--version-script", exports,
                                         "--allow-shlib-undefined", "-z", "now", "-z", "relro", "-z", "noexecstack", "--gc-sections", "--build-id=sha1", "--hash-style=gnu", "--threads=1"};
@@ -64,6 +68,6 @@ llvm::Error qcc::linkSharedLibrary(const LinkInputs &inputs, StringRef output) {
   arguments.insert(arguments.end(), inputs.objects.begin(), inputs.objects.end());
   if (!inputs.runtimeArchive.empty())
     arguments.insert(arguments.end(), {"--whole-archive", inputs.runtimeArchive, "--no-whole-archive"});
-  arguments.push_back(libc);
+  arguments.insert(arguments.end(), needed.begin(), needed.end());
   return runLld(arguments);
 }
