@@ -4,13 +4,14 @@
 //           are sums of vectors times a scalar of the query, with nothing to add up across lanes
 //   values  [batch][kvHeads][capacity][headDim]: one vector holds channels of one token, weighted by a scalar probability
 //
-// `lanes` is the panel width of the target's floor, the same for all versions. Capacity is a multiple of it.
+// `lanes` is the panel width of the target's floor, the same for all versions. Capacity is a multiple of `granule` tokens.
 #ifndef QCC_LIB_KERNEL_CACHELAYOUT_H
 #define QCC_LIB_KERNEL_CACHELAYOUT_H
 #include "KernelBuilder.h"
 #include "dialects/Quant/Quant.h"
 namespace qcc {
 struct CacheLayout {
+  static constexpr int64_t granule = 64;                            // a multiple of every `lanes`
   int64_t kvHeads, headDim;
   mlir::Type element;
   int64_t lanes;
@@ -19,8 +20,8 @@ struct CacheLayout {
   mlir::MemRefType type() const { return mlir::MemRefType::get({mlir::ShapedType::kDynamic}, element); }
   int64_t elementBytes() const { return element.getIntOrFloatBitWidth() / 8; }
 
-  /// Tokens rounded up to whole vectors.
-  mlir::Value capacity(KernelBuilder &b, mlir::Value tokens) const { return b.mul(b.ceilDiv(tokens, lanes), lanes); }
+  /// Tokens rounded up to whole tiles of the attention kernels, which read keys (not values) past the last token.
+  mlir::Value capacity(KernelBuilder &b, mlir::Value tokens) const { return b.mul(b.ceilDiv(tokens, granule), granule); }
   /// Elements of keys and values together.
   mlir::Value elements(KernelBuilder &b, mlir::Value batch, mlir::Value capacity) const {
     return b.mul(b.mul(batch, capacity), 2 * kvHeads * headDim);

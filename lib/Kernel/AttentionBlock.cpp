@@ -1,0 +1,277 @@
+// The inner loops of attention (AttentionBlock.h).
+//
+// Registers: a row tile of R rows by V vectors of sums, V vectors loaded and one scalar spread at a time: R*V fused multiply-adds for V + R
+// loads. 4 x 4 of 32 registers is bound by arithmetic with two loads a cycle; 16 registers leave room for 4 x 2.
+#include "AttentionBlock.h"
+using namespace mlir;
+using namespace qcc;
+
+// Scores of tokens that are not attended: finite, so that no difference is NaN. Sums start from a maximum above it and below any score,
+// so that a row which sees nothing keeps sum 0.
+static constexpr double hidden = -1e30, lowest = -1e20;
+
+static int64_t roundUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+
+/// Rows of a tile: all heads of a group if they fit, else what divides them.
+static int64_t chooseRowTile(int64_t group, int64_t most) {
+  for (int64_t r = std::min(group, most); r > most / 2; --r)
+    if (group % r == 0)
+      return r;
+  return std::min<int64_t>(group, 4);
+}
+
+AttentionBlock::AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, Value query, Value memref, Value mask, bool panels)
+    : b(b), spec(spec), headDim(spec.cache.headDim), lanes(spec.cache.lanes), group(spec.heads / spec.cache.kvHeads),
+      vectors((headDim + lanes - 1) / lanes), width(vectors * lanes), panels(panels && !spec.cache.element.isF32()), query(query), mask(mask),
+      past(b.dim("past")), seq(b.dim("seq")), total(b.add(past, seq)), cache(b, spec.cache, memref, b.dim("batch")),
+      f32s(b.vec(lanes, b.getF32Type())), i32s(b.vec(lanes, b.getI32Type())) {
+  bool manyRegisters = b.facts.version.numVectorRegisters >= 32;
+  rowVectors = manyRegisters ? 4 : 2;
+  rowTile = panels ? 4 : chooseRowTile(group, manyRegisters ? 6 : 4);
+  rows = roundUp(headDim <= 64 ? 32 : 16, rowTile);                 // with a panel of values about the size of an L1 cache
+  Type f32 = b.getF32Type(), i32 = b.getI32Type();
+  int64_t padded = roundUp(rows, lanes);
+  queries = b.scratch({rows, headDim}, f32);
+  sumsOfValues = b.scratch({rows, width}, f32);
+  score = b.scratch({rows, tile}, f32);
+  sums = b.scratch({rows, lanes}, f32);
+  limits = b.scratch({padded}, i32);
+  if (spec.window)
+    starts = b.scratch({padded}, i32);
+  maxima = b.scratch({padded}, f32);
+  tileMaxima = b.scratch({padded}, f32);
+  rescale = b.scratch({padded}, f32);
+  if (this->panels)
+    panel = b.scratch({tile * width}, f32);
+  if (mask)
+    tokenMask = b.scratch({tile}, f32);
+}
+
+Value AttentionBlock::max(Value x, Value y) { return arith::MaxNumFOp::create(b, x, y, arith::FastMathFlags::nnan); }
+Value AttentionBlock::maximum(Value v) {
+  return vector::ReductionOp::create(b, vector::CombiningKind::MAXNUMF, v, arith::FastMathFlags::nnan);
+}
+Value AttentionBlock::tail() { return vector::CreateMaskOp::create(b, b.vec(lanes, b.getI1Type()), ValueRange{b.idx(headDim % lanes)}); }
+
+void AttentionBlock::eachColumn(function_ref<void(Value, Value)> body) {
+  for (int64_t c = 0; c < headDim; c += lanes)
+    body(b.idx(c), c + lanes > headDim ? tail() : Value());
+}
+
+static Value toI32(KernelBuilder &b, Value v) { return arith::IndexCastOp::create(b, b.getI32Type(), v); }
+
+void AttentionBlock::start(Value batchRow, Value kvHead, Value first, Value count) {
+  this->batchRow = batchRow;
+  this->kvHead = kvHead;
+  this->first = first;
+  this->count = count;
+  keys = cache.head(b, batchRow, kvHead);
+  values = b.add(cache.half, keys);
+  usedRows = b.mul(b.ceilDiv(b.min(b.sub(count, first), b.idx(rows)), rowTile), rowTile);
+  Value scale = b.splat(b.f32(spec.scale), f32s), zero = b.zero(f32s);
+  b.loop(b.idx(0), usedRows, 1, [&](Value r) {                      // rows of a tile past the last one repeat it, and are not written
+    Value i = number(r), position = b.div(i, group), head = b.add(b.mul(kvHead, group), b.rem(i, group));
+    Value row = b.add(b.mul(batchRow, seq), position), column = b.mul(head, headDim);
+    eachColumn([&](Value c, Value m) {
+      b.storeVec(b.mul(b.loadVec(query, {row, b.add(column, c)}, m, lanes), scale), queries, {r, c}, m);
+      b.storeVec(zero, sumsOfValues, {r, c});
+    });
+    b.storeVec(zero, sums, {r, b.idx(0)});
+    Value at = b.add(past, position), end = spec.causal ? b.add(at, 1) : total;
+    b.store(toI32(b, end), limits, r);
+    if (spec.window)
+      b.store(toI32(b, b.add(at, 1 - spec.window)), starts, r);
+    b.store(b.f32(lowest), maxima, r);
+  });
+}
+
+Value AttentionBlock::from() {
+  if (!spec.window)
+    return b.idx(0);
+  Value lowestStart = b.max(b.add(b.add(past, b.div(first, group)), 1 - spec.window), b.idx(0));
+  return b.mul(b.div(lowestStart, tile), tile);
+}
+
+Value AttentionBlock::to() {
+  return spec.causal ? b.add(b.add(past, b.div(number(b.idx(rows - 1)), group)), 1) : total;
+}
+
+void AttentionBlock::attend(Value lo, Value hi) {
+  b.loop(lo, hi, tile, [&](Value t) { attendTile(t, b.min(b.sub(hi, t), b.idx(tile))); });
+}
+
+void AttentionBlock::attendTile(Value lo, Value n) {
+  if (panels)
+    unpack(b.add(keys, b.mul(lo, headDim)), b.mul(b.mul(b.ceilDiv(n, lanes), lanes), headDim), b.idx(0));
+  b.loop(b.idx(0), usedRows, rowTile, [&](Value row) { scores(row, lo, n); });
+  maskScores(lo);
+  weights();
+  if (panels) {
+    if (width == headDim)
+      unpack(b.add(values, b.mul(lo, headDim)), b.mul(n, headDim), b.idx(0));
+    else
+      b.loop(b.idx(0), n, 1, [&](Value t) {
+        Value from = b.add(values, b.mul(b.add(lo, t), headDim)), to = b.mul(t, width);
+        eachColumn([&](Value c, Value m) { b.storeVec(b.toF32(b.loadVec(cache.memref, b.add(from, c), m, lanes)), panel, b.add(to, c)); });
+      });
+  }
+  b.loop(b.idx(0), usedRows, rowTile, [&](Value row) { weigh(row, lo, n); });
+}
+
+/// Converts `elements` (a multiple of the lanes) of the cache.
+void AttentionBlock::unpack(Value from, Value elements, Value to) {
+  b.loop(b.idx(0), elements, lanes, [&](Value i) {
+    b.storeVec(b.toF32(b.loadVec(cache.memref, b.add(from, i), {}, lanes)), panel, b.add(to, i));
+  });
+}
+
+/// score[row + r][t] = query . key, for the tokens of a tile.
+void AttentionBlock::scores(Value row, Value lo, Value n) {
+  int64_t columns = rowVectors * lanes, channels = headDim % 4 ? 1 : 4;
+  Value memref = panels ? panel : cache.memref, base = panels ? b.idx(0) : b.add(keys, b.mul(lo, headDim));
+  KernelBuilder::Values zeros(rowTile * rowVectors, b.zero(f32s));
+  b.loop(b.idx(0), n, columns, [&](Value t) {
+    Value block = b.add(base, b.mul(t, headDim));
+    auto sums = b.loop(b.idx(0), b.idx(headDim), channels, zeros, [&](Value d, ValueRange carried) {
+      KernelBuilder::Values acc(carried);
+      for (int64_t u = 0; u < channels; ++u) {
+        Value channel = b.add(d, u), at = b.add(block, b.mul(channel, lanes));
+        SmallVector<Value> k;
+        for (int64_t v = 0; v < rowVectors; ++v)
+          k.push_back(b.toF32(b.loadVec(memref, b.add(at, v * headDim * lanes), {}, lanes)));
+        for (int64_t r = 0; r < rowTile; ++r) {
+          Value q = b.splat(b.load(queries, {b.add(row, r), channel}), f32s);
+          for (int64_t v = 0; v < rowVectors; ++v)
+            acc[r * rowVectors + v] = b.fma(q, k[v], acc[r * rowVectors + v]);
+        }
+      }
+      return acc;
+    });
+    for (int64_t r = 0; r < rowTile; ++r)
+      for (int64_t v = 0; v < rowVectors; ++v)
+        b.storeVec(sums[r * rowVectors + v], score, {b.add(row, r), b.add(t, v * lanes)});
+  });
+}
+
+/// Softcap, hides what a row does not see, and finds every row's maximum. Scores past the last token may be anything before.
+void AttentionBlock::maskScores(Value lo) {
+  SmallVector<Value> token, visible;
+  SmallVector<int32_t> iota(lanes);
+  std::iota(iota.begin(), iota.end(), 0);
+  Value lane = arith::ConstantOp::create(b, DenseElementsAttr::get(i32s, ArrayRef<int32_t>(iota))), hiddenVec = b.splat(b.f32(hidden), f32s);
+  for (int64_t t = 0; t < tile; t += lanes) {
+    Value at = b.add(lo, t);
+    token.push_back(b.add(lane, b.splat(toI32(b, at), i32s)));
+    if (!mask)
+      continue;
+    Value left = b.max(b.sub(total, at), b.idx(0)), inside = vector::CreateMaskOp::create(b, b.vec(lanes, b.getI1Type()), ValueRange{left});
+    Value bits = b.loadVec(mask, {batchRow, at}, inside, lanes);
+    Value seen = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bits, b.zero(bits.getType()));
+    b.storeVec(b.select(seen, b.splat(b.f32(-hidden), f32s), hiddenVec), tokenMask, b.idx(t));
+  }
+  b.loop(b.idx(0), usedRows, 1, [&](Value r) {
+    Value end = b.splat(b.load(limits, r), i32s), begin = spec.window ? b.splat(b.load(starts, r), i32s) : Value(), most;
+    for (int64_t v = 0; v < tile / lanes; ++v) {
+      SmallVector<Value> at = {r, b.idx(v * lanes)};
+      Value s = b.loadVec(score, at, {}, lanes);
+      if (spec.softcap != 0) {                                      // cap * tanh(s / cap), tanh(x) = 1 - 2 / (exp(2x) + 1)
+        Value one = b.splat(b.f32(1), f32s), e = b.exp(b.mul(s, b.splat(b.f32(2 / spec.softcap), f32s)));
+        s = b.mul(b.splat(b.f32(spec.softcap), f32s), b.sub(one, b.div(b.splat(b.f32(2), f32s), b.add(e, one))));
+      }
+      Value sees = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, token[v], end);
+      if (begin)
+        sees = arith::AndIOp::create(b, sees, arith::CmpIOp::create(b, arith::CmpIPredicate::sge, token[v], begin));
+      s = b.select(sees, s, hiddenVec);
+      if (mask)
+        s = arith::MinNumFOp::create(b, s, b.loadVec(tokenMask, b.idx(v * lanes), {}, lanes), arith::FastMathFlags::nnan);
+      b.storeVec(s, score, at);
+      most = most ? max(most, s) : s;
+    }
+    b.store(maximum(most), tileMaxima, r);
+  });
+}
+
+/// Scores become weights exp(score - maximum); older sums will be multiplied by `rescale`.
+void AttentionBlock::weights() {
+  b.loop(b.idx(0), usedRows, lanes, [&](Value r) {                  // a vector of rows
+    Value before = b.loadVec(maxima, r, {}, lanes), now = max(before, b.loadVec(tileMaxima, r, {}, lanes));
+    b.storeVec(b.exp(b.sub(before, now)), rescale, r);
+    b.storeVec(now, maxima, r);
+  });
+  Value threshold = b.splat(b.f32(hidden / 2), f32s), zero = b.zero(f32s);
+  b.loop(b.idx(0), usedRows, 1, [&](Value r) {
+    Value top = b.splat(b.load(maxima, r), f32s);
+    Value sum = b.mul(b.loadVec(sums, {r, b.idx(0)}, {}, lanes), b.splat(b.load(rescale, r), f32s));
+    for (int64_t t = 0; t < tile; t += lanes) {
+      Value s = b.loadVec(score, {r, b.idx(t)}, {}, lanes);
+      Value seen = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, s, threshold);
+      Value p = b.select(seen, b.exp(b.sub(s, top)), zero);         // exactly 0: what the cache holds there does not matter
+      b.storeVec(p, score, {r, b.idx(t)});
+      sum = b.add(sum, p);
+    }
+    b.storeVec(sum, sums, {r, b.idx(0)});
+  });
+}
+
+/// sumsOfValues[row + r] = rescaled + weights . values, over the `n` tokens of a tile.
+void AttentionBlock::weigh(Value row, Value lo, Value n) {
+  Value memref = panels ? panel : cache.memref, base = panels ? b.idx(0) : b.add(values, b.mul(lo, headDim));
+  int64_t stride = panels ? width : headDim;
+  SmallVector<Value> scale;
+  for (int64_t r = 0; r < rowTile; ++r)
+    scale.push_back(b.splat(b.load(rescale, b.add(row, r)), f32s));
+  for (int64_t from = 0; from < width; from += rowVectors * lanes) {
+    int64_t count = std::min(rowVectors, (width - from) / lanes);
+    KernelBuilder::Values acc;
+    for (int64_t r = 0; r < rowTile; ++r)
+      for (int64_t v = 0; v < count; ++v)
+        acc.push_back(b.mul(b.loadVec(sumsOfValues, {b.add(row, r), b.idx(from + v * lanes)}, {}, lanes), scale[r]));
+    acc = b.loop(b.idx(0), n, 1, acc, [&](Value t, ValueRange carried) {
+      KernelBuilder::Values acc(carried);
+      Value at = b.add(b.add(base, b.mul(t, stride)), from);
+      SmallVector<Value> x;
+      for (int64_t v = 0; v < count; ++v) {
+        bool partial = !panels && from + (v + 1) * lanes > headDim;
+        x.push_back(b.toF32(b.loadVec(memref, b.add(at, v * lanes), partial ? tail() : Value(), lanes)));
+      }
+      for (int64_t r = 0; r < rowTile; ++r) {
+        Value p = b.splat(b.load(score, {b.add(row, r), t}), f32s);
+        for (int64_t v = 0; v < count; ++v)
+          acc[r * count + v] = b.fma(p, x[v], acc[r * count + v]);
+      }
+      return acc;
+    });
+    for (int64_t r = 0; r < rowTile; ++r)
+      for (int64_t v = 0; v < count; ++v)
+        b.storeVec(acc[r * count + v], sumsOfValues, {b.add(row, r), b.idx(from + v * lanes)});
+  }
+}
+
+static Value addUp(KernelBuilder &b, Value v) { return vector::ReductionOp::create(b, vector::CombiningKind::ADD, v, arith::FastMathFlags::reassoc); }
+
+void AttentionBlock::eachRow(function_ref<void(Value, Value, Value)> body) {
+  b.loop(b.idx(0), b.min(b.sub(count, first), b.idx(rows)), 1, [&](Value r) {
+    Value i = b.add(first, r);
+    body(r, b.add(b.mul(batchRow, seq), b.div(i, group)), b.add(b.mul(kvHead, group), b.rem(i, group)));
+  });
+}
+
+void AttentionBlock::finish(Value output) {
+  eachRow([&](Value r, Value row, Value head) {
+    Value sum = addUp(b, b.loadVec(sums, {r, b.idx(0)}, {}, lanes)), zero = b.f32(0);
+    Value any = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, sum, zero);
+    Value factor = b.splat(b.select(any, b.div(b.f32(1), sum), zero), f32s), column = b.mul(head, headDim);
+    eachColumn([&](Value c, Value m) {
+      b.storeVec(b.mul(b.loadVec(sumsOfValues, {r, c}, {}, lanes), factor), output, {row, b.add(column, c)}, m);
+    });
+  });
+}
+
+void AttentionBlock::finishPartial(Value partials, function_ref<Value(Value, Value)> rowOf) {
+  eachRow([&](Value r, Value row, Value head) {
+    Value to = rowOf(row, head);
+    eachColumn([&](Value c, Value m) { b.storeVec(b.loadVec(sumsOfValues, {r, c}, {}, lanes), partials, {to, c}, m); });
+    b.store(b.load(maxima, r), partials, {to, b.idx(headDim)});
+    b.store(addUp(b, b.loadVec(sums, {r, b.idx(0)}, {}, lanes)), partials, {to, b.idx(headDim + 1)});
+  });
+}
