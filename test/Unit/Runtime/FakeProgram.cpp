@@ -142,4 +142,32 @@ static const qcc_port plainPorts[] = {
 static const qcc_entry plainEntry = {"all", 1, INT64_MAX, runPlain, nullptr};
 static const qcc_variant plainVariant = {"plain", 0, &plainEntry, 1};
 const qcc_program PlainProgram = {QCC_PROGRAM_VERSION, 0, plainPorts, plainPorts + 2, 2, 1, plainDims, 2, &plainVariant, 1, nullptr, 0, 0, 0, {}, nullptr, "{}", 2, 0};
+
+// Its cache storage is "state" that lives for one call only, of `context` elements, as compiled programs have it.
+static void runCache(const qcc_invocation *call, int64_t thread) {
+  int64_t batch = call->dims[0], seq = call->dims[1], past = call->dims[2], total = call->dims[3], context = call->dims[4];
+  auto *x = static_cast<const int64_t *>(call->buffers[0]), *old = static_cast<const int64_t *>(call->buffers[1]);
+  auto *y = static_cast<int64_t *>(call->buffers[2]), *present = static_cast<int64_t *>(call->buffers[3]);
+  auto *cache = reinterpret_cast<int64_t *>(call->state);
+  for (int64_t b = thread; b < batch; b += call->threads)
+    for (int64_t i = 0; i < total; ++i)
+      cache[b * context + i] = i < past ? old[b * past + i] : x[b * seq + i - past];
+  call->barrier(call, thread);
+  for (int64_t b = thread; b < batch; b += call->threads) {
+    for (int64_t i = 0; i < total; ++i)
+      present[b * total + i] = cache[b * context + i];
+    for (int64_t i = 0; i < seq; ++i)
+      y[b * seq + i] = total;
+  }
+}
+static const char *const cacheDims[] = {"batch", "seq", "past", "total", "context"};
+static const int64_t batchSeq[] = {-1, -2}, batchPast[] = {-1, -3}, batchTotal[] = {-1, -4};
+static const qcc_port cachePorts[] = {{"x", QCC_DTYPE_INT, 64, QCC_ROLE_TOKENS, 2, batchSeq},
+                                      {"past", QCC_DTYPE_INT, 64, QCC_ROLE_PAST, 2, batchPast},
+                                      {"y", QCC_DTYPE_INT, 64, QCC_ROLE_NONE, 2, batchSeq},
+                                      {"present", QCC_DTYPE_INT, 64, QCC_ROLE_PRESENT, 2, batchTotal}};
+static int64_t cacheBytes(const int64_t *dims) { return dims[0] * dims[4] * 8; }
+static const qcc_entry cacheEntries[] = {{"decode", 1, 1, runCache, nullptr}, {"long", 2, 64, runCache, nullptr}};
+static const qcc_variant cacheVariant = {"plain", 0, cacheEntries, 2};
+const qcc_program CacheProgram = {QCC_PROGRAM_VERSION, 0, cachePorts, cachePorts + 2, 2, 2, cacheDims, 5, &cacheVariant, 1, cacheBytes, 100, 50, 0, {}, nullptr, "{}", 2, 0};
 } // namespace fake

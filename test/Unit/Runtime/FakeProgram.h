@@ -35,6 +35,9 @@ struct StateProgram {
 /// Without state: y[n, m] = x[n, m] + n * k where k [m] is another input.
 extern const qcc_program PlainProgram;
 
+/// KV cache as inputs and outputs: present = past, then x: y[b, seq], past [b, past], present [b, total]; y = total for every position.
+extern const qcc_program CacheProgram;
+
 /// Entries called since the last reset, by name, e.g. "long long short decode ".
 extern std::string calls;
 } // namespace fake

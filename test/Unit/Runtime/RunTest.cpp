@@ -119,6 +119,47 @@ TEST_F(Run, CallersRoundingModeDoesNotMatter) {
   EXPECT_EQ(y[3], 16777216.0f);
 }
 
+// total = past + seq follows from the inputs; an empty past is allowed, nothing else may be empty.
+TEST(RunCache, DimensionsThatFollow) {
+  qcc_model *model = nullptr;
+  ASSERT_EQ(qccrt_open(&fake::CacheProgram, nullptr, &model), QCC_OK) << qcc_error(model);
+  int64_t x[60] = {7, 8, 9}, past[200] = {}, y[60] = {}, present[200] = {};
+  int64_t xShape[2] = {1, 3}, pastShape[2] = {1, 0}, yShape[2] = {1, 3}, presentShape[2] = {1, 3}, shape[8];
+  auto tensor = [](int64_t *data, int64_t *shape) {
+    DLTensor t = {};
+    t.data = data, t.device = {kDLCPU, 0}, t.ndim = 2, t.dtype = {kDLInt, 64, 1}, t.shape = shape;
+    return t;
+  };
+  DLTensor in[] = {tensor(x, xShape), tensor(nullptr, pastShape)}, out[] = {tensor(y, yShape), tensor(present, presentShape)};
+  ASSERT_EQ(qcc_run(model, in, 2, out, 2), QCC_OK) << qcc_error(model);
+  EXPECT_EQ(present[2], 9);
+  EXPECT_EQ(y[0], 3);
+  in[1].data = past;
+  past[0] = 5, past[1] = 6, pastShape[1] = 2, presentShape[1] = 5;
+  ASSERT_EQ(qcc_output_shape(model, in, 2, 1, shape), QCC_OK);
+  EXPECT_EQ(shape[1], 5);
+  ASSERT_EQ(qcc_run(model, in, 2, out, 2), QCC_OK) << qcc_error(model);
+  EXPECT_EQ(present[1], 6);
+  EXPECT_EQ(present[4], 9);
+
+  presentShape[1] = 4;
+  EXPECT_EQ(qcc_run(model, in, 2, out, 2), QCC_ERROR_ARGUMENT);
+  EXPECT_STREQ(qcc_error(model), "'present' has shape [1,4], but extent 1 must be 5, as other tensors say for total");
+  x[1] = 50;
+  presentShape[1] = 5;
+  EXPECT_EQ(qcc_run(model, in, 2, out, 2), QCC_ERROR_TOKEN);
+  x[1] = 8;
+  pastShape[1] = 98;
+  EXPECT_EQ(qcc_run(model, in, 2, out, 2), QCC_ERROR_CONTEXT);
+  EXPECT_STREQ(qcc_error(model), "101 positions exceed the context of 100");
+  xShape[1] = 0, pastShape[1] = 2;
+  EXPECT_EQ(qcc_run(model, in, 2, out, 2), QCC_ERROR_ARGUMENT);
+  EXPECT_STREQ(qcc_error(model), "'x': extent 1 ('seq') is 0");
+  xShape[0] = pastShape[0] = 2, xShape[1] = 40;
+  EXPECT_EQ(qcc_run(model, in, 2, out, 2), QCC_ERROR_ARGUMENT);
+  qcc_close(model);
+}
+
 TEST(Open, RefusalsSayWhy) {
   fake::StateProgram fakeProgram(true);
   auto error = [&](qcc_options options, qcc_status expected) {
