@@ -1,6 +1,7 @@
 // Registration, verification and accessors of the onnx dialect.
 #include "dialects/ONNX/ONNX.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 using namespace mlir;

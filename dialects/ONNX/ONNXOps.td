@@ -85,7 +85,8 @@ def Onnx_NodeOp : Onnx_Op<"node", [Pure]> {
 def Onnx_ConstantOp : Onnx_Op<"constant", [Pure, ConstantLike, AllTypesMatch<["value", "result"]>]> {
   let summary = "A small constant, by value";
   let description = [{
-    Initializers and Constant nodes of at most 1024 integers or 64 floats.
+    Initializers and Constant nodes of at most 1024 integers of 32 or 64 bits or bools (shapes, axes, masks), or 64 values of another type.
+    The codes, scales and zero points of quantized weights are always `onnx.initializer`.
     Example: `%0 = onnx.constant dense<[0, -1]> : tensor<2xi64>`
   }];
   let arguments = (ins ElementsAttr:$value);

@@ -3,6 +3,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/raw_ostream.h"
+#include <algorithm>
 using namespace mlir;
 
 static constexpr size_t longestName = 200; // a name may be a megabyte

@@ -3,6 +3,7 @@
 #include "lib/Frontend/ONNX/CheckModel.h"
 #include "lib/Frontend/ONNX/ElementTypes.h"
 #include "lib/Frontend/ONNX/Schemas.h"
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
 using namespace llvm;
@@ -143,7 +144,10 @@ bool GraphChecker::checkOperatorName(const proto::NodeProto &node, const Subject
   }
   Operator found = findOperator(node, opset->second);
   if (!found.since) {
-    problems.add(Rule::UnknownOperator, subject, "operator '" + node.op_type() + "' is not known in opset " + std::to_string(opset->second));
+    std::string name = node.domain().empty() ? node.op_type() : node.domain() + "." + node.op_type();
+    int later = node.domain().empty() ? findOperator(node, newestOpset()).since : 0;
+    problems.add(Rule::UnknownOperator, subject, "operator '" + name + "' is not known in opset " + std::to_string(opset->second),
+                 later ? std::vector<std::string>{"opset " + std::to_string(later) + " has it"} : std::vector<std::string>{});
     return false;
   }
   if (found.deprecated || (node.domain().empty() && random.contains(node.op_type()))) {

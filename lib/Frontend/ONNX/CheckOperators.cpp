@@ -2,6 +2,9 @@
 // trusted these attributes have read past their weights (ONNX Runtime #29445, #28499); here nothing is trusted.
 #include "lib/Frontend/ONNX/CheckModel.h"
 #include "lib/Frontend/ONNX/Schemas.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Support/MathExtras.h"
 using namespace llvm;
 using namespace qcc::importer;

@@ -76,6 +76,7 @@ void Importer::normalizeNames() {
   };
   normalize(*model.mutable_graph()->mutable_node());
   normalize(*model.mutable_opset_import());
+  normalize(*model.mutable_functions());
   for (auto &function : *model.mutable_functions()) {
     normalize(*function.mutable_node());
     normalize(*function.mutable_opset_import());
@@ -87,10 +88,25 @@ void Importer::normalizeNames() {
   model.mutable_graph()->clear_value_info(); // hints that may lie; types are inferred
 }
 
+/// Codes, scales and zero points are bytes of a file for every later stage, however small the layer is.
+static llvm::StringSet<> quantizedWeights(const proto::GraphProto &graph) {
+  llvm::StringSet<> names;
+  for (const auto &node : graph.node()) {
+    bool matmul = node.op_type() == "MatMulNBits", gather = node.op_type() == "GatherBlockQuantized";
+    if (node.domain() != microsoft || (!matmul && !gather))
+      continue;
+    for (int input : {matmul ? 1 : 0, 2, 3})
+      if (input < node.input_size())
+        names.insert(node.input(input));
+  }
+  return names;
+}
+
 void Importer::normalizeTensors() {
   Tensors tensors(sources, external, options.limits.typedBytes, problems);
+  auto weights = quantizedWeights(model.graph());
   for (auto [index, tensor] : llvm::enumerate(*model.mutable_graph()->mutable_initializer()))
-    tensors.normalize(tensor, {"initializer", tensor.name(), static_cast<int64_t>(index)});
+    tensors.normalize(tensor, {"initializer", tensor.name(), static_cast<int64_t>(index)}, weights.contains(tensor.name()));
   auto normalizeNode = [&](proto::NodeProto &node) {
     for (auto &attribute : *node.mutable_attribute())
       if (attribute.has_t())
@@ -104,24 +120,29 @@ void Importer::normalizeTensors() {
   tensors.finish();
 }
 
-/// The nodes that `root` becomes when every call is expanded, no more than `limit` + 1: a few functions that call each other twice can stand for
-/// 2^100 nodes. Calls are at most 100 deep and have no cycles (checkFunctions).
-static int64_t countExpanded(const proto::ModelProto &model, int64_t limit) {
+/// What the graph becomes when every call is expanded: a few functions that call each other twice can stand for 2^100 nodes. Both counts stop at
+/// their limit. Calls are at most 100 deep and have no cycles (checkFunctions).
+struct ExpandedSize {
+  int64_t nodes = 0, bytes = 0;
+};
+static ExpandedSize countExpanded(const proto::ModelProto &model, const ImportLimits &limits) {
   llvm::StringMap<const proto::FunctionProto *> functions;
   auto key = [](StringRef domain, StringRef name, StringRef overload) { return (domain + StringRef("\0", 1) + name + StringRef("\0", 1) + overload).str(); };
   for (const auto &function : model.functions())
     functions[key(function.domain(), function.name(), function.overload())] = &function;
-  llvm::DenseMap<const proto::FunctionProto *, int64_t> counts;
-  auto count = [&](auto &self, const auto &nodes) -> int64_t {
-    int64_t total = 0;
+  llvm::DenseMap<const proto::FunctionProto *, ExpandedSize> known;
+  auto count = [&](auto &self, const auto &nodes) -> ExpandedSize {
+    ExpandedSize total;
     for (const auto &node : nodes) {
-      int64_t size = 1;
+      ExpandedSize size = {1, static_cast<int64_t>(node.ByteSizeLong())};
       if (const auto *callee = functions.lookup(key(node.domain(), node.op_type(), node.overload()))) {
-        auto known = counts.find(callee);
-        size = known != counts.end() ? known->second : self(self, callee->node());
-        counts[callee] = size;
+        auto found = known.find(callee);
+        ExpandedSize body = found != known.end() ? found->second : self(self, callee->node());
+        known[callee] = body;
+        // The call itself counts too: a body may be empty.
+        size = {size.nodes + body.nodes, size.bytes + body.bytes + static_cast<int64_t>(callee->ByteSizeLong())};
       }
-      total = std::min(total + size, limit + 1);
+      total = {std::min(total.nodes + size.nodes, limits.nodes + 1), std::min(total.bytes + size.bytes, limits.graphBytes + 1)};
     }
     return total;
   };
@@ -133,8 +154,10 @@ void Importer::expandFunctions() {
     return;
   if (Complaint complaint = checkFunctions(model))
     return problems.add(Rule::BadFunction, {}, *complaint);
-  if (countExpanded(model, options.limits.nodes) > options.limits.nodes)
-    return problems.add(Rule::ResourceLimit, {}, "the model has more than " + std::to_string(options.limits.nodes) + " nodes once its functions are expanded");
+  ExpandedSize size = countExpanded(model, options.limits);
+  if (size.nodes > options.limits.nodes || size.bytes > options.limits.graphBytes)
+    return problems.add(Rule::ResourceLimit, {}, "the model has more than " + std::to_string(options.limits.nodes) + " nodes or " +
+                                                     std::to_string(options.limits.graphBytes) + " bytes once its functions are expanded");
   if (Complaint complaint = inlineFunctions(model))
     return problems.add(Rule::FunctionExpansion, {}, "functions cannot be expanded: " + *complaint);
   model.clear_functions(); // a call that is left is an unknown operator

@@ -28,6 +28,12 @@ static std::string tidy(std::string text) {
   return text.empty() ? "refused without a reason" : text;
 }
 
+/// The message without how the library names what the caller names better.
+static std::string withoutPrefix(std::string text, const std::string &prefix, const std::string &end) {
+  size_t stop = text.rfind(prefix, 0) == 0 ? text.find(end, prefix.size()) : std::string::npos;
+  return stop == std::string::npos ? text : text.substr(stop + end.size());
+}
+
 /// Runs `body` and returns what it threw.
 template <typename Body> static Complaint guard(Body body) {
   try {
@@ -73,7 +79,10 @@ Operator qcc::importer::findOperator(const NodeProto &node, int version) {
 }
 
 Complaint qcc::importer::checkTensor(const TensorProto &tensor) {
-  return guard([&] { checker::check_tensor(tensor, checker::CheckerContext()); });
+  Complaint complaint = guard([&] { checker::check_tensor(tensor, checker::CheckerContext()); });
+  if (complaint) // "TensorProto (tensor name: w) should contain ..."
+    complaint = withoutPrefix(*complaint, "tensorProto (tensor name: " + tensor.name(), ") ");
+  return complaint;
 }
 
 Complaint qcc::importer::checkValueInfo(const ValueInfoProto &value) {
@@ -81,12 +90,17 @@ Complaint qcc::importer::checkValueInfo(const ValueInfoProto &value) {
 }
 
 Complaint qcc::importer::checkNode(const NodeProto &node, int64_t irVersion, const Opsets &opsets) {
-  return guard([&] {
+  Complaint complaint = guard([&] {
     checker::CheckerContext context;
     context.set_ir_version(static_cast<int>(irVersion));
     context.set_opset_imports(opsets);
     checker::check_node(node, context, checker::LexicalScopeContext());
   });
+  if (!complaint)
+    return complaint;
+  // "Node(/add) with schema(::Add:14) has input size ...", "Node (/add)'s input 0 is marked single ..."
+  std::string text = withoutPrefix(*complaint, "node(" + node.name() + ") with schema(", ") ");
+  return withoutPrefix(withoutPrefix(text, "node (" + node.name() + ")'s", " "), "node (" + node.name() + ")", " ");
 }
 
 Complaint qcc::importer::checkFunctions(const ModelProto &model) {
@@ -141,7 +155,12 @@ static std::vector<NodeComplaint> splitComplaints(const std::string &text) {
   }
   if (complaints.empty())
     complaints.push_back({"", "", tidy(text)});
-  return complaints;
+  // A node whose input has no type only follows the node that was to give it one.
+  std::vector<NodeComplaint> causes;
+  for (const NodeComplaint &complaint : complaints)
+    if (complaint.message.find("but instead is null") == std::string::npos)
+      causes.push_back(complaint);
+  return causes.empty() ? complaints : causes;
 }
 
 std::vector<NodeComplaint> qcc::importer::inferShapes(ModelProto &model) {

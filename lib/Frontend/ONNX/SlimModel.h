@@ -6,8 +6,8 @@
 #include <optional>
 
 namespace qcc::importer {
-/// Tensors of more raw bytes than this stay in the file: 65 elements of the smallest float format exceed it, and such a tensor is never a constant
-/// by value (see BuildModule.cpp). Integers that are needed by value are read back.
+/// Tensors of more raw bytes than this stay in the file. Those that become constants by value are read back (Tensors.h); what is smaller and yet no
+/// constant costs a copy, so the limit is low.
 constexpr int64_t inlineBytes = 64;
 /// The `location` of external data that lies in source file n is "#n". Files cannot say this themselves: it is refused as a path.
 constexpr char sourceLocation = '#';

@@ -141,7 +141,13 @@ std::optional<std::string> Tensors::packTyped(const TensorProto &tensor, const S
   return out;
 }
 
-bool Tensors::normalize(TensorProto &tensor, const Subject &subject) {
+/// May a tensor of `elements` elements become a constant by value?
+static bool isSmall(int32_t type, int64_t elements) {
+  bool isShape = type == TensorProto::BOOL || (!isFloatElement(type) && elementBits(type) >= 32);
+  return elements <= (isShape ? inlineIntegers : inlineOthers);
+}
+
+bool Tensors::normalize(TensorProto &tensor, const Subject &subject, bool isWeight) {
   unsigned bits = elementBits(tensor.data_type());
   if (!bits)
     return fail(Rule::UnsupportedType, subject, "tensors of " + elementName(tensor.data_type()) + " are not supported");
@@ -154,7 +160,7 @@ bool Tensors::normalize(TensorProto &tensor, const Subject &subject) {
   if (tensor.dims_size() > 64)
     return fail(Rule::BadTensor, subject, "the tensor has rank " + std::to_string(tensor.dims_size()) + ", more than 64");
   int64_t length = (allBits + 7) / 8;
-  bool small = *elements <= (isFloatElement(tensor.data_type()) ? inlineFloats : inlineIntegers);
+  bool small = !isWeight && isSmall(tensor.data_type(), *elements);
 
   if (isOutside(tensor)) {
     bool hasValues = tensor.has_raw_data() || tensor.float_data_size() || tensor.int32_data_size() || tensor.int64_data_size() ||

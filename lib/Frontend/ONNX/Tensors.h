@@ -6,8 +6,8 @@
 #include "lib/Frontend/ONNX/Problems.h"
 
 namespace qcc::importer {
-/// Constants by value in the IR: at most this many elements. Shapes, axes and masks are integers; floats are scales and epsilons.
-constexpr int64_t inlineIntegers = 1024, inlineFloats = 64;
+/// Constants by value in the IR: at most this many elements. Shapes, axes and masks are integers of 32 or 64 bits or bool; other types are data.
+constexpr int64_t inlineIntegers = 1024, inlineOthers = 64;
 
 /// A tensor's place in a source file.
 struct SourceRange {
@@ -19,9 +19,9 @@ public:
   Tensors(SourceFiles &sources, ExternalData &external, int64_t typedLimit, Problems &problems)
       : sources(sources), external(external), typedLimit(typedLimit), problems(problems) {}
 
-  /// Checks `tensor` (dims, type, exactly the right number of bytes) and rewrites it: to raw_data if it is small enough for a constant, else to
-  /// external data at "#file". Adds problems about `subject` and returns false if it is wrong.
-  bool normalize(proto::TensorProto &tensor, const Subject &subject);
+  /// Checks `tensor` (dims, type, exactly the right number of bytes) and rewrites it: to raw_data if it is small enough for a constant, else (or if
+  /// `isWeight`, whatever its size) to external data at "#file". Adds problems about `subject` and returns false if it is wrong.
+  bool normalize(proto::TensorProto &tensor, const Subject &subject, bool isWeight = false);
   /// Call once after the last tensor: adds the file that holds values which had no raw bytes.
   void finish();
 
