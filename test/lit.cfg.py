@@ -34,3 +34,5 @@ for flag, feature in [("avx2", "avx2"), ("avx512bw", "avx512"), ("avx512_vnni", 
         config.available_features.add(feature)
 if lit.util.which("qemu-x86_64"):
     config.available_features.add("qemu-x86_64")
+if os.path.exists(os.path.join(config.qcc_tools_dir, "qcc-fuzz-import-onnx")):
+    config.available_features.add("fuzz")
