@@ -1,5 +1,5 @@
 // Elementwise kernels: activation functions, gated or not, optionally quantized on the way; residual addition.
-#include "Kernels.h"
+#include "lib/Kernel/Kernels.h"
 using namespace mlir;
 using namespace qcc;
 

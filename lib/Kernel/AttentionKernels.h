@@ -12,7 +12,7 @@
 // results are bit-equal for any number of threads.
 #ifndef QCC_LIB_KERNEL_ATTENTIONKERNELS_H
 #define QCC_LIB_KERNEL_ATTENTIONKERNELS_H
-#include "CacheLayout.h"
+#include "lib/Kernel/CacheLayout.h"
 namespace qcc {
 
 /// As qnt.attention: everything that a kernel's body depends on.

@@ -1,5 +1,5 @@
 // Moving keys and values into and out of a cache (CacheLayout.h).
-#include "Kernels.h"
+#include "lib/Kernel/Kernels.h"
 using namespace mlir;
 using namespace qcc;
 

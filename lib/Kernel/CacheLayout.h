@@ -7,7 +7,7 @@
 // `lanes` is the panel width of the target's floor, the same for all versions. Capacity is a multiple of `granule` tokens.
 #ifndef QCC_LIB_KERNEL_CACHELAYOUT_H
 #define QCC_LIB_KERNEL_CACHELAYOUT_H
-#include "KernelBuilder.h"
+#include "lib/Kernel/KernelBuilder.h"
 #include "dialects/Quant/Quant.h"
 namespace qcc {
 struct CacheLayout {

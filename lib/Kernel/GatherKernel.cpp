@@ -1,5 +1,5 @@
 // Embedding: copies or decodes table rows; an id outside the table is a run-time error of the program.
-#include "Kernels.h"
+#include "lib/Kernel/Kernels.h"
 using namespace mlir;
 using namespace qcc;
 

@@ -1,5 +1,5 @@
 // The short names of KernelBuilder.h.
-#include "KernelBuilder.h"
+#include "lib/Kernel/KernelBuilder.h"
 using namespace mlir;
 using namespace qcc;
 

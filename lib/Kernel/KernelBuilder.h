@@ -2,7 +2,7 @@
 // vectors, this thread's share), and the library that keeps one function per kernel of a module.
 #ifndef QCC_LIB_KERNEL_KERNELBUILDER_H
 #define QCC_LIB_KERNEL_KERNELBUILDER_H
-#include "TargetFacts.h"
+#include "lib/Kernel/TargetFacts.h"
 #include "dialects/Kernel/Kernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

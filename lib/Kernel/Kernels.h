@@ -2,10 +2,11 @@
 // All return the symbol of a function on memrefs (in the order: inputs, outputs) that computes the calling thread's share.
 #ifndef QCC_LIB_KERNEL_KERNELS_H
 #define QCC_LIB_KERNEL_KERNELS_H
-#include "AttentionKernels.h"
-#include "CacheLayout.h"
-#include "KernelBuilder.h"
-#include "RowLayout.h"
+#include "lib/Kernel/AttentionKernels.h"
+#include "lib/Kernel/CacheLayout.h"
+#include "lib/Kernel/KernelBuilder.h"
+#include "lib/Kernel/MatmulKernels.h"
+#include "lib/Kernel/RowLayout.h"
 namespace qcc {
 using mlir::FlatSymbolRefAttr;
 
@@ -55,6 +56,14 @@ FlatSymbolRefAttr addKernel(KernelLibrary &, int64_t width);
 
 /// (ids, table, output); table: memref<bytes x i8>
 FlatSymbolRefAttr gatherKernel(KernelLibrary &, const kernel::RowLayout &, int64_t rows, mlir::Type idType);
+
+struct LinearSpec {
+  kernel::MatmulSpec matmul;
+  int64_t n, k;
+  int64_t stride;                // int: QuantizedRow::paddedK of the input; float: k
+};
+/// int: (codes, scales, sums, weights, [bias], [addend], output); float: (input, weights, [bias], [addend], output); weights: memref<bytes x i8>
+FlatSymbolRefAttr linearKernel(KernelLibrary &, const LinearSpec &);
 
 struct RotarySpec {
   Columns columns;

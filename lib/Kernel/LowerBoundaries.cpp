@@ -1,9 +1,9 @@
 // Function boundaries: ports and state come from the invocation, results go where the caller says.
-#include "CacheLayout.h"
-#include "Packing.h"
-#include "RowLayout.h"
-#include "SymbolicDims.h"
-#include "WeightUses.h"
+#include "lib/Kernel/CacheLayout.h"
+#include "lib/Kernel/Packing.h"
+#include "lib/Kernel/RowLayout.h"
+#include "lib/Kernel/SymbolicDims.h"
+#include "lib/Kernel/WeightUses.h"
 #include "qcc/Kernel/Passes.h"
 namespace qcc {
 #define GEN_PASS_DEF_LOWERBOUNDARIES

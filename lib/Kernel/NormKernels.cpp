@@ -1,5 +1,5 @@
 // Norms: one row a time, f32 sums; optionally quantized while the row is at hand.
-#include "Kernels.h"
+#include "lib/Kernel/Kernels.h"
 using namespace mlir;
 using namespace qcc;
 

@@ -1,7 +1,7 @@
 // Gives every weight a layout, by what reads it, and an offset in the data region.
-#include "Packing.h"
-#include "RowLayout.h"
-#include "WeightUses.h"
+#include "lib/Kernel/Packing.h"
+#include "lib/Kernel/RowLayout.h"
+#include "lib/Kernel/WeightUses.h"
 #include "qcc/Kernel/Passes.h"
 namespace qcc {
 #define GEN_PASS_DEF_PLACEWEIGHTS

@@ -1,5 +1,5 @@
 // Activations to int8: per 32 values scale = absmax / 127, codes rounded to nearest even, and the sum of the codes.
-#include "Kernels.h"
+#include "lib/Kernel/Kernels.h"
 using namespace mlir;
 using namespace qcc;
 

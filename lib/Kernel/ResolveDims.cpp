@@ -1,5 +1,5 @@
 // Replaces tensor.dim and qnt.dim by the program's dimensions.
-#include "SymbolicDims.h"
+#include "lib/Kernel/SymbolicDims.h"
 #include "qcc/Kernel/Passes.h"
 namespace qcc {
 #define GEN_PASS_DEF_RESOLVEDIMS

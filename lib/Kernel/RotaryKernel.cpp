@@ -1,5 +1,5 @@
 // Rotary position embedding. RoFormer, arXiv 2104.09864.
-#include "Kernels.h"
+#include "lib/Kernel/Kernels.h"
 using namespace mlir;
 using namespace qcc;
 

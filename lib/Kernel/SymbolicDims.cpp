@@ -1,6 +1,6 @@
 // Follows dimensions back to their names. Calls are followed through the callee's return and, for arguments, through the first call: repeated
 // layers are called with the same shapes.
-#include "SymbolicDims.h"
+#include "lib/Kernel/SymbolicDims.h"
 #include "dialects/Kernel/Kernel.h"
 #include "dialects/Quant/Quant.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

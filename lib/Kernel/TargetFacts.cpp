@@ -1,5 +1,5 @@
 // Writes and reads `qk.target`.
-#include "TargetFacts.h"
+#include "lib/Kernel/TargetFacts.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "qcc/Kernel/Pipeline.h"

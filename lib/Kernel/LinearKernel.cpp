@@ -1,0 +1,65 @@
+// A linear layer of known sizes: divides the panels of a matrix product among the threads.
+#include "lib/Kernel/Kernels.h"
+using namespace mlir;
+using namespace qcc;
+
+static Value flat(KernelBuilder &b, Value memref) {
+  auto type = cast<MemRefType>(memref.getType());
+  if (type.getRank() == 2)
+    memref = memref::CollapseShapeOp::create(b, memref, ArrayRef<ReassociationIndices>{{0, 1}});
+  return memref::CastOp::create(b, MemRefType::get({ShapedType::kDynamic}, type.getElementType()), memref);
+}
+
+FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &spec) {
+  const kernel::MatmulSpec &matmul = spec.matmul;
+  MLIRContext *context = library.context();
+  Type f32 = Float32Type::get(context), i8 = IntegerType::get(context, 8);
+  SmallVector<Type> types = {rowsOf(spec.stride, f32)};
+  if (matmul.intActivations)
+    types = QuantizedRow{spec.k, spec.stride}.types(context);
+  types.push_back(MemRefType::get({matmul.weight.bytes(spec.n, spec.k)}, i8));
+  if (matmul.bias)
+    types.push_back(MemRefType::get({spec.n}, f32));
+  if (matmul.addend)
+    types.push_back(rowsOf(spec.n, f32));
+  types.push_back(rowsOf(spec.n, f32));
+  std::string name = "linear_" + std::to_string(spec.n) + "x" + std::to_string(spec.k) + "_s" + std::to_string(spec.stride) + matmul.name().substr(2);
+  return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    kernel::MatmulArgs call;
+    unsigned next = 0;
+    auto take = [&] { return flat(b, args[next++]); };
+    call.m = b.size(args[0], 0);
+    call.input = take();
+    call.inputStride = b.idx(spec.stride);
+    if (matmul.intActivations) {
+      call.scales = take();
+      call.sums = take();
+      call.scaleStride = b.idx(spec.stride / QuantizedRow::group);
+    }
+    call.weights = take();
+    call.weightOffset = b.idx(0);
+    if (matmul.bias)
+      call.bias = take();
+    if (matmul.addend) {
+      call.addend = take();
+      call.addendStride = b.idx(spec.n);
+    }
+    call.output = take();
+    call.outputStride = b.idx(spec.n);
+    call.n = b.idx(spec.n);
+    call.k = b.idx(spec.k);
+    // Each thread gets whole steps, so that only the last one computes single panels.
+    int64_t panels = matmul.weight.panels(spec.n), step = std::max<int64_t>(1, kernel::panelStep(matmul, b.facts.version)), steps = (panels + step - 1) / step;
+    Value thread = qk::ThreadIdOp::create(b, b.getIndexType()), threads = qk::NumThreadsOp::create(b, b.getIndexType());
+    call.panelBegin = b.mul(b.div(b.mul(thread, steps), threads), step);
+    call.panelEnd = b.min(b.mul(b.div(b.mul(b.add(thread, 1), steps), threads), step), b.idx(panels));
+    auto module = b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+    auto function = module.lookupSymbol<func::FuncOp>(matmul.name());
+    if (!function) {
+      OpBuilder top = OpBuilder::atBlockEnd(module.getBody());
+      function = kernel::buildMatmul(top, b.getLoc(), matmul.name(), matmul, b.facts.version);
+      function->setAttr("qk.kernel", b.getUnitAttr());
+    }
+    kernel::callMatmul(b, b.getLoc(), function, matmul, call);
+  });
+}

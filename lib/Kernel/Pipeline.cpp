@@ -1,0 +1,33 @@
+// The kernel stage in order.
+#include "qcc/Kernel/Pipeline.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+#include "qcc/Kernel/Passes.h"
+using namespace mlir;
+using namespace qcc;
+
+void qcc::buildKernelPipeline(OpPassManager &pm, const KernelOptions &options) {
+  pm.addPass(createTrimLogits());             // before the classes: it adds a dimension to the program
+  pm.addPass(createSpecializeRows());
+  pm.addPass(createResolveDims());            // while calls still return tensors
+  pm.addPass(createLowerBoundaries());
+  pm.addPass(createLowerQuant());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createConvertElementwiseToLinalgPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());  // results are computed where they are wanted
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
+  bufferize.unknownTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createPlaceBuffers());
+  pm.addNestedPass<func::FuncOp>(createDistributeLoops());        // after placing: its loops hold no buffers of their own
+  pm.addPass(createLowerLaunch());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}

@@ -1,0 +1,222 @@
+// Buffers get places in the arena: slots by liveness, sizes from the program's dimensions.
+#include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "qcc/Kernel/Passes.h"
+namespace qcc {
+#define GEN_PASS_DEF_PLACEBUFFERS
+#include "qcc/Kernel/Passes.h.inc"
+} // namespace qcc
+using namespace mlir;
+using namespace qcc;
+
+namespace {
+constexpr int64_t align = 64;
+
+/// A copy of the scalar `value` at the builder's position, made of constants and dimensions only; null when it depends on anything else.
+Value cloneScalar(OpBuilder &b, Value value, IRMapping &mapping) {
+  if (Value known = mapping.lookupOrNull(value))
+    return known;
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getNumRegions())
+    return {};
+  if (auto dim = dyn_cast<memref::DimOp>(op)) {                     // an extent of a buffer: what it was made with
+    auto i = dim.getConstantIndex();
+    Operation *source = dim.getSource().getDefiningOp();
+    auto type = dyn_cast<MemRefType>(dim.getSource().getType());
+    if (!i || !source || !type || !isa<memref::AllocOp, qk::BindOp>(source))
+      return {};
+    auto sizes = isa<qk::BindOp>(source) ? cast<qk::BindOp>(source).getSizes() : cast<memref::AllocOp>(source).getDynamicSizes();
+    if (!type.isDynamicDim(*i))
+      return arith::ConstantIndexOp::create(b, op->getLoc(), type.getDimSize(*i));
+    return cloneScalar(b, sizes[type.getDynamicDimIndex(*i)], mapping);
+  }
+  if (!isPure(op) || (!isa<qk::DimOp>(op) && !isa<arith::ArithDialect>(op->getDialect())))
+    return {};
+  for (Value operand : op->getOperands())
+    if (!cloneScalar(b, operand, mapping))
+      return {};
+  b.clone(*op, mapping);
+  return mapping.lookup(value);
+}
+
+/// The value for plausible dimensions, to tell which buffers are of a size.
+int64_t sample(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (auto number = getConstantIntValue(value))
+    return *number;
+  if (auto dim = dyn_cast<qk::DimOp>(op))
+    return llvm::StringSwitch<int64_t>(dim.getName()).Case("batch", 1).Cases({"past", "total", "context"}, 512).Case("keep", 1).Default(128);
+  auto at = [&](unsigned i) { return sample(op->getOperand(i)); };
+  if (isa<arith::AddIOp>(op))
+    return at(0) + at(1);
+  if (isa<arith::SubIOp>(op))
+    return at(0) - at(1);
+  if (isa<arith::MulIOp>(op))
+    return at(0) * at(1);
+  if (isa<arith::DivUIOp, arith::DivSIOp, arith::FloorDivSIOp, arith::CeilDivSIOp>(op))
+    return at(0) / std::max<int64_t>(at(1), 1);
+  return op->getNumOperands() ? at(0) : 1;
+}
+
+struct Buffer {
+  memref::AllocOp op;
+  Value bytes;                     // at the function's entry
+  int64_t guess;
+  unsigned first, last;            // positions of the function's top-level operations
+};
+struct Slot {
+  Value bytes;
+  int64_t guess;
+  unsigned last;
+};
+
+/// One function's frame.
+class Frame {
+public:
+  explicit Frame(func::FuncOp function) : function(function), entry(function.front()) {}
+  LogicalResult place(Value base);
+  /// Where the frames of callees start.
+  Value end;
+
+private:
+  LogicalResult collect(OpBuilder &b, SmallVectorImpl<Buffer> &buffers);
+  func::FuncOp function;
+  Block &entry;
+};
+
+Value product(OpBuilder &b, Location loc, Value x, Value y) { return arith::MulIOp::create(b, loc, x, y); }
+
+LogicalResult Frame::collect(OpBuilder &b, SmallVectorImpl<Buffer> &buffers) {
+  BufferViewFlowAnalysis views(function);
+  llvm::DenseMap<Operation *, unsigned> order;
+  for (auto [i, op] : llvm::enumerate(entry))
+    order[&op] = i;
+  IRMapping mapping;
+  LogicalResult status = success();
+  function.walk([&](memref::AllocOp alloc) {
+    Location loc = alloc.getLoc();
+    auto type = alloc.getType();
+    int64_t fixed = std::max<int64_t>(1, type.getElementTypeBitWidth() / 8);
+    for (int64_t extent : type.getShape())
+      fixed *= ShapedType::isDynamic(extent) ? 1 : extent;
+    Value bytes = arith::ConstantIndexOp::create(b, loc, fixed);
+    for (Value size : alloc.getDynamicSizes()) {
+      Value extent = cloneScalar(b, size, mapping);
+      if (!extent) {
+        status = alloc.emitOpError("has a size that does not follow from the program's dimensions");
+        return;
+      }
+      bytes = product(b, loc, bytes, extent);
+    }
+    Value unit = arith::ConstantIndexOp::create(b, loc, align), less = arith::ConstantIndexOp::create(b, loc, align - 1);
+    bytes = product(b, loc, arith::DivUIOp::create(b, loc, arith::AddIOp::create(b, loc, bytes, less), unit), unit);
+    unsigned first = order.lookup(entry.findAncestorOpInBlock(*alloc)), last = first;
+    for (Value alias : views.resolve(alloc))
+      for (Operation *user : alias.getUsers())
+        if (Operation *top = entry.findAncestorOpInBlock(*user))
+          last = std::max(last, order.lookup(top));
+    buffers.push_back({alloc, bytes, sample(bytes), first, last});
+  });
+  return status;
+}
+
+LogicalResult Frame::place(Value base) {
+  OpBuilder b = OpBuilder::atBlockBegin(&entry);
+  if (Operation *op = base.getDefiningOp())
+    b.setInsertionPointAfter(op);
+  SmallVector<Buffer> buffers;
+  if (failed(collect(b, buffers)))
+    return failure();
+  SmallVector<Slot> slots;
+  SmallVector<unsigned> slotOf;
+  for (Buffer &buffer : buffers) {                                  // in program order; the free slot that wastes least
+    Slot *best = nullptr;
+    auto waste = [&](Slot &slot) { return std::abs(slot.guess - buffer.guess); };
+    for (Slot &slot : slots)
+      if (slot.last < buffer.first && (!best || waste(slot) < waste(*best)))
+        best = &slot;
+    Location loc = buffer.op.getLoc();
+    if (!best)
+      best = &slots.emplace_back(Slot{buffer.bytes, buffer.guess, 0});
+    else if (best->bytes != buffer.bytes)
+      best->bytes = arith::MaxSIOp::create(b, loc, best->bytes, buffer.bytes);
+    best->guess = std::max(best->guess, buffer.guess);
+    best->last = buffer.last;
+    slotOf.push_back(best - slots.begin());
+  }
+  SmallVector<Value> offsets;
+  end = base;
+  for (Slot &slot : slots) {
+    offsets.push_back(end);
+    end = arith::AddIOp::create(b, function.getLoc(), end, slot.bytes);
+  }
+  for (auto [buffer, slot] : llvm::zip(buffers, slotOf)) {
+    OpBuilder at(buffer.op);
+    auto bind = qk::BindOp::create(at, buffer.op.getLoc(), buffer.op.getType(), qk::Storage::Arena, 0, offsets[slot], buffer.op.getDynamicSizes());
+    for (Operation *user : llvm::make_early_inc_range(buffer.op->getUsers()))
+      if (isa<memref::DeallocOp>(user))
+        user->erase();
+    buffer.op.replaceAllUsesWith(bind.getResult());
+    buffer.op.erase();
+  }
+  return success();
+}
+
+struct PlaceBuffersPass : qcc::impl::PlaceBuffersBase<PlaceBuffersPass> {
+  /// `@<function>.frame`: bytes of the function's frame and of the deepest callee's behind it.
+  LogicalResult makeFrameSize(func::FuncOp function, Value end, ArrayRef<func::CallOp> calls) {
+    OpBuilder b(function);
+    Location loc = function.getLoc();
+    auto size = func::FuncOp::create(b, loc, (function.getSymName() + ".frame").str(), b.getFunctionType({}, b.getIndexType()));
+    size->setAttr("qk.size", b.getUnitAttr());
+    b.setInsertionPointToEnd(size.addEntryBlock());
+    IRMapping mapping;
+    Value zero = arith::ConstantIndexOp::create(b, loc, 0), deepest = zero;
+    if (!calls.empty() || function.getNumArguments())
+      if (auto argument = dyn_cast<BlockArgument>(function.getNumArguments() ? function.getArguments().back() : Value()))
+        mapping.map(argument, zero);
+    Value bytes = cloneScalar(b, end, mapping);
+    if (!bytes)
+      return function.emitOpError("has a frame whose size does not follow from the program's dimensions");
+    llvm::SmallPtrSet<Attribute, 4> seen;
+    for (func::CallOp call : calls)
+      if (seen.insert(call.getCalleeAttr().getAttr()).second) {
+        Value callee = func::CallOp::create(b, loc, (call.getCallee() + ".frame").str(), b.getIndexType()).getResult(0);
+        deepest = arith::MaxSIOp::create(b, loc, deepest, callee);
+      }
+    func::ReturnOp::create(b, loc, arith::AddIOp::create(b, loc, bytes, deepest).getResult());
+    return success();
+  }
+
+  void runOnOperation() override {
+    SymbolTable symbols(getOperation());
+    SmallVector<func::FuncOp> functions;
+    llvm::DenseMap<Operation *, SmallVector<func::CallOp>> calls;
+    llvm::DenseSet<Operation *> callees;
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (function.isExternal() || function->hasAttr("qk.kernel") || function->hasAttr("qk.size"))
+        continue;
+      functions.push_back(function);
+      function.walk([&](func::CallOp call) {
+        calls[function].push_back(call);
+        callees.insert(symbols.lookup<func::FuncOp>(call.getCallee()));
+      });
+    }
+    for (func::FuncOp function : functions) {
+      Value base;
+      if (callees.contains(function)) {
+        base = function.front().addArgument(IndexType::get(&getContext()), function.getLoc());
+        function.setFunctionType(FunctionType::get(&getContext(), function.front().getArgumentTypes(), {}));
+      } else {
+        OpBuilder b = OpBuilder::atBlockBegin(&function.front());
+        base = arith::ConstantIndexOp::create(b, function.getLoc(), 0);
+      }
+      Frame frame(function);
+      if (failed(frame.place(base)) || failed(makeFrameSize(function, frame.end, calls[function])))
+        return signalPassFailure();
+      for (func::CallOp call : calls[function])
+        call->insertOperands(call->getNumOperands(), frame.end);
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,248 @@
+// Conversion of each qnt operation to launches.
+#include "lib/Kernel/QuantLowering.h"
+#include "lib/Kernel/SymbolicDims.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+using namespace mlir;
+using namespace qcc;
+
+static RankedTensorType tensorType(Value v) { return cast<RankedTensorType>(v.getType()); }
+static int64_t width(Value v) { return tensorType(v).getShape().back(); }
+static Type f32(Operation *op) { return Float32Type::get(op->getContext()); }
+
+LogicalResult QuantLowering::gather(qnt::GatherOp op) {
+  Value table = memory(op.getTable());
+  auto type = tensorType(op.getTable());
+  if (!table || type.getRank() != 2)
+    return reference(op);
+  auto layout = kernel::RowLayout::get(type.getElementType(), type.getDimSize(1), [&] { return op.emitOpError(); });
+  if (failed(layout))
+    return failure();
+  OpBuilder b(op);
+  SmallVector<Value> sizes;
+  auto ids = tensorType(op.getIds());
+  for (int64_t i = 0; i < ids.getRank(); ++i)
+    if (ids.isDynamicDim(i)) {
+      auto name = dimName(op.getIds(), i);
+      sizes.push_back(name ? materializeDim(b, op.getLoc(), *name) : tensor::DimOp::create(b, op.getLoc(), op.getIds(), i).getResult());
+    }
+  Value init = tensor::EmptyOp::create(b, op.getLoc(), op.getType(), sizes);
+  auto kernel = gatherKernel(library, *layout, type.getDimSize(0), ids.getElementType());
+  op.replaceAllUsesWith(launch(op, kernel, {op.getIds(), table}, init)[0]);
+  return success();
+}
+
+static NormSpec specOf(qnt::NormOp op, const Columns &columns) {
+  return {columns, op.getKind(), op.getEpsilon().convertToFloat(), bool(op.getBias())};
+}
+static SmallVector<Value> operandsOf(qnt::NormOp op, Value input) {
+  SmallVector<Value> operands = {input, op.getScale()};
+  if (op.getBias())
+    operands.push_back(op.getBias());
+  return operands;
+}
+
+LogicalResult QuantLowering::norm(qnt::NormOp op) {
+  if (op->hasOneUse() && isa<qnt::QuantizeOp>(*op->user_begin()))
+    return success();                                               // fused there
+  Value input = op.getInput();
+  Columns from = columns(input);
+  Value init = empty(op, op.getInput(), width(op.getResult()), f32(op));
+  op.replaceAllUsesWith(launch(op, normKernel(library, specOf(op, from)), operandsOf(op, input), init)[0]);
+  return success();
+}
+
+/// Rows are padded for the widest superblock among the weights that they meet.
+FailureOr<QuantizedRow> QuantLowering::rowFor(qnt::QuantizeOp op) {
+  int64_t k = width(op.getInput());
+  auto block = cast<qnt::BlockType>(tensorType(op.getResult()).getElementType());
+  if (block.getGroup() != QuantizedRow::group)
+    return op.emitOpError("quantizes activations in groups of ") << block.getGroup() << "; kernels take " << QuantizedRow::group;
+  QuantizedRow row{k, (k + QuantizedRow::group - 1) / QuantizedRow::group * QuantizedRow::group};
+  for (Operation *user : op->getUsers())
+    if (auto matmul = dyn_cast<qnt::MatmulOp>(user)) {
+      auto panels = kernel::PanelLayout::get(tensorType(matmul.getWeight()).getElementType(), library.facts.panelLanes, [&] { return matmul.emitOpError(); });
+      if (failed(panels))
+        return failure();
+      row.paddedK = std::max(row.paddedK, (panels->paddedK(k) + 31) / 32 * 32);
+    }
+  return row;
+}
+
+LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
+  auto row = rowFor(op);
+  if (failed(row))
+    return failure();
+  Operation *producer = op.getInput().getDefiningOp();
+  bool fuse = producer && producer->hasOneUse();
+  SmallVector<Value> outs;
+  Builder types(op.getContext());
+  Value like = op.getInput();
+  outs.push_back(empty(op, like, row->paddedK, types.getI8Type()));
+  outs.push_back(empty(op, like, row->paddedK / QuantizedRow::group, types.getF32Type()));
+  outs.push_back(empty(op, like, row->paddedK / QuantizedRow::group, types.getI32Type()));
+  SmallVector<Value> parts;
+  if (auto norm = dyn_cast_or_null<qnt::NormOp>(producer); norm && fuse) {
+    Value input = norm.getInput();
+    Columns from = columns(input);
+    parts = launch(op, normQuantizeKernel(library, specOf(norm, from), *row), operandsOf(norm, input), outs);
+  } else if (auto glu = dyn_cast_or_null<qnt::GluOp>(producer); glu && fuse) {
+    parts = launch(op, gluQuantizeKernel(library, glu.getActivation(), *row), glu.getInput(), outs);
+  } else {
+    Value input = op.getInput();
+    Columns from = columns(input);
+    parts = launch(op, quantizeKernel(library, from, *row), input, outs);
+  }
+  quantized[op.getResult()] = {parts, *row};
+  return success();
+}
+
+LogicalResult QuantLowering::dequantize(qnt::DequantizeOp op) {
+  auto found = quantized.find(op.getInput());
+  if (found == quantized.end())
+    return reference(op);
+  Value init = empty(op, op.getResult(), width(op.getResult()), f32(op));
+  auto &[parts, row] = found->second;
+  op.replaceAllUsesWith(launch(op, dequantizeKernel(library, row), {parts[0], parts[1]}, init)[0]);
+  return success();
+}
+
+LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *at) {
+  Value weights = memory(op.getWeight());
+  auto type = tensorType(op.getWeight());
+  if (!weights)
+    return reference(op);
+  auto panels = kernel::PanelLayout::get(type.getElementType(), library.facts.panelLanes, [&] { return op.emitOpError(); });
+  if (failed(panels))
+    return failure();
+  LinearSpec spec;
+  spec.n = type.getDimSize(0), spec.k = spec.stride = type.getDimSize(1);
+  spec.matmul.weight = *panels;
+  spec.matmul.bias = bool(op.getBias());
+  spec.matmul.addend = bool(addend);
+  auto rows = op->getParentOfType<func::FuncOp>()->getAttrOfType<StringAttr>("qk.rows");
+  spec.matmul.rows = !rows || rows == "long" ? kernel::RowClass::Long : rows == "short" ? kernel::RowClass::Short : kernel::RowClass::Decode;
+  SmallVector<Value> operands;
+  auto found = quantized.find(op.getInput());
+  spec.matmul.intActivations = found != quantized.end();
+  if (found != quantized.end()) {
+    operands = found->second.parts;
+    spec.stride = found->second.row.paddedK;
+  } else {
+    operands.push_back(op.getInput());
+  }
+  operands.push_back(weights);
+  if (op.getBias())
+    operands.push_back(op.getBias());
+  if (addend)
+    operands.push_back(addend);
+  Value init = empty(at, op.getInput(), spec.n, f32(op));
+  at->replaceAllUsesWith(launch(at, linearKernel(library, spec), operands, init));
+  return success();
+}
+
+LogicalResult QuantLowering::add(arith::AddFOp op) {
+  auto type = dyn_cast<RankedTensorType>(op.getType());
+  if (!type || !type.getElementType().isF32() || type.getRank() < 1 || type.isDynamicDim(type.getRank() - 1))
+    return success();
+  for (auto [product, other] : {std::pair(op.getRhs(), op.getLhs()), std::pair(op.getLhs(), op.getRhs())})
+    if (auto matmul = product.getDefiningOp<qnt::MatmulOp>())
+      if (matmul->hasOneUse() && matmul->getBlock() == op->getBlock() && product != other)
+        return this->matmul(matmul, other, op);
+  Value init = empty(op, op.getLhs(), type.getShape().back(), type.getElementType());
+  op.getResult().replaceAllUsesWith(launch(op, addKernel(library, type.getShape().back()), {op.getLhs(), op.getRhs()}, init)[0]);
+  return success();
+}
+
+LogicalResult QuantLowering::rotary(qnt::RotaryOp op) {
+  Value input = op.getInput();
+  Columns from = columns(input);
+  auto table = tensorType(op.getCos());
+  RotarySpec spec{from, int64_t(op.getHeads()), table.getDimSize(1), table.getDimSize(0), op.getInterleaved(), Type()};
+  SmallVector<Value> operands = {input};
+  if (!op.getPositions().getDefiningOp<qnt::PositionsOp>()) {
+    spec.positions = tensorType(op.getPositions()).getElementType();
+    operands.push_back(op.getPositions());
+  }
+  operands.append({op.getCos(), op.getSin()});
+  Value init = empty(op, op.getResult(), from.width, f32(op));
+  op.replaceAllUsesWith(launch(op, rotaryKernel(library, spec), operands, init)[0]);
+  return success();
+}
+
+/// Rotary computes consecutive positions itself; anything else gets the tensor.
+LogicalResult QuantLowering::positions(qnt::PositionsOp op) {
+  if (llvm::all_of(op->getUsers(), [](Operation *user) { return isa<qnt::RotaryOp>(user); }))
+    return success();
+  OpBuilder b(op);
+  auto type = tensorType(op.getResult());
+  auto sizes = materializeDynamicDims(b, op.getLoc(), op.getResult());
+  auto generate = tensor::GenerateOp::create(b, op.getLoc(), type, *sizes, [&](OpBuilder &b, Location loc, ValueRange at) {
+    Value sum = arith::AddIOp::create(b, loc, op.getPast(), at[1]);
+    tensor::YieldOp::create(b, loc, arith::IndexCastOp::create(b, loc, type.getElementType(), sum));
+  });
+  op.getResult().replaceUsesWithIf(generate, [](OpOperand &use) { return !isa<qnt::RotaryOp>(use.getOwner()); });
+  return success();
+}
+
+LogicalResult QuantLowering::kvUpdate(qnt::KvUpdateOp op) {
+  Value key = op.getKey(), value = op.getValue();
+  Columns keys = columns(key), values = columns(value);
+  launch(op, kvUpdateKernel(library, layout(op.getCache()), keys, values), {key, value}, memory(op.getCache()));
+  return success();
+}
+
+LogicalResult QuantLowering::attention(qnt::AttentionOp op) {
+  Type maskType = op.getKeyMask() ? tensorType(op.getKeyMask()).getElementType() : Type();
+  AttentionSpec spec{layout(op.getCache()), int64_t(op.getHeads()), op.getScale().convertToFloat(), op.getSoftcap().convertToFloat(),
+                     op.getCausal(), int64_t(op.getWindow()), maskType};
+  SmallVector<Value> operands = {op.getQuery(), memory(op.getCache())};
+  if (op.getKeyMask())
+    operands.push_back(op.getKeyMask());
+  Value output = empty(op, op.getResult(), width(op.getResult()), f32(op));
+  if (!isDecode(op)) {
+    op.replaceAllUsesWith(launch(op, attentionKernel(library, spec), operands, output)[0]);
+    return success();
+  }
+  OpBuilder ops(op);
+  KernelBuilder b(op.getLoc(), ops, library.facts);
+  Value chunks = b.ceilDiv(materializeDim(b, op.getLoc(), "total"), attentionChunk);
+  Value rows = b.mul(b.mul(chunks, materializeDim(b, op.getLoc(), "batch")), spec.heads);
+  Value partials = tensor::EmptyOp::create(b, RankedTensorType::get({ShapedType::kDynamic, spec.cache.headDim + 2}, f32(op)), rows);
+  partials = launch(op, attentionChunkKernel(library, spec), operands, partials)[0];
+  op.replaceAllUsesWith(launch(op, attentionMergeKernel(library, spec), partials, output)[0]);
+  return success();
+}
+
+LogicalResult QuantLowering::cacheLoad(qnt::CacheLoadOp op) {
+  CacheLayout cache = layout(op.getCache());
+  OpBuilder ops(op);
+  KernelBuilder b(op.getLoc(), ops, library.facts);
+  Value capacity = cache.capacity(b, materializeDim(b, op.getLoc(), "total"));
+  Value memref = memref::AllocOp::create(b, cache.type(), cache.elements(b, materializeDim(b, op.getLoc(), "batch"), capacity));
+  if (!op.getPast().empty())
+    launch(op, cacheLoadKernel(library, cache), op.getPast(), memref);
+  op.replaceAllUsesWith(UnrealizedConversionCastOp::create(b, op.getCache().getType(), memref).getResult(0));
+  return success();
+}
+
+LogicalResult QuantLowering::cacheStore(qnt::CacheStoreOp op) {
+  CacheLayout cache = layout(op.getCache());
+  OpBuilder b(op);
+  SmallVector<Value> outs;
+  for (Value result : op.getResults()) {
+    auto sizes = materializeDynamicDims(b, op.getLoc(), result);
+    if (!sizes)
+      return op.emitOpError("has a result whose size does not follow from the program's dimensions");
+    outs.push_back(tensor::EmptyOp::create(b, op.getLoc(), tensorType(result), *sizes));
+  }
+  op.replaceAllUsesWith(launch(op, cacheStoreKernel(library, cache), memory(op.getCache()), outs));
+  return success();
+}
+
+LogicalResult QuantLowering::activation(Operation *op, qnt::Activation kind, bool gated) {
+  if (gated && op->hasOneUse() && isa<qnt::QuantizeOp>(*op->user_begin()))
+    return success();                                               // fused there
+  Value result = op->getResult(0), init = empty(op, op->getOperand(0), width(result), f32(op));
+  op->replaceAllUsesWith(launch(op, activationKernel(library, kind, width(result), gated), op->getOperand(0), init));
+  return success();
+}

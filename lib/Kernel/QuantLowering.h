@@ -1,0 +1,59 @@
+// State of the conversion of qnt operations to launches, for one module.
+#ifndef QCC_LIB_KERNEL_QUANTLOWERING_H
+#define QCC_LIB_KERNEL_QUANTLOWERING_H
+#include "lib/Kernel/Kernels.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+namespace qcc {
+
+/// The operations of one function are converted in order. Each method inserts before the operation, replaces its results, and leaves erasing
+/// it to `finish`: the fused producers of an operation stay until then.
+class QuantLowering {
+public:
+  explicit QuantLowering(KernelLibrary &library) : library(library) {}
+  mlir::LogicalResult convert(mlir::func::FuncOp function);
+
+private:
+  using Value = mlir::Value;
+  using OpBuilder = mlir::OpBuilder;
+  /// int8 activations as three tensors: codes, scales, sums.
+  struct Quantized {
+    mlir::SmallVector<Value> parts;
+    QuantizedRow row;
+  };
+
+  mlir::LogicalResult convert(mlir::Operation *op);
+  mlir::LogicalResult gather(qnt::GatherOp op);
+  mlir::LogicalResult norm(qnt::NormOp op);
+  mlir::LogicalResult quantize(qnt::QuantizeOp op);
+  mlir::LogicalResult dequantize(qnt::DequantizeOp op);
+  mlir::LogicalResult matmul(qnt::MatmulOp op, Value addend, mlir::Operation *at);
+  mlir::LogicalResult add(mlir::arith::AddFOp op);
+  mlir::LogicalResult rotary(qnt::RotaryOp op);
+  mlir::LogicalResult positions(qnt::PositionsOp op);
+  mlir::LogicalResult kvUpdate(qnt::KvUpdateOp op);
+  mlir::LogicalResult attention(qnt::AttentionOp op);
+  mlir::LogicalResult cacheLoad(qnt::CacheLoadOp op);
+  mlir::LogicalResult cacheStore(qnt::CacheStoreOp op);
+  mlir::LogicalResult activation(mlir::Operation *op, qnt::Activation kind, bool gated);
+  mlir::LogicalResult reference(mlir::Operation *op);
+
+  /// Launches `kernel` before `at`; returns the results of tensor outputs.
+  mlir::SmallVector<Value> launch(mlir::Operation *at, FlatSymbolRefAttr kernel, mlir::ValueRange inputs, mlir::ValueRange outputs);
+  /// An uninitialized tensor: the leading extents of `like`, then `width`.
+  Value empty(mlir::Operation *at, Value like, int64_t width, mlir::Type element);
+  mlir::SmallVector<mlir::OpFoldResult> leading(OpBuilder &b, Value tensor);
+  /// `tensor` as columns of a wider one, when it is a slice of columns; then `tensor` becomes that one.
+  Columns columns(Value &tensor);
+  bool isDecode(mlir::Operation *op);
+  CacheLayout layout(Value cache);
+  /// The memref behind a packed weight or a cache.
+  Value memory(Value value);
+  mlir::FailureOr<QuantizedRow> rowFor(qnt::QuantizeOp op);
+
+  KernelLibrary &library;
+  llvm::DenseMap<Value, Quantized> quantized;
+  mlir::SmallVector<mlir::Operation *> done;
+};
+} // namespace qcc
+#endif
