@@ -3,6 +3,8 @@
 #include "dialects/Kernel/Kernel.h"
 #include "dialects/ONNX/ONNX.h"
 #include "dialects/Quant/Quant.h"
+#include "qcc/Kernel/Passes.h"
+#include "qcc/Kernel/Pipeline.h"
 #include "qcc/Quantize/Passes.h"
 #include "qcc/Target/Passes.h"
 #include "mlir/InitAllDialects.h"
@@ -12,6 +14,7 @@
 void qcc::registerDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);                 // costs nothing until a dialect is loaded
   mlir::registerAllExtensions(registry);
+  registerKernelInterfaces(registry);
   registry.insert<onnx::OnnxDialect, qnt::QntDialect, qk::QkDialect>();
 }
 
@@ -19,5 +22,7 @@ void qcc::registerEverything(mlir::DialectRegistry &registry) {
   mlir::registerAllPasses();
   registerDialects(registry);
   registerQuantizePasses();
+  registerKernelPasses();
   registerTargetPasses();
+  mlir::PassPipelineRegistration<>("qcc-kernel", "the kernel stage", [](mlir::OpPassManager &pm) { buildKernelPipeline(pm, {}); });
 }

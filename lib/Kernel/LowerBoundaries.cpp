@@ -1,5 +1,6 @@
 // Function boundaries: ports and state come from the invocation, results go where the caller says.
 #include "lib/Kernel/CacheLayout.h"
+#include "lib/Kernel/CloneScalar.h"
 #include "lib/Kernel/Packing.h"
 #include "lib/Kernel/RowLayout.h"
 #include "lib/Kernel/SymbolicDims.h"
@@ -144,16 +145,7 @@ struct LowerBoundariesPass : qcc::impl::LowerBoundariesBase<LowerBoundariesPass>
     function->setAttr("qk.size", b.getUnitAttr());
     b.setInsertionPointToEnd(function.addEntryBlock());
     IRMapping mapping;
-    for (Operation &op : program.front()) {                          // what has been built up to here are the dimensions and offsets
-      if (!mlir::isPure(&op) || isa<qk::BindOp>(op))
-        continue;
-      if (op.getNumResults() != 1 || !op.getResult(0).getType().isIndex())
-        break;
-      b.clone(op, mapping);
-      if (op.getResult(0) == bytes)
-        break;
-    }
-    func::ReturnOp::create(b, program.getLoc(), mapping.lookup(bytes));
+    func::ReturnOp::create(b, program.getLoc(), cloneScalar(b, bytes, mapping));
   }
 
   void rewriteCallee(func::FuncOp callee) {

@@ -139,7 +139,7 @@ LogicalResult QuantLowering::convert(func::FuncOp function) {
   for (Operation *op : ops) {
     if (failed(convert(op)))
       return failure();
-    if (isa<qnt::QntDialect>(op->getDialect()))
+    if (isa<qnt::QntDialect>(op->getDialect()) || op->use_empty())
       done.push_back(op);
   }
   for (Operation *op : llvm::reverse(done)) {

@@ -14,7 +14,7 @@ void qcc::buildKernelPipeline(OpPassManager &pm, const KernelOptions &options) {
   pm.addPass(createResolveDims());            // while calls still return tensors
   pm.addPass(createLowerBoundaries());
   pm.addPass(createLowerQuant());
-  pm.addPass(createCanonicalizerPass());
+  // No canonicalization before buffers: it would give tensors of the decode class static types, and casts keep results from their places.
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createCSEPass());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());  // results are computed where they are wanted

@@ -1,6 +1,7 @@
 // Buffers get places in the arena: slots by liveness, sizes from the program's dimensions.
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "lib/Kernel/CloneScalar.h"
 #include "qcc/Kernel/Passes.h"
 namespace qcc {
 #define GEN_PASS_DEF_PLACEBUFFERS
@@ -11,33 +12,6 @@ using namespace qcc;
 
 namespace {
 constexpr int64_t align = 64;
-
-/// A copy of the scalar `value` at the builder's position, made of constants and dimensions only; null when it depends on anything else.
-Value cloneScalar(OpBuilder &b, Value value, IRMapping &mapping) {
-  if (Value known = mapping.lookupOrNull(value))
-    return known;
-  Operation *op = value.getDefiningOp();
-  if (!op || op->getNumRegions())
-    return {};
-  if (auto dim = dyn_cast<memref::DimOp>(op)) {                     // an extent of a buffer: what it was made with
-    auto i = dim.getConstantIndex();
-    Operation *source = dim.getSource().getDefiningOp();
-    auto type = dyn_cast<MemRefType>(dim.getSource().getType());
-    if (!i || !source || !type || !isa<memref::AllocOp, qk::BindOp>(source))
-      return {};
-    auto sizes = isa<qk::BindOp>(source) ? cast<qk::BindOp>(source).getSizes() : cast<memref::AllocOp>(source).getDynamicSizes();
-    if (!type.isDynamicDim(*i))
-      return arith::ConstantIndexOp::create(b, op->getLoc(), type.getDimSize(*i));
-    return cloneScalar(b, sizes[type.getDynamicDimIndex(*i)], mapping);
-  }
-  if (!isPure(op) || (!isa<qk::DimOp>(op) && !isa<arith::ArithDialect>(op->getDialect())))
-    return {};
-  for (Value operand : op->getOperands())
-    if (!cloneScalar(b, operand, mapping))
-      return {};
-  b.clone(*op, mapping);
-  return mapping.lookup(value);
-}
 
 /// The value for plausible dimensions, to tell which buffers are of a size.
 int64_t sample(Value value) {
@@ -172,9 +146,8 @@ struct PlaceBuffersPass : qcc::impl::PlaceBuffersBase<PlaceBuffersPass> {
     b.setInsertionPointToEnd(size.addEntryBlock());
     IRMapping mapping;
     Value zero = arith::ConstantIndexOp::create(b, loc, 0), deepest = zero;
-    if (!calls.empty() || function.getNumArguments())
-      if (auto argument = dyn_cast<BlockArgument>(function.getNumArguments() ? function.getArguments().back() : Value()))
-        mapping.map(argument, zero);
+    if (function.getNumArguments())
+      mapping.map(function.getArguments().back(), zero);            // the frame's start, or a buffer, which no size depends on
     Value bytes = cloneScalar(b, end, mapping);
     if (!bytes)
       return function.emitOpError("has a frame whose size does not follow from the program's dimensions");

@@ -4,7 +4,9 @@
 #include "dialects/Kernel/Kernel.h"
 #include "dialects/Quant/Quant.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
@@ -96,6 +98,15 @@ std::optional<std::string> qcc::dimName(Value tensor, int64_t i) {
     if (!callee || callee.isExternal())
       return std::nullopt;
     return dimName(callee.getBody().back().getTerminator()->getOperand(result.getResultNumber()), i);
+  }
+  if (auto view = dyn_cast<bufferization::ToTensorOp>(op)) {        // of memory that LowerBoundaries made
+    Operation *memory = view.getBuffer().getDefiningOp();
+    unsigned at = type.getDynamicDimIndex(i);
+    if (auto bind = dyn_cast_or_null<qk::BindOp>(memory))
+      return indexName(bind.getSizes()[at]);
+    if (auto alloc = dyn_cast_or_null<memref::AllocOp>(memory))
+      return indexName(alloc.getDynamicSizes()[at]);
+    return std::nullopt;
   }
   if (auto destination = dyn_cast<DestinationStyleOpInterface>(op))
     return dimName(destination.getTiedOpOperand(result)->get(), i);
