@@ -3,6 +3,7 @@
 #include "dialects/Kernel/Kernel.h"
 #include "dialects/ONNX/ONNX.h"
 #include "dialects/Quant/Quant.h"
+#include "qcc/Frontend/Passes.h"
 #include "qcc/Kernel/Passes.h"
 #include "qcc/Kernel/Pipeline.h"
 #include "qcc/Quantize/Passes.h"
@@ -21,6 +22,7 @@ void qcc::registerDialects(mlir::DialectRegistry &registry) {
 void qcc::registerEverything(mlir::DialectRegistry &registry) {
   mlir::registerAllPasses();
   registerDialects(registry);
+  registerFrontendPasses();
   registerQuantizePasses();
   registerKernelPasses();
   registerTargetPasses();

@@ -1,0 +1,411 @@
+// Element rules: element i.. of a node's output from elements of its inputs.
+#include "lib/Frontend/Symbolic/Elements.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringSwitch.h"
+using namespace mlir;
+using namespace qcc;
+using namespace qcc::frontend;
+using Shape = Elements::Shape;
+
+Elements::Cut::Cut(Elements &elements, Value value) : elements(elements), value(value), before(elements.cutValue) {
+  elements.cutValue = value;
+  elements.elements.clear();
+}
+Elements::Cut::~Cut() {
+  elements.cutValue = before;
+  elements.elements.clear();
+}
+Elements::MovementOnly::MovementOnly(Elements &elements) : elements(elements) {
+  elements.movementOnly = true;
+  elements.elements.clear();
+}
+Elements::MovementOnly::~MovementOnly() {
+  elements.movementOnly = false;
+  elements.elements.clear();
+}
+bool Elements::Less::operator()(const Key &a, const Key &b) const {
+  return a.first != b.first ? a.first < b.first : std::lexicographical_compare(a.second.begin(), a.second.end(), b.second.begin(), b.second.end());
+}
+
+std::optional<SmallVector<E>> Elements::vector(Value value) {
+  const Shape *dims = shape(value);
+  if (!dims || dims->size() > 1)
+    return std::nullopt;
+  std::optional<int64_t> size = dims->empty() ? 1 : ExprPool::integer((*dims)[0]);
+  if (!size || *size < 0 || *size > 64)
+    return std::nullopt;
+  SmallVector<E> result;
+  for (int64_t i = 0; i < *size; ++i)
+    result.push_back(element(value, dims->empty() ? ArrayRef<E>() : ArrayRef<E>(pool.number(double(i)))));
+  return result;
+}
+std::optional<SmallVector<int64_t>> Elements::integers(Value value) {
+  auto known = vector(value);
+  if (!known)
+    return std::nullopt;
+  SmallVector<int64_t> result;
+  for (E e : *known) {
+    std::optional<int64_t> c = ExprPool::integer(e);
+    if (!c)
+      return std::nullopt;
+    result.push_back(*c);
+  }
+  return result;
+}
+
+E Elements::element(Value value, ArrayRef<E> indices) {
+  if (llvm::is_contained(indices, nullptr) || !isa<ShapedType>(value.getType()))
+    return nullptr;
+  Key key{value.getAsOpaquePointer(), {}};
+  for (E index : indices)
+    key.second.push_back(index->id);
+  auto it = elements.find(key);
+  if (it != elements.end())
+    return it->second;
+  // 400: deeper chains than any block of a model; the stack stays small whatever the file holds.
+  E result = nullptr;
+  if (value != cutValue && depth < 400) {
+    ++depth;
+    result = computeElement(value, indices);
+    --depth;
+  }
+  if (!result)
+    result = pool.load(value, indices);
+  elements[key] = result;
+  return result;
+}
+
+E Elements::broadcastElement(Value operand, ArrayRef<E> indices) {
+  const Shape *dims = shape(operand);
+  if (!dims || dims->size() > indices.size())
+    return nullptr;
+  SmallVector<E> own(indices.take_back(dims->size()));
+  for (auto [index, dim] : llvm::zip(own, *dims))
+    if (ExprPool::integer(dim) == 1)
+      index = pool.number(0);
+  return element(operand, own);
+}
+
+std::optional<SmallVector<E>> Elements::reshapeIndices(const Shape &from, const Shape &to, ArrayRef<E> indices) {
+  SmallVector<unsigned> source, target; // dimensions that are not 1
+  for (auto [i, dim] : llvm::enumerate(from))
+    if (ExprPool::integer(dim) != 1)
+      source.push_back(i);
+  for (auto [i, dim] : llvm::enumerate(to))
+    if (ExprPool::integer(dim) != 1)
+      target.push_back(i);
+  SmallVector<E> result(from.size(), pool.number(0));
+  size_t i = 0, j = 0;
+  while (i < source.size() || j < target.size()) {
+    // The smallest group of source dimensions with as many elements as a group of target dimensions.
+    size_t i2 = 0, j2 = 0;
+    bool found = false;
+    for (size_t total = 2; total <= (source.size() - i) + (target.size() - j) && !found; ++total)
+      for (i2 = 1; i2 < total && !found; ++i2) {
+        j2 = total - i2;
+        if (i + i2 > source.size() || j + j2 > target.size())
+          continue;
+        E a = pool.number(1), b = pool.number(1);
+        for (size_t k = 0; k < i2; ++k)
+          a = pool.mul(a, from[source[i + k]]);
+        for (size_t k = 0; k < j2; ++k)
+          b = pool.mul(b, to[target[j + k]]);
+        found = a && a == b;
+        if (found)
+          break;
+      }
+    if (!found)
+      return std::nullopt;
+    E linear = pool.number(0);
+    for (size_t k = 0; k < j2; ++k)
+      linear = pool.add(pool.mul(linear, to[target[j + k]]), indices[target[j + k]]);
+    for (size_t k = i2; k-- > 1;) {
+      auto [quotient, rest] = pool.divMod(linear, from[source[i + k]]);
+      result[source[i + k]] = rest;
+      linear = quotient;
+    }
+    result[source[i]] = linear;
+    i += i2, j += j2;
+  }
+  if (llvm::is_contained(result, nullptr))
+    return std::nullopt;
+  return result;
+}
+
+namespace {
+using Rule = E (*)(Elements &, onnx::NodeOp, unsigned output, ArrayRef<E> indices);
+} // namespace
+
+template <E (ExprPool::*function)(E, E)> static E arithmetic(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  return (e.pool.*function)(e.broadcastElement(node.input(0), at), e.broadcastElement(node.input(1), at));
+}
+static E divide(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  E a = e.broadcastElement(node.input(0), at), b = e.broadcastElement(node.input(1), at);
+  if (Elements::isFloat(node.output(0)))
+    return e.pool.mul(a, e.pool.reciprocal(b));
+  // Integer division truncates; the same as rounding down for what is not negative.
+  return a && e.pool.nonNegative(a) ? e.pool.divMod(a, b).first : nullptr;
+}
+static E remainder(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  E a = e.broadcastElement(node.input(0), at), b = e.broadcastElement(node.input(1), at);
+  return !Elements::isFloat(node.output(0)) && a && e.pool.nonNegative(a) ? e.pool.divMod(a, b).second : nullptr;
+}
+static E power(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  std::optional<double> exponent = ExprPool::constant(e.broadcastElement(node.input(1), at));
+  return exponent ? e.pool.power(e.broadcastElement(node.input(0), at), *exponent) : nullptr;
+}
+static E negate(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  return e.pool.mul(e.pool.number(-1), e.element(node.input(0), at));
+}
+static E reciprocal(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) { return e.pool.reciprocal(e.element(node.input(0), at)); }
+static E unary(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  return e.pool.unary(node.getOpType().lower(), e.element(node.input(0), at));
+}
+static E identity(Elements &e, onnx::NodeOp node, unsigned output, ArrayRef<E> at) {
+  return output == 0 ? e.element(node.input(0), at) : nullptr; // Dropout's mask is not needed at inference
+}
+static E cast(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  Value in = node.input(0), out = node.output(0);
+  E x = e.element(in, at);
+  if (Elements::isBool(in))
+    return Elements::isBool(out) ? x : e.pool.select(x, e.pool.number(1), e.pool.number(0));
+  if (Elements::isBool(out))
+    return e.pool.logicalNot(e.pool.equal(x, e.pool.number(0), !Elements::isFloat(in)));
+  return Elements::isFloat(in) && !Elements::isFloat(out) ? e.pool.unary("trunc", x) : x;
+}
+template <int variant> static E compare(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  E a = e.broadcastElement(node.input(0), at), b = e.broadcastElement(node.input(1), at);
+  bool integers = !Elements::isFloat(node.input(0));
+  switch (variant) {
+  case 0: return e.pool.equal(a, b, integers);
+  case 1: return e.pool.lessEqual(a, b, integers);
+  case 2: return e.pool.lessEqual(b, a, integers);
+  case 3: return e.pool.logicalNot(e.pool.lessEqual(b, a, integers)); // a < b
+  default: return e.pool.logicalNot(e.pool.lessEqual(a, b, integers));
+  }
+}
+/// Integers: a < b is a + 1 <= b, so that both spellings of a causal mask are one expression.
+template <bool swapped> static E less(Elements &e, onnx::NodeOp node, unsigned output, ArrayRef<E> at) {
+  if (Elements::isFloat(node.input(0)))
+    return compare<swapped ? 4 : 3>(e, node, output, at);
+  E a = e.broadcastElement(node.input(swapped), at), b = e.broadcastElement(node.input(!swapped), at);
+  return e.pool.lessEqual(e.pool.add(a, e.pool.number(1)), b, true);
+}
+static E logicalNot(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) { return e.pool.logicalNot(e.element(node.input(0), at)); }
+static E where(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  return e.pool.select(e.broadcastElement(node.input(0), at), e.broadcastElement(node.input(1), at), e.broadcastElement(node.input(2), at));
+}
+
+static E transpose(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  auto perm = node.intsAttribute("perm");
+  SmallVector<E> own(at.size(), nullptr);
+  for (size_t i = 0; i < at.size(); ++i) {
+    int64_t from = perm ? (i < perm->size() ? (*perm)[i] : -1) : int64_t(at.size() - 1 - i);
+    if (from < 0 || from >= int64_t(at.size()))
+      return nullptr;
+    own[from] = at[i];
+  }
+  return e.element(node.input(0), own);
+}
+/// Reshape, Flatten, Squeeze, Unsqueeze: the same elements in the same order.
+static E reshape(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  const Shape *from = e.shape(node.input(0)), *to = e.shape(node.output(0));
+  if (!from || !to)
+    return nullptr;
+  auto own = e.reshapeIndices(*from, *to, at);
+  return own ? e.element(node.input(0), *own) : nullptr;
+}
+static E concat(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  int64_t axis = normalizeAxis(node.intAttribute("axis", 0), at.size());
+  if (axis < 0)
+    return nullptr;
+  SmallVector<E> starts, own(at);
+  E start = e.pool.number(0);
+  for (Value input : node.getInputs()) {
+    const Shape *dims = e.shape(input);
+    if (!dims)
+      return nullptr;
+    starts.push_back(start);
+    start = e.pool.add(start, (*dims)[axis]);
+  }
+  E result = nullptr;
+  for (size_t i = starts.size(); i-- > 0;) { // from the back: index < end of part i ? part i : the later ones
+    E end = e.pool.add(starts[i], (*e.shape(node.input(i)))[axis]);
+    E inside = i + 1 == starts.size() ? e.pool.number(1) : e.pool.lessEqual(e.pool.add(at[axis], e.pool.number(1)), end, true);
+    if (ExprPool::constant(inside) == 0.0)
+      continue;
+    own[axis] = e.pool.sub(at[axis], starts[i]);
+    if (E before = own[axis]; !before)
+      return nullptr;
+    E part = e.element(node.input(i), own);
+    result = result ? e.pool.select(inside, part, result) : part;
+  }
+  return result;
+}
+static E slice(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  auto slices = e.slices(node);
+  if (!slices)
+    return nullptr;
+  SmallVector<E> own(at);
+  for (const Elements::SliceAxis &s : *slices)
+    own[s.axis] = e.pool.add(e.pool.mul(own[s.axis], e.pool.number(double(s.step))), s.start);
+  return e.element(node.input(0), own);
+}
+static E split(Elements &e, onnx::NodeOp node, unsigned output, ArrayRef<E> at) {
+  int64_t axis = normalizeAxis(node.intAttribute("axis", 0), at.size());
+  auto parts = axis < 0 || !e.shape(node.input(0)) ? std::nullopt : e.splits(node, axis);
+  if (!parts || output >= parts->size())
+    return nullptr;
+  SmallVector<E> own(at);
+  for (unsigned i = 0; i < output; ++i)
+    own[axis] = e.pool.add(own[axis], (*parts)[i]);
+  return e.element(node.input(0), own);
+}
+static E gather(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  const Shape *data = e.shape(node.input(0)), *ids = e.shape(node.input(1));
+  int64_t axis = data ? normalizeAxis(node.intAttribute("axis", 0), data->size()) : -1;
+  if (axis < 0 || !ids)
+    return nullptr;
+  E id = e.element(node.input(1), at.slice(axis, ids->size()));
+  std::optional<int64_t> c = ExprPool::integer(id);
+  if (c && *c < 0)
+    id = e.pool.add(id, (*data)[axis]);
+  SmallVector<E> own(at.take_front(axis));
+  own.push_back(id);
+  llvm::append_range(own, at.drop_front(axis + ids->size()));
+  return e.element(node.input(0), own);
+}
+static E shapeOf(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  const Shape *in = e.shape(node.input(0));
+  std::optional<int64_t> i = ExprPool::integer(at[0]);
+  if (!in || !i)
+    return nullptr;
+  int64_t start = node.intAttribute("start", 0);
+  int64_t index = *i + (start < 0 ? std::max<int64_t>(0, start + int64_t(in->size())) : start);
+  return index >= 0 && index < int64_t(in->size()) ? (*in)[index] : nullptr;
+}
+static E size(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E>) {
+  const Shape *in = e.shape(node.input(0));
+  E result = in ? e.pool.number(1) : nullptr;
+  for (size_t i = 0; result && i < in->size(); ++i)
+    result = e.pool.mul(result, (*in)[i]);
+  return result;
+}
+static E range(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  auto start = e.vector(node.input(0)), delta = e.vector(node.input(2));
+  return start && delta ? e.pool.add((*start)[0], e.pool.mul((*delta)[0], at[0])) : nullptr;
+}
+static E constantOfShape(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E>) {
+  auto value = dyn_cast_or_null<DenseElementsAttr>(node.attribute("value"));
+  if (!value)
+    return node.attribute("value") ? nullptr : e.pool.number(0);
+  if (value.getNumElements() != 1)
+    return nullptr;
+  if (isa<FloatType>(value.getElementType()))
+    return e.pool.number((*value.value_begin<APFloat>()).convertToDouble());
+  APInt bits = *value.value_begin<APInt>();
+  return e.pool.number(value.getElementType().isInteger(1) ? double(bits.getZExtValue()) : double(bits.getSExtValue()));
+}
+static E trilu(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  auto k = node.input(1) ? e.vector(node.input(1)) : std::optional(SmallVector<E>{e.pool.number(0)});
+  if (!k || at.size() < 2)
+    return nullptr;
+  E row = e.pool.add(at[at.size() - 2], (*k)[0]), column = at.back(); // upper keeps column >= row + k
+  E keep = node.intAttribute("upper", 1) ? e.pool.lessEqual(row, column, true) : e.pool.lessEqual(column, row, true);
+  return e.pool.select(keep, e.element(node.input(0), at), e.pool.number(0));
+}
+
+/// Sum over `axes`, divided by `count` when it is a mean.
+static E reduce(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  const Shape *in = e.shape(node.input(0));
+  auto axes = in ? e.axes(node, 1, in->size(), true) : std::nullopt;
+  if (!axes || axes->size() != 1) // one axis: what norms, softmax and means of exporters reduce
+    return nullptr;
+  int64_t axis = axes->front();
+  SmallVector<E> own(at);
+  E variable = e.pool.boundVar((*in)[axis], at);
+  if (node.intAttribute("keepdims", 1))
+    own[axis] = variable;
+  else
+    own.insert(own.begin() + axis, variable);
+  E body = e.element(node.input(0), own);
+  if (node.is("ReduceMax"))
+    return e.pool.maximum(variable, body);
+  E sum = e.pool.sum(variable, body);
+  return node.is("ReduceMean") ? e.pool.mul(sum, e.pool.reciprocal((*in)[axis])) : sum;
+}
+static E softmax(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  const Shape *in = e.shape(node.input(0));
+  int64_t axis = in && node.getSince() >= 13 ? normalizeAxis(node.intAttribute("axis", -1), in->size()) : -1;
+  if (axis < 0)
+    return nullptr;
+  E variable = e.pool.boundVar((*in)[axis], at);
+  SmallVector<E> own(at);
+  own[axis] = variable;
+  return e.pool.softmax(variable, e.element(node.input(0), own), at[axis]);
+}
+static E matMul(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  const Shape *a = e.shape(node.input(0)), *b = e.shape(node.input(1));
+  if (!a || !b || a->size() < 2 || b->size() < 2)
+    return nullptr;
+  E variable = e.pool.boundVar(a->back(), at);
+  SmallVector<E> left(at), right(at);
+  left.back() = variable;
+  right[right.size() - 2] = variable;
+  return e.pool.sum(variable, e.pool.mul(e.broadcastElement(node.input(0), left), e.broadcastElement(node.input(1), right)));
+}
+
+static Rule movementRule(StringRef op) {
+  return llvm::StringSwitch<Rule>(op)
+      .Cases({"Identity", "Dropout"}, identity).Case("Cast", cast)
+      .Case("Transpose", transpose)
+      .Cases({"Reshape", "Flatten", "Squeeze", "Unsqueeze"}, reshape)
+      .Case("Expand", [](Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) { return e.broadcastElement(node.input(0), at); })
+      .Case("Concat", concat).Case("Slice", slice).Case("Split", split).Case("Gather", gather)
+      .Case("Shape", shapeOf).Case("Size", size).Case("Range", range).Case("ConstantOfShape", constantOfShape).Case("Trilu", trilu)
+      .Default(nullptr);
+}
+static Rule arithmeticRule(StringRef op) {
+  return llvm::StringSwitch<Rule>(op)
+      .Case("Add", arithmetic<&ExprPool::add>).Case("Sub", arithmetic<&ExprPool::sub>).Case("Mul", arithmetic<&ExprPool::mul>)
+      .Case("Div", divide).Case("Mod", remainder).Case("Pow", power).Case("Neg", negate).Case("Reciprocal", reciprocal)
+      .Cases({"Sqrt", "Exp", "Log", "Erf", "Tanh", "Sigmoid", "Cos", "Sin", "IsNaN", "Abs"}, unary)
+      .Case("Equal", compare<0>).Case("LessOrEqual", compare<1>).Case("GreaterOrEqual", compare<2>).Case("Less", less<false>).Case("Greater", less<true>)
+      .Case("And", arithmetic<&ExprPool::logicalAnd>).Case("Or", arithmetic<&ExprPool::logicalOr>).Case("Not", logicalNot)
+      .Case("Where", where)
+      .Cases({"ReduceSum", "ReduceMean", "ReduceMax"}, reduce).Case("Softmax", softmax).Case("MatMul", matMul)
+      .Default(nullptr);
+}
+
+E Elements::computeElement(Value value, ArrayRef<E> indices) {
+  Operation *op = value.getDefiningOp();
+  const Shape *dims = shape(value);
+  if (!op || !dims || dims->size() != indices.size())
+    return nullptr;
+  if (auto constant = dyn_cast<onnx::ConstantOp>(op)) {
+    auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
+    if (!dense || dense.getNumElements() == 0)
+      return nullptr;
+    int64_t linear = 0;
+    for (auto [index, dim] : llvm::zip(indices, dense.getType().getShape())) {
+      std::optional<int64_t> at = ExprPool::integer(index);
+      if (!dense.isSplat() && (!at || *at < 0 || *at >= dim))
+        return nullptr;
+      linear = linear * dim + at.value_or(0);
+    }
+    Type type = dense.getElementType();
+    if (dense.isSplat())
+      linear = 0;
+    if (isa<FloatType>(type))
+      return pool.number((*(dense.value_begin<APFloat>() + linear)).convertToDouble());
+    APInt bits = *(dense.value_begin<APInt>() + linear);
+    return pool.number(type.isInteger(1) || type.isUnsignedInteger() ? double(bits.getZExtValue()) : double(bits.getSExtValue()));
+  }
+  auto node = dyn_cast<onnx::NodeOp>(op);
+  if (!node || !node.getDomain().empty())
+    return nullptr;
+  Rule rule = movementRule(node.getOpType());
+  if (!rule && !(movementOnly && isFloat(value)))
+    rule = arithmeticRule(node.getOpType());
+  return rule ? rule(*this, node, mlir::cast<OpResult>(value).getResultNumber(), indices) : nullptr;
+}

@@ -1,0 +1,475 @@
+// Shape rules: the dimensions of a node's output from the dimensions and the elements of its inputs.
+#include "dialects/Quant/Quant.h"
+#include "lib/Frontend/Symbolic/Elements.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringSwitch.h"
+using namespace mlir;
+using namespace qcc;
+using namespace qcc::frontend;
+using Shape = Elements::Shape;
+
+E qcc::frontend::parseDim(ExprPool &pool, StringRef text) {
+  SmallVector<StringRef> parts;
+  text.split(parts, '+');
+  E result = pool.number(0);
+  for (StringRef part : parts) {
+    part = part.trim();
+    int64_t number;
+    if (part.empty())
+      return pool.dim(text);
+    result = pool.add(result, !part.getAsInteger(10, number) ? pool.number(double(number)) : pool.dim(part));
+  }
+  return result;
+}
+
+bool Elements::isFloat(Value value) {
+  auto type = dyn_cast<ShapedType>(value.getType());
+  return type && isa<FloatType>(type.getElementType());
+}
+bool Elements::isBool(Value value) {
+  auto type = dyn_cast<ShapedType>(value.getType());
+  return type && type.getElementType().isInteger(1);
+}
+E Elements::fresh(Value value, unsigned i) { return pool.dim("?" + std::to_string(freshCount++)); }
+
+E Elements::broadcastDim(E a, E b) {
+  if (ExprPool::integer(a) == 1)
+    return b;
+  if (a == b || ExprPool::integer(b) == 1)
+    return a;
+  return ExprPool::constant(b) ? b : a; // a runtime dimension against another: the program takes them as equal
+}
+
+const Shape *Elements::shape(Value value) {
+  auto it = shapes.find(value);
+  if (it != shapes.end())
+    return it->second.get();
+  shapes[value] = nullptr; // cyclic only in invalid IR
+  auto type = dyn_cast<ShapedType>(value.getType());
+  Shape result;
+  bool known = type && depth < 400;
+  if (known) {
+    ++depth;
+    known = computeShape(value, result);
+    --depth;
+    if (known && (llvm::is_contained(result, nullptr) || (type.hasRank() && type.getRank() != int64_t(result.size()))))
+      known = false;
+  }
+  if (!known && type && type.hasRank()) {
+    known = true;
+    result.assign(type.getRank(), nullptr);
+  }
+  if (!known)
+    return nullptr;
+  for (auto [i, dim] : llvm::enumerate(result)) {
+    if (type.hasRank() && !type.isDynamicDim(i))
+      dim = pool.number(double(type.getDimSize(i)));
+    else if (!dim)
+      dim = fresh(value, i);
+  }
+  auto &slot = shapes[value];
+  slot = std::make_unique<Shape>(result);
+  return slot.get();
+}
+
+SmallVector<E> Elements::variables(Value value, int64_t first) {
+  SmallVector<E> result;
+  if (const Shape *dims = shape(value))
+    for (E dim : *dims)
+      result.push_back(ExprPool::integer(dim) == 1 ? pool.number(0) : pool.var(first++, dim));
+  return result;
+}
+
+std::optional<SmallVector<int64_t>> Elements::axes(onnx::NodeOp node, unsigned operand, int64_t rank, bool allByDefault) {
+  SmallVector<int64_t> result;
+  if (Value given = node.input(operand)) {
+    auto known = integers(given);
+    if (!known)
+      return std::nullopt;
+    result = *known;
+  } else if (auto attribute = node.intsAttribute("axes"))
+    result.assign(attribute->begin(), attribute->end());
+  if (result.empty() && allByDefault && !node.intAttribute("noop_with_empty_axes", 0))
+    for (int64_t i = 0; i < rank; ++i)
+      result.push_back(i);
+  for (int64_t &axis : result)
+    if ((axis = normalizeAxis(axis, rank)) < 0)
+      return std::nullopt;
+  return result;
+}
+
+std::optional<SmallVector<Elements::SliceAxis>> Elements::slices(onnx::NodeOp node) {
+  const Shape *in = shape(node.input(0));
+  if (!in)
+    return std::nullopt;
+  auto starts = node.input(1) ? vector(node.input(1)) : std::nullopt, ends = node.input(2) ? vector(node.input(2)) : std::nullopt;
+  if (!starts || !ends || starts->size() != ends->size())
+    return std::nullopt;
+  SmallVector<int64_t> axes, steps(starts->size(), 1);
+  for (size_t i = 0; i < starts->size(); ++i)
+    axes.push_back(i);
+  if (Value given = node.input(3)) {
+    auto known = integers(given);
+    if (!known || known->size() != axes.size())
+      return std::nullopt;
+    axes = *known;
+  }
+  if (Value given = node.input(4)) {
+    auto known = integers(given);
+    if (!known || known->size() != axes.size())
+      return std::nullopt;
+    steps = *known;
+  }
+  SmallVector<SliceAxis> result;
+  for (auto [i, axis] : llvm::enumerate(axes)) {
+    int64_t at = normalizeAxis(axis, in->size());
+    if (at < 0 || steps[i] <= 0) // a negative step reverses: no exporter's pattern needs it
+      return std::nullopt;
+    E dim = (*in)[at];
+    auto clamp = [&](E e) -> E { // into 0 .. dim, as ONNX says
+      std::optional<int64_t> c = ExprPool::integer(e);
+      if (c && *c < 0)
+        e = pool.add(e, dim);
+      if (pool.nonNegative(pool.sub(e, dim)) || (c && *c > (int64_t(1) << 40)))
+        return dim;
+      if (pool.nonNegative(pool.sub(dim, e)) && pool.nonNegative(e))
+        return e;
+      return nullptr;
+    };
+    E start = (*starts)[i] ? clamp((*starts)[i]) : nullptr, end = (*ends)[i] ? clamp((*ends)[i]) : nullptr;
+    if (!start || !end)
+      return std::nullopt;
+    E extent = pool.sub(end, start);
+    if (steps[i] != 1)
+      extent = pool.divMod(pool.add(extent, pool.number(double(steps[i] - 1))), pool.number(double(steps[i]))).first;
+    if (!extent)
+      return std::nullopt;
+    result.push_back({at, steps[i], start, extent});
+  }
+  return result;
+}
+
+std::optional<SmallVector<E>> Elements::splits(onnx::NodeOp node, int64_t axis) {
+  const Shape *in = shape(node.input(0));
+  if (Value given = node.input(1))
+    return vector(given);
+  SmallVector<E> result;
+  if (auto attribute = node.intsAttribute("split")) {
+    for (int64_t n : *attribute)
+      result.push_back(pool.number(double(n)));
+    return result;
+  }
+  // Equal parts, the last one smaller where the number does not divide the dimension.
+  int64_t parts = node->getNumResults();
+  std::optional<int64_t> dim = ExprPool::integer((*in)[axis]);
+  if (!dim)
+    return std::nullopt;
+  int64_t size = (*dim + parts - 1) / parts;
+  for (int64_t i = 0; i < parts; ++i)
+    result.push_back(pool.number(double(std::min(size, std::max<int64_t>(0, *dim - i * size)))));
+  return result;
+}
+
+namespace {
+/// The rule of one operator. Fills `out`; false when the shape does not follow from what is known.
+using Rule = bool (*)(Elements &, onnx::NodeOp, unsigned output, Shape &out);
+} // namespace
+
+static bool sameAsInput(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *in = node.input(0) ? e.shape(node.input(0)) : nullptr;
+  if (in)
+    out = *in;
+  return in;
+}
+static bool broadcast(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  for (unsigned i = 0; i < node.getInputs().size(); ++i) {
+    const Shape *in = node.input(i) ? e.shape(node.input(i)) : nullptr;
+    if (!in)
+      return false;
+    Shape next(std::max(in->size(), out.size()), e.pool.number(1));
+    for (size_t d = 0; d < out.size(); ++d)
+      next[next.size() - out.size() + d] = out[d];
+    for (size_t d = 0; d < in->size(); ++d) {
+      E &dim = next[next.size() - in->size() + d];
+      dim = e.broadcastDim(dim, (*in)[d]);
+    }
+    out = next;
+  }
+  return true;
+}
+static bool matMul(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *a = e.shape(node.input(0)), *b = e.shape(node.input(1));
+  if (!a || !b || a->size() < 2 || b->size() < 2)
+    return false;
+  size_t batch = std::max(a->size(), b->size()) - 2;
+  for (size_t i = 0; i < batch; ++i) {
+    auto at = [&](const Shape &s) { return i + s.size() < batch + 2 ? e.pool.number(1) : s[i + s.size() - batch - 2]; };
+    out.push_back(e.broadcastDim(at(*a), at(*b)));
+  }
+  out.push_back((*a)[a->size() - 2]);
+  out.push_back(b->back());
+  return true;
+}
+static bool gemm(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *a = e.shape(node.input(0)), *b = e.shape(node.input(1));
+  if (!a || !b || a->size() != 2 || b->size() != 2)
+    return false;
+  out = {(*a)[node.intAttribute("transA", 0) ? 1 : 0], (*b)[node.intAttribute("transB", 0) ? 0 : 1]};
+  return true;
+}
+static bool matMulNBits(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  if (!sameAsInput(e, node, 0, out) || out.empty())
+    return false;
+  out.back() = e.pool.number(double(node.intAttribute("N", 0)));
+  return true;
+}
+static bool transpose(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *in = e.shape(node.input(0));
+  if (!in)
+    return false;
+  auto perm = node.intsAttribute("perm");
+  if (perm && perm->size() != in->size())
+    return false;
+  for (size_t i = 0; i < in->size(); ++i) {
+    int64_t from = perm ? (*perm)[i] : int64_t(in->size() - 1 - i);
+    if (from < 0 || from >= int64_t(in->size()))
+      return false;
+    out.push_back((*in)[from]);
+  }
+  return true;
+}
+static bool reshape(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *in = e.shape(node.input(0));
+  auto target = e.vector(node.input(1));
+  if (!in || !target)
+    return false;
+  int64_t open = -1;
+  E elements = e.pool.number(1), others = e.pool.number(1);
+  for (E dim : *in)
+    elements = e.pool.mul(elements, dim);
+  for (auto [i, dim] : llvm::enumerate(*target)) {
+    if (!dim)
+      return false;
+    std::optional<int64_t> c = ExprPool::integer(dim);
+    if (c && *c == 0 && !node.intAttribute("allowzero", 0)) {
+      if (i >= in->size())
+        return false;
+      dim = (*in)[i];
+    }
+    out.push_back(dim);
+    if (c && *c == -1)
+      open = int64_t(i);
+    else
+      others = e.pool.mul(others, dim);
+  }
+  if (open >= 0) {
+    auto [quotient, rest] = e.pool.divMod(elements, others);
+    if (!quotient || ExprPool::integer(rest) != 0)
+      quotient = nullptr; // a fresh dimension
+    out[open] = quotient ? quotient : e.fresh(node.output(0), open);
+  }
+  return true;
+}
+static bool flatten(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *in = e.shape(node.input(0));
+  if (!in)
+    return false;
+  int64_t axis = node.intAttribute("axis", 1);
+  axis = axis < 0 ? axis + int64_t(in->size()) : axis;
+  out = {e.pool.number(1), e.pool.number(1)};
+  for (auto [i, dim] : llvm::enumerate(*in))
+    out[int64_t(i) >= axis] = e.pool.mul(out[int64_t(i) >= axis], dim);
+  return true;
+}
+static bool unsqueeze(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *in = e.shape(node.input(0));
+  if (!in)
+    return false;
+  auto count = node.input(1) ? e.integers(node.input(1)) : std::nullopt;
+  size_t added = count ? count->size() : node.intsAttribute("axes") ? node.intsAttribute("axes")->size() : 0;
+  auto axes = e.axes(node, 1, in->size() + added, false);
+  if (!axes || !added)
+    return false;
+  auto next = in->begin();
+  for (size_t i = 0; i < in->size() + added; ++i)
+    out.push_back(llvm::is_contained(*axes, int64_t(i)) || next == in->end() ? e.pool.number(1) : *next++);
+  return true;
+}
+static bool squeeze(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *in = e.shape(node.input(0));
+  if (!in)
+    return false;
+  auto axes = e.axes(node, 1, in->size(), false);
+  if (!axes)
+    return false;
+  bool given = node.input(1) || node.intsAttribute("axes");
+  for (auto [i, dim] : llvm::enumerate(*in))
+    if (given ? !llvm::is_contained(*axes, int64_t(i)) : ExprPool::integer(dim) != 1)
+      out.push_back(dim);
+  return true;
+}
+static bool expand(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *in = e.shape(node.input(0));
+  auto target = e.vector(node.input(1));
+  if (!in || !target || llvm::is_contained(*target, nullptr))
+    return false;
+  out.assign(std::max(in->size(), target->size()), e.pool.number(1));
+  for (size_t i = 0; i < target->size(); ++i)
+    out[out.size() - target->size() + i] = (*target)[i];
+  for (size_t i = 0; i < in->size(); ++i) {
+    E &dim = out[out.size() - in->size() + i];
+    dim = e.broadcastDim((*in)[i], dim);
+  }
+  return true;
+}
+static bool concat(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  if (!sameAsInput(e, node, 0, out))
+    return false;
+  int64_t axis = normalizeAxis(node.intAttribute("axis", 0), out.size());
+  if (axis < 0)
+    return false;
+  for (unsigned i = 1; i < node.getInputs().size(); ++i) {
+    const Shape *next = e.shape(node.input(i));
+    if (!next || next->size() != out.size())
+      return false;
+    out[axis] = e.pool.add(out[axis], (*next)[axis]);
+  }
+  return true;
+}
+static bool slice(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  if (!sameAsInput(e, node, 0, out))
+    return false;
+  auto slices = e.slices(node);
+  if (!slices)
+    return false;
+  for (const Elements::SliceAxis &s : *slices)
+    out[s.axis] = s.extent;
+  return true;
+}
+static bool split(Elements &e, onnx::NodeOp node, unsigned output, Shape &out) {
+  if (!sameAsInput(e, node, 0, out))
+    return false;
+  int64_t axis = normalizeAxis(node.intAttribute("axis", 0), out.size());
+  auto parts = axis < 0 ? std::nullopt : e.splits(node, axis);
+  if (!parts || output >= parts->size())
+    return false;
+  out[axis] = (*parts)[output];
+  return true;
+}
+static bool gather(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *data = e.shape(node.input(0)), *ids = e.shape(node.input(1));
+  int64_t axis = data ? normalizeAxis(node.intAttribute("axis", 0), data->size()) : -1;
+  if (axis < 0 || !ids)
+    return false;
+  out.append(data->begin(), data->begin() + axis);
+  out.append(ids->begin(), ids->end());
+  out.append(data->begin() + axis + 1, data->end());
+  return true;
+}
+static bool reduce(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *in = e.shape(node.input(0));
+  if (!in)
+    return false;
+  auto axes = e.axes(node, 1, in->size(), true);
+  if (!axes)
+    return false;
+  for (auto [i, dim] : llvm::enumerate(*in))
+    if (!llvm::is_contained(*axes, int64_t(i)))
+      out.push_back(dim);
+    else if (node.intAttribute("keepdims", 1))
+      out.push_back(e.pool.number(1));
+  return true;
+}
+static bool rank(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *in = e.shape(node.input(0));
+  if (!in)
+    return false;
+  int64_t n = in->size(), start = node.intAttribute("start", 0), end = node.intAttribute("end", n);
+  start = std::clamp<int64_t>(start < 0 ? start + n : start, 0, n), end = std::clamp<int64_t>(end < 0 ? end + n : end, 0, n);
+  out.push_back(e.pool.number(double(std::max<int64_t>(0, end - start))));
+  return true;
+}
+static bool range(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  auto start = e.vector(node.input(0)), limit = e.vector(node.input(1)), delta = e.vector(node.input(2));
+  if (!start || !limit || !delta || !(*start)[0] || !(*limit)[0] || ExprPool::constant((*delta)[0]) != 1.0 || Elements::isFloat(node.output(0)))
+    return false;
+  out.push_back(e.pool.sub((*limit)[0], (*start)[0]));
+  return true;
+}
+static bool constantOfShape(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  auto target = e.vector(node.input(0));
+  if (!target)
+    return false;
+  out.assign(target->begin(), target->end());
+  return !llvm::is_contained(out, nullptr);
+}
+/// com.microsoft and ONNX attention: result 0 as the query, or as the query part of a packed one.
+static bool groupQueryAttention(Elements &e, onnx::NodeOp node, unsigned output, Shape &out) {
+  if (output != 0 || !sameAsInput(e, node, 0, out) || out.size() != 3)
+    return false;
+  int64_t heads = node.intAttribute("num_heads", 1), kv = node.intAttribute("kv_num_heads", 1);
+  if (!node.input(1)) {
+    auto [q, rest] = e.pool.divMod(e.pool.mul(out[2], e.pool.number(double(heads))), e.pool.number(double(heads + 2 * kv)));
+    out[2] = q;
+  }
+  return true;
+}
+
+static Rule ruleFor(StringRef op) {
+  return llvm::StringSwitch<Rule>(op)
+      .Cases({"Identity", "Cast", "Neg", "Sqrt", "Exp", "Log", "Erf", "Tanh", "Sigmoid", "Cos", "Sin"}, sameAsInput)
+      .Cases({"Not", "IsNaN", "Abs", "Reciprocal", "Relu", "Gelu", "FastGelu", "Softmax", "LogSoftmax", "Trilu", "Clip", "Dropout"}, sameAsInput)
+      .Cases({"LayerNormalization", "SimplifiedLayerNormalization", "RMSNormalization", "RotaryEmbedding", "CumSum", "Floor", "Ceil", "Round"}, sameAsInput)
+      .Cases({"SkipSimplifiedLayerNormalization", "SkipLayerNormalization", "BiasGelu", "QuickGelu", "HardSigmoid", "LeakyRelu", "Softplus"}, sameAsInput)
+      .Cases({"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Mean"}, broadcast)
+      .Cases({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Where"}, broadcast)
+      .Cases({"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"}, reduce)
+      .Case("MatMul", matMul).Case("Gemm", gemm).Case("MatMulNBits", matMulNBits)
+      .Case("Transpose", transpose).Case("Reshape", reshape).Case("Flatten", flatten).Case("Unsqueeze", unsqueeze).Case("Squeeze", squeeze)
+      .Case("Expand", expand).Case("Concat", concat).Case("Slice", slice).Case("Split", split)
+      .Cases({"Gather", "GatherBlockQuantized"}, gather)
+      .Case("Shape", rank).Case("Range", range).Case("ConstantOfShape", constantOfShape)
+      .Case("GroupQueryAttention", groupQueryAttention)
+      .Default(nullptr);
+}
+
+bool Elements::computeShape(Value value, Shape &out) {
+  auto type = cast<ShapedType>(value.getType());
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto func = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+    auto names = func ? func.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), onnx::OnnxDialect::getDimsAttrName()) : ArrayAttr();
+    if (!type.hasRank() || !names || int64_t(names.size()) != type.getRank())
+      return false;
+    for (Attribute name : names) {
+      auto text = dyn_cast<StringAttr>(name);
+      out.push_back(text && !text.getValue().empty() ? parseDim(pool, text.getValue()) : fresh(value, out.size()));
+    }
+    return true;
+  }
+  if (type.hasRank() && type.hasStaticShape()) {
+    for (int64_t d : type.getShape())
+      out.push_back(pool.number(double(d)));
+    return true;
+  }
+  Operation *op = value.getDefiningOp();
+  if (auto node = dyn_cast<onnx::NodeOp>(op)) {
+    Rule rule = ruleFor(node.getOpType());
+    return rule && node.input(0) && rule(*this, node, cast<OpResult>(value).getResultNumber(), out);
+  }
+  if (op->hasTrait<OpTrait::Elementwise>() && shape(op->getOperand(0))) {
+    out = *shape(op->getOperand(0));
+    return true;
+  }
+  if (isa<qnt::MatmulOp, qnt::NormOp, qnt::RotaryOp, qnt::AttentionOp, qnt::ActivateOp, qnt::GatherOp, qnt::GluOp>(op)) {
+    const Shape *in = shape(op->getOperand(0));
+    if (!in)
+      return false;
+    out = *in;
+    if (isa<qnt::GatherOp>(op))
+      out.push_back(nullptr);
+    E last = type.isDynamicDim(type.getRank() - 1) ? nullptr : pool.number(double(type.getDimSize(type.getRank() - 1)));
+    out.back() = last ? last : fresh(value, out.size() - 1);
+    return true;
+  }
+  return false;
+}

@@ -1,0 +1,47 @@
+// RUN: qcc-opt %s --qcc-frontend-recover-linear | FileCheck %s
+
+// CHECK: qnt.weight_decl @w : tensor<64x32xf32> [#qnt.part<rows = 64, transposed = true, data = <"w", file 0, offset 0, length 8192> : tensor<32x64xf32>>]
+// CHECK: qnt.weight_decl @table : tensor<100x32xf32> [#qnt.part<rows = 100, transposed = false,
+
+// CHECK-LABEL: func @product_with_a_constant
+// CHECK:         %[[W:.*]] = qnt.weight @w
+// CHECK:         qnt.matmul %arg0, %[[W]] : tensor<?x?x32xf32>, tensor<64x32xf32> -> tensor<?x?x64xf32>
+func.func @product_with_a_constant(%x: tensor<?x?x32xf32> {onnx.dims = ["b", "s", ""]}) -> tensor<?x?x64xf32> {
+  %w = onnx.initializer #onnx.bytes<"w", file 0, offset 0, length 8192> : tensor<32x64xf32>
+  %0 = onnx.node "MatMul"(%x, %w) {since = 13 : i64} : (tensor<?x?x32xf32>, tensor<32x64xf32>) -> tensor<?x?x64xf32>
+  return %0 : tensor<?x?x64xf32>
+}
+
+// Tied: one declaration serves the embedding and, transposed in the graph, the head.
+// CHECK-LABEL: func @tied_embedding
+// CHECK:         qnt.gather %arg0, %{{.*}} : tensor<?x?xi64>, tensor<100x32xf32> -> tensor<?x?x32xf32>
+// CHECK:         %[[T:.*]] = qnt.weight @table
+// CHECK:         qnt.matmul %{{.*}}, %[[T]]
+func.func @tied_embedding(%ids: tensor<?x?xi64> {onnx.dims = ["b", "s"]}) -> tensor<?x?x100xf32> {
+  %table = onnx.initializer #onnx.bytes<"table", file 0, offset 9000, length 12800> : tensor<100x32xf32>
+  %x = onnx.node "Gather"(%table, %ids) {since = 13 : i64} : (tensor<100x32xf32>, tensor<?x?xi64>) -> tensor<?x?x32xf32>
+  %t = onnx.node "Transpose"(%table) {since = 13 : i64, perm = array<i64: 1, 0>} : (tensor<100x32xf32>) -> tensor<32x100xf32>
+  %0 = onnx.node "MatMul"(%x, %t) {since = 13 : i64} : (tensor<?x?x32xf32>, tensor<32x100xf32>) -> tensor<?x?x100xf32>
+  return %0 : tensor<?x?x100xf32>
+}
+
+// CHECK-LABEL: func @bias
+// CHECK:         qnt.matmul %arg0, %{{.*}} bias %{{.*}} : tensor<?x32xf32>, tensor<64x32xf32>, tensor<64xf32> -> tensor<?x64xf32>
+// CHECK:         qnt.matmul %arg0, %{{.*}} bias %{{.*}} : tensor<?x32xf32>, tensor<16x32xf32>, tensor<16xf32> -> tensor<?x16xf32>
+func.func @bias(%x: tensor<?x32xf32> {onnx.dims = ["n", ""]}) -> (tensor<?x64xf32>, tensor<?x16xf32>) {
+  %w = onnx.initializer #onnx.bytes<"w", file 0, offset 0, length 8192> : tensor<32x64xf32>
+  %b = onnx.initializer #onnx.bytes<"b", file 0, offset 30000, length 256> : tensor<64xf32>
+  %0 = onnx.node "MatMul"(%x, %w) {since = 13 : i64} : (tensor<?x32xf32>, tensor<32x64xf32>) -> tensor<?x64xf32>
+  %1 = onnx.node "Add"(%b, %0) {since = 14 : i64} : (tensor<64xf32>, tensor<?x64xf32>) -> tensor<?x64xf32>
+  %v = onnx.initializer #onnx.bytes<"v", file 0, offset 40000, length 2048> : tensor<16x32xf32>
+  %c = onnx.initializer #onnx.bytes<"c", file 0, offset 50000, length 64> : tensor<16xf32>
+  %2 = onnx.node "Gemm"(%x, %v, %c) {since = 13 : i64, transB = 1 : i64} : (tensor<?x32xf32>, tensor<16x32xf32>, tensor<16xf32>) -> tensor<?x16xf32>
+  return %1, %2 : tensor<?x64xf32>, tensor<?x16xf32>
+}
+
+// CHECK-LABEL: func @product_of_activations_stays
+// CHECK:         onnx.node "MatMul"
+func.func @product_of_activations_stays(%x: tensor<?x32xf32>, %y: tensor<32x?xf32>) -> tensor<?x?xf32> {
+  %0 = onnx.node "MatMul"(%x, %y) {since = 13 : i64} : (tensor<?x32xf32>, tensor<32x?xf32>) -> tensor<?x?xf32>
+  return %0 : tensor<?x?xf32>
+}
