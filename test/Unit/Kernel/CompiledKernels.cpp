@@ -31,7 +31,7 @@ CompiledKernels::~CompiledKernels() = default;
 
 bool CompiledKernels::canRun(unsigned lanes) {
   auto features = llvm::sys::getHostCPUFeatures();
-  return lanes == 16 ? features["avx512f"] && features["avx512bw"] && features["avx512vl"] : features["avx2"] && features["fma"] && features["f16c"];
+  return lanes == 16 ? features["avx512f"] && features["avx512bw"] && features["avx512vl"] && features["avx512dq"] : features["avx2"] && features["fma"] && features["f16c"];
 }
 
 // Program ops become arguments at the end: thread, threads, batch, seq, past.
@@ -94,6 +94,8 @@ CompiledKernels::CompiledKernels(unsigned lanes, function_ref<void(KernelLibrary
   if (failed(verify(*module)) || failed(lower(*module)))
     llvm::report_fatal_error("a kernel does not lower to LLVM");
   auto builder = llvm::cantFail(llvm::orc::JITTargetMachineBuilder::detectHost());
+  builder.getFeatures() = llvm::SubtargetFeatures();             // not the host's: what such a target has at least
+  builder.setCPU(lanes == 16 ? "skylake-avx512" : "haswell");
   builder.setCodeGenOptLevel(llvm::CodeGenOptLevel::Aggressive);
   impl->machine = llvm::cantFail(builder.createTargetMachine());
   auto optimize = makeOptimizingTransformer(3, 0, impl->machine.get());
