@@ -8,7 +8,16 @@
 #include "qcc/Compiler/Registration.h"
 #include "qcc/Frontend/Diagnostics.h"
 #include "qcc/Frontend/ImportONNX.h"
+#include "qcc/Compiler/ModelHeader.h"
+#include "qcc/Quantize/FormatDecisions.h"
+#include "qcc/Quantize/WeightPipeline.h"
+#include "qcc/Target/Link.h"
+#include "qcc/Target/Target.h"
+#include "lib/Compiler/Backend.h"
+#include "lib/Compiler/Manifest.h"
 #include "lib/Compiler/OutputFiles.h"
+#include "lib/Compiler/WeightPlan.h"
+#include "lib/Compiler/WeightsFile.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -35,6 +44,30 @@ int complain(int exitCode, const Twine &message) {
   return exitCode;
 }
 
+/// A folder for intermediate files, removed with what is in it.
+struct Scratch {
+  Scratch() { error = llvm::sys::fs::createUniqueDirectory("qcc", folder); }
+  ~Scratch() {
+    if (!error)
+      llvm::sys::fs::remove_directories(folder);
+  }
+  std::string path(const Twine &name) const {
+    llvm::SmallString<128> joined(folder);
+    llvm::sys::path::append(joined, name);
+    return joined.str().str();
+  }
+  llvm::SmallString<128> folder;
+  std::error_code error;
+};
+
+/// Beside this program, in the build tree as in an installation: bin/qcc and lib/libqccrt.a.
+std::string runtimeArchive() {
+  static int here;
+  llvm::SmallString<128> path(llvm::sys::path::parent_path(llvm::sys::fs::getMainExecutable(nullptr, &here)));
+  llvm::sys::path::append(path, "..", "lib", "libqccrt.a");
+  return path.str().str();
+}
+
 class Compilation {
 public:
   explicit Compilation(const CompilerOptions &options) : options(options) {}
@@ -44,17 +77,29 @@ private:
   int loadPlugins(DialectRegistry &registry);
   int attachPasses();
   int stages();
+  int findTarget();
+  int placeWeights();
+  int writeCode();
+  int writeLibrary();
   int readInput();
   int readMlir();
   void report(Diagnostic &diagnostic);
   void summarize();
   int runStage(Stage stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build);
   int writeIr();
+  /// -o, or the input's name with another extension, in this folder.
+  std::string outputPath(llvm::StringRef extension) const {
+    if (!options.output.empty())
+      return options.output;
+    return (options.input == "-" ? "model" : llvm::sys::path::stem(options.input)).str() + extension.str();
+  }
 
   const CompilerOptions &options;
   std::unique_ptr<MLIRContext> context;
   OwningOpRef<ModuleOp> module;
   std::shared_ptr<SourceFiles> sources = std::make_shared<SourceFiles>();  // what the module's references to weights index
+  TargetInfo target;
+  const Target *family = nullptr;
   OutputFiles files;
   std::mutex reporting;
   int errors = 0, warnings = 0;
@@ -169,7 +214,137 @@ int Compilation::writeIr() {
   return ExitSuccess;
 }
 
+static std::vector<const Target *> allTargets() {
+  return {
+#define QCC_TARGET(Name) &get##Name##Target(),
+#include "lib/Target/Common/AllTargets.def"
+  };
+}
+
+int Compilation::findTarget() {
+  std::vector<const Target *> targets = allTargets();
+  llvm::Expected<TargetInfo> found = qcc::findTarget(targets, options.target, options.cpu, options.attributes, options.multiversion);
+  if (!found)
+    return complain(ExitUsage, llvm::toString(found.takeError()));
+  target = std::move(*found);
+  family = targetOf(targets, target);
+  return ExitSuccess;
+}
+
+static void printTargets() {
+  for (const Target *target : allTargets())
+    for (const TargetInfo &preset : target->presets())
+      llvm::outs() << llvm::left_justify(preset.name, 18) << preset.description << "\n";
+}
+
+/// After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset.
+int Compilation::placeWeights() {
+  PassManager pm(context.get());
+  addWeightPlacement(pm, target);
+  return succeeded(pm.run(*module)) ? ExitSuccess : ExitCompileError;
+}
+
+/// IR or code for people to read: of the best version.
+int Compilation::writeCode() {
+  const TargetVersion &version = target.versions.front();
+  OwningOpRef<ModuleOp> lowered = runKernelStage(*module, options, target, version);
+  if (!lowered)
+    return ExitCompileError;
+  module = std::move(lowered);
+  if (options.compileTo == Stage::Kernel)
+    return writeIr();
+  if (failed(runLlvmStage(*module, options, *family, version)))
+    return ExitCompileError;
+  if (options.compileTo == Stage::Llvm)
+    return writeIr();
+  std::string output = outputPath(options.emit == Emit::Assembly ? ".s" : ".ll");
+  llvm::SmallString<128> scratch;
+  bool toScreen = output == "-";
+  if (toScreen && llvm::sys::fs::createTemporaryFile("qcc", "txt", scratch))
+    return complain(ExitResource, "cannot create a temporary file");
+  auto path = toScreen ? llvm::Expected<std::string>(scratch.str().str()) : files.reserve(output);
+  if (!path)
+    return complain(ExitResource, llvm::toString(path.takeError()));
+  std::vector<CompiledVersion> one;
+  one.push_back({&version, std::move(module)});
+  llvm::Error error = generateCode(one, options, target, options.emit == Emit::Assembly ? CodeKind::Assembly : CodeKind::LlvmIr, {*path});
+  if (error)
+    return complain(ExitCompileError, llvm::toString(std::move(error)));
+  if (toScreen) {
+    if (auto text = llvm::MemoryBuffer::getFile(*path))
+      llvm::outs() << (*text)->getBuffer();
+    llvm::sys::fs::remove(*path);
+    return ExitSuccess;
+  }
+  if (llvm::Error error = files.commit())
+    return complain(ExitResource, llvm::toString(std::move(error)));
+  return ExitSuccess;
+}
+
+/// The shared library (or object), its weights and its header.
+int Compilation::writeLibrary() {
+  std::string library = outputPath(options.emit == Emit::Object ? ".o" : ".so");
+  llvm::SmallString<128> weights(library), header(library);
+  llvm::sys::path::replace_extension(weights, ".weights");
+  llvm::sys::path::replace_extension(header, ".h");
+  bool embed = options.weights == WeightsPlace::Embed;
+
+  FailureOr<ProgramDescription> program = describeProgram(*module);
+  if (failed(program))
+    return ExitCompileError;
+  Scratch scratch;
+  if (scratch.error)
+    return complain(ExitResource, "cannot create a temporary folder: " + scratch.error.message());
+
+  // Weights first: values that cannot be quantized are found before minutes go into code.
+  llvm::Expected<std::string> weightsPath = embed ? llvm::Expected<std::string>(scratch.path("weights")) : files.reserve(weights);
+  if (!weightsPath)
+    return complain(ExitResource, llvm::toString(weightsPath.takeError()));
+  auto file = WeightsFile::create(*weightsPath);
+  if (!file)
+    return complain(ExitResource, llvm::toString(file.takeError()));
+  if (ExitCode code = materializeWeights(*module, *sources, packingOf, **file))
+    return code;
+  if (llvm::Error error = (*file)->finish())
+    return complain(ExitResource, llvm::toString(std::move(error)));
+  program->weightsId = (*file)->id();
+  program->weightsBytes = (*file)->dataBytes();
+  if (embed)
+    program->embeddedWeights = *weightsPath;
+
+  auto versions = lowerVersions(*module, options, target, *family, *program);
+  if (failed(versions))
+    return ExitCompileError;
+  CompilerOptions resolved = options;
+  resolved.target = target.name;
+  program->manifest = buildManifest(*module, resolved, *program, *sources, (*file)->digests());
+  LinkInputs link{target.triple, {}, runtimeArchive(), llvm::sys::path::filename(library).str(), scratch.path("")};
+  for (const CompiledVersion &version : *versions)
+    link.objects.push_back(scratch.path(version.version->name + ".o"));
+  if (llvm::Error error = generateCode(*versions, options, target, CodeKind::Object, link.objects))
+    return complain(ExitCompileError, llvm::toString(std::move(error)));
+  link.objects.push_back(scratch.path("program.o"));
+  if (llvm::Error error = generateTable(*program, target, link.objects.back()))
+    return complain(ExitCompileError, llvm::toString(std::move(error)));
+
+  auto libraryPath = files.reserve(library);
+  if (!libraryPath)
+    return complain(ExitResource, llvm::toString(libraryPath.takeError()));
+  if (llvm::Error error = options.emit == Emit::Object ? linkObject(link, *libraryPath) : linkSharedLibrary(link, *libraryPath))
+    return complain(ExitLink, llvm::toString(std::move(error)));
+  if (llvm::Error error = files.write(header, [](llvm::raw_ostream &out) { out << modelHeader; }))
+    return complain(ExitResource, llvm::toString(std::move(error)));
+  if (llvm::Error error = files.commit())
+    return complain(ExitResource, llvm::toString(std::move(error)));
+  if (!options.quiet)
+    llvm::errs() << "qcc: wrote " << library << (embed ? "" : ", " + weights.str().str()) << ", " << header << " (" << program->weightsBytes / 1000000 << " MB of weights, "
+                 << target.name << ")\n";
+  return ExitSuccess;
+}
+
 int Compilation::stages() {
+  if (int code = findTarget())
+    return code;
   if (int code = readInput())
     return code;
   if (int code = runStage(Stage::Graph, ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); }))
@@ -178,9 +353,20 @@ int Compilation::stages() {
     llvm::errs() << "qcc: " << options.input << ": no problems found\n";
     return ExitSuccess;
   }
+  if (options.compileTo <= Stage::Graph)
+    return writeIr();
+  if (ExitCode code = narrowScales(*module, *sources))  // before formats are assigned: it changes what arrives quantized
+    return code;
   if (int code = runStage(Stage::Quant, ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
     return code;
-  return writeIr();
+  if (options.stats)
+    printFormatDecisions(*module, llvm::errs());
+  if (options.compileTo == Stage::Quant)
+    return writeIr();
+  if (int code = placeWeights())
+    return code;
+  bool readable = options.compileTo != Stage::Link || options.emit == Emit::Assembly || options.emit == Emit::LlvmIr || options.emit == Emit::Mlir;
+  return readable ? writeCode() : writeLibrary();
 }
 
 int Compilation::run() {
@@ -190,6 +376,10 @@ int Compilation::run() {
     return code;
   if (int code = attachPasses())
     return code;
+  if (options.target == "list") {
+    printTargets();
+    return ExitSuccess;
+  }
   if (options.input.empty())
     return ExitSuccess;
   context = std::make_unique<MLIRContext>(registry);

@@ -2,7 +2,11 @@
 #include "qcc/Compiler/Pipelines.h"
 #include "qcc/Compiler/ExtensionPoints.h"
 #include "qcc/Compiler/Options.h"
+#include "qcc/Base/TargetInfo.h"
+#include "qcc/Kernel/Passes.h"
+#include "qcc/Kernel/Pipeline.h"
 #include "qcc/Quantize/Passes.h"
+#include "qcc/Target/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 using namespace mlir;
@@ -26,8 +30,14 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   runExtensions("quant-end", pm);
 }
 
-void qcc::addKernelStage(OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target) {
+void qcc::addWeightPlacement(OpPassManager &pm, const TargetInfo &target) { pm.addPass(createPlaceWeights({target.panelLanes})); }
+
+void qcc::addKernelStage(OpPassManager &pm, const CompilerOptions &options) {
+  buildKernelPipeline(pm, {});
   runExtensions("kernel-end", pm);
 }
 
-void qcc::addLlvmStage(OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target) {}
+void qcc::addLlvmStage(OpPassManager &pm, const CompilerOptions &options, llvm::StringRef prefix) {
+  pm.addPass(createLowerProgram({prefix.str()}));      // while functions still take memrefs: their descriptors are built there
+  addConversionToLlvm(pm);
+}

@@ -1,6 +1,7 @@
 // The order of all passes, one function per stage. See lib/Compiler/Pipelines.cpp, the table of contents of the compiler.
 #ifndef QCC_COMPILER_PIPELINES_H
 #define QCC_COMPILER_PIPELINES_H
+#include "llvm/ADT/StringRef.h"
 namespace mlir {
 class OpPassManager;
 } // namespace mlir
@@ -10,11 +11,12 @@ struct TargetInfo;
 
 void addGraphStage(mlir::OpPassManager &pm, const CompilerOptions &options);
 void addQuantStage(mlir::OpPassManager &pm, const CompilerOptions &options);
-void addKernelStage(mlir::OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target);
-void addLlvmStage(mlir::OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target);
-
-/// The stages above under the names qcc-graph-stage, ... for qcc-opt, with default options.
-void registerStagePipelines();
+/// Between quant and kernel, once for all versions: where every weight lies. Then bytes can be written while code is generated.
+void addWeightPlacement(mlir::OpPassManager &pm, const TargetInfo &target);
+/// For one version of a target, whose facts the module carries (setTargetFacts).
+void addKernelStage(mlir::OpPassManager &pm, const CompilerOptions &options);
+/// Hooks are already lowered. `prefix` goes before the names of exported functions.
+void addLlvmStage(mlir::OpPassManager &pm, const CompilerOptions &options, llvm::StringRef prefix);
 
 } // namespace qcc
 #endif

@@ -19,5 +19,9 @@ struct LinkInputs {
 /// Neither a C library nor a compiler is needed on this machine: libc is linked by name only, which also serves cross-linking.
 llvm::Error linkSharedLibrary(const LinkInputs &inputs, llvm::StringRef output);
 
+
+/// Joins the objects into one relocatable object, `output`, without the runtime (link it with libqccrt.a).
+llvm::Error linkObject(const LinkInputs &inputs, llvm::StringRef output);
+
 } // namespace qcc
 #endif

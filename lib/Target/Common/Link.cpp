@@ -38,15 +38,31 @@ static llvm::Error writeFile(StringRef path, StringRef text) {
   return code ? llvm::createStringError(code, "cannot write '" + path + "': " + code.message()) : llvm::Error::success();
 }
 
+static llvm::Expected<std::string> emulationOf(StringRef triple) {
+  StringRef name = llvm::StringSwitch<StringRef>(llvm::Triple(triple).getArchName()).Case("x86_64", "elf_x86_64").Case("aarch64", "aarch64linux").Default("");
+  if (name.empty())
+    return llvm::createStringError("linking for '" + triple + "' is not supported");
+  return name.str();
+}
+
+llvm::Error qcc::linkObject(const LinkInputs &inputs, StringRef output) {
+  auto emulation = emulationOf(inputs.triple);
+  if (!emulation)
+    return emulation.takeError();
+  std::vector<std::string> arguments = {"ld.lld", "-m", *emulation, "-r", "-o", output.str(), "--threads=1"};
+  arguments.insert(arguments.end(), inputs.objects.begin(), inputs.objects.end());
+  return runLld(arguments);
+}
+
 llvm::Error qcc::linkSharedLibrary(const LinkInputs &inputs, StringRef output) {
   auto scratch = [&](StringRef name) {
     llvm::SmallString<128> path(inputs.scratch);
     llvm::sys::path::append(path, name);
     return path.str().str();
   };
-  StringRef emulation = llvm::StringSwitch<StringRef>(llvm::Triple(inputs.triple).getArchName()).Case("x86_64", "elf_x86_64").Case("aarch64", "aarch64linux").Default("");
-  if (emulation.empty())
-    return llvm::createStringError("linking for '" + inputs.triple + "' is not supported");
+  auto emulation = emulationOf(inputs.triple);
+  if (!emulation)
+    return emulation.takeError();
 
   // Stand-ins with the libraries' names make them needed; the symbols stay undefined and unversioned, so any glibc resolves them.
   std::string empty = scratch("empty.ld"), exports = scratch("exports.map");
@@ -57,11 +73,11 @@ llvm::Error qcc::linkSharedLibrary(const LinkInputs &inputs, StringRef output) {
   std::vector<std::string> needed;
   for (const char *name : {"libm.so.6", "libc.so.6"}) {
     needed.push_back(scratch(name));
-    if (llvm::Error error = runLld({"ld.lld", "-m", emulation.str(), "-shared", "-soname", name, "-o", needed.back(), empty}))
+    if (llvm::Error error = runLld({"ld.lld", "-m", *emulation, "-shared", "-soname", name, "-o", needed.back(), empty}))
       return error;
   }
 
-  std::vector<std::string> arguments = {"ld.lld", "-m", emulation.str(), "-shared", "-o", output.str(), "--version-script", exports,
+  std::vector<std::string> arguments = {"ld.lld", "-m", *emulation, "-shared", "-o", output.str(), "--version-script", exports,
                                         "--allow-shlib-undefined", "-z", "now", "-z", "relro", "-z", "noexecstack", "--gc-sections", "--build-id=sha1", "--hash-style=gnu", "--threads=1"};
   if (!inputs.soname.empty())
     arguments.insert(arguments.end(), {"-soname", inputs.soname});
