@@ -13,7 +13,10 @@ namespace qcc {
 using namespace mlir;
 using namespace qcc;
 
+/// `value` as `type`; a cast back gives what was cast.
 static Value castTo(OpBuilder &b, Location loc, Value value, Type type) {
+  if (auto cast = value.getDefiningOp<UnrealizedConversionCastOp>(); cast && cast.getOperand(0).getType() == type)
+    return cast.getOperand(0);
   return UnrealizedConversionCastOp::create(b, loc, type, value).getResult(0);
 }
 

@@ -17,4 +17,16 @@ def LowerProgram : Pass<"qcc-target-lower-program", "::mlir::ModuleOp"> {
   let options = [Option<"prefix", "prefix", "std::string", "\"\"", "before the names of the functions that the runtime calls">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect"];
 }
+
+def ApproximateMath : Pass<"qcc-target-approximate-math"> {
+  let summary = "Transcendental functions become polynomials";
+  let description = [{
+    Nothing calls libm: an artifact needs only the C library, and vectors stay vectors.
+    Example:
+      %y = math.erf %x : vector<16xf32>
+    becomes
+      %y = ... arith.mulf, math.fma, arith.divf : vector<16xf32>
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
 #endif
