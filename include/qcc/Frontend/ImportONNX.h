@@ -16,7 +16,7 @@ struct ImportLimits {
   int64_t fileBytes = (int64_t(1) << 31) - 1;      // protobuf's own limit for a message
   int64_t graphBytes = int64_t(256) << 20;         // what remains of the model once the weights are taken out
   int64_t typedBytes = int64_t(1) << 30;           // weights stored in typed fields, which need a copy
-  int64_t nodes = 1000000;                         // after functions are expanded
+  int64_t nodes = 200000;                          // after functions are expanded; large models have tens of thousands
 };
 
 struct ImportOptions {

@@ -32,6 +32,7 @@ private:
   void expandFunctions();
   void foldConstants();
   void removeDefaults();
+  bool canExpand();
   void convert();
   void inferTypes();
 
@@ -64,6 +65,8 @@ bool Importer::parse() {
     return false;
   if (!parseModel(*slim, model))
     problems.add(Rule::NotAModel, {}, "the file is no ONNX model");
+  else if (model.graph().node_size() > options.limits.nodes)
+    problems.add(Rule::ResourceLimit, {}, "the model has more than " + std::to_string(options.limits.nodes) + " nodes");
   return !problems.any();
 }
 
@@ -224,6 +227,19 @@ void Importer::removeDefaults() {
   model.set_ir_version(std::max<int64_t>(model.ir_version(), 8)); // before version 4 every initializer had to be an input
 }
 
+/// The library infers the types of the whole graph anew for each operator whose body depends on them: the product is what it costs.
+bool Importer::canExpand() {
+  constexpr int64_t limit = 500000; // some seconds
+  int64_t dependent = llvm::count_if(model.graph().node(), [&](const proto::NodeProto &node) {
+    return node.domain().empty() && !llvm::is_contained(wholeOperators, node.op_type()) && findOperator(node, opsets[""]).bodyDependsOnTypes;
+  });
+  if (dependent * model.graph().node_size() <= limit)
+    return true;
+  problems.add(Rule::ResourceLimit, {}, std::to_string(dependent) + " operators that ONNX defines by others are too many to expand in a graph of " +
+                                            std::to_string(model.graph().node_size()) + " nodes");
+  return false;
+}
+
 void Importer::convert() {
   if (opsets[""] < baseOpset && opsets.count("") && model.graph().node_size()) {
     if (Complaint complaint = convertVersion(model, baseOpset))
@@ -234,6 +250,8 @@ void Importer::convert() {
         import.clear_domain();
     foldConstants(); // adapters add Constant nodes
   }
+  if (!canExpand())
+    return;
   if (Complaint complaint = expandOperators(model, wholeOperators))
     return problems.add(Rule::FunctionExpansion, {}, "operators cannot be expanded: " + *complaint);
   foldConstants();

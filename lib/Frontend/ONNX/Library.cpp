@@ -71,6 +71,7 @@ Operator qcc::importer::findOperator(const NodeProto &node, int version) {
       return;
     found.since = schema->SinceVersion();
     found.deprecated = schema->Deprecated() || checker::check_is_experimental_op(node);
+    found.bodyDependsOnTypes = !schema->HasFunction() && schema->HasContextDependentFunction();
     for (const AttributeProto &attribute : node.attribute())
       if (!schema->attributes().count(attribute.name()) && attribute.name().rfind("__", 0) != 0) // "__": the exporter's own, ignored
         found.unknownAttributes.push_back(attribute.name());

@@ -30,6 +30,7 @@ using Opsets = std::unordered_map<std::string, int>;
 struct Operator {
   int since = 0;
   bool deprecated = false;
+  bool bodyDependsOnTypes = false; // a function whose body is built from the types of the call's inputs
   std::vector<std::string> unknownAttributes; // of the node
 };
 Operator findOperator(const proto::NodeProto &node, int version);

@@ -128,6 +128,22 @@ def old_opset():
 
 
 @model
+def old_runtime_operators():
+    """ONNX Runtime's operators, with inputs and outputs left out, in a model whose opset has to be converted."""
+    found = attention()
+    found.opset_import[0].version = 15
+    return found
+
+
+@model
+def newest_opset():
+    found = mlp()
+    found.opset_import[0].version = onnx.defs.onnx_opset_version()
+    found.ir_version = onnx.IR_VERSION
+    return found
+
+
+@model
 def functions():
     """A model-local function that calls another, and an operator that ONNX defines as a function."""
     opsets = [h.make_opsetid("", 18), h.make_opsetid("local", 1)]
