@@ -26,7 +26,7 @@ MatmulEmitter::Tiling MatmulEmitter::tiling() const {
   return t;
 }
 
-int64_t kernel::panelStep(const MatmulSpec &spec, const TargetVersion &version) { return spec.rows == RowClass::Long ? 2 : 4; }
+int64_t kernel::panelStep(const MatmulSpec &spec, const TargetVersion &version) { return spec.rows == RowClass::Short ? 4 : 2; }
 
 void MatmulEmitter::forChunks(int64_t k, function_ref<void(const Chunk &)> unpack, function_ref<void(const Chunk &, Value, unsigned)> tile) {
   Tiling t = tiling();
@@ -189,16 +189,19 @@ void MatmulEmitter::emitIntBlocked() {
           for (unsigned i = 0; i < count; ++i)
             acc.push_back(startSum(rowSums[r], p[i], implicitZero));
         }
-        for (int64_t u = s * stepK() / 4; u < (s + 1) * stepK() / 4; ++u) {
-          Values units;
+        // Stays a loop: unrolled, LLVM's scheduler gathers the broadcasts of many units, which spills the accumulators.
+        Value unitAt = mul(add(mul(slot, 8), s * stepK() / 4), count * unitBytes), fourAt = add(kAt, s * stepK());
+        acc = rolledLoop(stepK() / 4, acc, [&](Value u, ValueRange carried) {
+          Values acc(carried), units;
           for (unsigned i = 0; i < count; ++i)
-            units.push_back(load(codes, mul(add(mul(add(mul(slot, 8), u), count), i), unitBytes), bytes));
+            units.push_back(load(codes, add(add(unitAt, mul(u, count * unitBytes)), i * unitBytes), bytes));
           for (unsigned r = 0; r < rows; ++r) {
-            Value a = bcast4(args.input, add(add(inputAt[r], kAt), 4 * u));
+            Value a = bcast4(args.input, add(add(inputAt[r], fourAt), mul(u, 4)));
             for (unsigned i = 0; i < count; ++i)
               acc[r * count + i] = dot4(acc[r * count + i], units[i], a, folds ? 255 : maxCode());
           }
-        }
+          return acc;
+        });
         for (unsigned r = 0; r < rows; ++r) {
           Value scale = splat(loadScalar(args.scales, add(scaleAt[r], kBlock)));
           for (unsigned i = 0; i < count; ++i)

@@ -1,7 +1,8 @@
-// Decode, M = 1: the time is that of reading the weights once. Four panels at a time are four streams, which DRAM needs to reach its rate
-// (performance.md 0.1), each prefetched about 2 KB ahead; the prefetch wraps to the next four panels at the end of these, because the bytes
-// after a panel are its neighbour, which another stream has read. Blocks of a superblock stay a loop: unrolled, LLVM's scheduler gathers
-// the prefetches and the read rate drops (seed measurements: 0.83-0.95 of the probe instead of 0.96-1.00).
+// Decode, M = 1: the time is that of reading the weights once. Each stream is a contiguous run of panels read front to back, so hardware
+// prefetchers follow it, and every line is prefetched about 3.5 KB ahead of its use: one sequential stream without prefetch gets 0.6 of
+// DRAM's rate (performance.md 0.1). Two streams: on Zen 5, 1, 2, 4 and 8 streams of this kernel read at 0.86, 0.88, 0.77 and 0.66 of the best
+// probe; four neighbouring panels, which restart every panel, at 0.69. Blocks of a superblock stay a loop: unrolled, LLVM's scheduler gathers
+// the prefetches and the rate drops.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/MatmulEmitter.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -11,38 +12,44 @@ using namespace mlir;
 using namespace qcc;
 using namespace qcc::kernel;
 
-static constexpr int64_t streams = 4, prefetchBytes = 2304;
+static constexpr int64_t streams = 2, prefetchBytes = 3456;
+
+void MatmulEmitter::forStreams(function_ref<void(ArrayRef<Value>)> body) {
+  Value length = div(sub(args.panelEnd, args.panelBegin), streams), zero = index(0);
+  loop(zero, length, 1, {}, [&](Value p, ValueRange) {
+    SmallVector<Value> panels;
+    for (int64_t s = 0; s < streams; ++s)
+      panels.push_back(add(args.panelBegin, add(mul(length, s), p)));
+    return body(panels), Values();
+  });
+  loop(add(args.panelBegin, mul(length, streams)), args.panelEnd, 1, {}, [&](Value p, ValueRange) { return body(p), Values(); });
+}
 
 void MatmulEmitter::decodeCodes(BlockBody body) {
-  int64_t ahead = std::max<int64_t>(1, prefetchBytes / w.superBytes());
+  int64_t ahead = std::max<int64_t>(1, prefetchBytes / w.superBytes()) * w.superBytes();
   int64_t lines = w.superBytes() / 64, blocks = blocksPerSuper(), perBlock = lines / blocks;
   Value zero = index(0), bytes = panelBytes(), supers = superCount();
-  forPanels(streams, [&](Value p, unsigned count) {
-    SmallVector<Value> panelAt, nextAt;
-    for (unsigned i = 0; i < count; ++i)
-      panelAt.push_back(add(args.weightOffset, mul(add(p, i), bytes)));
-    Value toNext = mul(bytes, count);
-    Values y = loop(zero, supers, 1, Values(count, splatFloat(0)), [&](Value super, ValueRange carried) {
+  forStreams([&](ArrayRef<Value> panels) {
+    SmallVector<Value> panelAt;
+    for (Value p : panels)
+      panelAt.push_back(add(args.weightOffset, mul(p, bytes)));
+    Values y = loop(zero, supers, 1, Values(panels.size(), splatFloat(0)), [&](Value super, ValueRange carried) {
       Value at = mul(super, w.superBytes());
-      // `ahead` superblocks on: of these panels, or of the next ones.
-      Value target = add(super, ahead), wraps = less(target, supers);
-      Value fetch = select(wraps, mul(target, w.superBytes()), add(mul(sub(target, supers), w.superBytes()), toNext));
-      SmallVector<Value> superAt, fetchAt;
-      for (unsigned i = 0; i < count; ++i) {
-        superAt.push_back(add(panelAt[i], at));
-        fetchAt.push_back(add(panelAt[i], fetch));
+      SmallVector<Value> superAt;
+      for (Value panel : panelAt) {
+        superAt.push_back(add(panel, at));
         for (int64_t line = perBlock * blocks; line < lines; ++line)
-          prefetch(args.weights, add(fetchAt[i], line * 64), 3);
+          prefetch(args.weights, add(superAt.back(), ahead + line * 64), 3);
       }
       return loop(zero, index(blocks), 1, carried, [&](Value block, ValueRange inner) {
         for (int64_t line = 0; line < perBlock; ++line)
-          for (unsigned i = 0; i < count; ++i)
-            prefetch(args.weights, add(add(fetchAt[i], mul(block, perBlock * 64)), line * 64), 3);
+          for (Value panel : superAt)
+            prefetch(args.weights, add(add(panel, mul(block, perBlock * 64)), ahead + line * 64), 3);
         return body(panelAt, superAt, super, block, inner);
       });
     });
-    for (unsigned i = 0; i < count; ++i)
-      storeRow(y[i], zero, add(p, i));
+    for (size_t i = 0; i < panels.size(); ++i)
+      storeRow(y[i], zero, panels[i]);
   });
 }
 
@@ -172,26 +179,25 @@ Values MatmulEmitter::floatBlock(ArrayRef<Value> panelAt, ArrayRef<Value> superA
 void MatmulEmitter::decodeFloatWeights() {
   constexpr int64_t unroll = 8;
   Value zero = index(0), panel = panelBytes(), whole = mul(div(args.k, unroll), unroll);
-  int64_t ahead = std::max<int64_t>(1, prefetchBytes / w.superBytes());
-  forPanels(streams, [&](Value p, unsigned count) {
+  forStreams([&](ArrayRef<Value> panels) {
     auto steps = [&](Value from, Value to, int64_t step, ValueRange y) {
       return loop(from, to, step, y, [&](Value k, ValueRange carried) {
         Values acc(carried);
-        for (unsigned i = 0; i < count && step > 1; ++i)
-          for (int64_t line = 0; line < unroll * w.superBytes(); line += 64)
-            prefetch(args.weights, add(add(add(args.weightOffset, mul(add(p, i), panel)), mul(add(k, ahead), w.superBytes())), line), 3);
+        for (Value p : panels)
+          for (int64_t line = 0; line < unroll * w.superBytes() && step > 1; line += 64)
+            prefetch(args.weights, add(add(add(args.weightOffset, mul(p, panel)), mul(k, w.superBytes())), prefetchBytes + line), 3);
         for (int64_t u = 0; u < step; ++u) {
           Value ku = add(k, u), a = splat(loadScalar(args.input, ku));
-          for (unsigned i = 0; i < count; ++i)
-            acc[i] = math::FmaOp::create(b, loc, floatWeight(add(p, i), ku), a, acc[i]);
+          for (size_t i = 0; i < panels.size(); ++i)
+            acc[i] = math::FmaOp::create(b, loc, floatWeight(panels[i], ku), a, acc[i]);
         }
         return acc;
       });
     };
-    Values y = steps(zero, whole, unroll, Values(count, splatFloat(0)));
+    Values y = steps(zero, whole, unroll, Values(panels.size(), splatFloat(0)));
     y = steps(whole, args.k, 1, y);
-    for (unsigned i = 0; i < count; ++i)
-      storeRow(y[i], zero, add(p, i));
+    for (size_t i = 0; i < panels.size(); ++i)
+      storeRow(y[i], zero, panels[i]);
   });
 }
 

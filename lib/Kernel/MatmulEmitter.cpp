@@ -43,6 +43,12 @@ Values MatmulEmitter::loop(Value from, Value to, int64_t step, ValueRange carrie
   return Values(loop.getResults());
 }
 
+Values MatmulEmitter::rolledLoop(int64_t count, ValueRange carried, function_ref<Values(Value, ValueRange)> body) {
+  Values results = loop(index(0), index(count), 1, carried, body);
+  results.front().getDefiningOp()->setAttr("qk.rolled", b.getUnitAttr());
+  return results;
+}
+
 Values MatmulEmitter::ifElse(Value condition, TypeRange types, function_ref<Values()> then, function_ref<Values()> otherwise) {
   auto branch = scf::IfOp::create(b, loc, types, condition, /*addThenBlock=*/true, /*addElseBlock=*/true);
   OpBuilder::InsertionGuard guard(b);

@@ -42,6 +42,8 @@ private:
   Value scratch(int64_t elements, mlir::Type element);                // on the stack, 64-byte aligned
   /// for (i = from; i < to; i += step) carried = body(i, carried); returns the last values.
   Values loop(Value from, Value to, int64_t step, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body);
+  /// The same from 0 to `count`, marked `qk.rolled`: later stages leave it a loop.
+  Values rolledLoop(int64_t count, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body);
   Values ifElse(Value condition, mlir::TypeRange types, llvm::function_ref<Values()> then, llvm::function_ref<Values()> otherwise);
 
   //===-- packed weights --------------------------------------------------------------------------------------------------------===//
@@ -83,6 +85,8 @@ private:
 
   //===-- decode (MatmulDecode.cpp) ---------------------------------------------------------------------------------------------===//
   using BlockBody = llvm::function_ref<Values(llvm::ArrayRef<Value> panelAt, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y)>;
+  /// Runs `body(panels)` with one panel of each of several equal, contiguous shares of the call's panels, then with the rest one by one.
+  void forStreams(llvm::function_ref<void(llvm::ArrayRef<Value>)> body);
   void decodeCodes(BlockBody body);
   void decodeFloatWeights();
   Values intBlock(llvm::ArrayRef<Value> panelAt, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);

@@ -2,7 +2,9 @@
 #include "dialects/Kernel/Kernel.h"
 #include "qcc/Target/Target.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 using namespace mlir;
@@ -110,7 +112,19 @@ void qcc::populateGenericHookPatterns(RewritePatternSet &patterns) {
   patterns.add<LowerUnpack, LowerLut16, LowerBcast4, LowerDot4, LowerMac16, LowerRescale>(patterns.getContext());
 }
 
+// Loops that their generator wants rolled say so to LLVM.
+static void keepLoops(Operation *root) {
+  MLIRContext *context = root->getContext();
+  auto disable = LLVM::LoopUnrollAttr::get(context, /*disable=*/BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
+  auto annotation = LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, disable, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
+  root->walk([&](scf::ForOp loop) {
+    if (loop->removeAttr("qk.rolled"))
+      loop->setAttr("llvm.loop_annotation", annotation);
+  });
+}
+
 LogicalResult qcc::lowerHooks(Operation *root, const Target &target, const TargetVersion &version) {
+  keepLoops(root);
   RewritePatternSet patterns(root->getContext());
   target.populateHookPatterns(patterns, version);
   populateGenericHookPatterns(patterns);

@@ -43,29 +43,51 @@ void check(const MatmulProblem &problem, const MatmulSpec &spec, const CompiledM
     ASSERT_EQ(output[i], guard) << "wrote past the end";
 }
 
-TEST_F(MatmulTest, firstKernel) {
+// Every row class of every format in the list, on one version; skipped where this machine cannot run it.
+void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::StringRef versionName, llvm::ArrayRef<const char *> formats, bool intActivations) {
   const Target &target = getX86Target();
-  for (const TargetInfo &info : target.presets())
-    for (const TargetVersion &version : info.versions) {
-      if (!canRun(version) || (info.name != "x86-avx512" && info.name != "x86-avx2"))
-        continue;
-      mlir::Type element = qnt::parseFormat("w4g32", &context);
-      std::vector<MatmulSpec> specs(3);
-      for (int i = 0; i < 3; ++i) {
-        specs[i].weight = *PanelLayout::get(element, info.panelLanes, nullptr);
-        specs[i].rows = RowClass(i);
-      }
-      auto kernels = CompiledMatmul::compile(specs, target, info, version);
-      ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
-      for (Size size : {Size{1, 16, 32}, Size{1, 7, 33}, Size{1, 64, 256}, Size{1, 127, 4095}}) {
-        MatmulProblem problem(element, info.panelLanes, size.m, size.n, size.k);
-        check(problem, specs[0], *kernels, 0);
-      }
-      for (Size size : {Size{2, 16, 32}, Size{7, 7, 33}, Size{31, 64, 256}, Size{33, 127, 4095}}) {
-        MatmulProblem problem(element, info.panelLanes, size.m, size.n, size.k);
-        check(problem, specs[1], *kernels, 1);
-        check(problem, specs[2], *kernels, 2);
-      }
+  auto info = findTarget({&target}, presetName, "", "", true);
+  ASSERT_TRUE(bool(info));
+  const TargetVersion &version = *llvm::find_if(info->versions, [&](const TargetVersion &v) { return v.name == versionName; });
+  if (!canRun(version))
+    GTEST_SKIP() << "this machine has no " << versionName.str();
+  std::vector<MatmulSpec> specs;
+  std::vector<mlir::Type> elements;
+  for (const char *format : formats) {
+    elements.push_back(format == llvm::StringRef("bf16") ? mlir::BFloat16Type::get(&context) : qnt::parseFormat(format, &context));
+    ASSERT_TRUE(elements.back()) << format;
+    for (RowClass rows : {RowClass::Decode, RowClass::Short, RowClass::Long}) {
+      specs.emplace_back();
+      specs.back().weight = *PanelLayout::get(elements.back(), info->panelLanes, nullptr);
+      specs.back().intActivations = intActivations;
+      specs.back().rows = rows;
     }
+  }
+  auto kernels = CompiledMatmul::compile(specs, target, *info, version);
+  ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+  for (size_t i = 0; i < elements.size(); ++i) {
+    for (Size size : {Size{1, 1, 1}, Size{1, 7, 31}, Size{1, 127, 33}, Size{1, 33, 127}, Size{1, 67, 4095}, Size{1, 4095, 7}}) {
+      MatmulProblem problem(elements[i], info->panelLanes, size.m, size.n, size.k);
+      for (size_t c = 0; c < 3; ++c)
+        check(problem, specs[3 * i + c], *kernels, 3 * i + c);
+    }
+    for (Size size : {Size{2, 7, 1}, Size{7, 1, 33}, Size{31, 33, 127}, Size{33, 127, 31}, Size{13, 31, 4095}, Size{127, 17, 521}, Size{4095, 1, 7}}) {
+      MatmulProblem problem(elements[i], info->panelLanes, size.m, size.n, size.k);
+      for (size_t c = 1; c < 3; ++c)
+        check(problem, specs[3 * i + c], *kernels, 3 * i + c);
+    }
+  }
 }
+
+constexpr const char *intFormats[] = {"w2g32",    "w3g64",     "w4g16",      "w4g32",      "w4g48",        "w4g128", "w4row", "w5g32", "w6g32", "w7g32",
+                                      "w8g32",    "w8row",     "w2g16asym",  "w4g32asym",  "w4rowasym",    "w8g64asym", "w4g32zf", "w8rowzf", "w3g32zfs32", "w4t"};
+constexpr const char *floatFormats[] = {"f32", "f16", "bf16", "w3g16", "w4g32", "w4g32asym", "w4g128zf", "w4t", "w5rows32", "w8row"};
+constexpr const char *fewFormats[] = {"w4g32", "w8g32", "w4g16", "w8row", "w4g32asym", "w4t"};
+
+TEST_F(MatmulTest, integerAvx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", intFormats, true); }
+TEST_F(MatmulTest, integerAvx512) { checkFormats(context, "x86-avx512", "avx512", fewFormats, true); }
+TEST_F(MatmulTest, integerAvxVnni) { checkFormats(context, "x86-avx2", "avxvnni", fewFormats, true); }
+TEST_F(MatmulTest, integerAvx2) { checkFormats(context, "x86-avx2", "avx2", intFormats, true); }
+TEST_F(MatmulTest, floatAvx512) { checkFormats(context, "x86-avx512", "avx512", floatFormats, false); }
+TEST_F(MatmulTest, floatAvx2) { checkFormats(context, "x86-avx2", "avx2", floatFormats, false); }
 } // namespace
