@@ -1,5 +1,6 @@
 // Verifiers of the qnt operations: shapes and formats that fit together. Messages give the fact and the expectation.
 #include "dialects/Quant/Quant.h"
+#include "dialects/Quant/Formats/Format.h"
 using namespace mlir;
 using namespace qcc::qnt;
 #define GET_OP_CLASSES
@@ -122,5 +123,33 @@ LogicalResult QuantizeOp::verify() {
   auto block = cast<BlockType>(cast<ShapedType>(getType()).getElementType());
   if (block.getBits() != 8 || block.getZero() != ZeroKind::None || block.getElement() != Element::Int)
     return emitOpError("activations are symmetric int8, not ") << block;
+  return success();
+}
+
+/// Composed and decomposed tensors: `parts` must be what the format has.
+static LogicalResult verifyComponents(Operation *op, Type tensor, TypeRange parts) {
+  auto type = cast<RankedTensorType>(tensor);
+  if (type.getRank() < 1 || ShapedType::isDynamic(type.getShape().back()))
+    return op->emitOpError("needs a static last dimension, got ") << type;
+  SmallVector<Type> expected = componentTypes(type);
+  if (TypeRange(expected) == parts)
+    return success();
+  auto diagnostic = op->emitOpError("components of ") << type << " are ";
+  llvm::interleaveComma(expected, diagnostic);
+  return diagnostic;
+}
+LogicalResult ComposeOp::verify() { return verifyComponents(*this, getType(), getOperandTypes()); }
+LogicalResult DecomposeOp::verify() { return verifyComponents(*this, getInput().getType(), getResultTypes()); }
+
+void DecomposeOp::build(OpBuilder &builder, OperationState &state, Value input) {
+  state.addOperands(input);
+  state.addTypes(componentTypes(cast<RankedTensorType>(input.getType())));
+}
+
+LogicalResult DecomposeOp::fold(FoldAdaptor, SmallVectorImpl<OpFoldResult> &results) {
+  auto compose = getInput().getDefiningOp<ComposeOp>();
+  if (!compose)
+    return failure();
+  llvm::append_range(results, compose.getOperands());
   return success();
 }

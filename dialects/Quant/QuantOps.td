@@ -8,7 +8,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class Qnt_Op<string mnemonic, list<Trait> traits = []> : Op<Qnt_Dialect, mnemonic, traits>;
 class Qnt_PureOp<string mnemonic, list<Trait> traits = []>
-  : Qnt_Op<mnemonic, !listconcat([Pure], traits)>;
+  : Qnt_Op<mnemonic, !listconcat([Pure, DeclareOpInterfaceMethods<ReferenceLowering>], traits)>;
 def Qnt_F32Tensor : TensorOf<[F32]>;
 def Qnt_Act : AnyTypeOf<[TensorOf<[F32]>, TensorOf<[Qnt_BlockType]>], "float or quantized activations">;
 def Qnt_Weight : AnyTypeOf<[TensorOf<[F32, F16, BF16]>, TensorOf<[Qnt_BlockType]>], "weight tensor">;
@@ -174,6 +174,30 @@ def Qnt_DequantizeOp : Qnt_PureOp<"dequantize"> {
   let arguments = (ins TensorOf<[Qnt_BlockType]>:$input);
   let results = (outs Qnt_F32Tensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+
+def Qnt_ComposeOp : Qnt_Op<"compose", [Pure]> {
+  let summary = "A quantized tensor from its components";
+  let description = [{
+    For `[.., K]`: codes `[.., K]` as stored (unsigned, one byte each), stored scales `[.., ceil(K/group)]` as f32 (two-level: `[.., ceil(K/super)]`),
+    and for formats that have them integer zero points or sub-scales (i8) or float zero points (f32) `[.., ceil(K/group)]`.
+    `qnt.decompose` is its inverse. Where reference lowerings make and read quantized tensors; fast paths never see either.
+    Example:
+      %x = qnt.compose %codes, %scales : tensor<?x64xi8>, tensor<?x2xf32> -> tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>
+  }];
+  let arguments = (ins TensorOf<[I8]>:$codes, Qnt_F32Tensor:$scales, Variadic<TensorOf<[I8, F32]>>:$side);
+  let results = (outs TensorOf<[Qnt_BlockType]>:$result);
+  let assemblyFormat = "$codes `,` $scales (`,` $side^)? attr-dict `:` type($codes) `,` type($scales) (`,` type($side)^)? `->` type($result)";
+  let hasVerifier = 1;
+}
+def Qnt_DecomposeOp : Qnt_Op<"decompose", [Pure]> {
+  let summary = "The components of a quantized tensor; see qnt.compose";
+  let arguments = (ins TensorOf<[Qnt_BlockType]>:$input);
+  let results = (outs TensorOf<[I8]>:$codes, Qnt_F32Tensor:$scales, Variadic<TensorOf<[I8, F32]>>:$side);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($codes) `,` type($scales) (`,` type($side)^)?";
+  let builders = [OpBuilder<(ins "::mlir::Value":$input)>];
+  let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 //===-- program -----------------------------------------------------------------------------------------------------------------===//

@@ -1,6 +1,7 @@
 // The table of format families and what holds for all of them.
 #include "dialects/Quant/Formats/Format.h"
 #include "dialects/Quant/Formats/Half.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/raw_ostream.h"
 using namespace mlir;
 using namespace qcc::qnt;
@@ -53,6 +54,33 @@ int64_t qcc::qnt::groupsPerRow(BlockType type, int64_t K) {
 
 int64_t qcc::qnt::superBlocksPerRow(BlockType type, int64_t K) {
   return type.getSuper() ? (K + type.getSuper() - 1) / type.getSuper() : 0;
+}
+
+SmallVector<Type> qcc::qnt::componentTypes(RankedTensorType type) {
+  auto block = cast<BlockType>(type.getElementType());
+  int64_t K = type.getShape().back();
+  auto withLast = [&](int64_t last, Type element) -> Type {
+    SmallVector<int64_t> shape(type.getShape());
+    shape.back() = last;
+    return RankedTensorType::get(shape, element);
+  };
+  Builder b(type.getContext());
+  int64_t groups = groupsPerRow(block, K);
+  SmallVector<Type> types{withLast(K, b.getI8Type()), withLast(block.getSuper() ? superBlocksPerRow(block, K) : groups, b.getF32Type())};
+  if (block.getSuper() || block.getZero() == ZeroKind::Int)
+    types.push_back(withLast(groups, b.getI8Type()));
+  else if (block.getZero() == ZeroKind::Float)
+    types.push_back(withLast(groups, b.getF32Type()));
+  return types;
+}
+
+Value FormatFamily::integerValue(OpBuilder &, Location, BlockType, const ElementValues &element) const { return element.code; }
+
+Value FormatFamily::decode(OpBuilder &builder, Location loc, BlockType type, const ElementValues &element) const {
+  Value value = arith::SIToFPOp::create(builder, loc, builder.getF32Type(), integerValue(builder, loc, type, element));
+  if (type.getZero() == ZeroKind::Float)
+    value = arith::SubFOp::create(builder, loc, value, element.side);
+  return arith::MulFOp::create(builder, loc, element.scale, value);
 }
 
 BlockType qcc::qnt::activationFormat(MLIRContext *context, int64_t group) {

@@ -38,6 +38,13 @@ struct QuantizedBuffer {
   void reset(mlir::Type element, int64_t firstRow, int64_t rows, int64_t K);
 };
 
+/// One element of a quantized tensor, as values in IR.
+struct ElementValues {
+  mlir::Value code;   // i32, as stored
+  mlir::Value scale;  // f32: the stored scale
+  mlir::Value side;   // i32 zero point or sub-scale, f32 zero point, or null
+};
+
 /// A family of formats: a row of Formats.def and one file. Stateless.
 class FormatFamily {
 public:
@@ -54,6 +61,10 @@ public:
   virtual mlir::LogicalResult encodeRow(llvm::ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why) const = 0;
   /// Decodes row `row` into `values`: the reference that kernels and decode-as-IR must match.
   virtual void decodeRow(const QuantizedRows &rows, int64_t row, llvm::MutableArrayRef<float> values) const = 0;
+  /// The integer (i32) that integer matmuls multiply: code without zero point, times the sub-scale. Float zero points are not in it.
+  virtual mlir::Value integerValue(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element) const;
+  /// decodeRow of one element, as IR: f32. Block types only.
+  mlir::Value decode(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element) const;
 };
 
 #define QCC_FORMAT(Class, Grammar, Summary) const FormatFamily &get##Class();
@@ -73,6 +84,8 @@ double bitsPerWeight(mlir::Type element, int64_t K);
 int64_t groupsPerRow(BlockType type, int64_t K);
 /// Stored scales per row of a two-level format; 0 for one level.
 int64_t superBlocksPerRow(BlockType type, int64_t K);
+/// Types of the components of a quantized tensor (see qnt.compose). The last dimension must be static.
+llvm::SmallVector<mlir::Type> componentTypes(mlir::RankedTensorType type);
 /// Symmetric int8 activations per `group` values with f32 scales: what `qnt.quantize` produces.
 BlockType activationFormat(mlir::MLIRContext *context, int64_t group = 32);
 

@@ -4,6 +4,7 @@
 // +-(2^(bits-1)-1) would waste a code (at 4 bits: KL 38 against 30). At 8 bits absmax/127, as everywhere.
 #include "dialects/Quant/Formats/Format.h"
 #include "dialects/Quant/Formats/GroupSearch.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include <cmath>
 using namespace mlir;
 using namespace qcc::qnt;
@@ -118,6 +119,15 @@ struct IntFormat : FormatFamily {
       float zero = !rows.zeros.empty() ? float(rows.zeros[g]) : !rows.floatZeros.empty() ? rows.floatZeros[g] : float(rows.implicitZero());
       values[k] = rows.scales[g] * (float(rows.codes[row * rows.K + k]) - zero);
     }
+  }
+
+  Value integerValue(OpBuilder &builder, Location loc, BlockType type, const ElementValues &element) const override {
+    if (type.getZero() == ZeroKind::Float)
+      return element.code;
+    Value zero = element.side;
+    if (type.getZero() == ZeroKind::None)
+      zero = arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), int64_t(1) << (type.getBits() - 1));
+    return arith::SubIOp::create(builder, loc, element.code, zero);
   }
 };
 } // namespace

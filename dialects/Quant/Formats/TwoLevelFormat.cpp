@@ -4,6 +4,7 @@
 // `d` may be negative: it decides which side of a super-block gets the extra code -8.
 #include "dialects/Quant/Formats/Format.h"
 #include "dialects/Quant/Formats/GroupSearch.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include <array>
 #include <cmath>
 using namespace mlir;
@@ -135,6 +136,11 @@ struct TwoLevelFormat : FormatFamily {
       int code = (int(rows.codes[row * rows.K + k]) - 8) * int(rows.subScales[row * rows.groups + k / 32]);
       values[k] = rows.scales[row * rows.superBlocks + k / 256] * float(code);
     }
+  }
+
+  Value integerValue(OpBuilder &builder, Location loc, BlockType type, const ElementValues &element) const override {
+    Value eight = arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), 8);
+    return arith::MulIOp::create(builder, loc, arith::SubIOp::create(builder, loc, element.code, eight), element.side);
   }
 };
 } // namespace

@@ -2,7 +2,11 @@
 #ifndef QCC_QUANTIZE_PASSES_H
 #define QCC_QUANTIZE_PASSES_H
 #include "dialects/Quant/Quant.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 namespace qcc {

@@ -50,4 +50,24 @@ def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::F
   let statistics = [Statistic<"numInserted", "num-inserted", "quantize operations inserted">,
                     Statistic<"numKept", "num-float", "matmuls of quantized weights that keep float inputs">];
 }
+
+def LowerReference : Pass<"qcc-quantize-lower-reference", "::mlir::ModuleOp"> {
+  let summary = "Replace qnt operations by their reference lowerings";
+  let description = [{
+    Builds every pure operation's reference lowering (tensor, scf, arith, math on decoded values). Weights whose values the compiler holds
+    (`values` of their parts) are encoded and become constants, so that a program without inputs files can run anywhere; other weights stay
+    as `qnt.weight`, read through `qnt.decompose` where they are quantized. Operations on KV state have no reference of this form and stay.
+    Example:
+      %y = qnt.activate relu %x : tensor<4xf32>
+    becomes
+      %y = tensor.generate {
+      ^bb0(%i: index):
+        %zero = arith.constant 0.0 : f32
+        %v = tensor.extract %x[%i] : tensor<4xf32>
+        %m = arith.maximumf %v, %zero : f32
+        tensor.yield %m : f32
+      } : tensor<4xf32>
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
 #endif

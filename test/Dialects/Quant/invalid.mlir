@@ -63,3 +63,9 @@ func.func @attention_heads(%x: tensor<?x?x24xf32>, %c: !qnt.cache<2x8xf16>, %pas
   %y = qnt.attention %x over %c at %past heads 3 scale 1.0 : tensor<?x?x24xf32>, !qnt.cache<2x8xf16>
   return
 }
+// -----
+func.func @components(%c: tensor<2x40xi8>, %s: tensor<2x1xf32>) {
+  // expected-error @below {{components of 'tensor<2x40x!qnt.block<bits = 4, group = 32>>' are 'tensor<2x40xi8>', 'tensor<2x2xf32>'}}
+  %x = qnt.compose %c, %s : tensor<2x40xi8>, tensor<2x1xf32> -> tensor<2x40x!qnt.block<bits = 4, group = 32>>
+  return
+}

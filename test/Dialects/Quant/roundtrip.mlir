@@ -47,3 +47,12 @@ func.func @block(%ids: tensor<?x?xi64>, %table: tensor<100x32xf16>, %g: tensor<3
   %a = qnt.attention %o over %cache at %past heads 2 scale 0.5 : tensor<?x?x16xf32>, !qnt.cache<2x8xf16>
   return %a : tensor<?x?x16xf32>
 }
+
+// CHECK-LABEL: func @components
+func.func @components(%c: tensor<?x40xi8>, %s: tensor<?x2xf32>, %z: tensor<?x2xi8>) {
+  // CHECK: qnt.compose %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x40xi8>, tensor<?x2xf32>, tensor<?x2xi8> -> tensor<?x40x!qnt.block<bits = 4, group = 32, zero = int>>
+  %x = qnt.compose %c, %s, %z : tensor<?x40xi8>, tensor<?x2xf32>, tensor<?x2xi8> -> tensor<?x40x!qnt.block<bits = 4, group = 32, zero = int>>
+  // CHECK: qnt.decompose %{{.*}} : tensor<?x40x!qnt.block<bits = 4, group = 32, zero = int>> -> tensor<?x40xi8>, tensor<?x2xf32>, tensor<?x2xi8>
+  %c2, %s2, %z2 = qnt.decompose %x : tensor<?x40x!qnt.block<bits = 4, group = 32, zero = int>> -> tensor<?x40xi8>, tensor<?x2xf32>, tensor<?x2xi8>
+  return
+}

@@ -1,0 +1,110 @@
+// Reference lowerings of quantized arithmetic. This is the definition that integer kernels equal bit for bit.
+#include "dialects/Quant/ReferenceBuilder.h"
+#include <numeric>
+using namespace mlir;
+using namespace qcc::qnt;
+using Lowered = FailureOr<SmallVector<Value>>;
+
+static BlockType blockOf(Value tensor) { return dyn_cast<BlockType>(cast<RankedTensorType>(tensor.getType()).getElementType()); }
+static int64_t lastDim(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape().back(); }
+
+static LogicalResult needFamily(Operation *op, Value tensor) {
+  BlockType block = blockOf(tensor);
+  if (block && !familyOf(block))
+    return op->emitOpError("has no reference lowering: no format decodes ") << block;
+  if (ShapedType::isDynamic(lastDim(tensor)))
+    return op->emitOpError("has no reference lowering without a static number of channels, got ") << tensor.getType();
+  return success();
+}
+
+Lowered QuantizeOp::lowerToReference(OpBuilder &builder) {
+  if (failed(needFamily(*this, getResult())))
+    return failure();
+  ReferenceBuilder r(builder, getLoc());
+  int64_t K = lastDim(getInput()), group = blockOf(getResult()).getGroup();
+  SmallVector<Type> types = componentTypes(cast<RankedTensorType>(getType()));
+  // scale = absmax / 127, also for the last, short group; 0 for a group of zeros.
+  Value scales = r.generate(types[1], getInput(), [&](ValueRange at) {
+    Value from = group < 0 ? r.index(0) : r.times(at.back(), group), end = r.index(K);
+    Value to = group < 0 ? end : r.make<arith::MinUIOp>(r.add(from, r.index(group)), end);
+    Value most = r.fold(from, to, r.f32(0), [&](Value k, Value most) {
+      return r.make<arith::MaximumFOp>(most, r.make<math::AbsFOp>(r.at(getInput(), withLast(at, k))));
+    });
+    return r.divf(most, r.f32(127));
+  });
+  // code = round(x * (1 / scale)) + 128: one division for a group, as in kernels.
+  Value codes = r.generate(types[0], getInput(), [&](ValueRange at) {
+    Value scale = r.at(scales, withLast(at, group < 0 ? r.index(0) : r.over(at.back(), group)));
+    Value some = r.make<arith::CmpFOp>(arith::CmpFPredicate::OGT, scale, r.f32(0));
+    Value inverse = r.select(some, r.divf(r.f32(1), scale), r.f32(0));
+    Value code = r.make<math::RoundEvenOp>(r.mulf(r.at(getInput(), at), inverse));
+    Value whole = r.make<arith::FPToSIOp>(builder.getI32Type(), code);
+    return r.make<arith::TruncIOp>(builder.getI8Type(), r.make<arith::AddIOp>(whole, r.i32(128)));
+  });
+  return SmallVector<Value>{r.make<ComposeOp>(getType(), codes, scales, ValueRange())};
+}
+
+Lowered DequantizeOp::lowerToReference(OpBuilder &builder) {
+  if (failed(needFamily(*this, getInput())))
+    return failure();
+  ReferenceBuilder r(builder, getLoc());
+  auto components = r.decompose(getInput());
+  return SmallVector<Value>{r.generate(getType(), components.codes, [&](ValueRange at) { return r.decodeAt(components, at); })};
+}
+
+/// One element of a product with quantized activations: integer sums of the steps in which all scales are constant, each scaled and
+/// added by one fma, in ascending order.
+static Value integerDot(ReferenceBuilder &r, const ReferenceBuilder::Components &x, const ReferenceBuilder::Components &w, ValueRange row, Value n, int64_t K) {
+  const FormatFamily *family = familyOf(w.type), *activations = familyOf(x.type);
+  int64_t xGroup = x.type.getGroup() < 0 ? K : x.type.getGroup(), wGroup = w.type.getGroup() < 0 ? K : w.type.getGroup();
+  int64_t step = wGroup >= K ? xGroup : xGroup >= K ? wGroup : std::gcd(xGroup, wGroup);
+  bool hasFloatZero = w.type.getZero() == ZeroKind::Float;
+  auto xAt = [&](Value k) {
+    SmallVector<Value> indices(row);
+    indices.push_back(k);
+    return r.elementAt(x, indices);
+  };
+  return r.fold(r.index(0), r.index((K + step - 1) / step), r.f32(0), [&](Value g, Value y) {
+    Value from = r.times(g, step), to = r.make<arith::MinUIOp>(r.add(from, r.index(step)), r.index(K));
+    auto sum = [&](function_ref<Value(Value)> term) {
+      return r.fold(from, to, r.i32(0), [&](Value k, Value sum) { return r.make<arith::AddIOp>(sum, term(k)); });
+    };
+    auto codeOfX = [&](Value k) { return activations->integerValue(r.b, r.loc, x.type, xAt(k)); };
+    Value dot = r.asFloat(sum([&](Value k) {
+      return r.make<arith::MulIOp>(codeOfX(k), family->integerValue(r.b, r.loc, w.type, r.elementAt(w, ValueRange{n, k})));
+    }));
+    ElementValues first = r.elementAt(w, ValueRange{n, from}); // its scales are those of the whole step
+    if (hasFloatZero)
+      dot = r.make<math::FmaOp>(r.make<arith::NegFOp>(first.side), r.asFloat(sum(codeOfX)), dot);
+    return r.make<math::FmaOp>(dot, r.mulf(first.scale, xAt(from).scale), y);
+  });
+}
+
+Lowered MatmulOp::lowerToReference(OpBuilder &builder) {
+  if (failed(needFamily(*this, getInput())) || failed(needFamily(*this, getWeight())))
+    return failure();
+  ReferenceBuilder r(builder, getLoc());
+  int64_t K = lastDim(getWeight());
+  bool isIntegerX = bool(blockOf(getInput())), isIntegerW = bool(blockOf(getWeight()));
+  ReferenceBuilder::Components x, w;
+  if (isIntegerX)
+    x = r.decompose(getInput());
+  if (isIntegerW)
+    w = r.decompose(getWeight());
+  Value shape = isIntegerX ? x.codes : getInput();
+  return SmallVector<Value>{r.generate(getType(), shape, [&](ValueRange at) {
+    ValueRange row = at.drop_back();
+    Value n = at.back(), y;
+    if (isIntegerX && isIntegerW)
+      y = integerDot(r, x, w, row, n, K);
+    else
+      y = r.fold(r.index(0), r.index(K), r.f32(0), [&](Value k, Value sum) {
+        SmallVector<Value> cell(row);
+        cell.push_back(k);
+        Value a = isIntegerX ? r.decodeAt(x, cell) : r.at(getInput(), cell);
+        Value b = isIntegerW ? r.decodeAt(w, ValueRange{n, k}) : r.at(getWeight(), ValueRange{n, k});
+        return r.addf(sum, r.mulf(a, b));
+      });
+    return getBias() ? r.addf(y, r.at(getBias(), n)) : y;
+  })};
+}

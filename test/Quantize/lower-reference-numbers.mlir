@@ -1,0 +1,159 @@
+// RUN: qcc-opt %s --qcc-quantize-lower-reference --one-shot-bufferize="bufferize-function-boundaries" --convert-linalg-to-loops --convert-scf-to-cf \
+// RUN:   --expand-strided-metadata --lower-affine --convert-math-to-llvm --convert-math-to-libm --convert-arith-to-llvm --finalize-memref-to-llvm \
+// RUN:   --convert-func-to-llvm --convert-cf-to-llvm --convert-index-to-llvm --reconcile-unrealized-casts \
+// RUN: | mlir-runner -e main --entry-point-result=void --shared-libs=%llvm_lib/libmlir_runner_utils.so,%llvm_lib/libmlir_c_runner_utils.so \
+// RUN: | FileCheck %s
+
+// Runs every reference lowering; the expected numbers were computed by hand or with numpy from the op descriptions.
+func.func private @printMemrefF32(tensor<*xf32>)
+
+// 4 bits, groups of 2, one short group; codes with implicit zero point 8: row 0 is 0.5 * (-8 -4 7 1 2), row 1 has its own scales.
+qnt.weight_decl @w4 : tensor<2x5x!qnt.block<bits = 4, group = 2>> [#qnt.part<rows = 2, transposed = false, values = dense<[[-4.0, -2.0, -4.0, 0.5, 1.0], [8.0, 1.0, 0.0, 0.0, -3.0]]> : tensor<2x5xf32>>]
+qnt.weight_decl @w8 : tensor<2x4x!qnt.block<bits = 8, group = -1, zero = int>> [#qnt.part<rows = 2, transposed = true, values = dense<[[0.0, 255.0], [1.0, -0.0], [-2.0, 3.0], [253.0, 4.0]]> : tensor<4x2xf32>>]
+qnt.weight_decl @table : tensor<3x2xf16> [#qnt.part<rows = 3, transposed = false, values = dense<[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]> : tensor<3x2xf32>>]
+qnt.weight_decl @two : tensor<1x64x!qnt.block<bits = 4, group = 32, super = 256, subBits = 4>> [#qnt.part<rows = 1, transposed = false, values = dense<-15.0> : tensor<1x64xf32>>]
+
+func.func @main() {
+  call @dequantize() : () -> ()
+  call @gather() : () -> ()
+  call @quantize() : () -> ()
+  call @matmul() : () -> ()
+  call @norm() : () -> ()
+  call @rotary() : () -> ()
+  call @activations() : () -> ()
+  return
+}
+
+// CHECK: [-4,   -2,   -4,   0.5,   1]
+// CHECK-NEXT: [8,   1,   0,   0,   -3]
+// CHECK: [0,   1,   -2,   253]
+// CHECK-NEXT: [255,   0,   3,   4]
+// CHECK-COUNT-64: -15
+func.func @dequantize() {
+  %w = qnt.weight @w4 : tensor<2x5x!qnt.block<bits = 4, group = 2>>
+  %x = qnt.dequantize %w : tensor<2x5x!qnt.block<bits = 4, group = 2>> -> tensor<2x5xf32>
+  %u = tensor.cast %x : tensor<2x5xf32> to tensor<*xf32>
+  call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+  %v = qnt.weight @w8 : tensor<2x4x!qnt.block<bits = 8, group = -1, zero = int>>
+  %y = qnt.dequantize %v : tensor<2x4x!qnt.block<bits = 8, group = -1, zero = int>> -> tensor<2x4xf32>
+  %t = tensor.cast %y : tensor<2x4xf32> to tensor<*xf32>
+  call @printMemrefF32(%t) : (tensor<*xf32>) -> ()
+  %two = qnt.weight @two : tensor<1x64x!qnt.block<bits = 4, group = 32, super = 256, subBits = 4>>
+  %z = qnt.dequantize %two : tensor<1x64x!qnt.block<bits = 4, group = 32, super = 256, subBits = 4>> -> tensor<1x64xf32>
+  %s = tensor.cast %z : tensor<1x64xf32> to tensor<*xf32>
+  call @printMemrefF32(%s) : (tensor<*xf32>) -> ()
+  return
+}
+
+// CHECK: [5,   6]
+// CHECK-NEXT: [1,   2]
+func.func @gather() {
+  %ids = arith.constant dense<[2, 0]> : tensor<2xi64>
+  %w = qnt.weight @table : tensor<3x2xf16>
+  %x = qnt.gather %ids, %w : tensor<2xi64>, tensor<3x2xf16> -> tensor<2x2xf32>
+  %u = tensor.cast %x : tensor<2x2xf32> to tensor<*xf32>
+  call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+  return
+}
+
+// Groups of 4: scale 1 (absmax 127), and 2 (absmax 254); halves go to even codes. A group of zeros stays zero.
+// CHECK: [127,  2,  2,  -4,  254,  -4,  4,  8,  0,  0]
+func.func @quantize() {
+  %x = arith.constant dense<[127.0, 2.5, 1.5, -3.5, 254.0, -5.0, 3.0, 7.0, 0.0, 0.0]> : tensor<10xf32>
+  %q = qnt.quantize %x : tensor<10xf32> -> tensor<10x!qnt.block<bits = 8, group = 4, scale = f32>>
+  %y = qnt.dequantize %q : tensor<10x!qnt.block<bits = 8, group = 4, scale = f32>> -> tensor<10xf32>
+  %u = tensor.cast %y : tensor<10xf32> to tensor<*xf32>
+  call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+  return
+}
+
+// Float input: exact dot products of the decoded weights; quantized input: steps of gcd(4, 2) = 2 values, scales 1 and 2.
+// CHECK: [101,   207]
+// CHECK: [-508,   1016]
+// CHECK: [761,   32397]
+func.func @matmul() {
+  %w = qnt.weight @w4 : tensor<2x5x!qnt.block<bits = 4, group = 2>>
+  %bias = arith.constant dense<[100.0, 200.0]> : tensor<2xf32>
+  %x = arith.constant dense<[[1.0, 2.0, -2.0, 0.0, 1.0]]> : tensor<1x5xf32>
+  %y = qnt.matmul %x, %w bias %bias : tensor<1x5xf32>, tensor<2x5x!qnt.block<bits = 4, group = 2>>, tensor<2xf32> -> tensor<1x2xf32>
+  %u = tensor.cast %y : tensor<1x2xf32> to tensor<*xf32>
+  call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+
+  %a = arith.constant dense<[[127.0, 0.0, 0.0, 0.0, 0.0]]> : tensor<1x5xf32>
+  %qa = qnt.quantize %a : tensor<1x5xf32> -> tensor<1x5x!qnt.block<bits = 8, group = 4, scale = f32>>
+  %ya = qnt.matmul %qa, %w : tensor<1x5x!qnt.block<bits = 8, group = 4, scale = f32>>, tensor<2x5x!qnt.block<bits = 4, group = 2>> -> tensor<1x2xf32>
+  %ua = tensor.cast %ya : tensor<1x2xf32> to tensor<*xf32>
+  call @printMemrefF32(%ua) : (tensor<*xf32>) -> ()
+
+  // Zero points. The input's codes are 127, 2 (from 2.5, to even), 0, 3: 1 * 2 + 253 * 3 and 255 * 127 + 4 * 3.
+  %v = qnt.weight @w8 : tensor<2x4x!qnt.block<bits = 8, group = -1, zero = int>>
+  %b = arith.constant dense<[[127.0, 2.5, 0.0, 3.0]]> : tensor<1x4xf32>
+  %qb = qnt.quantize %b : tensor<1x4xf32> -> tensor<1x4x!qnt.block<bits = 8, group = 4, scale = f32>>
+  %yb = qnt.matmul %qb, %v : tensor<1x4x!qnt.block<bits = 8, group = 4, scale = f32>>, tensor<2x4x!qnt.block<bits = 8, group = -1, zero = int>> -> tensor<1x2xf32>
+  %ub = tensor.cast %yb : tensor<1x2xf32> to tensor<*xf32>
+  call @printMemrefF32(%ub) : (tensor<*xf32>) -> ()
+  return
+}
+
+// rms: mean of squares 4 (+0): [2, -2] * scale [1, 3] / 2. layer: mean 3, deviation 1: [-1, 1] * [1, 3] + [10, 20].
+// CHECK: [1,   -3]
+// CHECK: [9,   23]
+func.func @norm() {
+  %scale = arith.constant dense<[1.0, 3.0]> : tensor<2xf32>
+  %bias = arith.constant dense<[10.0, 20.0]> : tensor<2xf32>
+  %x = arith.constant dense<[[2.0, -2.0]]> : tensor<1x2xf32>
+  %y = qnt.norm rms %x, %scale eps 0.0 : tensor<1x2xf32>, tensor<2xf32>
+  %u = tensor.cast %y : tensor<1x2xf32> to tensor<*xf32>
+  call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+  %z = arith.constant dense<[[2.0, 4.0]]> : tensor<1x2xf32>
+  %v = qnt.norm layer %z, %scale bias %bias eps 0.0 : tensor<1x2xf32>, tensor<2xf32>, tensor<2xf32>
+  %t = tensor.cast %v : tensor<1x2xf32> to tensor<*xf32>
+  call @printMemrefF32(%t) : (tensor<*xf32>) -> ()
+  return
+}
+
+// Two heads of 5 channels of which 4 rotate, position 1 (cos [0, 1], sin [1, 0]): pair 0 turns by 90 degrees.
+// Halves: pairs (0, 2) and (1, 3). Interleaved: pairs (0, 1) and (2, 3).
+// CHECK: [-3,    2,    1,    4,    5,    -8,    7,    6,    9,    10]
+// CHECK: [-2,    1,    3,    4,    5,    -7,    6,    8,    9,    10]
+func.func @rotary() {
+  %x = arith.constant dense<[[[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]]]> : tensor<1x1x10xf32>
+  %cos = arith.constant dense<[[1.0, 1.0], [0.0, 1.0]]> : tensor<2x2xf32>
+  %sin = arith.constant dense<[[0.0, 0.0], [1.0, 0.0]]> : tensor<2x2xf32>
+  %past = arith.constant 1 : index
+  %positions = qnt.positions at %past : tensor<1x1xi64>
+  %y = qnt.rotary %x at %positions, %cos, %sin heads 2 : tensor<1x1x10xf32>, tensor<1x1xi64>, tensor<2x2xf32>
+  %u = tensor.cast %y : tensor<1x1x10xf32> to tensor<*xf32>
+  call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+  %z = qnt.rotary %x at %positions, %cos, %sin heads 2 {interleaved = true} : tensor<1x1x10xf32>, tensor<1x1xi64>, tensor<2x2xf32>
+  %t = tensor.cast %z : tensor<1x1x10xf32> to tensor<*xf32>
+  call @printMemrefF32(%t) : (tensor<*xf32>) -> ()
+  return
+}
+
+// x = [1, -1, 0.5]: silu, gelu, gelu by tanh, relu; then relu(gate) * up of [1, -1 | 3, 4].
+// CHECK: [0.731059,  -0.268941,  0.31123]
+// CHECK: [0.841345,  -0.158655,  0.345731]
+// CHECK: [0.841192,  -0.158808,  0.345714]
+// CHECK: [1,  0,  0.5]
+// CHECK: [3,   0]
+func.func @activations() {
+  %x = arith.constant dense<[1.0, -1.0, 0.5]> : tensor<3xf32>
+  %a = qnt.activate silu %x : tensor<3xf32>
+  %b = qnt.activate gelu %x : tensor<3xf32>
+  %c = qnt.activate gelu_tanh %x : tensor<3xf32>
+  %d = qnt.activate relu %x : tensor<3xf32>
+  %ua = tensor.cast %a : tensor<3xf32> to tensor<*xf32>
+  %ub = tensor.cast %b : tensor<3xf32> to tensor<*xf32>
+  %uc = tensor.cast %c : tensor<3xf32> to tensor<*xf32>
+  %ud = tensor.cast %d : tensor<3xf32> to tensor<*xf32>
+  call @printMemrefF32(%ua) : (tensor<*xf32>) -> ()
+  call @printMemrefF32(%ub) : (tensor<*xf32>) -> ()
+  call @printMemrefF32(%uc) : (tensor<*xf32>) -> ()
+  call @printMemrefF32(%ud) : (tensor<*xf32>) -> ()
+  %g = arith.constant dense<[1.0, -1.0, 3.0, 4.0]> : tensor<4xf32>
+  %e = qnt.glu relu %g : tensor<4xf32> -> tensor<2xf32>
+  %ue = tensor.cast %e : tensor<2xf32> to tensor<*xf32>
+  call @printMemrefF32(%ue) : (tensor<*xf32>) -> ()
+  return
+}
