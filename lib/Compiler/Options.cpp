@@ -7,6 +7,7 @@
 #include "mlir/Support/Timing.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 namespace cl = llvm::cl;
@@ -102,7 +103,16 @@ bool oneOf(unsigned value, std::initializer_list<unsigned> allowed, StringRef op
 
 ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   makeRoom({"stats", "check", "v", "q", "shape", "weights", "timing", "target", "sym", "asym"});
-  CommandLine line;
+  CommandLine &line = *new CommandLine;                    // LLVM's registry, which lld resets, keeps the positional one for ever
+  // The named ones make room: lld registers an -mcpu of its own.
+  auto forget = llvm::make_scope_exit([&] {
+    std::vector<cl::Option *> ours;
+    for (auto &entry : cl::getRegisteredOptions())
+      if (llvm::any_of(entry.second->Categories, [&](cl::OptionCategory *c) { return llvm::is_contained(line.categories(), c); }))
+        ours.push_back(entry.second);
+    for (cl::Option *option : ours)
+      option->removeArgument();
+  });
   mlir::registerMLIRContextCLOptions();
   mlir::registerAsmPrinterCLOptions();
   mlir::registerPassManagerCLOptions();

@@ -30,7 +30,10 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   runExtensions("quant-end", pm);
 }
 
-void qcc::addWeightPlacement(OpPassManager &pm, const TargetInfo &target) { pm.addPass(createPlaceWeights({target.panelLanes})); }
+void qcc::addWeightPlacement(OpPassManager &pm, const TargetInfo &target) {
+  pm.addPass(createTrimLogits());                      // before the ports are described: it adds a dimension to the program
+  pm.addPass(createPlaceWeights({target.panelLanes}));
+}
 
 void qcc::addKernelStage(OpPassManager &pm, const CompilerOptions &options) {
   buildKernelPipeline(pm, {});

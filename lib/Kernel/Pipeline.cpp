@@ -9,7 +9,6 @@ using namespace mlir;
 using namespace qcc;
 
 void qcc::buildKernelPipeline(OpPassManager &pm, const KernelOptions &options) {
-  pm.addPass(createTrimLogits());             // before the classes: it adds a dimension to the program
   pm.addPass(createSpecializeRows());
   pm.addPass(createResolveDims());            // while calls still return tensors
   pm.addPass(createLowerBoundaries());
