@@ -115,6 +115,7 @@ void qcc::populateGenericHookPatterns(RewritePatternSet &patterns) {
 // Loops that their generator wants rolled say so to LLVM.
 static void keepLoops(Operation *root) {
   MLIRContext *context = root->getContext();
+  context->loadDialect<LLVM::LLVMDialect>();                  // of the annotation
   auto disable = LLVM::LoopUnrollAttr::get(context, /*disable=*/BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
   auto annotation = LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, disable, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
   root->walk([&](scf::ForOp loop) {
