@@ -383,6 +383,7 @@ int Compilation::run() {
   if (options.input.empty())
     return ExitSuccess;
   context = std::make_unique<MLIRContext>(registry);
+  context->printOpOnDiagnostic(options.verbose);       // locations name the node already
   ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) { report(diagnostic); });
   int code = stages();
   summarize();
