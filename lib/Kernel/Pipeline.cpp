@@ -1,5 +1,6 @@
 // The kernel stage in order.
 #include "qcc/Kernel/Pipeline.h"
+#include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -13,6 +14,7 @@ void qcc::buildKernelPipeline(OpPassManager &pm, const KernelOptions &options) {
   pm.addPass(createResolveDims());            // while calls still return tensors
   pm.addPass(createLowerBoundaries());
   pm.addPass(createLowerQuant());
+  pm.addPass(createReconcileUnrealizedCastsPass());               // joins what both ends of a call made of weights and caches
   // No canonicalization before buffers: it would give tensors of the decode class static types, and casts keep results from their places.
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createCSEPass());

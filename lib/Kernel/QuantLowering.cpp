@@ -76,7 +76,7 @@ LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
   bool fuse = producer && producer->hasOneUse();
   SmallVector<Value> outs;
   Builder types(op.getContext());
-  Value like = op.getInput();
+  Value like = fuse && isa<qnt::NormOp, qnt::GluOp>(producer) ? producer->getOperand(0) : Value(op.getInput());   // what stays
   outs.push_back(empty(op, like, row->paddedK, types.getI8Type()));
   outs.push_back(empty(op, like, row->paddedK / QuantizedRow::group, types.getF32Type()));
   outs.push_back(empty(op, like, row->paddedK / QuantizedRow::group, types.getI32Type()));
@@ -135,7 +135,7 @@ LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *a
     operands.push_back(op.getBias());
   if (addend)
     operands.push_back(addend);
-  Value init = empty(at, op.getInput(), spec.n, f32(op));
+  Value init = empty(at, operands[0], spec.n, f32(op));
   at->replaceAllUsesWith(launch(at, linearKernel(library, spec), operands, init));
   return success();
 }

@@ -13,6 +13,12 @@
 using namespace mlir;
 using namespace qcc;
 
+static bool isDecodeClass(Operation *op) {
+  auto function = op->getParentOfType<func::FuncOp>();
+  auto rows = function ? function->getAttrOfType<StringAttr>("qk.rows") : StringAttr();
+  return rows && rows == "decode";
+}
+
 static std::optional<std::string> indexName(OpFoldResult value) {
   if (auto number = getConstantIntValue(value))
     return std::to_string(*number);
@@ -24,9 +30,11 @@ static std::optional<std::string> indexName(OpFoldResult value) {
   if (auto dim = dyn_cast_or_null<tensor::DimOp>(op))
     if (auto i = dim.getConstantIndex())
       return dimName(dim.getSource(), *i);
-  if (auto sum = dyn_cast_or_null<arith::AddIOp>(op)) {             // past + seq
+  if (auto sum = dyn_cast_or_null<arith::AddIOp>(op)) {             // past + seq; in the decode class seq is the constant 1
     auto a = indexName(sum.getLhs()), b = indexName(sum.getRhs());
-    if (a && b && ((*a == "past" && *b == "seq") || (*a == "seq" && *b == "past")))
+    if (b == "past")
+      std::swap(a, b);
+    if (a == "past" && (b == "seq" || (b == "1" && isDecodeClass(op))))
       return "total";
   }
   return std::nullopt;
@@ -122,13 +130,11 @@ Value qcc::materializeDim(OpBuilder &b, Location loc, StringRef name) {
   int64_t number;
   if (!name.getAsInteger(10, number))
     return arith::ConstantIndexOp::create(b, loc, number);
-  auto function = dyn_cast_or_null<func::FuncOp>(b.getInsertionBlock()->getParentOp());
-  if (!function)
-    function = b.getInsertionBlock()->getParentOp()->getParentOfType<func::FuncOp>();
-  auto rows = function->getAttrOfType<StringAttr>("qk.rows");
-  if (rows && rows == "decode" && (name == "batch" || name == "seq" || name == "keep"))
-    return arith::ConstantIndexOp::create(b, loc, 1);
-  return qk::DimOp::create(b, loc, b.getIndexType(), name);
+  Value dim = qk::DimOp::create(b, loc, b.getIndexType(), name);
+  if (!isDecodeClass(dim.getDefiningOp()) || (name != "batch" && name != "seq" && name != "keep"))
+    return dim;
+  dim.getDefiningOp()->erase();
+  return arith::ConstantIndexOp::create(b, loc, 1);
 }
 
 std::optional<SmallVector<Value>> qcc::materializeDynamicDims(OpBuilder &b, Location loc, Value tensor) {

@@ -6,7 +6,7 @@ usage: llama_program.py write FOLDER [key=value ...]       FOLDER/model.mlir, FO
 import json, os, sys
 import numpy as np
 
-DEFAULT = dict(layers=2, channels=64, heads=4, kv=2, dim=16, ffn=96, vocab=50, context=64, cache="f32", interleaved=0)
+DEFAULT = dict(layers=2, channels=64, heads=4, kv=2, dim=16, ffn=96, vocab=50, context=64, cache="f32", interleaved=0, io=0)
 
 
 def weights(c, seed=1):
@@ -44,9 +44,20 @@ def write(folder, c):
              f"tensor<{2 * F}x{C}xf32>", f"tensor<{C}x{F}xf32>"]
     out = [f'module attributes {{qnt.dims = ["batch", "seq", "past", "context"], qnt.files = ["weights.bin"], qnt.max_context = {T} : i64, '
            f'qnt.vocabulary = {V} : i64}} {{'] + decls
-    states = ", ".join(f'%cache{i}: {cache} {{qnt.name = "past.{i}", qnt.role = "state", qnt.state = {i} : i64}}' for i in range(c["layers"]))
+    kv, layers = f"tensor<?x{K}x?x{D}xf32>", range(c["layers"])
+    if c["io"]:
+        port = lambda what, i, n, dim, role: f'{{qnt.dims = ["batch", "{K}", "{dim}", "{D}"], qnt.name = "{what}.{i}.{n}", qnt.role = "{role}"}}'
+        states = ", ".join(f'%{n}{i}: {kv} {port("past", i, n, "past", "past")}' for i in layers for n in ("key", "value"))
+        presents = "".join(f', {kv} {port("present", i, n, "total", "present")}' for i in layers for n in ("key", "value"))
+        out[0] = out[0].replace('"past", "context"', '"past", "total"')
+    else:
+        states = ", ".join(f'%cache{i}: {cache} {{qnt.name = "past.{i}", qnt.role = "state", qnt.state = {i} : i64}}' for i in layers)
+        presents = ""
     out.append(f'  func.func @main(%tokens: tensor<?x?xi64> {{qnt.dims = ["batch", "seq"], qnt.name = "input_ids", qnt.role = "tokens"}}, {states})\n'
-               f'      -> (tensor<?x?x{V}xf32> {{qnt.dims = ["batch", "seq", "{V}"], qnt.name = "logits", qnt.role = "logits"}}) {{')
+               f'      -> (tensor<?x?x{V}xf32> {{qnt.dims = ["batch", "seq", "{V}"], qnt.name = "logits", qnt.role = "logits"}}{presents}) {{')
+    if c["io"]:
+        out.append('    %past = qnt.dim "past"\n    %seq = qnt.dim "seq"\n    %total = arith.addi %past, %seq : index')
+        out += [f"    %cache{i} = qnt.cache_load %key{i}, %value{i} : {kv}, {kv} -> {cache}" for i in layers]
     out.append(f'    %embed = qnt.weight @embed : tensor<{V}x{C}xf32>')
     out.append(f'    %x0 = qnt.gather %tokens, %embed : tensor<?x?xi64>, tensor<{V}x{C}xf32> -> tensor<?x?x{C}xf32>')
     for i in range(c["layers"]):
@@ -55,11 +66,16 @@ def write(folder, c):
         for n, k in zip(names, types):
             out.append(f'    %{n}{i} = qnt.weight @layers.{i}.{n} : {k}')
         out.append(f'    %x{i + 1} = call @layer(%x{i}, %norm{i}, %qkv{i}, %cache{i}, %o{i}, %norm2{i}, %gate_up{i}, %down{i}) : ({", ".join(kinds)}) -> {kinds[0]}')
+    stores = returned = kinds_returned = ""
+    for i in layers if c["io"] else []:
+        stores += f"    %nk{i}, %nv{i} = qnt.cache_store %cache{i} at %total : {cache} -> {kv}\n"
+        returned += f", %nk{i}, %nv{i}"
+        kinds_returned += f", {kv}, {kv}"
     out.append(f'''    %fn = qnt.weight @final : tensor<{C}xf32>
     %y = qnt.norm rms %x{c["layers"]}, %fn eps 1.0e-5 : tensor<?x?x{C}xf32>, tensor<{C}xf32>
     %head = qnt.weight @head : tensor<{V}x{C}xf32>
     %logits = qnt.matmul %y, %head : tensor<?x?x{C}xf32>, tensor<{V}x{C}xf32> -> tensor<?x?x{V}xf32>
-    return %logits : tensor<?x?x{V}xf32>
+{stores}    return %logits{returned} : tensor<?x?x{V}xf32>{kinds_returned}
   }}
   func.func private @layer(%x: {kinds[0]}, %wn: {kinds[1]}, %wqkv: {kinds[2]}, %cache: {kinds[3]}, %wo: {kinds[4]}, %wn2: {kinds[5]}, %wgu: {kinds[6]}, %wd: {kinds[7]}) -> {kinds[0]} {{
     %batch = qnt.dim "batch"

@@ -1,0 +1,11 @@
+// RUN: qcc-opt %s --qcc-kernel-lower-launch | FileCheck %s
+func.func private @k(memref<?x64xf32>, memref<64xf32>, memref<?x64xf32>)
+// CHECK-LABEL: func.func @long
+// CHECK: %[[X:.*]] = memref.collapse_shape %arg0 {{\[}}[0, 1], [2]] : memref<?x?x64xf32> into memref<?x64xf32>
+// CHECK: %[[Y:.*]] = memref.collapse_shape %arg2
+// CHECK: call @k(%[[X]], %arg1, %[[Y]])
+// CHECK: qk.barrier
+func.func @long(%x: memref<?x?x64xf32>, %w: memref<64xf32>, %y: memref<?x?x64xf32>) {
+  qk.launch @k(%x, %w : memref<?x?x64xf32>, memref<64xf32>) outs(%y : memref<?x?x64xf32>)
+  return
+}

@@ -1,0 +1,48 @@
+// RUN: qcc-opt %s --qcc-kernel-lower-quant | FileCheck %s
+module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
+  // CHECK-LABEL: func.func @norm
+  // CHECK: %[[INIT:.*]] = tensor.empty
+  // CHECK: qk.launch @norm_rms_64_{{.*}}(%{{.*}}, %{{.*}} : {{.*}}) outs(%[[INIT]] : tensor<?x?x64xf32>)
+  func.func @norm(%x: tensor<?x?x64xf32>, %s: tensor<64xf32>) -> tensor<?x?x64xf32> {
+    %y = qnt.norm rms %x, %s eps 1.0e-5 : tensor<?x?x64xf32>, tensor<64xf32>
+    return %y : tensor<?x?x64xf32>
+  }
+  // Norm and quantize are one launch; the product takes codes, scales and sums, and adds the residual.
+  // CHECK-LABEL: func.func @fused
+  // CHECK-NOT: qk.launch @norm_rms_64_{{[0-9a-f]*}}(
+  // CHECK: %[[Q:.*]]:3 = qk.launch @norm_rms_64_{{.*}}_a8_64
+  // CHECK: qk.launch @linear_64x64_{{.*}}w4g32_a8_long_add(%[[Q]]#0, %[[Q]]#1, %[[Q]]#2, %{{.*}}, %arg0 :
+  // CHECK-NOT: arith.addf
+  // CHECK: return
+  func.func @fused(%x: tensor<?x?x64xf32>, %s: tensor<64xf32>, %m: memref<2304xi8>) -> tensor<?x?x64xf32> attributes {qk.rows = "long"} {
+    %w = builtin.unrealized_conversion_cast %m : memref<2304xi8> to tensor<64x64x!qnt.block<bits = 4, group = 32>>
+    %n = qnt.norm rms %x, %s eps 1.0e-5 : tensor<?x?x64xf32>, tensor<64xf32>
+    %q = qnt.quantize %n : tensor<?x?x64xf32> -> tensor<?x?x64x!qnt.block<bits = 8, group = 32, scale = f32>>
+    %y = qnt.matmul %q, %w : tensor<?x?x64x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x64xf32>
+    %r = arith.addf %x, %y : tensor<?x?x64xf32>
+    return %r : tensor<?x?x64xf32>
+  }
+  // A slice of columns is read where it lies.
+  // CHECK-LABEL: func.func @slice
+  // CHECK: qk.launch @kv_update_2x16f32_32at32of96_32at64of96(%[[ALL:.*]], %[[ALL]] :
+  func.func @slice(%x: tensor<?x?x96xf32> {qnt.dims = ["batch", "seq", "96"]}, %m: memref<?xf32>) {
+    %b = qk.dim "batch"
+    %s = qk.dim "seq"
+    %past = qk.dim "past"
+    %cache = builtin.unrealized_conversion_cast %m : memref<?xf32> to !qnt.cache<2x16xf32>
+    %k = tensor.extract_slice %x[0, 0, 32] [%b, %s, 32] [1, 1, 1] : tensor<?x?x96xf32> to tensor<?x?x32xf32>
+    %v = tensor.extract_slice %x[0, 0, 64] [%b, %s, 32] [1, 1, 1] : tensor<?x?x96xf32> to tensor<?x?x32xf32>
+    qnt.kv_update %k, %v into %cache at %past : tensor<?x?x32xf32>, !qnt.cache<2x16xf32>
+    return
+  }
+  // One row: the context is divided among the threads, and a second step merges.
+  // CHECK-LABEL: func.func @decode
+  // CHECK: qk.launch @attention_chunk
+  // CHECK: qk.launch @attention_merge
+  func.func @decode(%x: tensor<?x?x32xf32> {qnt.dims = ["batch", "seq", "32"]}, %m: memref<?xf32>) -> tensor<?x?x32xf32> attributes {qk.rows = "decode"} {
+    %past = qk.dim "past"
+    %cache = builtin.unrealized_conversion_cast %m : memref<?xf32> to !qnt.cache<2x16xf32>
+    %a = qnt.attention %x over %cache at %past heads 2 scale 0.25 : tensor<?x?x32xf32>, !qnt.cache<2x16xf32>
+    return %a : tensor<?x?x32xf32>
+  }
+}

@@ -1,0 +1,25 @@
+// RUN: qcc-opt %s --qcc-kernel-trim-logits -split-input-file | FileCheck %s
+// CHECK: module attributes {qnt.dims = ["batch", "seq", "past", "context", "keep"]}
+// CHECK: qnt.dims = ["batch", "keep", "48"]
+// CHECK: %[[LAST:.*]] = tensor.extract_slice %{{.*}}[0, %{{.*}}, 0] [%{{.*}}, %{{.*}}, 32] [1, 1, 1]
+// CHECK: qnt.norm rms %[[LAST]]
+module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
+  func.func @main(%x: tensor<?x?x32xf32> {qnt.dims = ["batch", "seq", "32"]}, %s: tensor<32xf32>, %w: tensor<48x32xf32>, %c: !qnt.cache<2x16xf16>)
+      -> (tensor<?x?x48xf32> {qnt.dims = ["batch", "seq", "48"], qnt.role = "logits"}) {
+    %n = qnt.norm rms %x, %s eps 1.0e-5 : tensor<?x?x32xf32>, tensor<32xf32>
+    %y = qnt.matmul %n, %w : tensor<?x?x32xf32>, tensor<48x32xf32> -> tensor<?x?x48xf32>
+    return %y : tensor<?x?x48xf32>
+  }
+}
+
+// -----
+// A program without state computes all it is asked for.
+// CHECK: module attributes {qnt.dims = ["batch", "seq"]}
+// CHECK-NOT: extract_slice
+module attributes {qnt.dims = ["batch", "seq"]} {
+  func.func @main(%x: tensor<?x?x32xf32> {qnt.dims = ["batch", "seq", "32"]}, %w: tensor<48x32xf32>)
+      -> (tensor<?x?x48xf32> {qnt.dims = ["batch", "seq", "48"], qnt.role = "logits"}) {
+    %y = qnt.matmul %x, %w : tensor<?x?x32xf32>, tensor<48x32xf32> -> tensor<?x?x48xf32>
+    return %y : tensor<?x?x48xf32>
+  }
+}
