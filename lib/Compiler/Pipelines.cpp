@@ -3,6 +3,8 @@
 #include "qcc/Compiler/ExtensionPoints.h"
 #include "qcc/Compiler/Options.h"
 #include "qcc/Base/TargetInfo.h"
+#include "qcc/Frontend/Passes.h"
+#include "qcc/Graph/Passes.h"
 #include "qcc/Kernel/Passes.h"
 #include "qcc/Kernel/Pipeline.h"
 #include "qcc/Quantize/Passes.h"
@@ -14,6 +16,22 @@ using namespace qcc;
 
 void qcc::addGraphStage(OpPassManager &pm, const CompilerOptions &options) {
   runExtensions("onnx-end", pm);
+  int64_t context = options.maxContext ? options.maxContext : 4096;
+  pm.addPass(createMapFusedOps({context}));
+  pm.addPass(createRecoverLinear());                   // before the rest: what is opaque to them are linear layers, not their weights
+  pm.addPass(createRecoverNorm());
+  pm.addNestedPass<func::FuncOp>(createRecoverActivation());
+  pm.addPass(createRecoverRotary({context}));          // before attention: its queries and keys are rotated ones
+  pm.addPass(createRecoverAttention());
+  pm.addNestedPass<func::FuncOp>(createSimplifyViews());
+  pm.addPass(createConvertOnnx());                     // the generic path; no onnx op is left
+  pm.addPass(createCSEPass());                         // one value per weight and dimension, as the next passes count uses
+  pm.addPass(createAssignRoles());
+  pm.addPass(createMergeMatmuls());
+  pm.addPass(createFuseGlu());                         // after the merge: gate and up are then halves of one tensor
+  pm.addPass(createMakeState({options.kvState ? "state" : "io", options.kvBits == 32 ? "f32" : "f16", int64_t(options.maxContext)}));
+  pm.addPass(createCSEPass());
+  pm.addPass(createOutlineLayers());
   runExtensions("graph-end", pm);
 }
 

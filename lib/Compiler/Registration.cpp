@@ -4,6 +4,7 @@
 #include "dialects/ONNX/ONNX.h"
 #include "dialects/Quant/Quant.h"
 #include "qcc/Frontend/Passes.h"
+#include "qcc/Graph/Passes.h"
 #include "qcc/Kernel/Passes.h"
 #include "qcc/Kernel/Pipeline.h"
 #include "qcc/Quantize/Passes.h"
@@ -23,6 +24,7 @@ void qcc::registerEverything(mlir::DialectRegistry &registry) {
   mlir::registerAllPasses();
   registerDialects(registry);
   registerFrontendPasses();
+  registerGraphPasses();
   registerQuantizePasses();
   registerKernelPasses();
   registerTargetPasses();

@@ -117,4 +117,19 @@ def RecoverAttention : FrontendModulePass<"recover-attention"> {
   }];
   let statistics = [Statistic<"numAttentions", "num-attentions", "attentions">];
 }
+
+def ConvertOnnx : FrontendModulePass<"convert-onnx"> {
+  let summary = "Lower the remaining operators to linalg, tensor, arith and math, and end the onnx dialect";
+  let description = [{
+    The generic path: correct for any arrangement of the operators in lib/Frontend/Ops, on symbolic shapes. Nodes that only compute shapes have
+    no users any more and vanish. Refusals name the node and say why.
+    Example:
+      %0 = onnx.node "Add"(%x, %y) {since = 14 : i64} : (tensor<?x?x256xf32>, tensor<?x?x256xf32>) -> tensor<?x?x256xf32>
+    becomes
+      %0 = arith.addf %x, %y : tensor<?x?x256xf32>
+  }];
+  let dependentDialects = ["::qcc::qnt::QntDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::tensor::TensorDialect"];
+  let statistics = [Statistic<"numGeneric", "num-generic", "nodes on the generic path">];
+}
 #endif

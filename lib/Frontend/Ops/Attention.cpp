@@ -43,7 +43,7 @@ static FailureOr<Value> attend(FusedOps &c, onnx::NodeOp node, const Parts &part
   auto cacheType = qnt::CacheType::get(node.getContext(), parts.kvHeads, parts.size, b.getF32Type());
   Value cache = qnt::CacheLoadOp::create(b, loc, cacheType, held);
   qnt::KvUpdateOp::create(b, loc, parts.key, parts.value, cache, past);
-  double scale = parts.scale != 0 ? parts.scale : 1 / std::sqrt(double(parts.size));
+  double scale = roundedScale(parts.scale != 0 ? parts.scale : 1 / std::sqrt(double(parts.size)), parts.size);
   Value result = qnt::AttentionOp::create(b, loc, parts.query.getType(), parts.query, cache, past, parts.mask, parts.heads, llvm::APFloat(float(scale)), parts.causal,
                                           llvm::APFloat(float(parts.softcap)), parts.window);
   if ((node.output(1) && !node.output(1).use_empty()) || (node.output(2) && !node.output(2).use_empty())) {

@@ -314,6 +314,7 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
       auto type = r.type(*r.elements.shape(mask), r.builder.getI64Type());
       mask = r.node(loc, "Cast", mask, type, r.builder.getNamedAttr("to", r.builder.getI64IntegerAttr(7)));
     }
+    m.scale = roundedScale(m.scale, m.size);
     Value result = qnt::AttentionOp::create(r.builder, loc, query.getType(), query, cache, at, mask, m.heads, llvm::APFloat(float(m.scale)), m.causal,
                                             llvm::APFloat(float(m.softcap)), m.window);
     m.root.replaceAllUsesWith(r.heads(loc, result, m.heads, m.size, true));
@@ -324,8 +325,7 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
       auto it = presents.find(operand.get());
       if (it == presents.end() || it->second.first != number)
         continue;
-      if (!keys) {
-        r.builder.setInsertionPoint(r.func.getBody().front().getTerminator());
+      if (!keys) { // beside its attention, so that it belongs to the layer
         Value total = r.index(loc, m.keyToken->operands[0]);
         auto type = RankedTensorType::get({r.type(m.root).getDimSize(0), m.kvHeads, ShapedType::kDynamic, m.size}, r.builder.getF32Type());
         auto store = qnt::CacheStoreOp::create(r.builder, loc, type, type, cache, total);

@@ -1,11 +1,17 @@
 #include "lib/Frontend/Recover/Recovery.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include <cmath>
 using namespace mlir;
 using namespace qcc;
 using namespace qcc::frontend;
 
 bool qcc::frontend::isConstant(Value value) { return isa_and_nonnull<onnx::InitializerOp, onnx::ConstantOp, qnt::WeightOp>(value.getDefiningOp()); }
+
+double qcc::frontend::roundedScale(double scale, int64_t size) {
+  double exact = 1 / std::sqrt(double(size));
+  return std::fabs(scale - exact) < 1e-6 * exact ? exact : scale;
+}
 
 SmallVector<onnx::NodeOp> Recovery::nodes() {
   SmallVector<onnx::NodeOp> result;
@@ -59,7 +65,7 @@ Value Recovery::slice(Location loc, Value value, int64_t axis, int64_t start, in
   return node(loc, "Slice", {value, constant(loc, start), constant(loc, start + size), constant(loc, axis)}, RankedTensorType::get(to, from.getElementType()));
 }
 
-Value Recovery::index(Location loc, E e) {
+Value Recovery::index(Location loc, E e, llvm::function_ref<Value(E)> measure) {
   if (!e)
     return {};
   auto constant = [&](int64_t c) -> Value { return arith::ConstantIndexOp::create(builder, loc, c); };
@@ -67,7 +73,7 @@ Value Recovery::index(Location loc, E e) {
     return constant(*c);
   if (e->kind == Kind::Dim) {
     if (StringRef(e->name).starts_with("?"))
-      return {};
+      return measure ? measure(e) : Value();
     return qnt::DimOp::create(builder, loc, builder.getIndexType(), builder.getStringAttr(e->name));
   }
   if (e->kind != Kind::Poly)
@@ -76,7 +82,7 @@ Value Recovery::index(Location loc, E e) {
   for (const Term &term : e->terms) {
     Value product;
     for (E atom : term.atoms) {
-      Value factor = index(loc, atom);
+      Value factor = index(loc, atom, measure);
       if (!factor)
         return {};
       product = product ? arith::MulIOp::create(builder, loc, product, factor) : factor;

@@ -33,8 +33,8 @@ public:
   mlir::Value transpose(mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> perm);
   mlir::Value slice(mlir::Location loc, mlir::Value value, int64_t axis, int64_t start, int64_t size);
 
-  /// `e` (a sum of products of dimensions) as an index value; null when it has a dimension without a name.
-  mlir::Value index(mlir::Location loc, E e);
+  /// `e` (a sum of products of dimensions) as an index value; null when it has a dimension without a name that `measure` cannot give.
+  mlir::Value index(mlir::Location loc, E e, llvm::function_ref<mlir::Value(E)> measure = {});
 
   /// A value of shape [B, S, heads * D] whose channel `head * D + d` of token (b, s) is `leaf`, or null: `leaf` must be a Load whose indices
   /// have that form, or that of [B, S, heads, D] or [B, heads, S, D]. With `build` false only asks (the result is then the tensor itself).
@@ -47,5 +47,7 @@ public:
 };
 /// Is `value` the same in every run (an initializer or a constant)?
 bool isConstant(mlir::Value value);
+/// An attention scale that is 1/sqrt(size) but for an exporter's rounding (it multiplies two fourth roots, or prints few digits) is made exact.
+double roundedScale(double scale, int64_t size);
 } // namespace qcc::frontend
 #endif

@@ -1,0 +1,150 @@
+// Lowers what no recovery has claimed, operator by operator, and ends the onnx dialect: after this pass there is no onnx op or attribute.
+// Only nodes whose elements are needed are converted: shape arithmetic is known to the analysis and simply has no users left.
+#include "lib/Frontend/Ops/GenericOps.h"
+#include "qcc/Frontend/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringMap.h"
+namespace qcc {
+#define GEN_PASS_DEF_CONVERTONNX
+#include "qcc/Frontend/Passes.h.inc"
+} // namespace qcc
+using namespace mlir;
+using namespace qcc;
+using namespace qcc::frontend;
+
+namespace {
+struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
+  void runOnOperation() override {
+    for (ArrayRef<GenericRow> family : {elementwiseRows(), movementRows(), reductionRows()})
+      for (const GenericRow &row : family)
+        rows[(row.domain + "." + row.op).str()].push_back(&row);
+    bool ok = true;
+    for (auto func : getOperation().getOps<func::FuncOp>())
+      if (!func.isExternal())
+        ok &= convert(func);
+    if (!ok)
+      signalPassFailure();
+  }
+
+  const GenericRow *rowFor(onnx::NodeOp node) {
+    const GenericRow *best = nullptr;
+    for (const GenericRow *row : rows.lookup((node.getDomain() + "." + node.getOpType()).str()))
+      if (row->since <= int64_t(node.getSince()) && (!best || row->since > best->since))
+        best = row;
+    return best;
+  }
+
+  bool convert(func::FuncOp func) {
+    Recovery r(func);
+    GenericOps g(r);
+    llvm::SetVector<Operation *> needed = neededNodes(r);
+    bool ok = true;
+    for (onnx::NodeOp node : r.nodes())
+      if (needed.contains(node))
+        ok &= succeeded(convertNode(g, node));
+    if (!ok)
+      return false;
+    // Users that stay (qnt ops, the return) take what their operands became.
+    for (Operation &op : llvm::make_early_inc_range(func.getBody().front())) {
+      if (isa<onnx::NodeOp>(op))
+        continue;
+      r.builder.setInsertionPoint(&op);
+      for (OpOperand &operand : op.getOpOperands()) {
+        Operation *from = operand.get().getDefiningOp();
+        if (g.has(operand.get()))
+          operand.set(g.get({}, operand.get()));
+        else if (from && isa<onnx::ConstantOp, onnx::InitializerOp>(from))
+          operand.set(g.get({}, operand.get()));
+        if (!operand.get())
+          return false;
+      }
+    }
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(func.getBody().front())))
+      if (isa<onnx::NodeOp, onnx::ConstantOp, onnx::InitializerOp, onnx::NoneOp>(op) && op.use_empty())
+        op.erase();
+    r.finish();
+    renameAttributes(func);
+    return true;
+  }
+
+  /// The nodes whose elements somebody reads, behind qnt ops and the return. Operands that only tell shapes are not read.
+  llvm::SetVector<Operation *> neededNodes(Recovery &r) {
+    llvm::SetVector<Operation *> needed;
+    SmallVector<Operation *> work;
+    auto visit = [&](Value value) {
+      if (auto node = value.getDefiningOp<onnx::NodeOp>(); node && needed.insert(node))
+        work.push_back(node);
+    };
+    for (Operation &op : r.func.getBody().front())
+      if (!isa<onnx::NodeOp>(op))
+        for (Value operand : op.getOperands())
+          visit(operand);
+    while (!work.empty()) {
+      auto node = cast<onnx::NodeOp>(work.pop_back_val());
+      if (isKnown(r, node) || node.is("Shape") || node.is("Size"))
+        continue;
+      const GenericRow *row = rowFor(node);
+      for (auto [i, input] : llvm::enumerate(node.getInputs()))
+        if (!row || !(row->shapeOperands >> i & 1))
+          visit(input);
+    }
+    return needed;
+  }
+
+  /// A small tensor of integers all of whose elements are constants.
+  bool isKnown(Recovery &r, onnx::NodeOp node) {
+    auto type = dyn_cast<ShapedType>(node->getResult(0).getType());
+    return node->getNumResults() == 1 && type && type.getElementType().isSignlessInteger(64) && r.elements.integers(node.output(0));
+  }
+
+  LogicalResult convertNode(GenericOps &g, onnx::NodeOp node) {
+    g.b.setInsertionPoint(node);
+    if (isKnown(g.r, node)) {
+      RankedTensorType type = g.type(node.output(0));
+      SmallVector<int64_t> values = *g.r.elements.integers(node.output(0));
+      g.set(node.output(0), arith::ConstantOp::create(g.b, node.getLoc(), DenseElementsAttr::get(type, ArrayRef<int64_t>(values))));
+      return success();
+    }
+    const GenericRow *row = rowFor(node);
+    if (!row)
+      return refuse(node, "operator " + (node.getDomain().empty() ? "" : node.getDomain() + ".") + node.getOpType() + " v" + Twine(node.getSince()) + " is not supported", "unsupported-operator");
+    FailureOr<SmallVector<Value>> results = row->handler(g, node);
+    if (failed(results))
+      return failure();
+    for (auto [output, result] : llvm::zip(node.getOutputs(), *results))
+      if (result)
+        g.set(output, result);
+    ++numGeneric;
+    return success();
+  }
+
+  /// `onnx.name` and `onnx.dims` of arguments and results become `qnt.name` and `qnt.dims`; a dimension of known size is its number.
+  void renameAttributes(func::FuncOp func) {
+    Builder b(&getContext());
+    auto renamed = [&](DictionaryAttr from, Type type) {
+      NamedAttrList list(from ? from : b.getDictionaryAttr({}));
+      if (Attribute name = list.erase(onnx::OnnxDialect::getNameAttrName()))
+        list.set("qnt.name", name);
+      if (auto dims = dyn_cast_or_null<ArrayAttr>(list.erase(onnx::OnnxDialect::getDimsAttrName()))) {
+        SmallVector<Attribute> named;
+        auto shaped = dyn_cast<RankedTensorType>(type);
+        for (auto [i, dim] : llvm::enumerate(dims)) {
+          bool known = shaped && int64_t(i) < shaped.getRank() && !shaped.isDynamicDim(i);
+          named.push_back(known ? b.getStringAttr(Twine(shaped.getDimSize(i))) : cast<StringAttr>(dim));
+        }
+        list.set("qnt.dims", b.getArrayAttr(named));
+      }
+      return list.getDictionary(&getContext());
+    };
+    for (unsigned i = 0; i < func.getNumArguments(); ++i)
+      func.setArgAttrs(i, renamed(func.getArgAttrDict(i), func.getArgumentTypes()[i]));
+    for (unsigned i = 0; i < func.getNumResults(); ++i)
+      func.setResultAttrs(i, renamed(func.getResultAttrDict(i), func.getResultTypes()[i]));
+    func->removeAttr(onnx::OnnxDialect::getGraphAttrName());
+  }
+
+  llvm::StringMap<SmallVector<const GenericRow *, 1>> rows;
+};
+} // namespace

@@ -1,0 +1,183 @@
+// Operators that compute every element from the elements at the same (broadcast) index.
+#include "lib/Frontend/Ops/GenericOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+using namespace mlir;
+using namespace qcc;
+using namespace qcc::frontend;
+using Results = FailureOr<SmallVector<Value>>;
+
+namespace {
+/// Builds the operation on elements; `args` have the operands' element types.
+using ElementBody = Value (*)(OpBuilder &, Location, ValueRange args, onnx::NodeOp node);
+bool isFloat(Value v) { return isa<FloatType>(getElementTypeOrSelf(v.getType())); }
+bool isBool(Value v) { return getElementTypeOrSelf(v.getType()).isInteger(1); }
+Value number(OpBuilder &b, Location loc, Type type, double value) {
+  if (isa<FloatType>(type))
+    return arith::ConstantOp::create(b, loc, b.getFloatAttr(type, value));
+  return arith::ConstantOp::create(b, loc, b.getIntegerAttr(type, int64_t(value)));
+}
+
+template <typename Float, typename Integer> Value arithmetic(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
+  if (isFloat(a[0]))
+    return Float::create(b, loc, a[0], a[1]);
+  return Integer::create(b, loc, a[0], a[1]);
+}
+template <typename Op> Value unary(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) { return Op::create(b, loc, a[0]); }
+template <typename Op> Value logic(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) { return Op::create(b, loc, a[0], a[1]); }
+template <arith::CmpFPredicate f, arith::CmpIPredicate i> Value compare(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
+  if (isFloat(a[0]))
+    return arith::CmpFOp::create(b, loc, f, a[0], a[1]);
+  return arith::CmpIOp::create(b, loc, i, a[0], a[1]);
+}
+Value power(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
+  APFloat exponent(0.0);
+  if (matchPattern(a[1], m_ConstantFloat(&exponent)) && exponent.convertToDouble() == 2)
+    return arith::MulFOp::create(b, loc, a[0], a[0]);
+  Value y = a[1];
+  if (!isFloat(y))
+    y = arith::SIToFPOp::create(b, loc, a[0].getType(), y);
+  else if (y.getType() != a[0].getType())
+    y = y.getType().getIntOrFloatBitWidth() < a[0].getType().getIntOrFloatBitWidth() ? Value(arith::ExtFOp::create(b, loc, a[0].getType(), y))
+                                                                                      : Value(arith::TruncFOp::create(b, loc, a[0].getType(), y));
+  return math::PowFOp::create(b, loc, a[0], y);
+}
+Value negate(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
+  if (isFloat(a[0]))
+    return arith::NegFOp::create(b, loc, a[0]);
+  return arith::SubIOp::create(b, loc, number(b, loc, a[0].getType(), 0), a[0]);
+}
+Value absolute(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
+  return isFloat(a[0]) ? Value(math::AbsFOp::create(b, loc, a[0])) : Value(math::AbsIOp::create(b, loc, a[0]));
+}
+Value reciprocal(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) { return arith::DivFOp::create(b, loc, number(b, loc, a[0].getType(), 1), a[0]); }
+Value sigmoid(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
+  Value one = number(b, loc, a[0].getType(), 1);
+  Value e = math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, a[0]));
+  return arith::DivFOp::create(b, loc, one, arith::AddFOp::create(b, loc, one, e));
+}
+Value relu(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
+  Value zero = number(b, loc, a[0].getType(), 0);
+  return isFloat(a[0]) ? Value(arith::MaximumFOp::create(b, loc, a[0], zero)) : Value(arith::MaxSIOp::create(b, loc, a[0], zero));
+}
+Value isNaN(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) { return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, a[0], a[0]); }
+Value logicalNot(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) { return arith::XOrIOp::create(b, loc, a[0], number(b, loc, a[0].getType(), 1)); }
+Value where(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) { return arith::SelectOp::create(b, loc, a[0], a[1], a[2]); }
+Value clip(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp node) { // operands that are left out are not passed
+  Value x = a[0];
+  unsigned next = 1;
+  if (node.input(1))
+    x = isFloat(x) ? Value(arith::MaximumFOp::create(b, loc, x, a[next])) : Value(arith::MaxSIOp::create(b, loc, x, a[next])), ++next;
+  if (node.input(2))
+    x = isFloat(x) ? Value(arith::MinimumFOp::create(b, loc, x, a[next])) : Value(arith::MinSIOp::create(b, loc, x, a[next]));
+  return x;
+}
+Value convertElement(OpBuilder &b, Location loc, Value x, Type to) {
+  Type from = x.getType();
+  if (from == to)
+    return x;
+  if (to.isInteger(1)) {
+    Value zero = number(b, loc, from, 0);
+    return isFloat(x) ? Value(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, x, zero)) : Value(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, x, zero));
+  }
+  bool wider = from.getIntOrFloatBitWidth() < to.getIntOrFloatBitWidth();
+  if (isFloat(x) && isa<FloatType>(to))
+    return wider ? Value(arith::ExtFOp::create(b, loc, to, x)) : Value(arith::TruncFOp::create(b, loc, to, x));
+  if (isFloat(x))
+    return arith::FPToSIOp::create(b, loc, to, x);
+  if (isa<FloatType>(to))
+    return isBool(x) ? Value(arith::UIToFPOp::create(b, loc, to, x)) : Value(arith::SIToFPOp::create(b, loc, to, x));
+  if (!wider)
+    return arith::TruncIOp::create(b, loc, to, x);
+  return isBool(x) ? Value(arith::ExtUIOp::create(b, loc, to, x)) : Value(arith::ExtSIOp::create(b, loc, to, x));
+}
+} // namespace
+
+template <ElementBody body> static Results apply(GenericOps &g, onnx::NodeOp node) {
+  RankedTensorType type = g.type(node.output(0));
+  const Elements::Shape *shape = g.r.elements.shape(node.output(0));
+  if (!type || !shape)
+    return refuse(node, "the result has no known rank", "unknown-rank");
+  SmallVector<Value> operands;
+  for (unsigned i = 0; i < node.getInputs().size(); ++i)
+    if (node.input(i))
+      operands.push_back(node.input(i));
+  // Whole tensors of one type: the operation itself, which is what later stages know as a residual.
+  bool plain = node.is("Add") || node.is("Sub") || node.is("Mul") || node.is("Div");
+  if (plain && llvm::all_of(operands, [&](Value v) { return g.type(v) == type && *g.r.elements.shape(v) == *shape; })) {
+    SmallVector<Value> inputs;
+    for (Value operand : operands)
+      if (inputs.push_back(g.get(node, operand)); !inputs.back())
+        return failure();
+    return SmallVector<Value>{body(g.b, node.getLoc(), inputs, node)};
+  }
+  FailureOr<Value> result = g.elementwise(node, operands, *shape, type.getElementType(), [&](OpBuilder &b, Location loc, ValueRange args) { return body(b, loc, args, node); });
+  if (failed(result))
+    return failure();
+  return SmallVector<Value>{*result};
+}
+
+static Results cast(GenericOps &g, onnx::NodeOp node) {
+  RankedTensorType to = g.type(node.output(0)), from = g.type(node.input(0));
+  if (!to || !from)
+    return refuse(node, "the operand has no known rank", "unknown-rank");
+  if (to.getElementType() == from.getElementType()) {
+    Value same = g.get(node, node.input(0));
+    return same ? Results(SmallVector<Value>{same}) : Results(failure());
+  }
+  if (!to.getElementType().isIntOrFloat() || !from.getElementType().isIntOrFloat())
+    return refuse(node, "the element type cannot be converted", "element-type");
+  FailureOr<Value> result = g.elementwise(node, node.input(0), *g.r.elements.shape(node.output(0)), to.getElementType(),
+                                          [&](OpBuilder &b, Location loc, ValueRange args) { return convertElement(b, loc, args[0], to.getElementType()); });
+  return failed(result) ? Results(failure()) : Results(SmallVector<Value>{*result});
+}
+static Results identity(GenericOps &g, onnx::NodeOp node) {
+  if (node.output(1) && !node.output(1).use_empty())
+    return refuse(node, "the mask of a Dropout is not supported", "unsupported-output");
+  Value same = g.get(node, node.input(0));
+  return same ? Results(SmallVector<Value>{same}) : Results(failure());
+}
+
+using arith::CmpFPredicate;
+using arith::CmpIPredicate;
+static constexpr GenericRow rows[] = {
+    {"Add", "", 7, apply<arithmetic<arith::AddFOp, arith::AddIOp>>},
+    {"Sub", "", 7, apply<arithmetic<arith::SubFOp, arith::SubIOp>>},
+    {"Mul", "", 7, apply<arithmetic<arith::MulFOp, arith::MulIOp>>},
+    {"Div", "", 7, apply<arithmetic<arith::DivFOp, arith::DivSIOp>>},
+    {"Mod", "", 10, apply<arithmetic<arith::RemFOp, arith::RemSIOp>>},
+    {"Min", "", 8, apply<arithmetic<arith::MinimumFOp, arith::MinSIOp>>},
+    {"Max", "", 8, apply<arithmetic<arith::MaximumFOp, arith::MaxSIOp>>},
+    {"Pow", "", 7, apply<power>},
+    {"Neg", "", 6, apply<negate>},
+    {"Abs", "", 6, apply<absolute>},
+    {"Reciprocal", "", 6, apply<reciprocal>},
+    {"Sqrt", "", 6, apply<unary<math::SqrtOp>>},
+    {"Exp", "", 6, apply<unary<math::ExpOp>>},
+    {"Log", "", 6, apply<unary<math::LogOp>>},
+    {"Erf", "", 9, apply<unary<math::ErfOp>>},
+    {"Tanh", "", 6, apply<unary<math::TanhOp>>},
+    {"Cos", "", 7, apply<unary<math::CosOp>>},
+    {"Sin", "", 7, apply<unary<math::SinOp>>},
+    {"Floor", "", 6, apply<unary<math::FloorOp>>},
+    {"Ceil", "", 6, apply<unary<math::CeilOp>>},
+    {"Round", "", 11, apply<unary<math::RoundEvenOp>>},
+    {"Sigmoid", "", 6, apply<sigmoid>},
+    {"Relu", "", 6, apply<relu>},
+    {"Clip", "", 11, apply<clip>},
+    {"IsNaN", "", 9, apply<isNaN>},
+    {"Not", "", 1, apply<logicalNot>},
+    {"And", "", 7, apply<logic<arith::AndIOp>>},
+    {"Or", "", 7, apply<logic<arith::OrIOp>>},
+    {"Xor", "", 7, apply<logic<arith::XOrIOp>>},
+    {"Where", "", 9, apply<where>},
+    {"Equal", "", 7, apply<compare<CmpFPredicate::OEQ, CmpIPredicate::eq>>},
+    {"Less", "", 7, apply<compare<CmpFPredicate::OLT, CmpIPredicate::slt>>},
+    {"LessOrEqual", "", 12, apply<compare<CmpFPredicate::OLE, CmpIPredicate::sle>>},
+    {"Greater", "", 7, apply<compare<CmpFPredicate::OGT, CmpIPredicate::sgt>>},
+    {"GreaterOrEqual", "", 12, apply<compare<CmpFPredicate::OGE, CmpIPredicate::sge>>},
+    {"Cast", "", 6, cast},
+    {"Identity", "", 1, identity},
+    {"Dropout", "", 7, identity, 0b110},
+};
+ArrayRef<GenericRow> qcc::frontend::elementwiseRows() { return rows; }

@@ -1,0 +1,166 @@
+// Turns past inputs and present outputs into in-place state, and settles the longest context.
+#include "dialects/Quant/Quant.h"
+#include "qcc/Graph/Passes.h"
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/SetVector.h"
+namespace qcc {
+#define GEN_PASS_DEF_MAKESTATE
+#include "qcc/Graph/Passes.h.inc"
+} // namespace qcc
+using namespace mlir;
+using namespace qcc;
+
+namespace {
+struct MakeState : qcc::impl::MakeStateBase<MakeState> {
+  using MakeStateBase::MakeStateBase;
+  void runOnOperation() override {
+    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
+    if (!main || main.isExternal())
+      return;
+    if (kvCache != "state" && kvCache != "io") {
+      main.emitError() << "kv-cache is 'state' or 'io', not '" << kvCache << "'";
+      return signalPassFailure();
+    }
+    if (failed(settleContext(main)))
+      return signalPassFailure();
+    if (kvCache == "state")
+      makeState(main);
+    listDimensions(main);
+  }
+
+  /// `qnt.dims`: the dimensions that the caller binds, the canonical ones first.
+  void listDimensions(func::FuncOp main) {
+    llvm::SetVector<StringRef> used;
+    auto take = [&](ArrayAttr dims) {
+      int64_t number;
+      for (Attribute dim : dims ? dims.getValue() : ArrayRef<Attribute>())
+        if (StringRef name = cast<StringAttr>(dim).getValue(); !name.empty() && name.getAsInteger(10, number))
+          used.insert(name);
+    };
+    for (unsigned i = 0; i < main.getNumArguments(); ++i)
+      take(main.getArgAttrOfType<ArrayAttr>(i, "qnt.dims"));
+    for (unsigned i = 0; i < main.getNumResults(); ++i)
+      take(main.getResultAttrOfType<ArrayAttr>(i, "qnt.dims"));
+    getOperation().walk([&](qnt::DimOp dim) { used.insert(dim.getName()); });
+    if (llvm::any_of(main.getArgumentTypes(), llvm::IsaPred<qnt::CacheType>))
+      used.insert("past"), used.insert("context");
+    llvm::SetVector<StringRef> names;
+    for (StringRef canonical : {"batch", "seq", "past"})
+      if (used.contains(canonical))
+        names.insert(canonical);
+    for (StringRef name : used)
+      names.insert(name);
+    getOperation()->setAttr("qnt.dims", Builder(&getContext()).getStrArrayAttr(names.getArrayRef()));
+  }
+
+  /// A cache whose past are two inputs of main that nothing else reads, and whose present goes nowhere but out of main.
+  static bool isState(qnt::CacheLoadOp load) {
+    if (load.getPast().size() != 2 || !llvm::all_of(load.getPast(), [](Value v) { return isa<BlockArgument>(v) && v.hasOneUse(); }))
+      return false;
+    for (Operation *user : load.getCache().getUsers())
+      if (isa<qnt::CacheStoreOp>(user) && !llvm::all_of(user->getUsers(), [](Operation *out) { return isa<func::ReturnOp>(out); }))
+        return false;
+    return true;
+  }
+
+  void makeState(func::FuncOp main) {
+    Block &body = main.getBody().front();
+    SmallVector<qnt::CacheLoadOp> loads;
+    main.walk([&](qnt::CacheLoadOp load) {
+      if (isState(load))
+        loads.push_back(load);
+    });
+    if (loads.empty())
+      return;
+    OpBuilder b(&getContext());
+    Type elementType = element == "f32" ? Type(b.getF32Type()) : Type(b.getF16Type());
+    BitVector results(main.getNumResults()), arguments;
+    for (size_t i = 0; i < loads.size(); ++i) {
+      qnt::CacheLoadOp load = loads[i];
+      auto was = cast<qnt::CacheType>(load.getCache().getType());
+      auto type = qnt::CacheType::get(&getContext(), was.getKvHeads(), was.getHeadDim(), elementType);
+      auto name = [&](unsigned k) {
+        auto attribute = main.getArgAttrOfType<StringAttr>(cast<BlockArgument>(load.getPast()[k]).getArgNumber(), "qnt.name");
+        return attribute ? attribute.getValue() : StringRef();
+      };
+      StringRef key = name(0), value = name(1); // "past_key_values.0.key" and ".value": the layer's name is what they share
+      size_t common = 0;
+      while (common < std::min(key.size(), value.size()) && key[common] == value[common])
+        ++common;
+      auto attributes = b.getDictionaryAttr({b.getNamedAttr("qnt.name", b.getStringAttr(key.take_front(common).rtrim("._/"))), b.getNamedAttr("qnt.role", b.getStringAttr("state")),
+                                             b.getNamedAttr("qnt.state", b.getI64IntegerAttr(int64_t(i)))});
+      if (failed(main.insertArgument(main.getNumArguments(), type, attributes, load.getLoc())))
+        return signalPassFailure();
+      Value cache = body.getArguments().back();
+      for (Operation *user : llvm::make_early_inc_range(load.getCache().getUsers()))
+        if (auto store = dyn_cast<qnt::CacheStoreOp>(user))
+          for (Value present : store->getResults())
+            for (OpOperand &use : present.getUses())
+              results.set(use.getOperandNumber());
+      load.getCache().replaceAllUsesWith(cache);
+    }
+    // Positions are past + s, and every token of the past counts: what a generating program passes.
+    main.walk([&](qnt::RotaryOp rotary) {
+      auto argument = dyn_cast<BlockArgument>(rotary.getPositions());
+      if (!argument)
+        return;
+      b.setInsertionPoint(rotary);
+      Value past = qnt::DimOp::create(b, rotary.getLoc(), b.getIndexType(), b.getStringAttr("past"));
+      rotary.getPositionsMutable().assign(qnt::PositionsOp::create(b, rotary.getLoc(), argument.getType(), past));
+    });
+    main.walk([&](qnt::AttentionOp attention) {
+      if (attention.getKeyMask() && isa<BlockArgument>(attention.getKeyMask()))
+        attention.getKeyMaskMutable().clear();
+    });
+    Operation *end = body.getTerminator();
+    for (unsigned i = end->getNumOperands(); i-- > 0;)
+      if (results.test(i))
+        end->eraseOperand(i);
+    if (failed(main.eraseResults(results)))
+      return signalPassFailure();
+    SmallVector<Operation *> dead(loads.begin(), loads.end());
+    main.walk([&](qnt::CacheStoreOp store) {
+      if (store->use_empty())
+        dead.push_back(store);
+    });
+    for (Operation *op : llvm::reverse(dead))
+      op->erase();
+    arguments.resize(main.getNumArguments());
+    for (BlockArgument argument : body.getArguments())
+      if (argument.use_empty())
+        arguments.set(argument.getArgNumber());
+    if (failed(main.eraseArguments(arguments)))
+      return signalPassFailure();
+  }
+
+  /// The longest context: asked for, or what the model's rotary tables have. Tables that are computed follow it.
+  LogicalResult settleContext(func::FuncOp main) {
+    SymbolTable symbols(getOperation());
+    int64_t rows = 0, computed = 0;
+    Operation *table = nullptr;
+    main.walk([&](qnt::RotaryOp rotary) {
+      for (Value side : {rotary.getCos(), rotary.getSin()}) {
+        auto weight = side.getDefiningOp<qnt::WeightOp>();
+        auto decl = weight ? symbols.lookup<qnt::WeightDeclOp>(weight.getDecl()) : qnt::WeightDeclOp();
+        if (!decl)
+          continue;
+        int64_t have = cast<ShapedType>(weight.getType()).getDimSize(0);
+        bool isComputed = llvm::all_of(decl.getParts().getAsRange<qnt::PartAttr>(), [](qnt::PartAttr part) { return bool(part.getRotary()); });
+        int64_t &smallest = isComputed ? computed : rows;
+        if (!smallest || have < smallest)
+          smallest = have, table = isComputed ? table : decl;
+      }
+    });
+    int64_t context = maxContext > 0 ? int64_t(maxContext) : rows ? rows : computed ? computed : 4096;
+    for (int64_t limit : {rows, computed})
+      if (limit && context > limit) {
+        InFlightDiagnostic error = main.emitError() << "max-context is " << context << ", but the model's rotary tables have " << limit << " positions [max-context]";
+        if (table)
+          error.attachNote(table->getLoc()) << "the table is here";
+        return error;
+      }
+    getOperation()->setAttr("qnt.max_context", Builder(&getContext()).getI64IntegerAttr(context));
+    return success();
+  }
+};
+} // namespace

@@ -1,0 +1,146 @@
+// Merges linear layers that share their input: the input is read and quantized once, and one launch streams all their weights.
+#include "dialects/Quant/Quant.h"
+#include "qcc/Graph/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/MapVector.h"
+namespace qcc {
+#define GEN_PASS_DEF_MERGEMATMULS
+#include "qcc/Graph/Passes.h.inc"
+} // namespace qcc
+using namespace mlir;
+using namespace qcc;
+
+/// A dimension of a value as its program's named dimension where the data flow leads back to an argument, else measured.
+static Value dimension(OpBuilder &b, Location loc, Value value, unsigned i) {
+  Value at = value;
+  for (int steps = 0; steps < 4096; ++steps) {
+    if (auto argument = dyn_cast<BlockArgument>(at)) {
+      auto func = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+      auto dims = func ? func.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "qnt.dims") : ArrayAttr();
+      if (!dims || i >= dims.size())
+        break;
+      StringRef name = cast<StringAttr>(dims[i]).getValue();
+      if (name.empty() || name.contains('+'))
+        break;
+      return qnt::DimOp::create(b, loc, b.getIndexType(), b.getStringAttr(name));
+    }
+    Operation *op = at.getDefiningOp();
+    // These keep the leading dimensions of their first operand.
+    bool keeps = isa<qnt::MatmulOp, qnt::NormOp, qnt::RotaryOp, qnt::AttentionOp, qnt::ActivateOp, qnt::GluOp, qnt::GatherOp>(op) || op->hasTrait<OpTrait::Elementwise>();
+    auto type = dyn_cast<RankedTensorType>(at.getType());
+    if (!keeps || !type || (i + 1 >= type.getRank() && !op->hasTrait<OpTrait::Elementwise>()))
+      break;
+    at = op->getOperand(0);
+  }
+  return tensor::DimOp::create(b, loc, value, i);
+}
+
+namespace {
+struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
+  void runOnOperation() override {
+    SymbolTable symbols(getOperation());
+    llvm::DenseMap<StringAttr, unsigned> uses;
+    getOperation().walk([&](qnt::WeightOp weight) {
+      for (OpOperand &use : weight->getUses())
+        (void)use, ++uses[weight.getDeclAttr().getAttr()];
+    });
+    for (auto func : getOperation().getOps<func::FuncOp>()) {
+      llvm::MapVector<Value, SmallVector<qnt::MatmulOp>> byInput;
+      func.walk([&](qnt::MatmulOp matmul) {
+        auto weight = matmul.getWeight().getDefiningOp<qnt::WeightOp>();
+        // A weight with a second user (a tied embedding) keeps its own bytes; a bias would have to be merged too.
+        if (weight && uses[weight.getDeclAttr().getAttr()] == 1 && !matmul.getBias())
+          byInput[matmul.getInput()].push_back(matmul);
+      });
+      for (auto &[input, group] : byInput)
+        if (group.size() > 1)
+          merge(symbols, group);
+    }
+  }
+
+  /// Gate before up: the half that an activation reads comes first.
+  static bool isGate(qnt::MatmulOp matmul) { return llvm::any_of(matmul->getUsers(), [](Operation *user) { return isa<qnt::ActivateOp>(user); }); }
+
+  static std::string joinNames(MutableArrayRef<qnt::WeightDeclOp> decls) {
+    StringRef first = decls.front().getSymName();
+    size_t prefix = first.size(), suffix = first.size();
+    for (auto decl : decls.drop_front()) {
+      StringRef name = decl.getSymName();
+      size_t i = 0, j = 0;
+      while (i < std::min(prefix, name.size()) && name[i] == first[i])
+        ++i;
+      while (j < std::min(suffix, name.size()) && name[name.size() - 1 - j] == first[first.size() - 1 - j])
+        ++j;
+      prefix = std::min(prefix, i), suffix = std::min(suffix, j);
+    }
+    prefix = first.take_front(prefix).rfind('.') + 1; // whole words only; no '.' gives 0
+    size_t dot = first.take_back(suffix).find('.');
+    suffix = dot == StringRef::npos ? 0 : suffix - dot;
+    std::string joined = first.take_front(prefix).str();
+    for (auto [i, decl] : llvm::enumerate(decls)) {
+      StringRef name = decl.getSymName();
+      joined += (i ? "+" : "") + (name.size() >= prefix + suffix ? name.drop_front(prefix).drop_back(suffix) : name).str();
+    }
+    return joined + first.take_back(suffix).str();
+  }
+
+  void merge(SymbolTable &symbols, SmallVector<qnt::MatmulOp> group) {
+    if (!llvm::all_of(group, [&](qnt::MatmulOp m) { return m->getBlock() == group.front()->getBlock(); }))
+      return;
+    llvm::sort(group, [](qnt::MatmulOp a, qnt::MatmulOp b) { return isGate(a) != isGate(b) ? isGate(a) : a->isBeforeInBlock(b); });
+    SmallVector<qnt::WeightDeclOp> decls;
+    SmallVector<Attribute> parts;
+    int64_t rows = 0;
+    auto shape = cast<RankedTensorType>(group.front().getWeight().getType());
+    for (qnt::MatmulOp matmul : group) {
+      auto type = cast<RankedTensorType>(matmul.getWeight().getType());
+      if (type.getElementType() != shape.getElementType() || type.getDimSize(1) != shape.getDimSize(1))
+        return;
+      auto decl = symbols.lookup<qnt::WeightDeclOp>(matmul.getWeight().getDefiningOp<qnt::WeightOp>().getDecl());
+      if (!decl || decl.getLayout())
+        return;
+      decls.push_back(decl);
+      llvm::append_range(parts, decl.getParts());
+      rows += type.getDimSize(0);
+    }
+    OpBuilder b(&getContext());
+    auto first = *llvm::min_element(group, [](qnt::MatmulOp a, qnt::MatmulOp b) { return a->isBeforeInBlock(b); });
+    SmallVector<Location> locations;
+    for (qnt::MatmulOp matmul : group)
+      locations.push_back(matmul.getLoc());
+    Location loc = FusedLoc::get(&getContext(), locations);
+    auto type = RankedTensorType::get({rows, shape.getDimSize(1)}, shape.getElementType());
+    b.setInsertionPoint(decls.front());
+    auto decl = qnt::WeightDeclOp::create(b, loc, b.getStringAttr(joinNames(decls)), TypeAttr::get(type), b.getArrayAttr(parts), DictionaryAttr(), IntegerAttr(), StringAttr());
+    symbols.insert(decl, Block::iterator(decls.front()));
+    b.setInsertionPoint(first);
+    Value weight = qnt::WeightOp::create(b, loc, type, FlatSymbolRefAttr::get(decl.getSymNameAttr()));
+    SmallVector<int64_t> out(cast<RankedTensorType>(first.getType()).getShape());
+    unsigned last = out.size() - 1;
+    out[last] = rows;
+    Value merged = qnt::MatmulOp::create(b, loc, RankedTensorType::get(out, b.getF32Type()), first.getInput(), weight, Value());
+    SmallVector<OpFoldResult> offsets(out.size(), b.getIndexAttr(0)), sizes, strides(out.size(), b.getIndexAttr(1));
+    for (unsigned i = 0; i < last; ++i)
+      sizes.push_back(ShapedType::isDynamic(out[i]) ? OpFoldResult(dimension(b, loc, first.getInput(), i)) : OpFoldResult(b.getIndexAttr(out[i])));
+    sizes.push_back(OpFoldResult());
+    int64_t start = 0;
+    for (auto [matmul, old] : llvm::zip(group, decls)) {
+      int64_t n = cast<RankedTensorType>(matmul.getWeight().getType()).getDimSize(0);
+      offsets[last] = b.getIndexAttr(start), sizes[last] = b.getIndexAttr(n);
+      auto sliceType = cast<RankedTensorType>(matmul.getType());
+      Value slice = tensor::ExtractSliceOp::create(b, matmul.getLoc(), sliceType, merged, offsets, sizes, strides);
+      matmul.getResult().replaceAllUsesWith(slice);
+      start += n;
+      ++numMerged;
+    }
+    for (auto [matmul, old] : llvm::zip(group, decls)) { // last: the builder stands at one of them
+      Operation *weightOp = matmul.getWeight().getDefiningOp();
+      matmul.erase();
+      weightOp->erase();
+      symbols.erase(old);
+    }
+  }
+};
+} // namespace

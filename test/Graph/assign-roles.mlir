@@ -1,0 +1,27 @@
+// RUN: qcc-opt %s --qcc-graph-assign-roles | FileCheck %s
+
+// CHECK: module attributes {qnt.vocabulary = 100 : i64}
+// CHECK: func @main(%arg0: tensor<?x?xi64> {qnt.dims = ["batch", "seq"], qnt.name = "ids", qnt.role = "tokens"}
+// CHECK-SAME: %arg1: tensor<?x?xi64> {qnt.dims = ["batch", "seq"], qnt.role = "positions"}
+// CHECK-SAME: %arg2: tensor<?x?xi64> {qnt.dims = ["batch", "total"], qnt.role = "mask"}
+// CHECK-SAME: %arg3: tensor<?x2x?x8xf32> {qnt.dims = ["batch", "2", "past", "8"], qnt.role = "past"}
+// CHECK-SAME: -> (tensor<?x?x16xf32> {qnt.dims = ["batch", "seq", "16"], qnt.role = "output"}, tensor<?x2x?x8xf32> {qnt.dims = ["batch", "2", "total", "8"], qnt.role = "present"}
+// CHECK: qnt.dim "past"
+qnt.weight_decl @table : tensor<100x16xf32> [#qnt.part<rows = 100, transposed = false, data = <"t", file 0, offset 0, length 6400> : tensor<100x16xf32>>]
+qnt.weight_decl @cos : tensor<32x4xf32> [#qnt.part<rows = 32, transposed = false, data = <"c", file 0, offset 0, length 512> : tensor<32x4xf32>>]
+func.func @main(%ids: tensor<?x?xi64> {qnt.name = "ids", qnt.dims = ["b", "s"]}, %positions: tensor<?x?xi64> {qnt.dims = ["b", "s"]}, %mask: tensor<?x?xi64> {qnt.dims = ["b", "s + p"]},
+    %pk: tensor<?x2x?x8xf32> {qnt.dims = ["b", "2", "p", "8"]}, %pv: tensor<?x2x?x8xf32> {qnt.dims = ["b", "2", "p", "8"]})
+    -> (tensor<?x?x16xf32> {qnt.dims = ["b", "s", "16"]}, tensor<?x2x?x8xf32> {qnt.dims = ["b", "2", "p + s", "8"]}, tensor<?x2x?x8xf32> {qnt.dims = ["b", "2", "p + s", "8"]}) {
+  %t = qnt.weight @table : tensor<100x16xf32>
+  %c = qnt.weight @cos : tensor<32x4xf32>
+  %x = qnt.gather %ids, %t : tensor<?x?xi64>, tensor<100x16xf32> -> tensor<?x?x16xf32>
+  %q = qnt.rotary %x at %positions, %c, %c heads 2 : tensor<?x?x16xf32>, tensor<?x?xi64>, tensor<32x4xf32>
+  %p = qnt.dim "p"
+  %s = qnt.dim "s"
+  %total = arith.addi %p, %s : index
+  %cache = qnt.cache_load %pk, %pv : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32> -> !qnt.cache<2x8xf32>
+  qnt.kv_update %q, %x into %cache at %p : tensor<?x?x16xf32>, !qnt.cache<2x8xf32>
+  %a = qnt.attention %q over %cache at %p mask %mask heads 2 scale 1.0 : tensor<?x?x16xf32>, !qnt.cache<2x8xf32>, tensor<?x?xi64>
+  %k, %v = qnt.cache_store %cache at %total : !qnt.cache<2x8xf32> -> tensor<?x2x?x8xf32>
+  return %a, %k, %v : tensor<?x?x16xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+}

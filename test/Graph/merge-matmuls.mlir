@@ -1,0 +1,50 @@
+// RUN: qcc-opt %s --qcc-graph-merge-matmuls | FileCheck %s
+
+// CHECK: qnt.weight_decl @"l.k+v.w" : tensor<24x64xf32> [#qnt.part<rows = 16, {{.*}} data = <"k"{{.*}}>, #qnt.part<rows = 8, {{.*}} data = <"v"
+// CHECK: qnt.weight_decl @"m.gate+up" : tensor<64x64xf32> [#qnt.part<rows = 32, {{.*}} data = <"gate"{{.*}}>, #qnt.part<rows = 32, {{.*}} data = <"up"
+// CHECK: qnt.weight_decl @tied
+qnt.weight_decl @l.k.w : tensor<16x64xf32> [#qnt.part<rows = 16, transposed = true, data = <"k", file 0, offset 0, length 4096> : tensor<64x16xf32>>]
+qnt.weight_decl @l.v.w : tensor<8x64xf32> [#qnt.part<rows = 8, transposed = true, data = <"v", file 0, offset 4096, length 2048> : tensor<64x8xf32>>]
+qnt.weight_decl @m.up : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = true, data = <"up", file 0, offset 9000, length 8192> : tensor<64x32xf32>>]
+qnt.weight_decl @m.gate : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = true, data = <"gate", file 0, offset 20000, length 8192> : tensor<64x32xf32>>]
+qnt.weight_decl @tied : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = true, data = <"tied", file 0, offset 40000, length 8192> : tensor<64x32xf32>>]
+qnt.weight_decl @other : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = true, data = <"other", file 0, offset 50000, length 8192> : tensor<64x32xf32>>]
+
+// CHECK-LABEL: func @keys_and_values
+// CHECK-DAG:     %[[B:.*]] = qnt.dim "batch"
+// CHECK-DAG:     %[[S:.*]] = qnt.dim "seq"
+// CHECK-DAG:     %[[M:.*]] = qnt.matmul %arg0, %{{.*}} : tensor<?x?x64xf32>, tensor<24x64xf32> -> tensor<?x?x24xf32>
+// CHECK:         tensor.extract_slice %[[M]][0, 0, 0] [%[[B]], %[[S]], 16] [1, 1, 1]
+// CHECK:         tensor.extract_slice %[[M]][0, 0, 16] [%[[B]], %[[S]], 8] [1, 1, 1]
+func.func @keys_and_values(%x: tensor<?x?x64xf32> {qnt.dims = ["batch", "seq", "64"]}) -> (tensor<?x?x16xf32>, tensor<?x?x8xf32>) {
+  %wk = qnt.weight @l.k.w : tensor<16x64xf32>
+  %wv = qnt.weight @l.v.w : tensor<8x64xf32>
+  %k = qnt.matmul %x, %wk : tensor<?x?x64xf32>, tensor<16x64xf32> -> tensor<?x?x16xf32>
+  %v = qnt.matmul %x, %wv : tensor<?x?x64xf32>, tensor<8x64xf32> -> tensor<?x?x8xf32>
+  return %k, %v : tensor<?x?x16xf32>, tensor<?x?x8xf32>
+}
+
+// CHECK-LABEL: func @gate_first_whatever_the_order
+// CHECK:         %[[U:.*]] = qnt.activate silu %[[G:.*]] :
+func.func @gate_first_whatever_the_order(%x: tensor<?x?x64xf32>) -> tensor<?x?x32xf32> {
+  %wu = qnt.weight @m.up : tensor<32x64xf32>
+  %wg = qnt.weight @m.gate : tensor<32x64xf32>
+  %u = qnt.matmul %x, %wu : tensor<?x?x64xf32>, tensor<32x64xf32> -> tensor<?x?x32xf32>
+  %g = qnt.matmul %x, %wg : tensor<?x?x64xf32>, tensor<32x64xf32> -> tensor<?x?x32xf32>
+  %a = qnt.activate silu %g : tensor<?x?x32xf32>
+  %y = arith.mulf %a, %u : tensor<?x?x32xf32>
+  return %y : tensor<?x?x32xf32>
+}
+
+// CHECK-LABEL: func @shared_weight_stays
+// CHECK:         qnt.matmul %arg0, %{{.*}} : tensor<?x?x64xf32>, tensor<32x64xf32>
+// CHECK:         qnt.matmul %arg0, %{{.*}} : tensor<?x?x64xf32>, tensor<32x64xf32>
+// CHECK:         qnt.matmul %arg1
+func.func @shared_weight_stays(%x: tensor<?x?x64xf32>, %z: tensor<?x?x64xf32>) -> (tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>) {
+  %w0 = qnt.weight @tied : tensor<32x64xf32>
+  %w1 = qnt.weight @other : tensor<32x64xf32>
+  %a = qnt.matmul %x, %w0 : tensor<?x?x64xf32>, tensor<32x64xf32> -> tensor<?x?x32xf32>
+  %b = qnt.matmul %x, %w1 : tensor<?x?x64xf32>, tensor<32x64xf32> -> tensor<?x?x32xf32>
+  %c = qnt.matmul %z, %w0 : tensor<?x?x64xf32>, tensor<32x64xf32> -> tensor<?x?x32xf32>
+  return %a, %b, %c : tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>
+}
