@@ -2,9 +2,11 @@
 #include "qcc/Compiler/Driver.h"
 #include "qcc/Compiler/Options.h"
 #include "llvm/Support/InitLLVM.h"
+#include <csignal>
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  std::signal(SIGXFSZ, SIG_IGN);                       // a write past a size limit is an error like a full disk, not a death
   qcc::ParsedCommandLine line = qcc::parseCommandLine(argc, argv);
   return line.options ? qcc::runCompiler(*line.options) : line.exitCode;
 }
