@@ -1,4 +1,6 @@
-// Launches become calls and barriers.
+// Launches become calls, with barriers where a step needs what an earlier one wrote, or writes what it read or wrote.
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "qcc/Kernel/Passes.h"
 namespace qcc {
 #define GEN_PASS_DEF_LOWERLAUNCH
@@ -31,26 +33,85 @@ static Value fit(OpBuilder &b, Location loc, Value memref, Type wanted) {
 }
 
 namespace {
+/// Which memory a memref is in, as far as steps may depend on each other: an argument, a port, or a place in the arena or the state. PlaceBuffers
+/// gives each slot one offset value, and slots do not overlap.
+struct Place {
+  Value root;
+  int64_t number;
+  bool operator==(const Place &other) const { return root == other.root && number == other.number; }
+};
+
+Place placeOf(Value memref) {
+  while (Operation *op = memref.getDefiningOp()) {
+    if (auto bind = dyn_cast<qk::BindOp>(op))
+      return {bind.getOffset(), int64_t(bind.getStorage()) * 1024 + int64_t(bind.getPort())};
+    if (!isa<ViewLikeOpInterface, memref::CastOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(op))
+      break;
+    memref = op->getOperand(0);
+  }
+  return {memref, -1};
+}
+
+/// Steps since the last barrier.
+class Pending {
+public:
+  bool conflicts(qk::LaunchOp launch) const {
+    auto hits = [](ValueRange memrefs, ArrayRef<Place> places) {
+      return llvm::any_of(memrefs, [&](Value v) { return isa<MemRefType>(v.getType()) && llvm::is_contained(places, placeOf(v)); });
+    };
+    return hits(launch.getInputs(), written) || hits(launch.getOutputs(), written) || hits(launch.getOutputs(), read);
+  }
+  void add(qk::LaunchOp launch) {
+    for (Value v : launch.getInputs())
+      if (isa<MemRefType>(v.getType()))
+        read.push_back(placeOf(v));
+    for (Value v : launch.getOutputs())
+      written.push_back(placeOf(v));
+  }
+  void clear() { read.clear(), written.clear(); }
+  bool empty() const { return written.empty(); }
+
+private:
+  SmallVector<Place> read, written;
+};
+
 struct LowerLaunchPass : qcc::impl::LowerLaunchBase<LowerLaunchPass> {
+  LogicalResult makeCall(qk::LaunchOp launch, func::FuncOp kernel) {
+    OpBuilder b(launch);
+    SmallVector<Value> operands;
+    for (auto [operand, type] : llvm::zip(launch->getOperands(), kernel.getArgumentTypes())) {
+      auto from = dyn_cast<MemRefType>(operand.getType());
+      if (from && from != type && !from.getLayout().isIdentity())
+        return launch.emitOpError("passes ") << from << " where the kernel takes " << type;
+      operands.push_back(fit(b, launch.getLoc(), operand, type));
+    }
+    func::CallOp::create(b, launch.getLoc(), kernel, operands);
+    return success();
+  }
+
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
-    SmallVector<qk::LaunchOp> launches;
-    getOperation().walk([&](qk::LaunchOp op) { launches.push_back(op); });
-    for (qk::LaunchOp launch : launches) {
-      auto kernel = symbols.lookup<func::FuncOp>(launch.getKernel());
-      OpBuilder b(launch);
-      SmallVector<Value> operands;
-      for (auto [operand, type] : llvm::zip(launch->getOperands(), kernel.getArgumentTypes())) {
-        auto from = dyn_cast<MemRefType>(operand.getType());
-        if (from && !memref::CastOp::areCastCompatible(operand.getType(), type) && !from.getLayout().isIdentity()) {
-          launch.emitOpError("passes ") << operand.getType() << " where the kernel takes " << type;
-          return signalPassFailure();
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (function.isExternal() || function->hasAttr("qk.kernel"))
+        continue;
+      Pending pending;
+      for (Operation &op : llvm::make_early_inc_range(function.front())) {
+        auto launch = dyn_cast<qk::LaunchOp>(op);
+        // Anything that may touch memory meets finished steps only: loops of the generic path, calls, the function's end.
+        bool waits = launch ? pending.conflicts(launch) : !isMemoryEffectFree(&op) || op.hasTrait<OpTrait::IsTerminator>();
+        if (waits && !pending.empty()) {
+          OpBuilder b(&op);
+          if (!isa<qk::BarrierOp>(op))
+            qk::BarrierOp::create(b, op.getLoc());
+          pending.clear();
         }
-        operands.push_back(fit(b, launch.getLoc(), operand, type));
+        if (!launch)
+          continue;
+        pending.add(launch);
+        if (failed(makeCall(launch, symbols.lookup<func::FuncOp>(launch.getKernel()))))
+          return signalPassFailure();
+        launch.erase();
       }
-      func::CallOp::create(b, launch.getLoc(), kernel, operands);
-      qk::BarrierOp::create(b, launch.getLoc());
-      launch.erase();
     }
   }
 };

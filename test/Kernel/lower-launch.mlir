@@ -9,3 +9,18 @@ func.func @long(%x: memref<?x?x64xf32>, %w: memref<64xf32>, %y: memref<?x?x64xf3
   qk.launch @k(%x, %w : memref<?x?x64xf32>, memref<64xf32>) outs(%y : memref<?x?x64xf32>)
   return
 }
+
+// Only the third step reads what others write.
+// CHECK-LABEL: func.func @independent
+// CHECK: call @k
+// CHECK-NEXT: call @k
+// CHECK-NEXT: qk.barrier
+// CHECK-NEXT: call @k
+// CHECK-NEXT: qk.barrier
+// CHECK-NEXT: return
+func.func @independent(%x: memref<?x64xf32>, %w: memref<64xf32>, %a: memref<?x64xf32>, %b: memref<?x64xf32>) {
+  qk.launch @k(%x, %w : memref<?x64xf32>, memref<64xf32>) outs(%a : memref<?x64xf32>)
+  qk.launch @k(%x, %w : memref<?x64xf32>, memref<64xf32>) outs(%b : memref<?x64xf32>)
+  qk.launch @k(%a, %w : memref<?x64xf32>, memref<64xf32>) outs(%x : memref<?x64xf32>)
+  return
+}

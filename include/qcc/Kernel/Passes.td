@@ -131,9 +131,9 @@ def DistributeLoops : Pass<"qcc-kernel-distribute-loops", "::mlir::func::FuncOp"
 }
 
 def LowerLaunch : Pass<"qcc-kernel-lower-launch", "::mlir::ModuleOp"> {
-  let summary = "A launch is a call and a barrier";
+  let summary = "A launch is a call and, where something depends on it, a barrier";
   let description = [{
-    Operands are collapsed to the rank that the kernel takes.
+    Operands are collapsed to the rank that the kernel takes. Steps that share no memory that one of them writes run without waiting between them.
     Example:
       qk.launch @norm_rms_64(%x, %w : memref<?x?x64xf32>, memref<64xf32>) outs(%y : memref<?x?x64xf32>)
     becomes
