@@ -57,6 +57,26 @@ static FailureOr<Value> part(GenericOps &g, onnx::NodeOp node, Value x, ArrayRef
   RankedTensorType type = g.r.type(to, cast<ShapedType>(x.getType()).getElementType());
   return Value(tensor::ExtractSliceOp::create(g.b, node.getLoc(), type, x, offsets, *sizes, strides));
 }
+/// The same, element by element: past the end the last element is read.
+static FailureOr<Value> clampedPart(GenericOps &g, onnx::NodeOp node, Value x, ArrayRef<E> from, ArrayRef<E> starts, ArrayRef<E> to, ArrayRef<int64_t> steps) {
+  SmallVector<Value> offsets, limits;
+  for (size_t i = 0; i < to.size(); ++i) {
+    OpFoldResult offset = starts[i] ? g.size(node.getLoc(), starts[i]) : OpFoldResult(g.b.getIndexAttr(0)), limit = g.size(node.getLoc(), from[i]);
+    if (!offset || !limit)
+      return refuse(node, "where the part starts depends on data", "data-dependent-shape");
+    offsets.push_back(getValueOrCreateConstantIndexOp(g.b, node.getLoc(), offset));
+    limits.push_back(getValueOrCreateConstantIndexOp(g.b, node.getLoc(), limit));
+  }
+  return g.elementwise(node, {}, to, cast<ShapedType>(x.getType()).getElementType(), [&](OpBuilder &b, Location loc, ValueRange) -> Value {
+    SmallVector<Value> at;
+    for (size_t i = 0; i < to.size(); ++i) {
+      Value scaled = arith::MulIOp::create(b, loc, linalg::IndexOp::create(b, loc, i), arith::ConstantIndexOp::create(b, loc, steps[i]));
+      Value last = arith::SubIOp::create(b, loc, limits[i], arith::ConstantIndexOp::create(b, loc, 1));
+      at.push_back(arith::MinSIOp::create(b, loc, arith::AddIOp::create(b, loc, scaled, offsets[i]), last));
+    }
+    return tensor::ExtractOp::create(b, loc, x, at);
+  });
+}
 static Results slice(GenericOps &g, onnx::NodeOp node) {
   auto [from, to] = shapes(g, node);
   auto slices = from ? g.r.elements.slices(node) : std::nullopt;
@@ -67,8 +87,11 @@ static Results slice(GenericOps &g, onnx::NodeOp node) {
     return failure();
   SmallVector<E> starts(to->size(), nullptr);
   SmallVector<int64_t> steps(to->size(), 1);
+  bool assumed = false;
   for (const Elements::SliceAxis &s : *slices)
-    starts[s.axis] = s.start, steps[s.axis] = s.step;
+    starts[s.axis] = s.start, steps[s.axis] = s.step, assumed |= s.assumed;
+  if (assumed)
+    return one(clampedPart(g, node, x, *from, starts, *to, steps));
   return one(part(g, node, x, starts, *to, steps));
 }
 static Results split(GenericOps &g, onnx::NodeOp node) {

@@ -37,8 +37,10 @@ struct RecoverActivation : qcc::impl::RecoverActivationBase<RecoverActivation> {
       for (size_t i = 0; i < users.size() && i < 12; ++i) {
         onnx::NodeOp current = users[i];
         Value value = current.output(0);
-        if (qnt::Activation found = formula(r, input, value); found != qnt::Activation::None)
-          root = value, kind = found;
+        if (qnt::Activation found = formula(r, input, value); found != qnt::Activation::None) {
+          root = value, kind = found; // the first: what follows are casts and copies
+          break;
+        }
         for (Operation *user : value.getUsers())
           if (auto next = dyn_cast<onnx::NodeOp>(user); next && isArithmetic(next))
             users.insert(next);

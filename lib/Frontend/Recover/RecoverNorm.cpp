@@ -62,8 +62,11 @@ struct RecoverNorm : qcc::impl::RecoverNormBase<RecoverNorm> {
       for (size_t i = 0; i < users.size() && i < 24; ++i) { // a norm has at most about 10 nodes after its mean
         onnx::NodeOp current = users[i];
         Value value = current.output(0);
-        if (auto match = formula(r, candidate, value); match && (!best || best->input == candidate || match->kind == qnt::NormKind::Layer))
-          best = match; // the furthest node that is still the norm
+        // The furthest node that adds something to the norm (a bias to the scale); casts and copies after it are not part of it.
+        auto match = formula(r, candidate, value);
+        bool same = match && best && match->scale == best->scale && match->bias == best->bias && match->kind == best->kind;
+        if (match && !same && (!best || best->input == candidate || match->kind == qnt::NormKind::Layer))
+          best = match;
         for (Operation *user : value.getUsers())
           if (auto next = dyn_cast<onnx::NodeOp>(user); next && isElementwise(next))
             users.insert(next);

@@ -53,8 +53,9 @@ public:
   static bool isBool(mlir::Value value);
   /// Axes of a node: input `operand`, else attribute "axes"; normalized to 0 .. rank-1. nullopt: given but not known.
   std::optional<llvm::SmallVector<int64_t>> axes(onnx::NodeOp node, unsigned operand, int64_t rank, bool allByDefault);
-  /// One axis of a Slice: start, step and the resulting extent.
-  struct SliceAxis { int64_t axis, step; E start, extent; };
+  /// One axis of a Slice: start, step and the resulting extent. `assumed`: the end is a runtime dimension that is taken not to pass the
+  /// constant extent of the operand (a table of positions); a program that passes it has no meaning, but must not read other memory.
+  struct SliceAxis { int64_t axis, step; E start, extent; bool assumed; };
   std::optional<llvm::SmallVector<SliceAxis>> slices(onnx::NodeOp node);
   std::optional<llvm::SmallVector<E>> splits(onnx::NodeOp node, int64_t axis);
 

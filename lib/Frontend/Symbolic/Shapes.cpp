@@ -126,15 +126,19 @@ std::optional<SmallVector<Elements::SliceAxis>> Elements::slices(onnx::NodeOp no
     if (at < 0 || steps[i] <= 0) // a negative step reverses: no exporter's pattern needs it
       return std::nullopt;
     E dim = (*in)[at];
+    bool assumed = false;
     auto clamp = [&](E e) -> E { // into 0 .. dim, as ONNX says
       std::optional<int64_t> c = ExprPool::integer(e);
       if (c && *c < 0)
         e = pool.add(e, dim);
       if (pool.nonNegative(pool.sub(e, dim)) || (c && *c > (int64_t(1) << 40)))
         return dim;
-      if (pool.nonNegative(pool.sub(dim, e)) && pool.nonNegative(e))
+      if (!pool.nonNegative(e))
+        return nullptr;
+      if (pool.nonNegative(pool.sub(dim, e)))
         return e;
-      return nullptr;
+      assumed |= ExprPool::constant(dim).has_value();
+      return ExprPool::constant(dim) ? e : nullptr;
     };
     E start = (*starts)[i] ? clamp((*starts)[i]) : nullptr, end = (*ends)[i] ? clamp((*ends)[i]) : nullptr;
     if (!start || !end)
@@ -144,7 +148,7 @@ std::optional<SmallVector<Elements::SliceAxis>> Elements::slices(onnx::NodeOp no
       extent = pool.divMod(pool.add(extent, pool.number(double(steps[i] - 1))), pool.number(double(steps[i]))).first;
     if (!extent)
       return std::nullopt;
-    result.push_back({at, steps[i], start, extent});
+    result.push_back({at, steps[i], start, extent, assumed});
   }
   return result;
 }
