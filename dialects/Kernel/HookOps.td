@@ -11,7 +11,7 @@ def Qk_TileType : TypeDef<Qk_Dialect, "Tile"> {
   let summary = "A register of a matrix unit: rows x columns of i8, bf16, i32 or f32";
   let description = [{ At most 16 rows of 64 bytes, the tile of every matrix unit that qcc knows. `!qk.tile<16x64xi8>`. }];
   let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$element);
-  let assemblyFormat = "`<` $rows `x` custom<ColumnsAndElement>($columns, $element) `>`";
+  let assemblyFormat = "`<` custom<TileShape>($rows, $columns, $element) `>`";
   let genVerifyDecl = 1;
 }
 

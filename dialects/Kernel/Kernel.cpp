@@ -8,17 +8,18 @@ using namespace qcc::qk;
 #include "dialects/Kernel/KernelEnums.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Kernel/KernelAttrs.cpp.inc"
-// `64xi8`: the dimension list parser of MLIR stops at the element type, as in vector types.
-static ParseResult parseColumnsAndElement(AsmParser &parser, int64_t &columns, Type &element) {
-  SmallVector<int64_t, 1> dims;
+// `16x64xi8`: the dimension list parser of MLIR stops at the element type, as in vector types.
+static ParseResult parseTileShape(AsmParser &parser, int64_t &rows, int64_t &columns, Type &element) {
+  SmallVector<int64_t, 2> dims;
   if (parser.parseDimensionList(dims, /*allowDynamic=*/false, /*withTrailingX=*/true) || parser.parseType(element))
     return failure();
-  if (dims.size() != 1)
+  if (dims.size() != 2)
     return parser.emitError(parser.getCurrentLocation(), "a tile has rows and columns");
-  columns = dims.front();
+  rows = dims[0];
+  columns = dims[1];
   return success();
 }
-static void printColumnsAndElement(AsmPrinter &printer, int64_t columns, Type element) { printer << columns << 'x' << element; }
+static void printTileShape(AsmPrinter &printer, int64_t rows, int64_t columns, Type element) { printer << rows << 'x' << columns << 'x' << element; }
 
 #define GET_TYPEDEF_CLASSES
 #include "dialects/Kernel/KernelTypes.cpp.inc"

@@ -20,7 +20,7 @@ MatmulEmitter::Tiling MatmulEmitter::tiling() const {
     t.rows = many ? 12 / t.panels : 3;
   else
     t.rows = many ? 16 / t.panels : 4;
-  t.rowBlock = spec.rows == RowClass::Short ? 16 : 512;
+  t.rowBlock = spec.rows == RowClass::Short ? 16 : 504;
   int64_t bytesPerK = t.panels * lanes * (spec.intActivations ? 1 : 4);
   t.chunk = std::max<int64_t>(32, version.l1Bytes / 2 / bytesPerK / 32 * 32);
   return t;
@@ -33,16 +33,23 @@ void MatmulEmitter::forChunks(int64_t k, function_ref<void(const Chunk &)> unpac
   Value zero = index(0), end = args.k, bytes = panelBytes();
   if (w.isCodes())
     end = mul(superCount(), w.superK());
+  // As many rows at a time as fit in half of L2: every chunk of every panel reads all of them.
+  int64_t unit = usesTiles() ? tileRows : t.rows, bytesPerK = spec.intActivations ? 1 : 4;
+  Value fitting = b.createOrFold<arith::DivUIOp>(loc, index(version.l2Bytes / 2), mul(arith::MaxUIOp::create(b, loc, end, index(1)), bytesPerK));
+  Value rowBlock = min(arith::MaxUIOp::create(b, loc, mul(div(fitting, unit), unit), index(std::min<int64_t>(t.rowBlock, 2 * unit))), index(t.rowBlock));
   Value partial = scratch(t.rowBlock * t.panels * lanes, b.getF32Type());
+  SmallVector<unsigned> tiles = {t.rows, 2, 1};
+  if (usesTiles())
+    tiles.insert(tiles.begin(), tileRows);
   forPanels(t.panels, [&](Value p, unsigned count) {
     Chunk c;
     c.panel = p;
     c.partial = partial;
     for (unsigned i = 0; i < count; ++i)
       c.panelAt.push_back(add(args.weightOffset, mul(add(p, i), bytes)));
-    loop(zero, args.m, t.rowBlock, {}, [&](Value row0, ValueRange) {
+    loop(zero, args.m, rowBlock, {}, [&](Value row0, ValueRange) {
       c.row0 = row0;
-      c.rowEnd = min(add(row0, t.rowBlock), args.m);
+      c.rowEnd = min(add(row0, rowBlock), args.m);
       loop(zero, end, k, {}, [&](Value k0, ValueRange) {
         c.k0 = k0;
         c.kEnd = min(add(k0, k), end);
@@ -50,10 +57,10 @@ void MatmulEmitter::forChunks(int64_t k, function_ref<void(const Chunk &)> unpac
         c.isLast = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, c.kEnd, end);
         unpack(c);
         Value from = c.row0;
-        for (unsigned rows = t.rows; rows; rows = rows > 2 ? 2 : rows - 1) {
+        for (unsigned rows : tiles) {
           Value to = add(from, mul(div(sub(c.rowEnd, from), rows), rows));
           loop(from, to, rows, {}, [&](Value m, ValueRange) {
-            if (rows == t.rows)
+            if (rows > 2)
               prefetchChunk(c, m, rows, bytes);
             return tile(c, m, rows), Values();
           });
@@ -162,7 +169,23 @@ void MatmulEmitter::emitIntBlocked() {
     });
   };
 
+  auto blockParams = [&](Value slot, int64_t s, unsigned count) {
+    SmallVector<StepParams> p(count);
+    for (unsigned i = 0; i < count; ++i) {
+      Value at = mul(add(mul(add(mul(slot, steps), s), count), i), lanes);
+      p[i].scale = load(scales, at, floats);
+      if (hasZero)
+        p[i].zero = load(zeros, at, w.zero == qnt::ZeroKind::Int ? sums : floats);
+      if (hasSub)
+        p[i].subscale = load(subscales, at, sums);
+    }
+    return p;
+  };
+
+  Value tileSums = usesTiles() ? scratch(2 * t.panels * tileRows * lanes, b.getI32Type()) : Value();
   auto tile = [&](const Chunk &c, Value m, unsigned rows) {
+    if (rows == tileRows)
+      return matrixTile(c, m, codes, tileSums, implicitZero, [&](Value slot) { return blockParams(slot, 0, c.panelAt.size()); });
     unsigned count = c.panelAt.size();
     SmallVector<Value> inputAt, scaleAt;
     for (unsigned r = 0; r < rows; ++r) {
@@ -174,15 +197,7 @@ void MatmulEmitter::emitIntBlocked() {
       Values y(carried);
       Value slot = sub(kBlock, firstBlock), kAt = mul(kBlock, 32);
       for (int64_t s = 0; s < steps; ++s) {
-        SmallVector<StepParams> p(count);
-        for (unsigned i = 0; i < count; ++i) {
-          Value at = mul(add(mul(add(mul(slot, steps), s), count), i), lanes);
-          p[i].scale = load(scales, at, floats);
-          if (hasZero)
-            p[i].zero = load(zeros, at, w.zero == qnt::ZeroKind::Int ? sums : floats);
-          if (hasSub)
-            p[i].subscale = load(subscales, at, sums);
-        }
+        SmallVector<StepParams> p = blockParams(slot, s, count);
         Values acc, rowSums;
         for (unsigned r = 0; r < rows; ++r) {
           rowSums.push_back(steps == 1 ? splat(loadScalar(args.sums, add(scaleAt[r], kBlock))) : partialSum(add(inputAt[r], kAt), s));
@@ -191,7 +206,7 @@ void MatmulEmitter::emitIntBlocked() {
         }
         // Stays a loop: unrolled, LLVM's scheduler gathers the broadcasts of many units, which spills the accumulators.
         Value unitAt = mul(add(mul(slot, 8), s * stepK() / 4), count * unitBytes), fourAt = add(kAt, s * stepK());
-        acc = rolledLoop(stepK() / 4, acc, [&](Value u, ValueRange carried) {
+        acc = rolledLoop(stepK() / 4, 1, acc, [&](Value u, ValueRange carried) {
           Values acc(carried), units;
           for (unsigned i = 0; i < count; ++i)
             units.push_back(load(codes, add(add(unitAt, mul(u, count * unitBytes)), i * unitBytes), bytes));

@@ -36,17 +36,18 @@ Value MatmulEmitter::scratch(int64_t elements, Type element) {
   return memref::AllocaOp::create(b, loc, MemRefType::get({elements}, element), b.getI64IntegerAttr(64));
 }
 
-Values MatmulEmitter::loop(Value from, Value to, int64_t step, ValueRange carried, function_ref<Values(Value, ValueRange)> body) {
-  auto loop = scf::ForOp::create(b, loc, from, to, index(step), carried, [&](OpBuilder &, Location, Value i, ValueRange values) {
+static scf::ForOp makeLoop(OpBuilder &b, Location loc, Value from, Value to, Value step, ValueRange carried, function_ref<Values(Value, ValueRange)> body) {
+  return scf::ForOp::create(b, loc, from, to, step, carried, [&](OpBuilder &, Location, Value i, ValueRange values) {
     scf::YieldOp::create(b, loc, body(i, values));
   });
-  return Values(loop.getResults());
 }
-
-Values MatmulEmitter::rolledLoop(int64_t count, ValueRange carried, function_ref<Values(Value, ValueRange)> body) {
-  Values results = loop(index(0), index(count), 1, carried, body);
-  results.front().getDefiningOp()->setAttr("qk.rolled", b.getUnitAttr());
-  return results;
+Values MatmulEmitter::loop(Value from, Value to, Value step, ValueRange carried, function_ref<Values(Value, ValueRange)> body) {
+  return Values(makeLoop(b, loc, from, to, step, carried, body).getResults());
+}
+Values MatmulEmitter::rolledLoop(int64_t count, int64_t step, ValueRange carried, function_ref<Values(Value, ValueRange)> body) {
+  scf::ForOp loop = makeLoop(b, loc, index(0), index(count), index(step), carried, body);
+  loop->setAttr("qk.rolled", b.getUnitAttr());
+  return Values(loop.getResults());
 }
 
 Values MatmulEmitter::ifElse(Value condition, TypeRange types, function_ref<Values()> then, function_ref<Values()> otherwise) {

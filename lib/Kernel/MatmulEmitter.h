@@ -41,9 +41,12 @@ private:
   void prefetch(Value memref, Value at, unsigned locality);
   Value scratch(int64_t elements, mlir::Type element);                // on the stack, 64-byte aligned
   /// for (i = from; i < to; i += step) carried = body(i, carried); returns the last values.
-  Values loop(Value from, Value to, int64_t step, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body);
-  /// The same from 0 to `count`, marked `qk.rolled`: later stages leave it a loop.
-  Values rolledLoop(int64_t count, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body);
+  Values loop(Value from, Value to, Value step, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body);
+  Values loop(Value from, Value to, int64_t step, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body) {
+    return loop(from, to, index(step), carried, body);
+  }
+  /// The same from 0 to `count` in steps of `step`, marked `qk.rolled`: later stages leave it a loop.
+  Values rolledLoop(int64_t count, int64_t step, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body);
   Values ifElse(Value condition, mlir::TypeRange types, llvm::function_ref<Values()> then, llvm::function_ref<Values()> otherwise);
 
   //===-- packed weights --------------------------------------------------------------------------------------------------------===//
@@ -115,6 +118,10 @@ private:
   void prefetchChunk(const Chunk &c, Value m, unsigned rows, Value panelBytes);
   Values startTile(const Chunk &c, Value m, unsigned rows);
   void finishTile(const Chunk &c, Value m, unsigned rows, mlir::ValueRange y);
+  /// Rows of a block on the matrix unit: two tiles of 16.
+  static constexpr unsigned tileRows = 32;
+  bool usesTiles() const { return version.tileInt8 && spec.rows == RowClass::Long && spec.intActivations && lanes == 16 && stepK() == 32; }
+  void matrixTile(const Chunk &c, Value m, Value codes, Value tileSums, int64_t implicitZero, llvm::function_ref<llvm::SmallVector<StepParams>(Value slot)> params);
   bool foldsSubscale() const;
   Value timesSubscale(Value codes, Value subscale);
 

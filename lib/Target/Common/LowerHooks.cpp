@@ -106,10 +106,63 @@ struct LowerRescale : OpRewritePattern<qk::RescaleOp> {
     return success();
   }
 };
+// A tile that was computed just to be stored, row by row: each row of A against the units of B. Only i8 times unsigned i8, in one chain from
+// zero to the store, which is what kernels make; tiles carried through loops have no generic form.
+struct LowerTileStore : OpRewritePattern<qk::TileStoreOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::TileStoreOp op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    SmallVector<qk::TileMmaOp> products;
+    Value tile = op.getTile();
+    while (auto product = tile.getDefiningOp<qk::TileMmaOp>()) {
+      products.insert(products.begin(), product);
+      if (!product.getUnsignedRhs() || !product.getLhs().getDefiningOp<qk::TileLoadOp>() || !product.getRhs().getDefiningOp<qk::TileLoadOp>())
+        return rewriter.notifyMatchFailure(op, "only products of loaded tiles, signed times unsigned bytes");
+      tile = product.getAcc();
+    }
+    if (!tile.getDefiningOp<qk::TileZeroOp>())
+      return rewriter.notifyMatchFailure(op, "the chain of products does not start at zero");
+    qk::TileType type = op.getTile().getType();
+    auto sums = VectorType::get(type.getColumns(), rewriter.getI32Type());
+    auto bytes = VectorType::get(4 * type.getColumns(), rewriter.getI8Type()), four = VectorType::get(4, rewriter.getI8Type());
+    auto at = [&](Value base, Value stride, Value row, int64_t extra) {
+      Value moved = arith::AddIOp::create(rewriter, loc, base, arith::MulIOp::create(rewriter, loc, row, stride));
+      return arith::AddIOp::create(rewriter, loc, moved, arith::ConstantIndexOp::create(rewriter, loc, extra)).getResult();
+    };
+    Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0), one = arith::ConstantIndexOp::create(rewriter, loc, 1);
+    auto rows = scf::ForOp::create(rewriter, loc, zero, arith::ConstantIndexOp::create(rewriter, loc, type.getRows()), one);
+    OpBuilder::InsertionGuard guard(rewriter);
+    rewriter.setInsertionPointToStart(rows.getBody());
+    Value sum = constant(rewriter, loc, sums, 0);
+    for (qk::TileMmaOp product : products) {
+      auto lhs = product.getLhs().getDefiningOp<qk::TileLoadOp>(), rhs = product.getRhs().getDefiningOp<qk::TileLoadOp>();
+      for (int64_t u = 0; u < rhs.getTile().getType().getRows(); ++u) {
+        Value a = vector::LoadOp::create(rewriter, loc, four, lhs.getBase(), ValueRange{at(lhs.getAt(), lhs.getStride(), rows.getInductionVar(), 4 * u)});
+        Value b = vector::LoadOp::create(rewriter, loc, bytes, rhs.getBase(),
+                                         ValueRange{at(rhs.getAt(), rhs.getStride(), arith::ConstantIndexOp::create(rewriter, loc, u), 0)});
+        sum = qk::Dot4Op::create(rewriter, loc, sums, sum, b, qk::Bcast4Op::create(rewriter, loc, bytes, a));
+      }
+    }
+    vector::StoreOp::create(rewriter, loc, sum, op.getBase(), ValueRange{at(op.getAt(), op.getStride(), rows.getInductionVar(), 0)});
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+// Once its products are lowered, a load has no user; its memory effect alone would keep it.
+struct DropTileLoad : OpRewritePattern<qk::TileLoadOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::TileLoadOp op, PatternRewriter &rewriter) const override {
+    if (!op->use_empty())
+      return rewriter.notifyMatchFailure(op, "has users");
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
 } // namespace
 
 void qcc::populateGenericHookPatterns(RewritePatternSet &patterns) {
-  patterns.add<LowerUnpack, LowerLut16, LowerBcast4, LowerDot4, LowerMac16, LowerRescale>(patterns.getContext());
+  patterns.add<LowerUnpack, LowerLut16, LowerBcast4, LowerDot4, LowerMac16, LowerRescale, LowerTileStore, DropTileLoad>(patterns.getContext());
 }
 
 // Loops that their generator wants rolled say so to LLVM.
@@ -131,7 +184,10 @@ LogicalResult qcc::lowerHooks(Operation *root, const Target &target, const Targe
   populateGenericHookPatterns(patterns);
   if (failed(applyPatternsGreedily(root, std::move(patterns))))
     return root->emitError("lowering of hooks does not converge");
-  auto isHook = [](Operation *op) { return isa<qk::UnpackOp, qk::Lut16Op, qk::Bcast4Op, qk::Dot4Op, qk::Mac16Op, qk::RescaleOp>(op); };
+  auto isHook = [](Operation *op) {
+    return isa<qk::UnpackOp, qk::Lut16Op, qk::Bcast4Op, qk::Dot4Op, qk::Mac16Op, qk::RescaleOp, qk::TileZeroOp, qk::TileLoadOp,
+               qk::TileStoreOp, qk::TileMmaOp>(op);
+  };
   WalkResult left = root->walk([&](Operation *op) {
     if (!isHook(op))
       return WalkResult::advance();

@@ -3,9 +3,11 @@
 // dot4    VNNI has it (VPDPBUSD). Without: VPMADDUBSW adds two u8*s8 products into a saturating s16, VPMADDWD with ones adds pairs of those
 //         into i32. 2 * 128 * 127 = 32512 fits, so codes up to 128 are exact; above, both bytes are widened to 16 bits first.
 // mac16   VPMADDWD on i32 lanes: the high halves are sign bits of a times zero (b >= 0), so a lane is a * b.
+// tiles   AMX through the amx dialect: TDPBSUD multiplies signed activations by unsigned codes as they are stored.
 // lut16   VPERMPS on 16 floats, VPSHUFB on bytes.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Target/X86/X86.h"
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -116,6 +118,53 @@ struct Lut16 : OpRewritePattern<qk::Lut16Op> {
     return success();
   }
 };
+// Tiles become amx tiles one operation at a time; the casts between the two types meet and vanish.
+Type amxType(qk::TileType type) { return amx::TileType::get({type.getRows(), type.getColumns()}, type.getElement()); }
+Value toAmx(OpBuilder &b, Location loc, Value tile) {
+  return UnrealizedConversionCastOp::create(b, loc, amxType(cast<qk::TileType>(tile.getType())), tile).getResult(0);
+}
+void replaceTile(PatternRewriter &rewriter, Operation *op, Value tile) {
+  rewriter.replaceOpWithNewOp<UnrealizedConversionCastOp>(op, op->getResult(0).getType(), tile);
+}
+
+struct TileZero : OpRewritePattern<qk::TileZeroOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::TileZeroOp op, PatternRewriter &rewriter) const override {
+    replaceTile(rewriter, op, amx::TileZeroOp::create(rewriter, op.getLoc(), amxType(op.getTile().getType())));
+    return success();
+  }
+};
+struct TileLoad : OpRewritePattern<qk::TileLoadOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::TileLoadOp op, PatternRewriter &rewriter) const override {
+    replaceTile(rewriter, op, amx::TileLoadOp::create(rewriter, op.getLoc(), amxType(op.getTile().getType()), op.getBase(), ValueRange{op.getAt()}, op.getStride()));
+    return success();
+  }
+};
+struct TileStore : OpRewritePattern<qk::TileStoreOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::TileStoreOp op, PatternRewriter &rewriter) const override {
+    amx::TileStoreOp::create(rewriter, op.getLoc(), op.getBase(), ValueRange{op.getAt()}, toAmx(rewriter, op.getLoc(), op.getTile()), op.getStride());
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+struct TileMma : OpRewritePattern<qk::TileMmaOp> {
+  TileMma(MLIRContext *context, const TargetVersion &version) : OpRewritePattern(context, 2), int8(version.tileInt8), bf16(version.tileBf16) {}
+  LogicalResult matchAndRewrite(qk::TileMmaOp op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    bool isInt = op.getLhs().getType().getElement().isInteger(8);
+    if (isInt ? !int8 : !bf16)
+      return rewriter.notifyMatchFailure(op, "the version has no tiles of this type");
+    Value a = toAmx(rewriter, loc, op.getLhs()), w = toAmx(rewriter, loc, op.getRhs()), acc = toAmx(rewriter, loc, op.getAcc());
+    if (isInt)
+      replaceTile(rewriter, op, amx::TileMulIOp::create(rewriter, loc, acc.getType(), a, w, acc, /*isZextLhs=*/false, op.getUnsignedRhs()));
+    else
+      replaceTile(rewriter, op, amx::TileMulFOp::create(rewriter, loc, acc.getType(), a, w, acc));
+    return success();
+  }
+  bool int8, bf16;
+};
 } // namespace
 
 void x86::populateHookPatterns(RewritePatternSet &patterns, const TargetVersion &version) {
@@ -126,4 +175,8 @@ void x86::populateHookPatterns(RewritePatternSet &patterns, const TargetVersion 
   patterns.add<Dot4Wide>(context, 2);
   patterns.add<Mac16>(context, version.dot4);
   patterns.add<Lut16>(context, 2);
+  if (!version.tileInt8 && !version.tileBf16)
+    return;
+  patterns.add<TileZero, TileLoad, TileStore>(context, 2);
+  patterns.add<TileMma>(context, version);
 }

@@ -43,7 +43,8 @@ LogicalResult test::lowerToLlvm(ModuleOp module, const Target &target, const Tar
 }
 
 llvm::Expected<CompiledMatmul> CompiledMatmul::compile(ArrayRef<kernel::MatmulSpec> specs, const Target &target, const TargetInfo &info,
-                                                       const TargetVersion &version, std::string *assembly) {
+                                                       const TargetVersion &version, std::string *assembly, const TargetVersion *machineVersion) {
+  const TargetVersion &emitted = machineVersion ? *machineVersion : version;
   DialectRegistry registry;
   registerAllDialects(registry);
   registerAllExtensions(registry);
@@ -62,11 +63,11 @@ llvm::Expected<CompiledMatmul> CompiledMatmul::compile(ArrayRef<kernel::MatmulSp
     func->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), builder.getUnitAttr());
     names.push_back("_mlir_ciface_" + spec.name());
   }
-  if (failed(lowerToLlvm(*module, target, version)))
+  if (failed(lowerToLlvm(*module, target, emitted)))
     return llvm::createStringError("the kernel does not lower to LLVM");
 
   llvm::LLVMContext llvmContext;
-  auto machine = createTargetMachine(info, version, 3);
+  auto machine = createTargetMachine(info, emitted, 3);
   if (!machine)
     return machine.takeError();
   auto llvmModule = translateToLlvmIr(*module, llvmContext, **machine, names);

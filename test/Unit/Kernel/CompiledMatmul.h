@@ -25,9 +25,10 @@ class CompiledMatmul {
 public:
   CompiledMatmul(CompiledMatmul &&);
   ~CompiledMatmul();
-  /// Compiles all of `specs` for `version` in one go. With `assembly`, also leaves the text there.
+  /// Compiles all of `specs`, generated for `version`, in one go. With `assembly`, also leaves the text there. With `machine`, instructions
+  /// are those of that version: hooks that it lacks are emulated by their generic lowering.
   static llvm::Expected<CompiledMatmul> compile(llvm::ArrayRef<kernel::MatmulSpec> specs, const Target &target, const TargetInfo &info,
-                                                const TargetVersion &version, std::string *assembly = nullptr);
+                                                const TargetVersion &version, std::string *assembly = nullptr, const TargetVersion *machine = nullptr);
   void run(size_t which, const MatmulCall &call) const;
 
 private:

@@ -1,0 +1,60 @@
+// RUN: qcc-opt %s --qcc-target-lower-x86-hooks=version=avx512vnni | FileCheck %s --check-prefixes=CHECK,VNNI
+// RUN: qcc-opt %s --qcc-target-lower-x86-hooks=version=avx512 | FileCheck %s --check-prefixes=CHECK,AVX512
+// RUN: qcc-opt %s --qcc-target-lower-x86-hooks=version=generic | FileCheck %s --check-prefixes=CHECK,GENERIC
+
+// CHECK-LABEL: func @small_codes
+func.func @small_codes(%0: vector<16xi32>, %u: vector<64xi8>, %s: vector<64xi8>) -> vector<16xi32> {
+  // VNNI: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
+  // AVX512: llvm.x86.avx512.pmaddubs.w.512
+  // AVX512: llvm.x86.avx512.pmaddw.d.512
+  // AVX512: arith.addi
+  // GENERIC-COUNT-4: arith.muli
+  // GENERIC-NOT: llvm.call_intrinsic
+  %1 = qk.dot4 %0, %u, %s {max = 15 : i32} : vector<16xi32>, vector<64xi8>
+  return %1 : vector<16xi32>
+}
+
+// Two products of 255 * 127 do not fit 16 bits: both bytes are widened first.
+// CHECK-LABEL: func @large_codes_do_not_saturate
+func.func @large_codes_do_not_saturate(%0: vector<16xi32>, %u: vector<64xi8>, %s: vector<64xi8>) -> vector<16xi32> {
+  // VNNI: vpdpbusd
+  // AVX512-NOT: pmaddubs
+  // AVX512-COUNT-2: llvm.x86.avx512.pmaddw.d.512
+  %1 = qk.dot4 %0, %u, %s : vector<16xi32>, vector<64xi8>
+  return %1 : vector<16xi32>
+}
+
+// The high nibble as bit 4 to 7 of the code: no shift at all.
+// CHECK-LABEL: func @field_in_place
+// CHECK-NOT: shrui
+// CHECK-NOT: shli
+// CHECK: arith.andi
+func.func @field_in_place(%p: vector<64xi8>) -> vector<64xi8> {
+  %0 = qk.unpack %p {bits = 4 : i32, index = 1 : i32, to = 4 : i32} : vector<64xi8>
+  return %0 : vector<64xi8>
+}
+
+// CHECK-LABEL: func @mac16
+// VNNI: llvm.x86.avx512.vpdpwssd.512
+// AVX512: llvm.x86.avx512.pmaddw.d.512
+// GENERIC: arith.muli
+func.func @mac16(%0: vector<16xi32>, %a: vector<16xi32>) -> vector<16xi32> {
+  %1 = qk.mac16 %0, %a, %a : vector<16xi32>
+  return %1 : vector<16xi32>
+}
+
+// CHECK-LABEL: func @lut
+// VNNI: llvm.x86.avx512.permvar.sf.512
+// GENERIC-COUNT-15: arith.select
+func.func @lut(%table: vector<16xf32>, %index: vector<16xi32>) -> vector<16xf32> {
+  %0 = qk.lut16 %table, %index : vector<16xf32>, vector<16xi32> -> vector<16xf32>
+  return %0 : vector<16xf32>
+}
+
+// CHECK-LABEL: func @rescale_rounds_once
+// CHECK: arith.sitofp
+// CHECK: math.fma
+func.func @rescale_rounds_once(%s: vector<16xi32>, %f: vector<16xf32>, %y: vector<16xf32>) -> vector<16xf32> {
+  %0 = qk.rescale %s, %f, %y : vector<16xi32>, vector<16xf32>
+  return %0 : vector<16xf32>
+}
