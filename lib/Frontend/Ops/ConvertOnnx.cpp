@@ -40,6 +40,7 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
     Recovery r(func);
     GenericOps g(r);
     llvm::SetVector<Operation *> needed = neededNodes(r);
+    nameResultDimensions(r);
     bool ok = true;
     for (onnx::NodeOp node : r.nodes())
       if (needed.contains(node))
@@ -91,6 +92,25 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
           visit(input);
     }
     return needed;
+  }
+
+  /// The dimensions of results by the names of the inputs' dimensions: exporters make up names for what they did not follow.
+  void nameResultDimensions(Recovery &r) {
+    Builder b(&getContext());
+    for (OpOperand &operand : r.func.getBody().front().getTerminator()->getOpOperands()) {
+      const Elements::Shape *shape = isa<ShapedType>(operand.get().getType()) ? r.elements.shape(operand.get()) : nullptr;
+      unsigned i = operand.getOperandNumber();
+      auto names = r.func.getResultAttrOfType<ArrayAttr>(i, onnx::OnnxDialect::getDimsAttrName());
+      if (!shape || (names && names.size() != shape->size()))
+        continue;
+      SmallVector<Attribute> named;
+      for (auto [k, dim] : llvm::enumerate(*shape)) {
+        std::string text = ExprPool::integer(dim) ? "" : ExprPool::print(dim);
+        bool fresh = StringRef(text).contains('?');
+        named.push_back(b.getStringAttr(!fresh ? text : names ? cast<StringAttr>(names[k]).getValue() : StringRef()));
+      }
+      r.func.setResultAttr(i, onnx::OnnxDialect::getDimsAttrName(), b.getArrayAttr(named));
+    }
   }
 
   /// A small tensor of integers all of whose elements are constants.

@@ -30,10 +30,30 @@ template <arith::CmpFPredicate f, arith::CmpIPredicate i> Value compare(OpBuilde
     return arith::CmpFOp::create(b, loc, f, a[0], a[1]);
   return arith::CmpIOp::create(b, loc, i, a[0], a[1]);
 }
-Value power(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
-  APFloat exponent(0.0);
-  if (matchPattern(a[1], m_ConstantFloat(&exponent)) && exponent.convertToDouble() == 2)
-    return arith::MulFOp::create(b, loc, a[0], a[0]);
+/// The exponent when it is one known number: integer powers of negative numbers have a value that exp(y * log(x)) has not.
+std::optional<double> knownExponent(onnx::NodeOp node) {
+  auto constant = node.input(1).getDefiningOp<onnx::ConstantOp>();
+  auto dense = constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : DenseElementsAttr();
+  if (!dense || !dense.isSplat())
+    return std::nullopt;
+  if (isa<FloatType>(dense.getElementType()))
+    return dense.getSplatValue<APFloat>().convertToDouble();
+  return double(dense.getSplatValue<APInt>().getSExtValue());
+}
+Value power(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp node) {
+  std::optional<double> exponent = knownExponent(node);
+  if (exponent && isFloat(a[0])) {
+    if (*exponent == 0.5)
+      return math::SqrtOp::create(b, loc, a[0]);
+    if (*exponent == -0.5)
+      return arith::DivFOp::create(b, loc, number(b, loc, a[0].getType(), 1), math::SqrtOp::create(b, loc, a[0]));
+    if (*exponent >= 1 && *exponent <= 8 && *exponent == int64_t(*exponent)) {
+      Value result = a[0];
+      for (int64_t i = 1; i < int64_t(*exponent); ++i)
+        result = arith::MulFOp::create(b, loc, result, a[0]);
+      return result;
+    }
+  }
   Value y = a[1];
   if (!isFloat(y))
     y = arith::SIToFPOp::create(b, loc, a[0].getType(), y);

@@ -165,6 +165,9 @@ FailureOr<Value> GenericOps::reshape(onnx::NodeOp node, Value value, ArrayRef<E>
     grouped = left && left == right && !a.empty() && !c.empty();
     source.push_back(a), result.push_back(c);
   }
+  // Upstream's lowering of an expansion crashes on two runtime sizes in one group.
+  for (ReassociationIndices &group : result)
+    grouped &= llvm::count_if(group, [&](int64_t k) { return target.isDynamicDim(k); }) <= 1;
   if (grouped) {
     Value flat = value;
     if (source.size() < from.size())
@@ -175,8 +178,8 @@ FailureOr<Value> GenericOps::reshape(onnx::NodeOp node, Value value, ArrayRef<E>
   }
   SmallVector<Value> extents;
   for (OpFoldResult size : *all)
-    extents.push_back(getValueOrCreateConstantIndexOp(b, loc, size));
-  auto shapeType = RankedTensorType::get({int64_t(extents.size())}, b.getIndexType());
-  Value shape = extents.empty() ? Value(tensor::EmptyOp::create(b, loc, shapeType.getShape(), b.getIndexType())) : Value(tensor::FromElementsOp::create(b, loc, shapeType, extents));
+    extents.push_back(arith::IndexCastOp::create(b, loc, b.getI64Type(), getValueOrCreateConstantIndexOp(b, loc, size)));
+  auto shapeType = RankedTensorType::get({int64_t(extents.size())}, b.getI64Type());
+  Value shape = extents.empty() ? Value(tensor::EmptyOp::create(b, loc, shapeType.getShape(), b.getI64Type())) : Value(tensor::FromElementsOp::create(b, loc, shapeType, extents));
   return Value(tensor::ReshapeOp::create(b, loc, target, value, shape));
 }

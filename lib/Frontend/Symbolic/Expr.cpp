@@ -510,8 +510,13 @@ static void printTo(llvm::raw_ostream &os, E e) {
     if (e->terms.empty())
       os << "0";
     llvm::interleave(e->terms, os, [&](const Term &term) {
-      if (term.factor != 1 || term.atoms.empty())
-        os << term.factor << (term.atoms.empty() ? "" : "*");
+      if (term.factor != 1 || term.atoms.empty()) {
+        if (term.factor == std::floor(term.factor) && std::fabs(term.factor) < 1e15)
+          os << int64_t(term.factor);
+        else
+          os << term.factor;
+        os << (term.atoms.empty() ? "" : "*");
+      }
       llvm::interleave(term.atoms, os, [&](E x) { printTo(os, x); }, "*");
     }, " + ");
     return;
