@@ -1,7 +1,7 @@
 // matmul-bench: rates of generated matmul kernels beside the roofs of this machine, in interleaved rounds.
 //   matmul-bench decode [format] [threads] [n] [k]        GB/s of packed weights, against the best read probe
 //   matmul-bench rows <m> [format] [threads] [n] [k]      GOP/s (2 * m * n * k), against VPDPBUSD from registers
-//   matmul-bench asm <decode|short|long> [format]         the assembly
+//   matmul-bench asm <decode|short|long> [format] [target] [version]   the assembly of any version, without running it
 #include "Probes.h"
 #include "test/Unit/Kernel/CompiledMatmul.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -62,13 +62,15 @@ int main(int argc, char **argv) {
   mlir::MLIRContext context;
   context.loadDialect<qnt::QntDialect>();
   const Target &target = getX86Target();
-  std::string preset = getenv("QCC_BENCH_TARGET") ? getenv("QCC_BENCH_TARGET") : "host";
-  auto info = findTarget({&target}, preset, "", "", true);
+  auto info = findTarget({&target}, mode == "asm" ? argument(4, "host") : "host", "", "", true);
   if (!info) {
     llvm::errs() << llvm::toString(info.takeError()) << "\n";
     return 1;
   }
-  TargetVersion version = *llvm::find_if(info->versions, canRun);
+  TargetVersion version = info->versions.front();
+  for (const TargetVersion &v : info->versions)
+    if (mode == "asm" && v.name == argument(5, ""))
+      version = v;
   int64_t m = mode == "rows" ? atoi(argument(2, "128")) : 1;
   MatmulSpec spec;
   std::string what = mode == "asm" ? argument(2, "decode") : m == 1 ? "decode" : m < 16 ? "short" : "long";
