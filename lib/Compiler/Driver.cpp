@@ -6,6 +6,7 @@
 #include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Pipelines.h"
 #include "qcc/Compiler/Registration.h"
+#include "qcc/Frontend/SupportedOps.h"
 #include "qcc/Frontend/Diagnostics.h"
 #include "qcc/Frontend/ImportONNX.h"
 #include "qcc/Compiler/ModelHeader.h"
@@ -378,6 +379,10 @@ int Compilation::run() {
     return code;
   if (options.target == "list") {
     printTargets();
+    return ExitSuccess;
+  }
+  if (options.target == "operators") {
+    printSupportedOps(llvm::outs());
     return ExitSuccess;
   }
   if (options.input.empty())

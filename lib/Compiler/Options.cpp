@@ -32,6 +32,7 @@ struct CommandLine {
   cl::opt<std::string> input{cl::Positional, cl::desc("<model.onnx | program.mlir | ->"), cl::cat(outputCategory)};
 
   cl::opt<std::string> target{"target", cl::desc("Preset, a floor: x86-avx2, x86-avx512, x86-avx512vnni, x86-amx, host"), cl::value_desc("preset"), cl::init("host"), cl::cat(targetCategory)};
+  cl::opt<bool> printOperators{"print-operators", cl::desc("List the ONNX operators that are supported"), cl::cat(targetCategory)};
   cl::opt<bool> printTargets{"print-targets", cl::desc("List the presets and what they need"), cl::cat(targetCategory)};
   cl::opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU, refines the preset"), cl::value_desc("name"), cl::cat(targetCategory)};
   cl::list<std::string> attributes{"mattr", cl::desc("LLVM features, refine the preset"), cl::value_desc("+f,-g"), cl::CommaSeparated, cl::cat(targetCategory)};
@@ -156,7 +157,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     refuse("--max-context=" + llvm::Twine(line.maxContext) + " is outside 1 .. 16777216");
   if (line.optLevel > 3)
     refuse("-O" + llvm::Twine(line.optLevel) + " is outside -O0 .. -O3");
-  bool listsOnly = line.printTargets || llvm::is_contained(line.extraPasses, "list");
+  bool listsOnly = line.printTargets || line.printOperators || llvm::is_contained(line.extraPasses, "list");
   if (line.input.empty() && !listsOnly)
     refuse("no input file; qcc --help shows the use");
   if (!good) {
@@ -166,7 +167,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
 
   o.input = line.input;
   o.output = line.output;
-  o.target = line.printTargets ? "list" : line.target.getValue();
+  o.target = line.printTargets ? "list" : line.printOperators ? "operators" : line.target.getValue();
   o.cpu = line.cpu;
   o.attributes = llvm::join(line.attributes, ",");
   o.multiversion = line.multiversion;

@@ -50,14 +50,19 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
       llvm::MapVector<Value, SmallVector<qnt::MatmulOp>> byInput;
       func.walk([&](qnt::MatmulOp matmul) {
         auto weight = matmul.getWeight().getDefiningOp<qnt::WeightOp>();
-        // A weight with a second user (a tied embedding) keeps its own bytes; a bias would have to be merged too.
-        if (weight && uses[weight.getDeclAttr().getAttr()] == 1 && !matmul.getBias())
+        // A weight with a second user (a tied embedding) keeps its own bytes.
+        if (weight && uses[weight.getDeclAttr().getAttr()] == 1 && (!matmul.getBias() || matmul.getBias().getDefiningOp<qnt::WeightOp>()))
           byInput[matmul.getInput()].push_back(matmul);
       });
       for (auto &[input, group] : byInput)
         if (group.size() > 1)
           merge(symbols, group);
     }
+    llvm::DenseSet<StringAttr> read; // declarations of biases that were merged
+    getOperation().walk([&](qnt::WeightOp weight) { read.insert(weight.getDeclAttr().getAttr()); });
+    for (auto decl : llvm::make_early_inc_range(getOperation().getOps<qnt::WeightDeclOp>()))
+      if (!read.contains(decl.getSymNameAttr()))
+        symbols.erase(decl);
   }
 
   /// Gate before up: the half that an activation reads comes first.
@@ -90,19 +95,25 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
     if (!llvm::all_of(group, [&](qnt::MatmulOp m) { return m->getBlock() == group.front()->getBlock(); }))
       return;
     llvm::sort(group, [](qnt::MatmulOp a, qnt::MatmulOp b) { return isGate(a) != isGate(b) ? isGate(a) : a->isBeforeInBlock(b); });
-    SmallVector<qnt::WeightDeclOp> decls;
-    SmallVector<Attribute> parts;
+    SmallVector<qnt::WeightDeclOp> decls, biases;
+    SmallVector<Attribute> parts, biasParts;
     int64_t rows = 0;
     auto shape = cast<RankedTensorType>(group.front().getWeight().getType());
     for (qnt::MatmulOp matmul : group) {
       auto type = cast<RankedTensorType>(matmul.getWeight().getType());
-      if (type.getElementType() != shape.getElementType() || type.getDimSize(1) != shape.getDimSize(1))
+      if (type.getElementType() != shape.getElementType() || type.getDimSize(1) != shape.getDimSize(1) || !matmul.getBias() != !group.front().getBias())
         return;
       auto decl = symbols.lookup<qnt::WeightDeclOp>(matmul.getWeight().getDefiningOp<qnt::WeightOp>().getDecl());
       if (!decl || decl.getLayout())
         return;
       decls.push_back(decl);
       llvm::append_range(parts, decl.getParts());
+      if (matmul.getBias()) {
+        biases.push_back(symbols.lookup<qnt::WeightDeclOp>(matmul.getBias().getDefiningOp<qnt::WeightOp>().getDecl()));
+        if (!biases.back())
+          return;
+        llvm::append_range(biasParts, biases.back().getParts());
+      }
       rows += type.getDimSize(0);
     }
     OpBuilder b(&getContext());
@@ -120,7 +131,15 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
     SmallVector<int64_t> out(cast<RankedTensorType>(first.getType()).getShape());
     unsigned last = out.size() - 1;
     out[last] = rows;
-    Value merged = qnt::MatmulOp::create(b, loc, RankedTensorType::get(out, b.getF32Type()), first.getInput(), weight, Value());
+    Value bias;
+    if (!biases.empty()) { // the old declarations may have other users: they go when nothing reads them
+      auto biasType = RankedTensorType::get({rows}, b.getF32Type());
+      OpBuilder atModule(biases.front());
+      auto biasDecl = qnt::WeightDeclOp::create(atModule, loc, b.getStringAttr(joinNames(biases)), TypeAttr::get(biasType), b.getArrayAttr(biasParts), DictionaryAttr(), IntegerAttr(), StringAttr());
+      symbols.insert(biasDecl, Block::iterator(biases.front()));
+      bias = qnt::WeightOp::create(b, loc, biasType, FlatSymbolRefAttr::get(biasDecl.getSymNameAttr()));
+    }
+    Value merged = qnt::MatmulOp::create(b, loc, RankedTensorType::get(out, b.getF32Type()), first.getInput(), weight, bias);
     SmallVector<OpFoldResult> offsets(out.size(), b.getIndexAttr(0)), sizes, strides(out.size(), b.getIndexAttr(1));
     for (unsigned i = 0; i < last; ++i)
       sizes.push_back(ShapedType::isDynamic(out[i]) ? OpFoldResult(dimension(b, loc, first.getInput(), i)) : OpFoldResult(b.getIndexAttr(out[i])));
@@ -137,9 +156,12 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
     }
     for (auto [matmul, old] : llvm::zip(group, decls)) { // last: the builder stands at one of them
       Operation *weightOp = matmul.getWeight().getDefiningOp();
+      auto biasOp = matmul.getBias() ? matmul.getBias().getDefiningOp<qnt::WeightOp>() : qnt::WeightOp();
       matmul.erase();
       weightOp->erase();
       symbols.erase(old);
+      if (biasOp && biasOp->use_empty())
+        biasOp->erase();
     }
   }
 };

@@ -2,11 +2,18 @@
 
 // CHECK: qnt.weight_decl @"l.k+v.w" : tensor<24x64xf32> [#qnt.part<rows = 16, {{.*}} data = <"k"{{.*}}>, #qnt.part<rows = 8, {{.*}} data = <"v"
 // CHECK: qnt.weight_decl @"m.gate+up" : tensor<64x64xf32> [#qnt.part<rows = 32, {{.*}} data = <"gate"{{.*}}>, #qnt.part<rows = 32, {{.*}} data = <"up"
+// CHECK: qnt.weight_decl @"b.q+k" : tensor<12x64xf32>
+// CHECK: qnt.weight_decl @"b.qb+kb" : tensor<12xf32>
+// CHECK-NOT: qnt.weight_decl @b.qb
 // CHECK: qnt.weight_decl @tied
 qnt.weight_decl @l.k.w : tensor<16x64xf32> [#qnt.part<rows = 16, transposed = true, data = <"k", file 0, offset 0, length 4096> : tensor<64x16xf32>>]
 qnt.weight_decl @l.v.w : tensor<8x64xf32> [#qnt.part<rows = 8, transposed = true, data = <"v", file 0, offset 4096, length 2048> : tensor<64x8xf32>>]
 qnt.weight_decl @m.up : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = true, data = <"up", file 0, offset 9000, length 8192> : tensor<64x32xf32>>]
 qnt.weight_decl @m.gate : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = true, data = <"gate", file 0, offset 20000, length 8192> : tensor<64x32xf32>>]
+qnt.weight_decl @b.q : tensor<8x64xf32> [#qnt.part<rows = 8, transposed = false, data = <"q", file 0, offset 0, length 2048> : tensor<8x64xf32>>]
+qnt.weight_decl @b.k : tensor<4x64xf32> [#qnt.part<rows = 4, transposed = false, data = <"k", file 0, offset 0, length 1024> : tensor<4x64xf32>>]
+qnt.weight_decl @b.qb : tensor<8xf32> [#qnt.part<rows = 8, transposed = false, data = <"qb", file 0, offset 0, length 32> : tensor<8xf32>>]
+qnt.weight_decl @b.kb : tensor<4xf32> [#qnt.part<rows = 4, transposed = false, data = <"kb", file 0, offset 0, length 16> : tensor<4xf32>>]
 qnt.weight_decl @tied : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = true, data = <"tied", file 0, offset 40000, length 8192> : tensor<64x32xf32>>]
 qnt.weight_decl @other : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = true, data = <"other", file 0, offset 50000, length 8192> : tensor<64x32xf32>>]
 
@@ -22,6 +29,18 @@ func.func @keys_and_values(%x: tensor<?x?x64xf32> {qnt.dims = ["batch", "seq", "
   %k = qnt.matmul %x, %wk : tensor<?x?x64xf32>, tensor<16x64xf32> -> tensor<?x?x16xf32>
   %v = qnt.matmul %x, %wv : tensor<?x?x64xf32>, tensor<8x64xf32> -> tensor<?x?x8xf32>
   return %k, %v : tensor<?x?x16xf32>, tensor<?x?x8xf32>
+}
+
+// CHECK-LABEL: func @biases_too
+// CHECK:         qnt.matmul %arg0, %{{.*}} bias %{{.*}} : tensor<?x64xf32>, tensor<12x64xf32>, tensor<12xf32> -> tensor<?x12xf32>
+func.func @biases_too(%x: tensor<?x64xf32>) -> (tensor<?x8xf32>, tensor<?x4xf32>) {
+  %w0 = qnt.weight @b.q : tensor<8x64xf32>
+  %w1 = qnt.weight @b.k : tensor<4x64xf32>
+  %b0 = qnt.weight @b.qb : tensor<8xf32>
+  %b1 = qnt.weight @b.kb : tensor<4xf32>
+  %0 = qnt.matmul %x, %w0 bias %b0 : tensor<?x64xf32>, tensor<8x64xf32>, tensor<8xf32> -> tensor<?x8xf32>
+  %1 = qnt.matmul %x, %w1 bias %b1 : tensor<?x64xf32>, tensor<4x64xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  return %0, %1 : tensor<?x8xf32>, tensor<?x4xf32>
 }
 
 // CHECK-LABEL: func @gate_first_whatever_the_order

@@ -16,9 +16,16 @@ static LogicalResult gelu(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<Value>
   return (tanh ? activate<qnt::Activation::GeluTanh> : activate<qnt::Activation::Gelu>)(c, node, results);
 }
 
+static LogicalResult fastGelu(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<Value> &results) {
+  if (node.input(1))
+    return refuse(node, "a bias is not supported", "unsupported-input");
+  return activate<qnt::Activation::GeluTanh>(c, node, results);
+}
+
 static constexpr FusedRow rows[] = {
     {"Gelu", "", 20, gelu},
     {"Gelu", "com.microsoft", 1, gelu},
+    {"FastGelu", "com.microsoft", 1, fastGelu},
     {"Relu", "", 1, activate<qnt::Activation::Relu>},
 };
 ArrayRef<FusedRow> qcc::frontend::activationRows() { return rows; }

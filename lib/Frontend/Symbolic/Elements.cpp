@@ -54,7 +54,7 @@ std::optional<SmallVector<int64_t>> Elements::integers(Value value) {
 }
 
 E Elements::element(Value value, ArrayRef<E> indices) {
-  if (llvm::is_contained(indices, nullptr) || !isa<ShapedType>(value.getType()))
+  if (!value || llvm::is_contained(indices, nullptr) || !isa<ShapedType>(value.getType()))
     return nullptr;
   Key key{value.getAsOpaquePointer(), {}};
   for (E index : indices)

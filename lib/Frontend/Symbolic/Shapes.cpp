@@ -41,6 +41,8 @@ E Elements::broadcastDim(E a, E b) {
 }
 
 const Shape *Elements::shape(Value value) {
+  if (!value)
+    return nullptr;
   auto it = shapes.find(value);
   if (it != shapes.end())
     return it->second.get();
