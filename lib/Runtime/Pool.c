@@ -10,7 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const int64_t spinNanoseconds = 50000;  /* longer than a decode region, shorter than a scheduler slice */
+static const int64_t idleSpin = 50000;         /* nanoseconds: the next token's job usually comes sooner */
+static const int64_t barrierSpin = 200000;     /* the others are at work, and waking a sleeper costs as much as a small region takes */
 static const size_t stackBytes = 8u << 20;     /* as a main thread has by default, whatever ulimit says */
 
 /* A counter that threads wait on until it changes. Whoever changes it calls the kernel only if somebody sleeps. Own cache line. */
@@ -25,7 +26,7 @@ struct qccrt_pool {
   _Alignas(64) atomic_int arrived;                            /* at the barrier that is now being waited for */
   _Alignas(64) int threads;
   int started;                                                /* workers that exist */
-  int64_t spin;                                               /* nanoseconds */
+  bool spin;                                                  /* every thread has a CPU */
   atomic_bool stop;
   bool pin;
   qccrt_job job;
@@ -77,7 +78,7 @@ void qccrt_pool_barrier(qccrt_pool *pool) {
     atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
     eventPost(&pool->released);
   } else {
-    eventWait(&pool->released, round, pool->spin);
+    eventWait(&pool->released, round, pool->spin ? barrierSpin : 0);
   }
 }
 
@@ -102,7 +103,7 @@ static void *work(void *argument) {
     pinTo(self->index);
   qccrt_fp_enter();
   for (unsigned round = 0;; round++) {
-    eventWait(&pool->start, round, pool->spin);
+    eventWait(&pool->start, round, pool->spin ? idleSpin : 0);
     if (atomic_load(&pool->stop))
       return NULL;
     pool->job(pool->argument, self->index);
@@ -154,7 +155,7 @@ qccrt_pool *qccrt_pool_create(int threads, bool pin) {
     return NULL;
   *pool = (qccrt_pool){.threads = threads, .pin = pin};
   /* With more threads than CPUs, whoever spins keeps the one from running that it waits for. */
-  pool->spin = threads <= qccrt_num_cpus() ? spinNanoseconds : 0;
+  pool->spin = threads <= qccrt_num_cpus();
   pool->workers = calloc((size_t)threads, sizeof *pool->workers);
   if (pool->workers && startWorkers(pool))
     return pool;
