@@ -132,6 +132,12 @@ std::optional<SmallVector<E>> Elements::reshapeIndices(const Shape &from, const 
   return result;
 }
 
+/// Declared ranks may contradict an operator in a damaged file: rules look before they index.
+static bool hasRank(Elements &e, Value value, size_t rank) {
+  const Shape *shape = e.shape(value);
+  return shape && shape->size() == rank;
+}
+
 namespace {
 using Rule = E (*)(Elements &, onnx::NodeOp, unsigned output, ArrayRef<E> indices);
 } // namespace
@@ -198,6 +204,8 @@ static E where(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
 
 static E transpose(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   auto perm = node.intsAttribute("perm");
+  if (!hasRank(e, node.input(0), at.size()))
+    return nullptr;
   SmallVector<E> own(at.size(), nullptr);
   for (size_t i = 0; i < at.size(); ++i) {
     int64_t from = perm ? (i < perm->size() ? (*perm)[i] : -1) : int64_t(at.size() - 1 - i);
@@ -223,7 +231,7 @@ static E concat(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   E start = e.pool.number(0);
   for (Value input : node.getInputs()) {
     const Shape *dims = e.shape(input);
-    if (!dims)
+    if (!dims || dims->size() != at.size())
       return nullptr;
     starts.push_back(start);
     start = e.pool.add(start, (*dims)[axis]);
@@ -243,7 +251,7 @@ static E concat(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   return result;
 }
 static E slice(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
-  auto slices = e.slices(node);
+  auto slices = hasRank(e, node.input(0), at.size()) ? e.slices(node) : std::nullopt;
   if (!slices)
     return nullptr;
   SmallVector<E> own(at);
@@ -253,7 +261,7 @@ static E slice(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
 }
 static E split(Elements &e, onnx::NodeOp node, unsigned output, ArrayRef<E> at) {
   int64_t axis = normalizeAxis(node.intAttribute("axis", 0), at.size());
-  auto parts = axis < 0 || !e.shape(node.input(0)) ? std::nullopt : e.splits(node, axis);
+  auto parts = axis < 0 || !hasRank(e, node.input(0), at.size()) ? std::nullopt : e.splits(node, axis);
   if (!parts || output >= parts->size())
     return nullptr;
   SmallVector<E> own(at);
@@ -264,7 +272,7 @@ static E split(Elements &e, onnx::NodeOp node, unsigned output, ArrayRef<E> at) 
 static E gather(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   const Shape *data = e.shape(node.input(0)), *ids = e.shape(node.input(1));
   int64_t axis = data ? normalizeAxis(node.intAttribute("axis", 0), data->size()) : -1;
-  if (axis < 0 || !ids)
+  if (axis < 0 || !ids || at.size() + 1 != data->size() + ids->size())
     return nullptr;
   E id = e.element(node.input(1), at.slice(axis, ids->size()));
   std::optional<int64_t> c = ExprPool::integer(id);
@@ -277,7 +285,7 @@ static E gather(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
 }
 static E shapeOf(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   const Shape *in = e.shape(node.input(0));
-  std::optional<int64_t> i = ExprPool::integer(at[0]);
+  std::optional<int64_t> i = at.size() == 1 ? ExprPool::integer(at[0]) : std::nullopt;
   if (!in || !i)
     return nullptr;
   int64_t start = node.intAttribute("start", 0);
@@ -293,7 +301,7 @@ static E size(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E>) {
 }
 static E range(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   auto start = e.vector(node.input(0)), delta = e.vector(node.input(2));
-  return start && delta ? e.pool.add((*start)[0], e.pool.mul((*delta)[0], at[0])) : nullptr;
+  return start && delta && at.size() == 1 ? e.pool.add((*start)[0], e.pool.mul((*delta)[0], at[0])) : nullptr;
 }
 static E constantOfShape(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E>) {
   auto value = dyn_cast_or_null<DenseElementsAttr>(node.attribute("value"));
@@ -308,7 +316,7 @@ static E constantOfShape(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E>) 
 }
 static E trilu(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   auto k = node.input(1) ? e.vector(node.input(1)) : std::optional(SmallVector<E>{e.pool.number(0)});
-  if (!k || at.size() < 2)
+  if (!k || at.size() < 2 || !hasRank(e, node.input(0), at.size()))
     return nullptr;
   E row = e.pool.add(at[at.size() - 2], (*k)[0]), column = at.back(); // upper keeps column >= row + k
   E keep = node.intAttribute("upper", 1) ? e.pool.lessEqual(row, column, true) : e.pool.lessEqual(column, row, true);
@@ -319,7 +327,7 @@ static E trilu(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
 static E reduce(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   const Shape *in = e.shape(node.input(0));
   auto axes = in ? e.axes(node, 1, in->size(), true) : std::nullopt;
-  if (!axes || axes->size() != 1) // one axis: what norms, softmax and means of exporters reduce
+  if (!axes || axes->size() != 1 || at.size() + (node.intAttribute("keepdims", 1) ? 0 : 1) != in->size()) // one axis: what norms, softmax and means of exporters reduce
     return nullptr;
   int64_t axis = axes->front();
   SmallVector<E> own(at);
@@ -337,7 +345,7 @@ static E reduce(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
 static E softmax(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   const Shape *in = e.shape(node.input(0));
   int64_t axis = in && node.getSince() >= 13 ? normalizeAxis(node.intAttribute("axis", -1), in->size()) : -1;
-  if (axis < 0)
+  if (axis < 0 || in->size() != at.size())
     return nullptr;
   E variable = e.pool.boundVar((*in)[axis], at);
   SmallVector<E> own(at);
@@ -346,7 +354,7 @@ static E softmax(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
 }
 static E matMul(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   const Shape *a = e.shape(node.input(0)), *b = e.shape(node.input(1));
-  if (!a || !b || a->size() < 2 || b->size() < 2)
+  if (!a || !b || a->size() < 2 || b->size() < 2 || at.size() != std::max(a->size(), b->size()))
     return nullptr;
   E variable = e.pool.boundVar(a->back(), at);
   SmallVector<E> left(at), right(at);
