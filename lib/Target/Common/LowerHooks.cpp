@@ -168,7 +168,6 @@ void qcc::populateGenericHookPatterns(RewritePatternSet &patterns) {
 // Loops that their generator wants rolled say so to LLVM.
 static void keepLoops(Operation *root) {
   MLIRContext *context = root->getContext();
-  context->loadDialect<LLVM::LLVMDialect>();                  // of the annotation
   auto disable = LLVM::LoopUnrollAttr::get(context, /*disable=*/BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
   auto annotation = LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, disable, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
   root->walk([&](scf::ForOp loop) {
@@ -177,7 +176,18 @@ static void keepLoops(Operation *root) {
   });
 }
 
+// Patterns create operations of these dialects, and no pass runs here that would have loaded them.
+static void loadDialects(MLIRContext *context, const Target &target) {
+  DialectRegistry dialects;
+  dialects.insert<LLVM::LLVMDialect>();
+  target.registerDialects(dialects);
+  context->appendDialectRegistry(dialects);
+  for (StringRef name : dialects.getDialectNames())
+    context->getOrLoadDialect(name);
+}
+
 LogicalResult qcc::lowerHooks(Operation *root, const Target &target, const TargetVersion &version) {
+  loadDialects(root->getContext(), target);
   keepLoops(root);
   RewritePatternSet patterns(root->getContext());
   target.populateHookPatterns(patterns, version);
