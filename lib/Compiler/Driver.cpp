@@ -1,5 +1,6 @@
 // From options to files: read, run the stages, write. The order of passes is in Pipelines.cpp.
 #include "qcc/Compiler/Driver.h"
+#include "dialects/Quant/Quant.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Base/TargetInfo.h"
 #include "qcc/Compiler/ExtensionPoints.h"
@@ -19,6 +20,7 @@
 #include "lib/Compiler/OutputFiles.h"
 #include "lib/Compiler/WeightPlan.h"
 #include "lib/Compiler/WeightsFile.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -33,6 +35,7 @@
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
+#include <map>
 #include <mutex>
 using namespace mlir;
 using namespace qcc;
@@ -343,6 +346,21 @@ int Compilation::writeLibrary() {
   return ExitSuccess;
 }
 
+/// What was recognised and what compiles through the generic path.
+static void printGenericOps(ModuleOp module, llvm::raw_ostream &out) {
+  std::map<std::string, int64_t> generic;
+  int64_t recognised = 0;
+  module.walk([&](Operation *op) {
+    if (isa<linalg::LinalgOp>(op))
+      ++generic[op->getName().getStringRef().str()];
+    recognised += isa<qnt::MatmulOp, qnt::AttentionOp, qnt::NormOp, qnt::GatherOp, qnt::RotaryOp, qnt::GluOp, qnt::ActivateOp>(op);
+  });
+  out << "recognised operations: " << recognised << " (repeated layers count once)\ngeneric path:";
+  for (auto &[name, count] : generic)
+    out << " " << name << " x" << count;
+  out << (generic.empty() ? " nothing\n" : "\n");
+}
+
 int Compilation::stages() {
   if (int code = findTarget())
     return code;
@@ -360,8 +378,10 @@ int Compilation::stages() {
     return code;
   if (int code = runStage(Stage::Quant, ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
     return code;
-  if (options.stats)
+  if (options.stats) {
     printFormatDecisions(*module, llvm::errs());
+    printGenericOps(*module, llvm::errs());
+  }
   if (options.compileTo == Stage::Quant)
     return writeIr();
   if (int code = placeWeights())

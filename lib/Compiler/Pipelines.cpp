@@ -54,7 +54,7 @@ void qcc::addWeightPlacement(OpPassManager &pm, const TargetInfo &target) {
 }
 
 void qcc::addKernelStage(OpPassManager &pm, const CompilerOptions &options) {
-  buildKernelPipeline(pm, {});
+  buildKernelPipeline(pm);
   runExtensions("kernel-end", pm);
 }
 

@@ -28,5 +28,5 @@ void qcc::registerEverything(mlir::DialectRegistry &registry) {
   registerQuantizePasses();
   registerKernelPasses();
   registerTargetPasses();
-  mlir::PassPipelineRegistration<>("qcc-kernel", "the kernel stage", [](mlir::OpPassManager &pm) { buildKernelPipeline(pm, {}); });
+  mlir::PassPipelineRegistration<>("qcc-kernel", "the kernel stage", [](mlir::OpPassManager &pm) { buildKernelPipeline(pm); });
 }

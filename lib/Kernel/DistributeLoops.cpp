@@ -22,9 +22,8 @@ static void cloneBody(OpBuilder &b, scf::ParallelOp loop, ValueRange at) {
 /// Plain nested loops.
 static void makeSequential(scf::ParallelOp loop) {
   OpBuilder b(loop);
-  scf::LoopNest nest = scf::buildLoopNest(b, loop.getLoc(), loop.getLowerBound(), loop.getUpperBound(), loop.getStep(),
-                                          [&](OpBuilder &inner, Location, ValueRange at) { cloneBody(inner, loop, at); });
-  (void)nest;
+  scf::buildLoopNest(b, loop.getLoc(), loop.getLowerBound(), loop.getUpperBound(), loop.getStep(),
+                     [&](OpBuilder &inner, Location, ValueRange at) { cloneBody(inner, loop, at); });
   loop.erase();
 }
 

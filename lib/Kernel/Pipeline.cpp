@@ -9,7 +9,7 @@
 using namespace mlir;
 using namespace qcc;
 
-void qcc::buildKernelPipeline(OpPassManager &pm, const KernelOptions &options) {
+void qcc::buildKernelPipeline(OpPassManager &pm) {
   pm.addPass(createSpecializeRows());
   pm.addPass(createResolveDims());            // while calls still return tensors
   pm.addPass(createLowerBoundaries());

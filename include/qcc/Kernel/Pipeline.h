@@ -8,15 +8,11 @@ class ModuleOp;
 class OpPassManager;
 } // namespace mlir
 namespace qcc {
-struct KernelOptions {
-  bool profile = false;          // count the cycles of every launch
-};
-
 /// What the kernel stage may know about the target, written to the module as `qk.target`; the passes read only that.
 void setTargetFacts(mlir::ModuleOp module, const TargetVersion &version, unsigned panelLanes);
 
 /// The passes of the kernel stage, for a module with `qk.target` set. One target version a run: the module is the version's own clone.
-void buildKernelPipeline(mlir::OpPassManager &pm, const KernelOptions &options);
+void buildKernelPipeline(mlir::OpPassManager &pm);
 
 /// The interface models that bufferization needs.
 void registerKernelInterfaces(mlir::DialectRegistry &registry);
