@@ -10,6 +10,7 @@
 #include "qcc/Frontend/SupportedOps.h"
 #include "qcc/Frontend/Diagnostics.h"
 #include "qcc/Frontend/ImportONNX.h"
+#include "qcc/Frontend/SupportedOps.h"
 #include "qcc/Compiler/ModelHeader.h"
 #include "qcc/Quantize/FormatDecisions.h"
 #include "qcc/Quantize/WeightPipeline.h"
@@ -397,6 +398,10 @@ int Compilation::run() {
     return code;
   if (int code = attachPasses())
     return code;
+  if (options.printOps) {
+    printSupportedOps(llvm::outs());
+    return ExitSuccess;
+  }
   if (options.target == "list") {
     printTargets();
     return ExitSuccess;

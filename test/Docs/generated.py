@@ -8,8 +8,9 @@ A block in a Markdown file:
     ...
     ```
     <!-- end -->
-The command's program comes from TOOLS_DIR; %models is test/Models. After "|", optionally: `function NAME` keeps that function, `lines A B` keeps
-lines A to B (1-based), `table` drops the fence, for commands that print Markdown.
+The command's program comes from TOOLS_DIR; %models is test/Models. After "|", optionally: `function NAME` keeps that function, `function NAME N`
+its first N lines, `lines A B` keeps lines A to B (1-based), `around TEXT N` N lines about TEXT's
+first line, `table` drops the fence, for commands that print Markdown. Long lines are cut.
 """
 import difflib
 import pathlib
@@ -30,15 +31,24 @@ def keep(text, choice):
     kind, *words = choice.split()
     if kind == "function":
         found = re.search(rf"^( *)(?:llvm\.)?func(?:\.func)?(?: private)? @{words[0]}\(.*?^\1}}$", text, re.S | re.M)
-        return found[0] if found else f"no function @{words[0]}"
+        if not found:
+            return f"no function @{words[0]}"
+        lines = found[0].splitlines()
+        return "\n".join(lines if len(words) < 2 or len(lines) <= int(words[1]) else [*lines[:int(words[1])], f"    ... {len(lines) - int(words[1])} more lines"])
     if kind == "lines":
         return "\n".join(text.splitlines()[int(words[0]) - 1:int(words[1])])
+    if kind == "around":
+        lines = text.splitlines()
+        at = next((i for i, line in enumerate(lines) if words[0] in line), 0)
+        return "\n".join(lines[max(0, at - int(words[1]) // 2):at + int(words[1]) // 2])
     return f"unknown filter {choice}"
 
 def generate(match):
     words = shlex.split(match["command"].replace("%models", str(root / "test/Models")))
     run = subprocess.run([str(tools / words[0]), *words[1:]], capture_output=True, text=True)
     text = keep(run.stdout.rstrip("\n"), match["filter"]) if run.returncode == 0 else f"exit code {run.returncode}\n{run.stderr}"
+    if match["filter"] != "table":
+        text = "\n".join(line if len(line) <= 220 else line[:217] + "..." for line in text.splitlines())
     fence = ("", "") if match["filter"] == "table" else ("```mlir\n" if "--compile-to" in match["command"] else "```\n", "```\n")
     return f"{match[1]}{fence[0]}{text}\n{fence[1]}{match[5]}"
 
