@@ -94,7 +94,10 @@ FailureOr<ProgramDescription> qcc::describeProgram(ModuleOp module) {
     auto attr = module->getAttrOfType<IntegerAttr>(name);
     return attr ? attr.getInt() : 0;
   };
-  program.maxContext = program.hasState ? number("qnt.max_context") : 0;
+  // What bounds a sequence: the capacity of the state, or the rows of rotary tables.
+  bool bounded = program.hasState;
+  module.walk([&](qnt::RotaryOp) { bounded = true; });
+  program.maxContext = bounded ? number("qnt.max_context") : 0;
   program.vocabulary = number("qnt.vocabulary");
   for (auto decl : module.getOps<qnt::WeightDeclOp>())
     // A token reads every weight but the embedding table, of which it reads a row.
@@ -154,6 +157,23 @@ FailureOr<std::vector<CompiledVersion>> qcc::lowerVersions(ModuleOp module, cons
 
 //===-- code --------------------------------------------------------------------------------------------------------------------===//
 
+/// A whole file; a full disk is an error, not an abort.
+static llvm::Error writeChecked(llvm::StringRef path, llvm::function_ref<llvm::Error(llvm::raw_pwrite_stream &)> body) {
+  std::error_code code;
+  llvm::raw_fd_ostream out(path, code);
+  llvm::Error error = llvm::Error::success();
+  if (!code) {
+    error = body(out);
+    out.close();
+    code = out.error();
+    out.clear_error();
+  }
+  if (!code)
+    return error;
+  llvm::consumeError(std::move(error));
+  return llvm::createStringError(code, "cannot write '" + path + "': " + code.message());
+}
+
 static llvm::Error generateOne(CompiledVersion &compiled, const CompilerOptions &options, const TargetInfo &target, CodeKind kind, llvm::StringRef path,
                                std::mutex &translating) {
   auto machine = createTargetMachine(target, *compiled.version, options.optLevel);
@@ -174,23 +194,13 @@ static llvm::Error generateOne(CompiledVersion &compiled, const CompilerOptions 
     module = std::move(*translated);
   }
   optimize(*module, **machine, options.optLevel);
-  std::error_code code;
-  llvm::raw_fd_ostream out(path, code);
-  if (code)
-    return llvm::createStringError(code, "cannot write '" + path + "': " + code.message());
-  llvm::Error error = llvm::Error::success();
-  if (kind == CodeKind::LlvmIr)
-    module->print(out, nullptr);
-  else
-    error = kind == CodeKind::Assembly ? emitAssembly(*module, **machine, out) : emitObject(*module, **machine, out);
-  out.close();
-  if (out.has_error()) {
-    code = out.error();
-    out.clear_error();
-    llvm::consumeError(std::move(error));
-    return llvm::createStringError(code, "cannot write '" + path + "': " + code.message());
-  }
-  return error;
+  return writeChecked(path, [&](llvm::raw_pwrite_stream &out) {
+    if (kind == CodeKind::LlvmIr) {
+      module->print(out, nullptr);
+      return llvm::Error::success();
+    }
+    return kind == CodeKind::Assembly ? emitAssembly(*module, **machine, out) : emitObject(*module, **machine, out);
+  });
 }
 
 llvm::Error qcc::generateCode(llvm::MutableArrayRef<CompiledVersion> versions, const CompilerOptions &options, const TargetInfo &target, CodeKind kind,
@@ -214,9 +224,5 @@ llvm::Error qcc::generateTable(const ProgramDescription &program, const TargetIn
     return machine.takeError();
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> module = buildProgramTable(program, context, **machine);
-  std::error_code code;
-  llvm::raw_fd_ostream out(path, code);
-  if (code)
-    return llvm::createStringError(code, "cannot write '" + path + "': " + code.message());
-  return emitObject(*module, **machine, out);
+  return writeChecked(path, [&](llvm::raw_pwrite_stream &out) { return emitObject(*module, **machine, out); });
 }

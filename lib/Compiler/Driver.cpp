@@ -31,6 +31,7 @@
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Parallel.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ThreadPool.h"
@@ -73,6 +74,16 @@ std::string runtimeArchive() {
   return path.str().str();
 }
 
+/// Standard output may be a full disk.
+int flushScreen() {
+  llvm::outs().flush();
+  if (!llvm::outs().has_error())
+    return ExitSuccess;
+  std::string why = llvm::outs().error().message();
+  llvm::outs().clear_error();
+  return complain(ExitResource, "cannot write to standard output: " + why);
+}
+
 class Compilation {
 public:
   explicit Compilation(const CompilerOptions &options) : options(options) {}
@@ -92,6 +103,7 @@ private:
   void summarize();
   int runStage(Stage stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build);
   int writeIr();
+  int saveTemps(Stage stage);
   /// -o, or the input's name with another extension, in this folder.
   std::string outputPath(llvm::StringRef extension) const {
     if (!options.output.empty())
@@ -197,20 +209,34 @@ int Compilation::runStage(Stage stage, int failureCode, llvm::function_ref<void(
   PassManager pm(context.get());
   if (failed(applyPassManagerCLOptions(pm)))
     return ExitUsage;
+  if (options.timing)
+    pm.enableTiming();
   build(pm);
-  return succeeded(pm.run(*module)) ? ExitSuccess : failureCode;
+  if (failed(pm.run(*module)))
+    return failureCode;
+  return saveTemps(stage);
+}
+
+/// --save-temps: the IR after a stage, as <folder>/<stage>.mlir. Kept even when a later stage fails, so it is no part of `files`.
+int Compilation::saveTemps(Stage stage) {
+  if (!options.saveTemps)
+    return ExitSuccess;
+  static const llvm::StringRef names[] = {"onnx", "graph", "quant", "kernel", "llvm", "link"};
+  llvm::SmallString<128> path(*options.saveTemps);
+  if (path.empty())
+    path = llvm::sys::path::parent_path(options.output);
+  llvm::sys::path::append(path, names[int(stage)] + ".mlir");
+  OutputFiles one;
+  llvm::Error error = one.write(path, [&](llvm::raw_ostream &out) { module->print(out); });
+  if (!error)
+    error = one.commit();
+  return error ? complain(ExitResource, llvm::toString(std::move(error))) : int(ExitSuccess);
 }
 
 int Compilation::writeIr() {
   if (options.output.empty() || options.output == "-") {
     module->print(llvm::outs());
-    llvm::outs().flush();
-    if (llvm::outs().has_error()) {
-      std::string why = llvm::outs().error().message();
-      llvm::outs().clear_error();
-      return complain(ExitResource, "cannot write to standard output: " + why);
-    }
-    return ExitSuccess;
+    return flushScreen();
   }
   if (llvm::Error error = files.write(options.output, [&](llvm::raw_ostream &out) { module->print(out); }))
     return complain(ExitResource, llvm::toString(std::move(error)));
@@ -222,7 +248,7 @@ int Compilation::writeIr() {
 static std::vector<const Target *> allTargets() {
   return {
 #define QCC_TARGET(Name) &get##Name##Target(),
-#include "lib/Target/Common/AllTargets.def"
+#include "qcc/Target/AllTargets.def"
   };
 }
 
@@ -245,6 +271,10 @@ static void printTargets() {
 /// After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset.
 int Compilation::placeWeights() {
   PassManager pm(context.get());
+  if (failed(applyPassManagerCLOptions(pm)))
+    return ExitUsage;
+  if (options.timing)
+    pm.enableTiming();
   addWeightPlacement(pm, target);
   return succeeded(pm.run(*module)) ? ExitSuccess : ExitCompileError;
 }
@@ -260,7 +290,7 @@ int Compilation::writeCode() {
     return writeIr();
   if (failed(runLlvmStage(*module, options, *family, version)))
     return ExitCompileError;
-  if (options.compileTo == Stage::Llvm)
+  if (options.compileTo == Stage::Llvm || options.emit == Emit::Mlir)
     return writeIr();
   std::string output = outputPath(options.emit == Emit::Assembly ? ".s" : ".ll");
   llvm::SmallString<128> scratch;
@@ -273,14 +303,18 @@ int Compilation::writeCode() {
   std::vector<CompiledVersion> one;
   one.push_back({&version, std::move(module)});
   llvm::Error error = generateCode(one, options, target, options.emit == Emit::Assembly ? CodeKind::Assembly : CodeKind::LlvmIr, {*path});
+  if (toScreen) {
+    auto text = llvm::MemoryBuffer::getFile(*path);
+    llvm::sys::fs::remove(*path);
+    if (!error && !text)
+      return complain(ExitResource, "cannot read back '" + *path + "': " + text.getError().message());
+    if (!error) {
+      llvm::outs() << (*text)->getBuffer();
+      return flushScreen();
+    }
+  }
   if (error)
     return complain(ExitCompileError, llvm::toString(std::move(error)));
-  if (toScreen) {
-    if (auto text = llvm::MemoryBuffer::getFile(*path))
-      llvm::outs() << (*text)->getBuffer();
-    llvm::sys::fs::remove(*path);
-    return ExitSuccess;
-  }
   if (llvm::Error error = files.commit())
     return complain(ExitResource, llvm::toString(std::move(error)));
   return ExitSuccess;
@@ -293,6 +327,8 @@ int Compilation::writeLibrary() {
   llvm::sys::path::replace_extension(weights, ".weights");
   llvm::sys::path::replace_extension(header, ".h");
   bool embed = options.weights == WeightsPlace::Embed;
+  if (library == "-" || library == weights || library == header)
+    return complain(ExitUsage, "-o " + library + " cannot name the library: its weights and header lie beside it as .weights and .h [bad-option]");
 
   FailureOr<ProgramDescription> program = describeProgram(*module);
   if (failed(program))
@@ -367,6 +403,8 @@ int Compilation::stages() {
     return code;
   if (int code = readInput())
     return code;
+  if (int code = saveTemps(Stage::Onnx))
+    return code;
   if (int code = runStage(Stage::Graph, ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); }))
     return code;
   if (options.check) {
@@ -413,6 +451,10 @@ int Compilation::run() {
   if (options.input.empty())
     return ExitSuccess;
   context = std::make_unique<MLIRContext>(registry);
+  if (options.jobs) {                                  // one limit for passes, encoding of weights and code generation
+    context->disableMultithreading();
+    llvm::parallel::strategy = llvm::hardware_concurrency(options.jobs);
+  }
   context->printOpOnDiagnostic(options.verbose);       // locations name the node already
   ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) { report(diagnostic); });
   int code = stages();

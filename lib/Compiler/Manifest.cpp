@@ -26,8 +26,6 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
     words.push_back("--max-context=" + std::to_string(o.maxContext));
   for (const std::string &type : o.tensorTypes)
     words.push_back("--tensor-type=" + type);
-  for (const std::string &shape : o.shapes)
-    words.push_back("--shape=" + shape);
   for (const std::string &pass : o.extraPasses)
     words.push_back("--pass-at=" + pass);
   return words;

@@ -53,7 +53,7 @@ struct CommandLine {
   cl::opt<std::string> saveTemps{"save-temps", cl::desc("Keep the IR of every stage"), cl::value_desc("folder"), cl::ValueOptional, cl::cat(outputCategory)};
 
   cl::opt<unsigned> weightBits{"wbits", cl::desc("Bits of a weight: 2 3 4 5 6 8 16 32 (default 16)"), cl::value_desc("n"), cl::init(16), cl::cat(quantCategory)};
-  cl::opt<unsigned> activationBits{"abits", cl::desc("Bits of an activation: 8 16 32 (default: 8 per 32 values below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
+  cl::opt<unsigned> activationBits{"abits", cl::desc("Bits of an activation: 8, or 16 and 32: float (default: 8 per 32 values below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
   cl::opt<unsigned> headBits{"head-bits", cl::desc("Bits of the output head and its embedding (default 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
   cl::opt<int64_t> groupSize{"group-size", cl::desc("Weights per scale, -1 for the whole row (default 32)"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
   cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default)"), cl::cat(quantCategory)};
@@ -63,7 +63,6 @@ struct CommandLine {
 
   cl::opt<std::string> kvCache{"kv-cache", cl::desc("state (kept inside, default) or io (inputs and outputs)"), cl::value_desc("form"), cl::init("state"), cl::cat(shapeCategory)};
   cl::opt<int64_t> maxContext{"max-context", cl::desc("Longest sequence (default: the model's, else 4096)"), cl::value_desc("n"), cl::init(0), cl::cat(shapeCategory)};
-  cl::list<std::string> shapes{"shape", cl::desc("Fix dimensions of an input, e.g. input_ids:2x?"), cl::value_desc("name:AxB"), cl::cat(shapeCategory)};
 
   cl::opt<unsigned> optLevel{"O", cl::desc("Optimization level 0 to 3 (default 3)"), cl::Prefix, cl::init(3), cl::cat(workCategory)};
   cl::opt<unsigned> jobs{"j", cl::desc("Threads of the compiler (default: all)"), cl::Prefix, cl::init(0), cl::cat(workCategory)};
@@ -104,7 +103,7 @@ bool oneOf(unsigned value, std::initializer_list<unsigned> allowed, StringRef op
 } // namespace
 
 ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
-  makeRoom({"stats", "check", "v", "q", "shape", "weights", "timing", "target", "sym", "asym"});
+  makeRoom({"stats", "check", "v", "q", "weights", "timing", "target", "sym", "asym"});
   CommandLine &line = *new CommandLine;                    // LLVM's registry, which lld resets, keeps the positional one for ever
   // The named ones make room: lld registers an -mcpu of its own.
   auto forget = llvm::make_scope_exit([&] {
@@ -187,7 +186,6 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   o.tensorTypes.assign(line.tensorTypes.begin(), line.tensorTypes.end());
   o.kvState = line.kvCache == "state";
   o.maxContext = line.maxContext;
-  o.shapes.assign(line.shapes.begin(), line.shapes.end());
   o.optLevel = line.optLevel;
   o.jobs = line.jobs;
   o.check = line.check;

@@ -24,7 +24,8 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
         main.setArgAttr(argument.getArgNumber(), "qnt.role", StringAttr::get(&getContext(), role));
         auto dims = main.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "qnt.dims");
         auto name = [&](unsigned i, StringRef as) {
-          if (dims && i < dims.size())
+          int64_t fixed;                               // a static extent is written as its number, and is nobody's name
+          if (dims && i < dims.size() && cast<StringAttr>(dims[i]).getValue().getAsInteger(10, fixed))
             canonical.try_emplace(cast<StringAttr>(dims[i]).getValue(), as);
         };
         if (role == "tokens")

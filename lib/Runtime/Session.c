@@ -32,6 +32,9 @@ static qcc_status checkPorts(qcc_model *m, int *logits) {
       return qccrt_fail(m, QCC_ERROR_ARGUMENT, "a session cannot provide the input '%s'", in->name);
     if (in->code != QCC_DTYPE_INT || (in->bits != 64 && in->bits != 32) || in->rank != 2)
       return qccrt_fail(m, QCC_ERROR_ARGUMENT, "a session cannot provide the input '%s': it must be of int32 or int64, rank 2", in->name);
+    /* Buffers are made for any number of positions: a fixed extent would be written past its end. */
+    if (in->shape[0] >= 0 || in->shape[1] >= 0)
+      return qccrt_fail(m, QCC_ERROR_ARGUMENT, "a session cannot provide the input '%s': its extents must be free", in->name);
   }
   *logits = findRole(p->outputs, p->num_outputs, QCC_ROLE_LOGITS);
   if (findRole(p->inputs, p->num_inputs, QCC_ROLE_TOKENS) < 0 || *logits < 0)

@@ -37,7 +37,6 @@ struct CompilerOptions {
   // Shapes and state.
   bool kvState = true;
   int64_t maxContext = 0;                     // 0: what the model says, else 4096
-  std::vector<std::string> shapes;            // name:1x?
 
   // Work.
   unsigned optLevel = 3, jobs = 0;

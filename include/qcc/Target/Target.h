@@ -24,7 +24,7 @@ public:
 };
 
 #define QCC_TARGET(Name) const Target &get##Name##Target();
-#include "lib/Target/Common/AllTargets.def"
+#include "qcc/Target/AllTargets.def"
 
 /// The preset called `name` ("host" included) among `targets`, refined; with `multiversion` false only its floor. An error lists the
 /// closest names.

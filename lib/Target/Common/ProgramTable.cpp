@@ -97,9 +97,6 @@ std::unique_ptr<Module> qcc::buildProgramTable(const ProgramDescription &program
     dims.push_back(b.text(dim));
   uint32_t flags = (program.hasState ? 1 : 0) | (program.embeddedWeights.empty() ? 0 : 2);
   Constant *weights = program.embeddedWeights.empty() ? b.null() : embedFile(*module, program.embeddedWeights);
-  // In a section of its own: tools read it without running the artifact.
-  Constant *manifest = b.text(program.manifest);
-  cast<GlobalVariable>(manifest)->setSection(QCC_MANIFEST_SECTION);
   Constant *table = b.record({
       b.i32(QCC_PROGRAM_VERSION), b.i32(flags),
       b.ports(program.inputs), b.ports(program.outputs), b.i64(program.inputs.size()), b.i64(program.outputs.size()),
