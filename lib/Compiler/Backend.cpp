@@ -125,6 +125,11 @@ OwningOpRef<ModuleOp> qcc::runKernelStage(ModuleOp module, const CompilerOptions
 }
 
 LogicalResult qcc::runLlvmStage(ModuleOp module, const CompilerOptions &options, const Target &family, const TargetVersion &version) {
+  DialectRegistry registry;                            // patterns outside a pass: nobody else loads what they create
+  family.registerDialects(registry);
+  module.getContext()->appendDialectRegistry(registry);
+  for (StringRef name : registry.getDialectNames())
+    module.getContext()->getOrLoadDialect(name);
   if (failed(lowerHooks(module, family, version)))
     return failure();
   PassManager pm(module.getContext());
@@ -194,7 +199,7 @@ static llvm::Error generateOne(CompiledVersion &compiled, const CompilerOptions 
     module = std::move(*translated);
   }
   optimize(*module, **machine, options.optLevel);
-  return writeChecked(path, [&](llvm::raw_pwrite_stream &out) {
+  return writeChecked(path, [&](llvm::raw_pwrite_stream &out) -> llvm::Error {
     if (kind == CodeKind::LlvmIr) {
       module->print(out, nullptr);
       return llvm::Error::success();

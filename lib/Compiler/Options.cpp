@@ -106,7 +106,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   makeRoom({"stats", "check", "v", "q", "weights", "timing", "target", "sym", "asym"});
   CommandLine &line = *new CommandLine;                    // LLVM's registry, which lld resets, keeps the positional one for ever
   // The named ones make room: lld registers an -mcpu of its own.
-  auto forget = llvm::make_scope_exit([&] {
+  llvm::scope_exit forget([&] {
     std::vector<cl::Option *> ours;
     for (auto &entry : cl::getRegisteredOptions())
       if (llvm::any_of(entry.second->Categories, [&](cl::OptionCategory *c) { return llvm::is_contained(line.categories(), c); }))
