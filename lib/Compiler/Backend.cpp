@@ -125,11 +125,6 @@ OwningOpRef<ModuleOp> qcc::runKernelStage(ModuleOp module, const CompilerOptions
 }
 
 LogicalResult qcc::runLlvmStage(ModuleOp module, const CompilerOptions &options, const Target &family, const TargetVersion &version) {
-  DialectRegistry registry;                            // patterns outside a pass: nobody else loads what they create
-  family.registerDialects(registry);
-  module.getContext()->appendDialectRegistry(registry);
-  for (StringRef name : registry.getDialectNames())
-    module.getContext()->getOrLoadDialect(name);
   if (failed(lowerHooks(module, family, version)))
     return failure();
   PassManager pm(module.getContext());

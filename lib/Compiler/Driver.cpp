@@ -436,10 +436,6 @@ int Compilation::run() {
     return code;
   if (int code = attachPasses())
     return code;
-  if (options.printOps) {
-    printSupportedOps(llvm::outs());
-    return ExitSuccess;
-  }
   if (options.target == "list") {
     printTargets();
     return ExitSuccess;

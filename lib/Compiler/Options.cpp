@@ -31,10 +31,9 @@ struct CommandLine {
 
   cl::opt<std::string> input{cl::Positional, cl::desc("<model.onnx | program.mlir | ->"), cl::cat(outputCategory)};
 
-  cl::opt<std::string> target{"target", cl::desc("Preset, a floor: x86-avx2, x86-avx512, x86-avx512vnni, x86-amx, host"), cl::value_desc("preset"), cl::init("host"), cl::cat(targetCategory)};
+  cl::opt<std::string> target{"target", cl::desc("Preset, a floor (default host); --print-targets lists them"), cl::value_desc("preset"), cl::init("host"), cl::cat(targetCategory)};
   cl::opt<bool> printOperators{"print-operators", cl::desc("List the ONNX operators that are supported"), cl::cat(targetCategory)};
   cl::opt<bool> printTargets{"print-targets", cl::desc("List the presets and what they need"), cl::cat(targetCategory)};
-  cl::opt<bool> printOps{"print-ops", cl::desc("List the ONNX operators that are supported"), cl::cat(workCategory)};
   cl::opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU, refines the preset"), cl::value_desc("name"), cl::cat(targetCategory)};
   cl::list<std::string> attributes{"mattr", cl::desc("LLVM features, refine the preset"), cl::value_desc("+f,-g"), cl::CommaSeparated, cl::cat(targetCategory)};
   cl::opt<bool> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init(true), cl::cat(targetCategory), cl::value_desc("on|off"),

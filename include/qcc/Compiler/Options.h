@@ -40,7 +40,7 @@ struct CompilerOptions {
 
   // Work.
   unsigned optLevel = 3, jobs = 0;
-  bool printOps = false, check = false, stats = false, timing = false, verbose = false, quiet = false;
+  bool check = false, stats = false, timing = false, verbose = false, quiet = false;
   std::vector<std::string> passPlugins, dialectPlugins;
   std::vector<std::string> extraPasses;       // point:pipeline
 };
