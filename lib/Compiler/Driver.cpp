@@ -10,7 +10,6 @@
 #include "qcc/Frontend/SupportedOps.h"
 #include "qcc/Frontend/Diagnostics.h"
 #include "qcc/Frontend/ImportONNX.h"
-#include "qcc/Frontend/SupportedOps.h"
 #include "qcc/Compiler/ModelHeader.h"
 #include "qcc/Quantize/FormatDecisions.h"
 #include "qcc/Quantize/WeightPipeline.h"
