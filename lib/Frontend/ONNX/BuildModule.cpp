@@ -217,7 +217,8 @@ bool ModuleBuilder::addNode(const proto::NodeProto &node) {
   }
   auto opset = opsets.find(node.domain());
   int since = opset == opsets.end() ? 0 : findOperator(node, opset->second).since;
-  auto op = qcc::onnx::NodeOp::create(builder, location(subject), outputs, inputs, node.op_type(), node.domain(), static_cast<uint64_t>(std::max(since, 1)));
+  auto op = qcc::onnx::NodeOp::create(builder, location(subject), outputs, inputs, node.op_type(), node.domain(),
+                                      static_cast<uint64_t>(std::max(since, 1)));
   for (const proto::AttributeProto &entry : node.attribute())
     if (!StringRef(entry.name()).starts_with("__")) // the exporter's own
       op->setDiscardableAttr(entry.name(), attribute(entry, subject.name));
@@ -269,7 +270,8 @@ OwningOpRef<ModuleOp> ModuleBuilder::build() {
   return module;
 }
 
-OwningOpRef<ModuleOp> qcc::importer::buildModule(const proto::ModelProto &model, const SourceFiles &sources, const Opsets &opsets, const NodeIndices &indices,
-                                                 const ConstantOrigins &constants, MLIRContext *context, Problems &problems) {
+OwningOpRef<ModuleOp> qcc::importer::buildModule(const proto::ModelProto &model, const SourceFiles &sources, const Opsets &opsets,
+                                                 const NodeIndices &indices, const ConstantOrigins &constants, MLIRContext *context,
+                                                 Problems &problems) {
   return ModuleBuilder(model, sources, opsets, indices, constants, context, problems).build();
 }

@@ -14,11 +14,9 @@ Opsets qcc::importer::checkHeader(const proto::ModelProto &model, Problems &prob
   Opsets opsets;
   if (!model.has_graph())
     problems.add(Rule::BadModel, {}, "the model has no graph");
-  if (model.ir_version() < 3)
-    problems.add(model.has_ir_version() ? Rule::UnsupportedIr : Rule::BadModel, {},
-                 model.has_ir_version() ? "IR version " + std::to_string(model.ir_version()) + " is too old; supported here: 3 to " + std::to_string(newestIrVersion())
-                                        : "the model has no ir_version");
-  else if (model.ir_version() > newestIrVersion())
+  if (!model.has_ir_version())
+    problems.add(Rule::BadModel, {}, "the model has no ir_version");
+  else if (model.ir_version() < 3 || model.ir_version() > newestIrVersion())
     problems.add(Rule::UnsupportedIr, {}, "IR version " + std::to_string(model.ir_version()) + " is not supported",
                  {"supported here: 3 to " + std::to_string(newestIrVersion())});
   for (const auto &import : model.opset_import()) {
@@ -30,7 +28,8 @@ Opsets qcc::importer::checkHeader(const proto::ModelProto &model, Problems &prob
       supported = import.version() == 1;
     if (!supported) {
       std::string range = domain.empty() ? std::to_string(oldestOpset) + " to " + std::to_string(newestOpset()) : "1";
-      problems.add(Rule::UnsupportedOpset, {}, "opset " + std::to_string(import.version()) + " of domain '" + (domain.empty() ? "ai.onnx" : domain) + "' is not supported",
+      problems.add(Rule::UnsupportedOpset, {},
+                   "opset " + std::to_string(import.version()) + " of domain '" + (domain.empty() ? "ai.onnx" : domain) + "' is not supported",
                    {"supported here: " + range});
     }
     // A version that does not fit an int can only be one of a domain that we do not know.
@@ -135,7 +134,8 @@ bool GraphChecker::checkOperatorName(const proto::NodeProto &node, const Subject
   }
   auto opset = opsets.find(node.domain());
   if (!node.domain().empty() && node.domain() != microsoft) {
-    problems.add(Rule::UnknownDomain, subject, "domain '" + node.domain() + "' is not supported", {"supported here: ai.onnx, com.microsoft, and functions of the model"});
+    problems.add(Rule::UnknownDomain, subject, "domain '" + node.domain() + "' is not supported",
+                 {"supported here: ai.onnx, com.microsoft, and functions of the model"});
     return false;
   }
   if (opset == opsets.end()) {
@@ -151,7 +151,8 @@ bool GraphChecker::checkOperatorName(const proto::NodeProto &node, const Subject
     return false;
   }
   if (found.deprecated || (node.domain().empty() && random.contains(node.op_type()))) {
-    problems.add(Rule::UnsupportedOperator, subject, found.deprecated ? "the operator is deprecated" : "operators that draw random numbers are not supported");
+    problems.add(Rule::UnsupportedOperator, subject,
+                 found.deprecated ? "the operator is deprecated" : "operators that draw random numbers are not supported");
     return false;
   }
   checkAttributes(node, subject, found.unknownAttributes);
@@ -220,7 +221,8 @@ void GraphChecker::run() {
     defined.insert(tensor.name()); // may be the default value of an input
   }
   for (auto [index, sparse] : enumerate(graph.sparse_initializer()))
-    problems.add(Rule::UnsupportedType, {"initializer", sparse.values().name(), static_cast<int64_t>(index)}, "sparse initializers are not supported");
+    problems.add(Rule::UnsupportedType, {"initializer", sparse.values().name(), static_cast<int64_t>(index)},
+                 "sparse initializers are not supported");
   for (const proto::NodeProto &node : graph.node()) {
     Subject subject = nodeSubject(node, opsets, indices);
     for (const std::string &input : node.input())

@@ -47,7 +47,8 @@ private:
   /// 1 <= value <= largest.
   bool inRange(const char *name, int64_t value, int64_t largest = largestSize) {
     return (value >= 1 && value <= largest) ||
-           fail(Rule::BadNode, std::string(name) + " = " + std::to_string(value) + " is out of range", {"supported here: 1 to " + std::to_string(largest)});
+           fail(Rule::BadNode, std::string(name) + " = " + std::to_string(value) + " is out of range",
+                {"supported here: 1 to " + std::to_string(largest)});
   }
   bool bitsAndBlock(int64_t bits, int64_t block);
   void expectShape(int input, const char *what, std::initializer_list<std::vector<int64_t>> allowed);
@@ -71,8 +72,9 @@ void OperatorCheck::expectShape(int input, const char *what, std::initializer_li
   std::optional<std::vector<int64_t>> dims = shape(input);
   if (!dims)
     return;
+  auto fits = [](auto pair) { return std::get<1>(pair) < 0 || std::get<0>(pair) == std::get<1>(pair); };
   for (const std::vector<int64_t> &wanted : allowed)
-    if (wanted.size() == dims->size() && all_of(zip(wanted, *dims), [](auto pair) { return std::get<1>(pair) < 0 || std::get<0>(pair) == std::get<1>(pair); }))
+    if (wanted.size() == dims->size() && all_of(zip(wanted, *dims), fits))
       return;
   std::string expected;
   for (const std::vector<int64_t> &wanted : allowed)
@@ -85,7 +87,8 @@ bool OperatorCheck::bitsAndBlock(int64_t bits, int64_t block) {
   if (bits != 2 && bits != 4 && bits != 8)
     good = fail(Rule::UnsupportedBits, "bits = " + std::to_string(bits) + " is not supported", {"supported here: 2, 4, 8"});
   if (block < 16 || block > (int64_t(1) << 20) || !isPowerOf2_64(static_cast<uint64_t>(block)))
-    good = fail(Rule::UnsupportedBlockSize, "block_size = " + std::to_string(block) + " is not supported", {"supported here: powers of two, at least 16"});
+    good = fail(Rule::UnsupportedBlockSize, "block_size = " + std::to_string(block) + " is not supported",
+                {"supported here: powers of two, at least 16"});
   return good;
 }
 
@@ -120,12 +123,14 @@ void OperatorCheck::gatherBlockQuantized() {
   for (const char *name : {"gather_axis", "quantize_axis"}) {
     int64_t axis = integer(name, name[0] == 'g' ? 0 : 1);
     if (axis < -rank || axis >= rank) {
-      fail(Rule::AttributeShape, std::string(name) + " = " + std::to_string(axis) + " names no dimension of the data, which has rank " + std::to_string(rank));
+      fail(Rule::AttributeShape,
+           std::string(name) + " = " + std::to_string(axis) + " names no dimension of the data, which has rank " + std::to_string(rank));
       return;
     }
   }
   if (scales && scales->size() != data->size())
-    fail(Rule::AttributeShape, "the scales (input 2) have rank " + std::to_string(scales->size()) + ", but the data has rank " + std::to_string(rank));
+    fail(Rule::AttributeShape,
+         "the scales (input 2) have rank " + std::to_string(scales->size()) + ", but the data has rank " + std::to_string(rank));
 }
 
 void OperatorCheck::attention(bool grouped) {

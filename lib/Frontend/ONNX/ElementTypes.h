@@ -11,7 +11,8 @@ class Type;
 } // namespace mlir
 
 namespace qcc::importer {
-/// Bits of an element of TensorProto.DataType `type` in raw_data (8 for a bool); 0 for types that qcc does not read: strings, complex numbers, 6-bit floats.
+/// Bits of an element of TensorProto.DataType `type` in raw_data (8 for a bool); 0 for types that qcc does not read: strings, complex numbers,
+/// 6-bit floats.
 unsigned elementBits(int32_t type);
 bool isFloatElement(int32_t type);
 /// The name of `type`, for messages: "float16", or "type 99".

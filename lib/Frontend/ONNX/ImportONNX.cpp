@@ -4,6 +4,8 @@
 #include "dialects/ONNX/ONNX.h"
 #include "lib/Frontend/ONNX/BuildModule.h"
 #include "lib/Frontend/ONNX/CheckModel.h"
+#include "lib/Frontend/ONNX/Constants.h"
+#include "lib/Frontend/ONNX/Expand.h"
 #include "lib/Frontend/ONNX/Schemas.h"
 #include "lib/Frontend/ONNX/SlimModel.h"
 #include "lib/Frontend/ONNX/Tensors.h"
@@ -11,7 +13,6 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Path.h"
 using namespace mlir;
 using namespace qcc;
@@ -29,11 +30,10 @@ private:
   bool parse();
   void normalizeNames();
   void normalizeTensors();
-  void expandFunctions();
   void foldConstants();
   void removeDefaults();
-  bool canExpand();
   void convert();
+  void expand();
   void inferTypes();
 
   SourceFiles &sources;
@@ -46,13 +46,6 @@ private:
   ConstantOrigins constants;
 };
 } // namespace
-
-/// Operators that ONNX defines by others, but that later stages understand as they are: expanding them would hide what the model is.
-static const std::vector<std::string> wholeOperators = {
-    "Attention",          "CastLike",  "Clip",     "Elu",      "Gelu",          "GreaterOrEqual", "HardSigmoid", "HardSwish", "LayerNormalization", "LeakyRelu",
-    "LessOrEqual",        "LogSoftmax", "Mish",    "PRelu",    "Range",         "ReduceL1",       "ReduceL2",    "ReduceLogSum", "ReduceLogSumExp",  "ReduceSumSquare",
-    "RMSNormalization",   "Relu",      "RotaryEmbedding", "Selu", "Softmax",    "Softplus",       "Softsign",    "Swish",     "TensorScatter",      "ThresholdedRelu",
-};
 
 bool Importer::parse() {
   ArrayRef<uint8_t> bytes = *sources.bytes(0, 0, sources.size(0));
@@ -91,20 +84,6 @@ void Importer::normalizeNames() {
   model.mutable_graph()->clear_value_info(); // hints that may lie; types are inferred
 }
 
-/// Codes, scales and zero points are bytes of a file for every later stage, however small the layer is.
-static llvm::StringSet<> quantizedWeights(const proto::GraphProto &graph) {
-  llvm::StringSet<> names;
-  for (const auto &node : graph.node()) {
-    bool matmul = node.op_type() == "MatMulNBits", gather = node.op_type() == "GatherBlockQuantized";
-    if (node.domain() != microsoft || (!matmul && !gather))
-      continue;
-    for (int input : {matmul ? 1 : 0, 2, 3})
-      if (input < node.input_size())
-        names.insert(node.input(input));
-  }
-  return names;
-}
-
 void Importer::normalizeTensors() {
   Tensors tensors(sources, external, options.limits.typedBytes, problems);
   auto weights = quantizedWeights(model.graph());
@@ -123,93 +102,9 @@ void Importer::normalizeTensors() {
   tensors.finish();
 }
 
-/// What the graph becomes when every call is expanded: a few functions that call each other twice can stand for 2^100 nodes. Both counts stop at
-/// their limit. Calls are at most 100 deep and have no cycles (checkFunctions).
-struct ExpandedSize {
-  int64_t nodes = 0, bytes = 0;
-};
-static ExpandedSize countExpanded(const proto::ModelProto &model, const ImportLimits &limits) {
-  llvm::StringMap<const proto::FunctionProto *> functions;
-  auto key = [](StringRef domain, StringRef name, StringRef overload) { return (domain + StringRef("\0", 1) + name + StringRef("\0", 1) + overload).str(); };
-  for (const auto &function : model.functions())
-    functions[key(function.domain(), function.name(), function.overload())] = &function;
-  llvm::DenseMap<const proto::FunctionProto *, ExpandedSize> known;
-  auto count = [&](auto &self, const auto &nodes) -> ExpandedSize {
-    ExpandedSize total;
-    for (const auto &node : nodes) {
-      ExpandedSize size = {1, static_cast<int64_t>(node.ByteSizeLong())};
-      if (const auto *callee = functions.lookup(key(node.domain(), node.op_type(), node.overload()))) {
-        auto found = known.find(callee);
-        ExpandedSize body = found != known.end() ? found->second : self(self, callee->node());
-        known[callee] = body;
-        // The call itself counts too: a body may be empty.
-        size = {size.nodes + body.nodes, size.bytes + body.bytes + static_cast<int64_t>(callee->ByteSizeLong())};
-      }
-      total = {std::min(total.nodes + size.nodes, limits.nodes + 1), std::min(total.bytes + size.bytes, limits.graphBytes + 1)};
-    }
-    return total;
-  };
-  return count(count, model.graph().node());
-}
-
-void Importer::expandFunctions() {
-  if (model.functions_size() == 0 || problems.any())
-    return;
-  if (Complaint complaint = checkFunctions(model))
-    return problems.add(Rule::BadFunction, {}, *complaint);
-  ExpandedSize size = countExpanded(model, options.limits);
-  if (size.nodes > options.limits.nodes || size.bytes > options.limits.graphBytes)
-    return problems.add(Rule::ResourceLimit, {}, "the model has more than " + std::to_string(options.limits.nodes) + " nodes or " +
-                                                     std::to_string(options.limits.graphBytes) + " bytes once its functions are expanded");
-  if (Complaint complaint = inlineFunctions(model))
-    return problems.add(Rule::FunctionExpansion, {}, "functions cannot be expanded: " + *complaint);
-  model.clear_functions(); // a call that is left is an unknown operator
-  model.mutable_graph()->clear_value_info();
-}
-
-/// Constant nodes become initializers, so that there is one kind of constant.
+/// Constant nodes become initializers, so that there is one kind of constant; lists of numbers in them may be long.
 void Importer::foldConstants() {
-  auto &nodes = *model.mutable_graph()->mutable_node();
-  auto isConstant = [](const proto::NodeProto &node) { return node.domain().empty() && node.op_type() == "Constant" && node.attribute_size() == 1; };
-  int kept = 0;
-  for (int i = 0; i < nodes.size(); ++i) {
-    proto::NodeProto &node = nodes[i];
-    if (!isConstant(node)) {
-      nodes.SwapElements(kept++, i);
-      continue;
-    }
-    auto &attribute = *node.mutable_attribute(0);
-    proto::TensorProto tensor;
-    Subject subject = nodeSubject(node, opsets, indices);
-    auto set = [&](int32_t type, std::optional<int64_t> length, const auto &values) {
-      tensor.set_data_type(type);
-      if (length)
-        tensor.add_dims(*length);
-      for (auto value : values)
-        tensor.mutable_raw_data()->append(reinterpret_cast<const char *>(&value), sizeof(value));
-      if (!tensor.has_raw_data())
-        tensor.set_raw_data("");
-    };
-    if (attribute.name() == "value")
-      tensor = std::move(*attribute.mutable_t());
-    else if (attribute.name() == "value_int")
-      set(proto::TensorProto::INT64, std::nullopt, ArrayRef<int64_t>(attribute.i()));
-    else if (attribute.name() == "value_float")
-      set(proto::TensorProto::FLOAT, std::nullopt, ArrayRef<float>(attribute.f()));
-    else if (attribute.name() == "value_ints")
-      set(proto::TensorProto::INT64, attribute.ints_size(), attribute.ints());
-    else if (attribute.name() == "value_floats")
-      set(proto::TensorProto::FLOAT, attribute.floats_size(), attribute.floats());
-    else {
-      problems.add(Rule::UnsupportedType, subject, "constants of strings are not supported");
-      continue;
-    }
-    tensor.set_name(node.output(0));
-    constants[tensor.name()] = subject;
-    *model.mutable_graph()->add_initializer() = std::move(tensor);
-  }
-  nodes.DeleteSubrange(kept, nodes.size() - kept);
-  // value_ints and value_floats may be long.
+  constantsToInitializers(model, opsets, indices, constants, problems);
   Tensors tensors(sources, external, options.limits.typedBytes, problems);
   for (auto &tensor : *model.mutable_graph()->mutable_initializer())
     if (!Tensors::isOutside(tensor))
@@ -227,36 +122,14 @@ void Importer::removeDefaults() {
   model.set_ir_version(std::max<int64_t>(model.ir_version(), 8)); // before version 4 every initializer had to be an input
 }
 
-/// The library infers the types of the whole graph anew for each operator whose body depends on them: the product is what it costs.
-bool Importer::canExpand() {
-  constexpr int64_t limit = 500000; // some seconds
-  int64_t dependent = llvm::count_if(model.graph().node(), [&](const proto::NodeProto &node) {
-    return node.domain().empty() && !llvm::is_contained(wholeOperators, node.op_type()) && findOperator(node, opsets[""]).bodyDependsOnTypes;
-  });
-  if (dependent * model.graph().node_size() <= limit)
-    return true;
-  problems.add(Rule::ResourceLimit, {}, std::to_string(dependent) + " operators that ONNX defines by others are too many to expand in a graph of " +
-                                            std::to_string(model.graph().node_size()) + " nodes");
-  return false;
+void Importer::convert() {
+  convertOpset(model, opsets, problems);
+  foldConstants(); // the library's adapters add Constant nodes
 }
 
-void Importer::convert() {
-  if (opsets[""] < baseOpset && opsets.count("") && model.graph().node_size()) {
-    if (Complaint complaint = convertVersion(model, baseOpset))
-      return problems.add(Rule::VersionConversion, {}, "opset " + std::to_string(opsets[""]) + " cannot be converted to " + std::to_string(baseOpset) + ": " + *complaint);
-    opsets[""] = baseOpset;
-    for (auto &import : *model.mutable_opset_import())
-      if (import.domain() == "ai.onnx")
-        import.clear_domain();
-    foldConstants(); // adapters add Constant nodes
-  }
-  if (!canExpand())
-    return;
-  if (Complaint complaint = expandOperators(model, wholeOperators))
-    return problems.add(Rule::FunctionExpansion, {}, "operators cannot be expanded: " + *complaint);
-  foldConstants();
-  if (model.graph().node_size() > options.limits.nodes)
-    problems.add(Rule::ResourceLimit, {}, "the model has more than " + std::to_string(options.limits.nodes) + " nodes");
+void Importer::expand() {
+  expandDefinedOperators(model, opsets, options.limits, problems);
+  foldConstants(); // so do the bodies of functions
 }
 
 void Importer::inferTypes() {
@@ -300,10 +173,11 @@ OwningOpRef<ModuleOp> Importer::run() {
   opsets = checkHeader(model, problems);
   checkSubgraphs(model, opsets, indices, problems);
   normalizeTensors();
-  expandFunctions();
+  if (!problems.any())
+    expandFunctions(model, options.limits, problems);
   checkGraph(model, opsets, indices, problems);
   // Nothing below sees a model with a known problem.
-  void (Importer::*steps[])() = {&Importer::foldConstants, &Importer::removeDefaults, &Importer::convert, &Importer::inferTypes};
+  void (Importer::*steps[])() = {&Importer::foldConstants, &Importer::removeDefaults, &Importer::convert, &Importer::expand, &Importer::inferTypes};
   for (auto step : steps) {
     if (problems.any())
       return {};
@@ -348,7 +222,8 @@ ExitCode qcc::importer::exitCode(Rule rule) {
   return codes[static_cast<size_t>(rule)];
 }
 
-ImportedModel qcc::importONNX(std::unique_ptr<llvm::MemoryBuffer> buffer, StringRef name, StringRef folder, MLIRContext &context, const ImportOptions &options) {
+ImportedModel qcc::importONNX(std::unique_ptr<llvm::MemoryBuffer> buffer, StringRef name, StringRef folder, MLIRContext &context,
+                              const ImportOptions &options) {
   context.loadDialect<qcc::onnx::OnnxDialect, func::FuncDialect>();
   ImportedModel imported;
   imported.sources = std::make_shared<SourceFiles>();

@@ -246,7 +246,8 @@ bool Slimmer::copy(Message message, size_t begin, size_t end, std::string &out) 
   for (size_t at = begin; at < end;) {
     std::optional<Field> field = readField(at, end);
     if (!field)
-      return malformed(message == Message::Model ? "the file is no protobuf message, or is cut short" : "a part of the graph is cut short or badly encoded");
+      return malformed(message == Message::Model ? "the file is no protobuf message, or is cut short"
+                                                 : "a part of the graph is cut short or badly encoded");
     const Path *path = llvm::find_if(paths, [&](const Path &path) { return path.in == message && path.field == field->number; });
     bool small = field->end - field->payload <= static_cast<size_t>(inlineBytes);
     if (path == std::end(paths) || field->wire != Bytes || small) {

@@ -121,13 +121,15 @@ template <typename Values> static void appendAll(std::string &out, const Values 
 std::optional<std::string> Tensors::packTyped(const TensorProto &tensor, const Subject &subject, int64_t elements, int64_t length) {
   unsigned bits = elementBits(tensor.data_type());
   int64_t entries = bits < 8 ? length : elements; // sub-byte types: one packed byte an entry
-  int64_t have = int64_t(tensor.float_data_size()) + tensor.int32_data_size() + tensor.int64_data_size() + tensor.double_data_size() + tensor.uint64_data_size();
+  int64_t have = int64_t(tensor.float_data_size()) + tensor.int32_data_size() + tensor.int64_data_size() + tensor.double_data_size() +
+                 tensor.uint64_data_size();
   if (have != entries) {
     fail(Rule::BadTensor, subject, "dims and type need " + std::to_string(entries) + " values, but the tensor has " + std::to_string(have));
     return std::nullopt;
   }
   if (length > typedLimit || static_cast<int64_t>(typed.size()) > typedLimit - length) {
-    fail(Rule::ResourceLimit, subject, "the tensors whose values are not stored as raw bytes take more than " + std::to_string(typedLimit) + " bytes");
+    fail(Rule::ResourceLimit, subject,
+         "the tensors whose values are not stored as raw bytes take more than " + std::to_string(typedLimit) + " bytes");
     return std::nullopt;
   }
   std::string out;
