@@ -12,6 +12,7 @@
 #include "qcc/Frontend/Diagnostics.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Path.h"
 using namespace mlir;
@@ -188,6 +189,19 @@ OwningOpRef<ModuleOp> Importer::run() {
   return buildModule(model, sources, opsets, indices, constants, &context, problems);
 }
 
+/// Messages quote names of the file: control characters must not forge lines or colours, and a megabyte must not fill the screen.
+static std::string printable(StringRef message) {
+  constexpr size_t longest = 1000;
+  std::string text;
+  for (unsigned char c : message.take_front(longest)) {
+    if (c >= 0x20 && c != 0x7f)
+      text.push_back(static_cast<char>(c));
+    else
+      text += {'\\', 'x', llvm::hexdigit(c >> 4), llvm::hexdigit(c & 15)};
+  }
+  return message.size() > longest ? text + "..." : text;
+}
+
 /// Emits every problem as a diagnostic and returns the code of the gravest.
 static ExitCode report(const Problems &problems, StringRef file, MLIRContext &context) {
   static const ExitCode order[] = {ExitMalformed, ExitInput, ExitResource, ExitUnsupported};
@@ -196,9 +210,9 @@ static ExitCode report(const Problems &problems, StringRef file, MLIRContext &co
   for (const Problem &problem : problems.list) {
     const Subject &subject = problem.subject;
     Location where = subject.kind.empty() ? onnxLocation(&context, file) : onnxLocation(&context, file, subject.kind, subject.name, subject.index);
-    InFlightDiagnostic diagnostic = emitError(where) << problem.message << " [" << ruleName(problem.rule) << "]";
+    InFlightDiagnostic diagnostic = emitError(where) << printable(problem.message) << " [" << ruleName(problem.rule) << "]";
     for (const std::string &note : problem.notes)
-      diagnostic.attachNote() << note;
+      diagnostic.attachNote() << printable(note);
     worst = rank(exitCode(problem.rule)) < rank(worst) ? exitCode(problem.rule) : worst;
   }
   if (problems.dropped)

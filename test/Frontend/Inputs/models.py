@@ -185,6 +185,30 @@ def unsupported_list():
 
 
 @model
+def missing_opset():
+    return make([h.make_node("Gelu", ["x"], ["y"], domain="com.microsoft", name="/gelu")], [X], [Y], extra=())
+
+
+@model
+def optional_type():
+    nodes = [h.make_node("Optional", ["x"], ["o"], name="/optional", type=h.make_tensor_type_proto(T.FLOAT, [1])),
+             h.make_node("OptionalGetElement", ["o"], ["y"], name="/get")]
+    return make(nodes, [X], [Y])
+
+
+@model
+def string_constant():
+    return make([h.make_node("Constant", [], ["s"], value_string="text", name="/text"), h.make_node("Relu", ["x"], ["y"])], [X], [Y])
+
+
+@model
+def hostile_names():
+    """Names that would forge lines of output, or fill the screen."""
+    name = "/relu\n/etc/passwd: error: all is lost [fine]\x1b[2J\0" + "a" * 100000
+    return make([h.make_node("Relu", ["in\n\x1b" + "b" * 100000], ["y"], name=name)], [X], [Y])
+
+
+@model
 def shape_conflict():
     nodes = [h.make_node("MatMul", ["x", "w"], ["h"], name="/first"), h.make_node("MatMul", ["x", "v"], ["g"], name="/second"), h.make_node("Add", ["h", "g"], ["y"], name="/sum")]
     return make(nodes, [X], [Y], [array("w", np.ones((7, 8))), array("v", np.ones((9, 8)))])
