@@ -40,7 +40,8 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
     Recovery r(func);
     GenericOps g(r);
     llvm::SetVector<Operation *> needed = neededNodes(r);
-    nameResultDimensions(r);
+    if (func->hasAttr(onnx::OnnxDialect::getGraphAttrName()))  // a program that starts as qnt has its names
+      nameResultDimensions(r);
     bool ok = true;
     for (onnx::NodeOp node : r.nodes())
       if (needed.contains(node))
