@@ -32,7 +32,8 @@ failed = len(codes) - passed - skipped
 # ctest lists the GoogleTest programs; "lit" is registered there too for people who use ctest alone, and ran already.
 units = build / "unit-results.xml"
 units.unlink(missing_ok=True)
-subprocess.run(["ctest", "--test-dir", build, "-E", "^lit$", "--output-on-failure", f"-j{options.jobs}", "--output-junit", units])
+subprocess.run(["ctest", "--test-dir", build, "-E", "^lit$", "--output-on-failure", f"-j{options.jobs}", "--output-junit", units,
+                "--test-output-size-passed", "100000", "--test-output-truncation", "head"])
 if units.exists():
     # A program holds many tests: its own closing lines count them, skipped ones apart.
     for case in xml.parse(units).getroot().iter("testcase"):
