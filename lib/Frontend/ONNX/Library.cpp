@@ -1,6 +1,7 @@
 // The only code besides Schemas.cpp that is compiled with exceptions.
 #include "lib/Frontend/ONNX/Library.h"
 #include "lib/Frontend/ONNX/Schemas.h"
+#include "llvm/ADT/STLExtras.h"
 #include "onnx/checker.h"
 #include "onnx/defs/schema.h"
 #include "onnx/inliner/inliner.h"
@@ -164,10 +165,25 @@ static std::vector<NodeComplaint> splitComplaints(const std::string &text) {
   return causes.empty() ? complaints : causes;
 }
 
+/// ONNX's data propagation keeps one object for every element of a vector that flows through arithmetic, whatever its length says:
+/// a few hundred bytes of file could ask for terabytes. Vectors that tell shapes are short.
+static bool hasLongVectors(const ModelProto &model) {
+  constexpr int64_t longest = 65536;
+  auto isLong = [&](const ValueInfoProto &value) {
+    const TensorShapeProto &shape = value.type().tensor_type().shape();
+    return shape.dim_size() == 1 && shape.dim(0).dim_value() > longest;
+  };
+  ModelProto copy(model);                              // small: weights are not in it
+  ShapeInferenceOptions options(/*check_type=*/false, /*error_mode=*/0, /*enable_data_propagation=*/false);
+  shape_inference::InferShapes(copy, OpSchemaRegistry::Instance(), options);
+  const GraphProto &graph = copy.graph();
+  return llvm::any_of(graph.input(), isLong) || llvm::any_of(graph.value_info(), isLong) || llvm::any_of(graph.output(), isLong);
+}
+
 std::vector<NodeComplaint> qcc::importer::inferShapes(ModelProto &model) {
   try {
     shape_inference::DataValueMap values;
-    ShapeInferenceOptions options(/*check_type=*/true, /*error_mode=*/1, /*enable_data_propagation=*/true);
+    ShapeInferenceOptions options(/*check_type=*/true, /*error_mode=*/1, /*enable_data_propagation=*/!hasLongVectors(model));
     shape_inference::InferShapes(model, OpSchemaRegistry::Instance(), options, &values);
     return {};
   } catch (const std::bad_alloc &) {
