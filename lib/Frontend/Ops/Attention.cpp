@@ -163,6 +163,8 @@ static LogicalResult attention(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<V
   Location loc = node.getLoc();
   if (node.input(3) || node.input(6) || (node.output(3) && !node.output(3).use_empty()))
     return refuse(node, "attn_mask, nonpad_kv_seqlen and the scores as output are not supported", "unsupported-input");
+  if (node.intAttribute("left_window_size", -1) >= 0 || node.intAttribute("right_window_size", -1) >= 0)
+    return refuse(node, "left_window_size and right_window_size are not supported", "unsupported-attribute");
   RankedTensorType query = c.r.type(node.input(0)), key = c.r.type(node.input(1));
   if (!query || !key || query.getRank() != key.getRank() || (query.getRank() != 3 && query.getRank() != 4) || !query.getElementType().isF32())
     return refuse(node, "needs float32 Q, K, V of rank 3 or 4", "attention-shape");
