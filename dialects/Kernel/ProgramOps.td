@@ -48,6 +48,13 @@ def Qk_NumThreadsOp : Qk_Op<"num_threads", [Pure]> {
   let assemblyFormat = "attr-dict";
 }
 
+def Qk_PrefetchDistanceOp : Qk_Op<"prefetch_distance", [Pure]> {
+  let summary = "Bytes ahead that a loop over much memory prefetches on this processor";
+  let description = [{ 0 where the hardware's prefetchers do best alone. The runtime knows: code for one instruction set runs on many processors. }];
+  let results = (outs Index:$result);
+  let assemblyFormat = "attr-dict";
+}
+
 def Qk_BarrierOp : Qk_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "Wait until every thread is here; what they wrote before is visible after";
   let assemblyFormat = "attr-dict";

@@ -1,8 +1,8 @@
-// Decode, M = 1: the time is that of reading the weights once. Each stream is a contiguous run of panels read front to back, so hardware
-// prefetchers follow it, and every line is prefetched about 3.5 KB ahead of its use: one sequential stream without prefetch gets 0.6 of
-// DRAM's rate (performance.md 0.1). Two streams: on Zen 5, 1, 2, 4 and 8 streams of this kernel read at 0.86, 0.88, 0.77 and 0.66 of the best
-// probe; four neighbouring panels, which restart every panel, at 0.69. Blocks of a superblock stay a loop: unrolled, LLVM's scheduler gathers
-// the prefetches and the rate drops.
+// Decode, M = 1: the time is that of reading the weights once. Each stream is a contiguous run of panels read strictly forwards, several
+// of them side by side, since one sequential stream gets 0.6 of DRAM's rate on Intel (performance: docs/Benchmarks.md). Whether to prefetch is
+// the processor's business, so the distance is an argument: on Sapphire Rapids this kernel reads at 0.80 of the best probe without and at 1.0
+// with prefetches 2304 bytes ahead; on Zen 4 at 1.0 without and at 0.68 with them (they take the buffers of its own prefetchers). The blocks
+// of a superblock stay a loop: unrolled, LLVM's scheduler gathers the prefetches and the rate drops.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/MatmulEmitter.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -12,9 +12,10 @@ using namespace mlir;
 using namespace qcc;
 using namespace qcc::kernel;
 
-static constexpr int64_t streams = 2, prefetchBytes = 3456;
 
+// Four streams, if their sums find registers.
 void MatmulEmitter::forStreams(function_ref<void(ArrayRef<Value>)> body) {
+  int64_t streams = version.numVectorRegisters >= 32 ? 4 : 2;
   Value length = div(sub(args.panelEnd, args.panelBegin), streams), zero = index(0);
   loop(zero, length, 1, {}, [&](Value p, ValueRange) {
     SmallVector<Value> panels;
@@ -25,31 +26,45 @@ void MatmulEmitter::forStreams(function_ref<void(ArrayRef<Value>)> body) {
   loop(add(args.panelBegin, mul(length, streams)), args.panelEnd, 1, {}, [&](Value p, ValueRange) { return body(p), Values(); });
 }
 
+// Two copies of the loops: a prefetch that does nothing would still cost.
+void MatmulEmitter::withPrefetch(function_ref<void(function_ref<void(Value)>)> body) {
+  superCount(), panelBytes();                        // before the branches, for both
+  Value none = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, args.prefetch, index(0));
+  ifElse(none, {}, [&] {
+    body([](Value) {});
+    return Values();
+  }, [&] {
+    body([&](Value at) { prefetch(args.weights, add(at, args.prefetch), 3); });
+    return Values();
+  });
+}
+
 void MatmulEmitter::decodeCodes(BlockBody body) {
-  int64_t ahead = std::max<int64_t>(1, prefetchBytes / w.superBytes()) * w.superBytes();
   int64_t lines = w.superBytes() / 64, blocks = blocksPerSuper(), perBlock = lines / blocks;
-  Value zero = index(0), bytes = panelBytes(), supers = superCount();
-  forStreams([&](ArrayRef<Value> panels) {
-    SmallVector<Value> panelAt;
-    for (Value p : panels)
-      panelAt.push_back(add(args.weightOffset, mul(p, bytes)));
-    Values y = loop(zero, supers, 1, Values(panels.size(), splatFloat(0)), [&](Value super, ValueRange carried) {
-      Value at = mul(super, w.superBytes());
-      SmallVector<Value> superAt;
-      for (Value panel : panelAt) {
-        superAt.push_back(add(panel, at));
-        for (int64_t line = perBlock * blocks; line < lines; ++line)
-          prefetch(args.weights, add(superAt.back(), ahead + line * 64), 3);
-      }
-      return loop(zero, index(blocks), 1, carried, [&](Value block, ValueRange inner) {
-        for (int64_t line = 0; line < perBlock; ++line)
-          for (Value panel : superAt)
-            prefetch(args.weights, add(add(panel, mul(block, perBlock * 64)), ahead + line * 64), 3);
-        return body(panelAt, superAt, super, block, inner);
+  withPrefetch([&](function_ref<void(Value)> prefetch) {
+    Value zero = index(0), bytes = panelBytes(), supers = superCount();
+    forStreams([&](ArrayRef<Value> panels) {
+      SmallVector<Value> panelAt;
+      for (Value p : panels)
+        panelAt.push_back(add(args.weightOffset, mul(p, bytes)));
+      Values y = loop(zero, supers, 1, Values(panels.size(), splatFloat(0)), [&](Value super, ValueRange carried) {
+        Value at = mul(super, w.superBytes());
+        SmallVector<Value> superAt;
+        for (Value panel : panelAt) {
+          superAt.push_back(add(panel, at));
+          for (int64_t line = perBlock * blocks; line < lines; ++line)
+            prefetch(add(superAt.back(), line * 64));
+        }
+        return loop(zero, index(blocks), 1, carried, [&](Value block, ValueRange inner) {
+          for (int64_t line = 0; line < perBlock; ++line)
+            for (Value panel : superAt)
+              prefetch(add(add(panel, mul(block, perBlock * 64)), line * 64));
+          return body(panelAt, superAt, super, block, inner);
+        });
       });
+      for (size_t i = 0; i < panels.size(); ++i)
+        storeRow(y[i], zero, panels[i]);
     });
-    for (size_t i = 0; i < panels.size(); ++i)
-      storeRow(y[i], zero, panels[i]);
   });
 }
 
@@ -178,26 +193,28 @@ Values MatmulEmitter::floatBlock(ArrayRef<Value> panelAt, ArrayRef<Value> superA
 // f32 and f16 weights: [panel][k][lanes], 8 k at a time.
 void MatmulEmitter::decodeFloatWeights() {
   constexpr int64_t unroll = 8;
-  Value zero = index(0), panel = panelBytes(), whole = mul(div(args.k, unroll), unroll);
-  forStreams([&](ArrayRef<Value> panels) {
-    auto steps = [&](Value from, Value to, int64_t step, ValueRange y) {
-      return loop(from, to, step, y, [&](Value k, ValueRange carried) {
-        Values acc(carried);
-        for (Value p : panels)
-          for (int64_t line = 0; line < unroll * w.superBytes() && step > 1; line += 64)
-            prefetch(args.weights, add(add(add(args.weightOffset, mul(p, panel)), mul(k, w.superBytes())), prefetchBytes + line), 3);
-        for (int64_t u = 0; u < step; ++u) {
-          Value ku = add(k, u), a = splat(loadScalar(args.input, ku));
-          for (size_t i = 0; i < panels.size(); ++i)
-            acc[i] = math::FmaOp::create(b, loc, floatWeight(panels[i], ku), a, acc[i]);
-        }
-        return acc;
-      });
-    };
-    Values y = steps(zero, whole, unroll, Values(panels.size(), splatFloat(0)));
-    y = steps(whole, args.k, 1, y);
-    for (size_t i = 0; i < panels.size(); ++i)
-      storeRow(y[i], zero, panels[i]);
+  withPrefetch([&](function_ref<void(Value)> prefetch) {
+    Value zero = index(0), panel = panelBytes(), whole = mul(div(args.k, unroll), unroll);
+    forStreams([&](ArrayRef<Value> panels) {
+      auto steps = [&](Value from, Value to, int64_t step, ValueRange y) {
+        return loop(from, to, step, y, [&](Value k, ValueRange carried) {
+          Values acc(carried);
+          for (Value p : panels)
+            for (int64_t line = 0; line < unroll * w.superBytes() && step > 1; line += 64)
+              prefetch(add(add(add(args.weightOffset, mul(p, panel)), mul(k, w.superBytes())), line));
+          for (int64_t u = 0; u < step; ++u) {
+            Value ku = add(k, u), a = splat(loadScalar(args.input, ku));
+            for (size_t i = 0; i < panels.size(); ++i)
+              acc[i] = math::FmaOp::create(b, loc, floatWeight(panels[i], ku), a, acc[i]);
+          }
+          return acc;
+        });
+      };
+      Values y = steps(zero, whole, unroll, Values(panels.size(), splatFloat(0)));
+      y = steps(whole, args.k, 1, y);
+      for (size_t i = 0; i < panels.size(); ++i)
+        storeRow(y[i], zero, panels[i]);
+    });
   });
 }
 

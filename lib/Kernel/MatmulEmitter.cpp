@@ -78,7 +78,7 @@ Value MatmulEmitter::panelBytes() {
 
 MatmulEmitter::BlockReader MatmulEmitter::block(Value superAt, Value blockInSuper) {
   BlockReader reader;
-  reader.at = add(superAt, mul(blockInSuper, w.blockBytes()));
+  reader.at = add(add(superAt, w.codesOffset()), mul(blockInSuper, w.blockBytes()));
   auto widths = w.planes();
   for (unsigned p = 0; p < widths.size(); ++p)
     reader.planes[p].resize(widths[p]);

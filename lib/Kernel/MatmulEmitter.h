@@ -90,6 +90,9 @@ private:
   using BlockBody = llvm::function_ref<Values(llvm::ArrayRef<Value> panelAt, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y)>;
   /// Runs `body(panels)` with one panel of each of several equal, contiguous shares of the call's panels, then with the rest one by one.
   void forStreams(llvm::function_ref<void(llvm::ArrayRef<Value>)> body);
+  /// Runs `body(prefetch)` once for processors whose own prefetchers do best alone and once for the others; `prefetch(at)` fetches the line
+  /// that is args.prefetch bytes behind `at`, or does nothing.
+  void withPrefetch(llvm::function_ref<void(llvm::function_ref<void(Value)>)> body);
   void decodeCodes(BlockBody body);
   void decodeFloatWeights();
   Values intBlock(llvm::ArrayRef<Value> panelAt, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);

@@ -30,6 +30,8 @@ static void forEachArg(MLIRContext *context, const MatmulSpec &spec, MatmulArgs 
   at(buffer(b.getF32Type()), args.output);
   for (Value *size : {&args.outputStride, &args.m, &args.n, &args.k, &args.panelBegin, &args.panelEnd})
     at(index, *size);
+  if (spec.rows == RowClass::Decode)
+    at(index, args.prefetch);
   if (spec.bias)
     at(buffer(b.getF32Type()), args.bias);
   if (spec.addend) {

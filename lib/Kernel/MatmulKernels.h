@@ -38,6 +38,7 @@ struct MatmulArgs {
   mlir::Value output, outputStride;                  // memref<?xf32>
   mlir::Value m, n, k;                               // index
   mlir::Value panelBegin, panelEnd;                  // index
+  mlir::Value prefetch;                              // decode only: index, bytes ahead that weights are prefetched; 0: not at all
   mlir::Value bias;                                  // memref<?xf32>, if the spec has it
   mlir::Value addend, addendStride;                  // memref<?xf32>, index, if the spec has it
 };

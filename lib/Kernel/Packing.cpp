@@ -77,6 +77,7 @@ int64_t PanelLayout::superK() const {
 int64_t PanelLayout::superBytes() const { return isCodes() ? llvm::alignTo(rawBytes(*this, superK()), 64) : int64_t(lanes) * (kind == Kind::F32 ? 4 : 2); }
 int64_t PanelLayout::scaleOffset() const { return subscaleOffset() + (super ? superK() / super * lanes * 4 * subscaleDwords() : 0); }
 int64_t PanelLayout::zeroOffset() const { return scaleOffset() + (perRow() ? 1 : superK() / scaleK()) * lanes * scaleBytes(); }
+int64_t PanelLayout::codesOffset() const { return rawBytes(*this, superK()) - superK() / 32 * blockBytes(); }
 
 int64_t PanelLayout::panelBytes(int64_t k) const {
   int64_t body = paddedK(k) / superK() * superBytes();
@@ -167,7 +168,7 @@ void kernel::packPanels(const PanelLayout &l, const qnt::QuantizedRows &rows, ui
     const uint8_t *codes = rows.codes.data() + row * rows.K;
     for (int64_t k = 0; k < rows.K; k += 32)
       putBlock(l, planes, codes + k, std::min<int64_t>(32, rows.K - k), lane,
-               panel + k / superK * l.superBytes() + k % superK / 32 * l.blockBytes());
+               panel + k / superK * l.superBytes() + l.codesOffset() + k % superK / 32 * l.blockBytes());
     putScales(l, rows, row, lane, panel);
   }
 }

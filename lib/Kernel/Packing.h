@@ -3,12 +3,13 @@
 // A weight [N, K] is cut into panels of `lanes` consecutive rows n (columns of the product; lanes = i32 lanes of the target's register).
 // Along K a panel is a sequence of superblocks; a superblock is a multiple of 64 bytes:
 //
-//   codes     32 k at a time ("block"): bit planes, widest first. A unit is 4 k of every lane: lane l, byte j = k 4u+j. A register of a
-//             plane of b bits holds 8/b units: field f of a byte is unit (8/b)*r + f. 3 bits = planes 2+1, 5 = 4+1, 6 = 4+2, 7 = 4+2+1.
 //   subscales (two-level) one dword per lane and `32/stored bits` groups: field g = integer scale of group g
 //   scales    per group (two-level: per `super` k): one f16, bf16 or f32 per lane
 //   zeros     per group: one byte (integer zero points) or one number of the scale's type per lane
+//   codes     32 k at a time ("block"): bit planes, widest first. A unit is 4 k of every lane: lane l, byte j = k 4u+j. A register of a
+//             plane of b bits holds 8/b units: field f of a byte is unit (8/b)*r + f. 3 bits = planes 2+1, 5 = 4+1, 6 = 4+2, 7 = 4+2+1.
 //
+// Scales lie before the codes that they belong to, so that a panel is read strictly forwards: the hardware's prefetchers follow that.
 // group = -1: scales and zeros once, after the last superblock. Float weights: [k][lanes], no superblocks.
 // Codes are unsigned; without zero points `2^(bits-1)` means 0. K is padded to whole superblocks and N to whole panels, with code 0, zero
 // point 0 and scale 0, so padding never contributes (the padding of activations must be zero too).
@@ -48,9 +49,10 @@ struct PanelLayout {
   int64_t blockBytes() const { return int64_t(bits) * lanes * 4; }      // 32 k
   int64_t superK() const;                                             // k per superblock
   int64_t superBytes() const;
-  int64_t subscaleOffset() const { return superK() / 32 * blockBytes(); }
+  int64_t subscaleOffset() const { return 0; }
   int64_t scaleOffset() const;
   int64_t zeroOffset() const;
+  int64_t codesOffset() const;
   int64_t scaleK() const { return super ? super : group; }            // k per stored scale, or -1
   int64_t subscaleDwords() const { return super ? (super / group + 32 / storedSubBits() - 1) / (32 / storedSubBits()) : 0; }  // per lane and `super`
 

@@ -8,6 +8,9 @@
 /* The QCC_CPU_* bits of this processor that the operating system lets this process use. Asks Linux for AMX's registers. */
 uint64_t qccrt_cpu_features(void);
 
+/* Bytes ahead that loops over weights should prefetch; 0 where the hardware's prefetchers do best alone. */
+int64_t qccrt_prefetch_bytes(void);
+
 /* Puts compiled code's floating-point environment in place (round to nearest, denormals kept, no traps) whatever the caller's is,
  * since results must not depend on which thread computes them. Returns the old one for qccrt_fp_leave. */
 uint64_t qccrt_fp_enter(void);

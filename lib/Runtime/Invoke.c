@@ -63,7 +63,7 @@ qcc_status qccrt_invoke(qcc_model *model, const int64_t *dims, uint8_t *state, v
     return qccrt_fail(model, QCC_ERROR_MEMORY, "no memory for %lld bytes of scratch", (long long)arenaBytes);
   Job job = {.entry = entry,
              .call = {.weights = model->weights.data, .arena = model->arena.data, .state = state, .buffers = buffers, .dims = dims,
-                      .status = status, .threads = qccrt_pool_threads(model->pool), .barrier = barrier, .pool = model->pool}};
+                      .status = status, .threads = qccrt_pool_threads(model->pool), .barrier = barrier, .pool = model->pool, .prefetch = model->prefetch}};
   qccrt_pool_run(model->pool, runEntry, &job);
   if (status[0] == QCC_RUN_OK)
     return QCC_OK;

@@ -48,6 +48,7 @@ static qcc_status checkProgram(qcc_model *m) {
   m->dim.total = dimIndex(p, "total");
   m->dim.context = dimIndex(p, "context");
   m->dim.keep = dimIndex(p, "keep");
+  m->prefetch = qccrt_prefetch_bytes();
   return QCC_OK;
 }
 

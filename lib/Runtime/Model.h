@@ -16,6 +16,7 @@ struct qcc_model {
   qccrt_pool *pool;
   qccrt_weights weights;
   qccrt_block arena, state;                                   /* state: of programs without a session (KV as inputs and outputs) */
+  int64_t prefetch;                                           /* of this CPU: Cpu.h */
   struct { int batch, seq, past, total, context, keep; } dim; /* indices in program->dims, or -1 */
   pthread_mutex_t lock;                                       /* held while the program runs, and around `error` */
   char error[768];

@@ -34,6 +34,7 @@ typedef struct qcc_invocation {
   int64_t threads;
   void (*barrier)(const struct qcc_invocation *, int64_t thread);
   void *pool;                                                 /* the barrier's own */
+  int64_t prefetch;                                           /* bytes ahead that loops over weights prefetch on this CPU; 0: not at all */
 } qcc_invocation;
 
 typedef struct {

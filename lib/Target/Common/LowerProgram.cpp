@@ -13,7 +13,7 @@ using namespace qcc;
 
 namespace {
 /// Fields of qcc_invocation, each 8 bytes, in order.
-enum Field { Weights, Arena, State, Buffers, Dims, Status, Threads, Barrier, NumFields = 9 };
+enum Field { Weights, Arena, State, Buffers, Dims, Status, Threads, Barrier, Pool, Prefetch, NumFields };
 
 class ProgramLowering {
 public:
@@ -136,6 +136,8 @@ private:
         result = toIndex(b, thread);
       else if (auto count = dyn_cast<qk::NumThreadsOp>(op))
         result = toIndex(b, field(b, invocation, Threads, i64));
+      else if (isa<qk::PrefetchDistanceOp>(op))
+        result = toIndex(b, field(b, invocation, Prefetch, i64));
       else if (auto named = dyn_cast<qk::DimOp>(op)) {
         FailureOr<Value> value = dim(b, invocation, named, named.getName());
         if ((failed |= mlir::failed(value)))

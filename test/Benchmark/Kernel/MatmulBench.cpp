@@ -1,5 +1,5 @@
 // matmul-bench: rates of generated matmul kernels beside the roofs of this machine, in interleaved rounds.
-//   matmul-bench decode [format] [threads] [n] [k]        GB/s of packed weights, against the best read probe
+//   matmul-bench decode [format] [threads] [n] [k]        GB/s of packed weights, against the best read probe; QCC_BENCH_PREFETCH=bytes ahead
 //   matmul-bench rows <m> [format] [threads] [n] [k]      GOP/s (2 * m * n * k), against VPDPBUSD from registers
 //   matmul-bench asm <decode|short|long> [format] [target] [version]   the assembly of any version, without running it
 #include "Probes.h"
@@ -116,6 +116,8 @@ int main(int argc, char **argv) {
   call.output = output.data();
   call.outputStride = n + 16;
   call.m = m, call.n = n, call.k = k;
+  if (const char *ahead = getenv("QCC_BENCH_PREFETCH"))
+    call.prefetch = atoi(ahead);
   int64_t panels = spec.weight.panels(n), step = panelStep(spec, version);
   auto range = [&](int t) { return std::min(panels, panels * t / threads / step * step + (t == threads ? panels : 0)); };
   int64_t operations = 2 * m * n * k, repeat = std::max<int64_t>(1, int64_t(4e9) / operations);

@@ -15,6 +15,15 @@ module attributes {qnt.dims = ["batch", "seq", "past"]} {
     return
   }
 
+  // What the runtime knows of the processor.
+  // CHECK-LABEL: func.func @ahead
+  // CHECK: llvm.getelementptr %arg0[9]
+  func.func @ahead(%out: memref<index>) {
+    %bytes = qk.prefetch_distance
+    memref.store %bytes, %out[] : memref<index>
+    return
+  }
+
   // Dimensions are loads; total is past + seq.
   // CHECK-LABEL: func.func @kernel
   // CHECK: llvm.getelementptr %{{.*}}[2]

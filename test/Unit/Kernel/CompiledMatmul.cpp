@@ -123,14 +123,17 @@ void CompiledMatmul::run(size_t which, const MatmulCall &c) const {
   if (spec.intActivations)
     pointer(scales), pointer(sums), number(c.scaleStride);
   pointer(output), number(c.outputStride), number(c.m), number(c.n), number(c.k), number(c.panelBegin), number(c.panelEnd);
+  if (spec.rows == kernel::RowClass::Decode)
+    number(c.prefetch);
   if (spec.bias)
     pointer(bias);
   if (spec.addend)
     pointer(addend), number(c.addendStride);
-  a.resize(18);                                      // more arguments than the function takes do no harm in the C calling convention
+  a.resize(19);                                      // more arguments than the function takes do no harm in the C calling convention
   using Entry = void (*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t,
-                         uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
-  reinterpret_cast<Entry>(impl->entries[which])(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13], a[14], a[15], a[16], a[17]);
+                         uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
+  reinterpret_cast<Entry>(impl->entries[which])(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13], a[14], a[15], a[16], a[17],
+                                                a[18]);
 }
 
 bool test::canRun(const TargetVersion &version) {

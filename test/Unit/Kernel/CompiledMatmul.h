@@ -16,7 +16,7 @@ struct MatmulCall {
   const int32_t *sums = nullptr;
   int64_t scaleStride = 0;
   float *output = nullptr;
-  int64_t outputStride = 0, m = 0, n = 0, k = 0, panelBegin = 0, panelEnd = 0;
+  int64_t outputStride = 0, m = 0, n = 0, k = 0, panelBegin = 0, panelEnd = 0, prefetch = 0;
   const float *bias = nullptr, *addend = nullptr;
   int64_t addendStride = 0;
 };

@@ -16,10 +16,12 @@ protected:
   mlir::MLIRContext context;
 };
 
-void check(const MatmulProblem &problem, const MatmulSpec &spec, const CompiledMatmul &kernels, size_t which) {
+void check(const MatmulProblem &problem, const MatmulSpec &spec, const CompiledMatmul &kernels, size_t which, int64_t prefetch = 0) {
   constexpr float guard = -12345.5f;
   std::vector<float> output(problem.m * problem.n + 64, guard);
-  kernels.run(which, problem.call(spec, output.data()));
+  MatmulCall call = problem.call(spec, output.data());
+  call.prefetch = prefetch;
+  kernels.run(which, call);
   int64_t bad = 0;
   for (int64_t row = 0; row < problem.m; ++row)
     for (int64_t column = 0; column < problem.n; ++column) {
@@ -70,6 +72,7 @@ void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::
       MatmulProblem problem(elements[i], info->panelLanes, size.m, size.n, size.k);
       for (size_t c = 0; c < 3; ++c)
         check(problem, specs[3 * i + c], *kernels, 3 * i + c);
+      check(problem, specs[3 * i], *kernels, 3 * i, /*prefetch=*/2304);
     }
     for (Size size : {Size{2, 7, 1}, Size{7, 1, 33}, Size{31, 33, 127}, Size{33, 127, 31}, Size{13, 31, 4095}, Size{127, 17, 521}, Size{4095, 1, 7}}) {
       MatmulProblem problem(elements[i], info->panelLanes, size.m, size.n, size.k);
