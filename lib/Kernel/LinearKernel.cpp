@@ -53,7 +53,7 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
     Value thread = qk::ThreadIdOp::create(b, b.getIndexType()), threads = qk::NumThreadsOp::create(b, b.getIndexType());
     call.panelBegin = b.mul(b.div(b.mul(thread, steps), threads), step);
     call.panelEnd = b.min(b.mul(b.div(b.mul(b.add(thread, 1), steps), threads), step), b.idx(panels));
-    if (matmul.rows == kernel::RowClass::Decode)
+    if (matmul.streams())
       call.prefetch = qk::PrefetchDistanceOp::create(b, b.getIndexType());
     auto module = b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
     auto function = module.lookupSymbol<func::FuncOp>(matmul.name());

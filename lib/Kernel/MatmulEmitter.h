@@ -14,7 +14,8 @@ public:
   MatmulEmitter(mlir::OpBuilder &b, mlir::Location loc, const MatmulSpec &spec, const TargetVersion &version);
   MatmulArgs args;
 
-  void emitIntDecode();                              // MatmulDecode.cpp
+  void emitIntDecode();                              // MatmulStreams.cpp
+  void emitIntShort();
   void emitFloatDecode();
   void emitIntBlocked();                             // MatmulBlocked.cpp
   void emitFloatBlocked();
@@ -86,17 +87,27 @@ private:
   /// Runs `body(panel, count)` over the panels of the call: `step` at a time, then one at a time.
   void forPanels(int64_t step, llvm::function_ref<void(Value, unsigned)> body);
 
-  //===-- decode (MatmulDecode.cpp) ---------------------------------------------------------------------------------------------===//
-  using BlockBody = llvm::function_ref<Values(llvm::ArrayRef<Value> panelAt, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y)>;
+  //===-- few rows (MatmulStreams.cpp) ------------------------------------------------------------------------------------------===//
+  /// What is being summed: one panel of each stream, rows at these offsets of input and scales, a range of superblocks.
+  struct Streams {
+    llvm::SmallVector<Value> panelAt, inputAt, scaleAt;
+    Value superBegin, superEnd, prefetch;
+  };
+  using BlockBody = llvm::function_ref<Values(const Streams &, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y)>;
+  int64_t streamCount() const;
   /// Runs `body(panels)` with one panel of each of several equal, contiguous shares of the call's panels, then with the rest one by one.
   void forStreams(llvm::function_ref<void(llvm::ArrayRef<Value>)> body);
-  /// Runs `body(prefetch)` once for processors whose own prefetchers do best alone and once for the others; `prefetch(at)` fetches the line
-  /// that is args.prefetch bytes behind `at`, or does nothing.
-  void withPrefetch(llvm::function_ref<void(llvm::function_ref<void(Value)>)> body);
+  llvm::SmallVector<Value> panelStarts(llvm::ArrayRef<Value> panels);
+  /// Fetches `lines` lines that are `distance` bytes behind each of `starts`, or none if that is 0.
+  void prefetchAhead(llvm::ArrayRef<Value> starts, int64_t lines, Value distance);
+  /// Runs `body` over all blocks of 32 k, ascending; returns the last sums.
+  Values overBlocks(const Streams &s, mlir::ValueRange y, BlockBody body);
   void decodeCodes(BlockBody body);
   void decodeFloatWeights();
-  Values intBlock(llvm::ArrayRef<Value> panelAt, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
-  Values floatBlock(llvm::ArrayRef<Value> panelAt, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
+  void shortRows(llvm::ArrayRef<Value> panels, Value m, unsigned rows, Value begin, Value end, Value distance, Value partial);
+  /// Adds a block of 32 k to the sums y[row][panel].
+  Values intBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
+  Values floatBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
   /// The codes of unit u, byte j of each lane, as exact floats minus the zero point.
   Value decoded(BlockReader &reader, unsigned u, unsigned j, Value zero);
   Value floatZero(const StepParams &p);              // the zero point to subtract, as f32

@@ -30,7 +30,7 @@ static void forEachArg(MLIRContext *context, const MatmulSpec &spec, MatmulArgs 
   at(buffer(b.getF32Type()), args.output);
   for (Value *size : {&args.outputStride, &args.m, &args.n, &args.k, &args.panelBegin, &args.panelEnd})
     at(index, *size);
-  if (spec.rows == RowClass::Decode)
+  if (spec.streams())
     at(index, args.prefetch);
   if (spec.bias)
     at(buffer(b.getF32Type()), args.bias);
@@ -67,6 +67,8 @@ func::FuncOp kernel::buildMatmul(OpBuilder &builder, Location loc, StringRef nam
   forEachArg(builder.getContext(), spec, e.args, [&](Type, Value &value) { value = entry->getArgument(next++); });
   if (spec.rows == RowClass::Decode)
     spec.intActivations ? e.emitIntDecode() : e.emitFloatDecode();
+  else if (spec.streams())
+    e.emitIntShort();
   else
     spec.intActivations ? e.emitIntBlocked() : e.emitFloatBlocked();
   func::ReturnOp::create(builder, loc);

@@ -16,7 +16,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 namespace qcc::kernel {
 
-/// Which M a kernel is made for. All are right for any M (decode: M = 1 only).
+/// Which M a kernel is made for: 1, 2 to 15, more. Long ones are right for any M, short ones up to 16.
 enum class RowClass { Decode, Short, Long };
 
 struct MatmulSpec {
@@ -26,6 +26,8 @@ struct MatmulSpec {
   RowClass rows = RowClass::Decode;
   bool bias = false;                                 // + bias[n]
   bool addend = false;                               // + addend[m][n] (residual); may be the output itself
+  /// Few enough rows that reading the weights is what takes the time: they are not unpacked to scratch.
+  bool streams() const { return rows == RowClass::Decode || (rows == RowClass::Short && intActivations); }
   /// `qk_matmul_w4g32_a8_decode`, with `_bias`, `_add`.
   std::string name() const;
 };
@@ -38,7 +40,7 @@ struct MatmulArgs {
   mlir::Value output, outputStride;                  // memref<?xf32>
   mlir::Value m, n, k;                               // index
   mlir::Value panelBegin, panelEnd;                  // index
-  mlir::Value prefetch;                              // decode only: index, bytes ahead that weights are prefetched; 0: not at all
+  mlir::Value prefetch;                              // spec.streams() only: index, bytes ahead that weights are prefetched; 0: not at all
   mlir::Value bias;                                  // memref<?xf32>, if the spec has it
   mlir::Value addend, addendStride;                  // memref<?xf32>, index, if the spec has it
 };

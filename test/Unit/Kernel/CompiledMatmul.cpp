@@ -123,7 +123,7 @@ void CompiledMatmul::run(size_t which, const MatmulCall &c) const {
   if (spec.intActivations)
     pointer(scales), pointer(sums), number(c.scaleStride);
   pointer(output), number(c.outputStride), number(c.m), number(c.n), number(c.k), number(c.panelBegin), number(c.panelEnd);
-  if (spec.rows == kernel::RowClass::Decode)
+  if (spec.streams())
     number(c.prefetch);
   if (spec.bias)
     pointer(bias);
