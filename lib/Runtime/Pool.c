@@ -34,7 +34,7 @@ struct qccrt_pool {
   struct Worker { qccrt_pool *pool; pthread_t handle; int index; } *workers;
 };
 
-static int64_t now(void) {
+int64_t qccrt_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
@@ -48,7 +48,7 @@ static void eventWait(Event *event, unsigned old, int64_t spin) {
         return;
       qccrt_pause();
       if (n % 32 == 0) {                                      /* the clock costs as much as a pause */
-        int64_t t = now();
+        int64_t t = qccrt_now();
         if (!end)
           end = t + spin;
         else if (t >= end)

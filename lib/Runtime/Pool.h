@@ -3,12 +3,14 @@
 #ifndef QCC_LIB_RUNTIME_POOL_H
 #define QCC_LIB_RUNTIME_POOL_H
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct qccrt_pool qccrt_pool;
 typedef void (*qccrt_job)(void *argument, int thread);
 
 enum { QCCRT_MAX_THREADS = 1024 };
 
+int64_t qccrt_now(void);                                      /* nanoseconds of a clock that never goes back */
 int qccrt_num_cpus(void);                                     /* that this process may use; at least 1 */
 
 /* Starts threads - 1 workers (1 <= threads <= QCCRT_MAX_THREADS). Null when the system gives no memory or thread. */
