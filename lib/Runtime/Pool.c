@@ -69,17 +69,18 @@ static void eventPost(Event *event) {
     syscall(SYS_futex, &event->value, FUTEX_WAKE_PRIVATE, QCCRT_MAX_THREADS, NULL, NULL, 0);
 }
 
-void qccrt_pool_barrier(qccrt_pool *pool) {
+bool qccrt_pool_barrier(qccrt_pool *pool) {
   if (pool->threads == 1)
-    return;
+    return true;
   /* Read before arriving: it cannot change until this thread has arrived. */
   unsigned round = atomic_load_explicit(&pool->released.value, memory_order_relaxed);
   if (atomic_fetch_add_explicit(&pool->arrived, 1, memory_order_acq_rel) + 1 == pool->threads) {
     atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
     eventPost(&pool->released);
-  } else {
-    eventWait(&pool->released, round, pool->spin ? barrierSpin : 0);
+    return true;
   }
+  eventWait(&pool->released, round, pool->spin ? barrierSpin : 0);
+  return false;
 }
 
 static void pinTo(int index) {

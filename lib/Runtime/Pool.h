@@ -21,6 +21,7 @@ int qccrt_pool_threads(const qccrt_pool *pool);
 /* Runs job(argument, t) on every thread t and returns when all have finished. Not reentrant. */
 void qccrt_pool_run(qccrt_pool *pool, qccrt_job job, void *argument);
 
-/* Inside a job: returns when every thread of the pool has called it; what was written before is then visible to all. */
-void qccrt_pool_barrier(qccrt_pool *pool);
+/* Inside a job: returns when every thread of the pool has called it; what was written before is then visible to all. True for the thread that
+ * came last. */
+bool qccrt_pool_barrier(qccrt_pool *pool);
 #endif

@@ -8,7 +8,7 @@
 typedef struct qccrt_profile qccrt_profile;
 
 /* Sums over all calls. Nanoseconds are those of all threads together: the threads of a call all take as long as the call. `best` is the shortest
- * call's, of one thread. */
+ * call's, from the last arrival at the barrier before to the last one at its own, whichever threads those are. */
 typedef struct { int64_t calls, work, wait, best, macs; } qccrt_region_sums;
 
 /* For the regions of `variant`, which must outlive it. Null: no memory. */

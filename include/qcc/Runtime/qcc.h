@@ -145,7 +145,7 @@ typedef struct {
   int64_t calls;
   int64_t work_ns;                                            /* until a thread arrives at the barrier that ends the region */
   int64_t wait_ns;                                            /* until the slowest has arrived there too */
-  int64_t best_ns;                                            /* the shortest call, from barrier to barrier (not times threads) */
+  int64_t best_ns;                                            /* the shortest call, from barrier to barrier (one duration) */
   int64_t weight_bytes;                                       /* that all calls read at least: each weight once a call */
   int64_t macs;                                               /* multiply-adds of matmuls in all calls; 0: none or not known */
 } qcc_region_info;
