@@ -57,7 +57,15 @@ def Qk_PrefetchDistanceOp : Qk_Op<"prefetch_distance", [Pure]> {
 
 def Qk_BarrierOp : Qk_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "Wait until every thread is here; what they wrote before is visible after";
-  let assemblyFormat = "attr-dict";
+  let description = [{
+    `region` numbers the region that ends here: what threads did since the barrier before. It indexes the module's `qk.regions`, which
+    describe them for whoever measures the program (DescribeRegions).
+    Example:
+      qk.barrier 3
+  }];
+  let arguments = (ins OptionalAttr<ConfinedAttr<I64Attr, [IntNonNegative]>>:$region);
+  let assemblyFormat = "($region^)? attr-dict";
+  let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::IntegerAttr()); }]>];
 }
 
 def Qk_FailOp : Qk_Op<"fail", [MemoryEffects<[MemWrite]>]> {
@@ -73,6 +81,8 @@ def Qk_LaunchOp : Qk_Op<"launch", [AttrSizedOperandSegments, DestinationStyleOpI
   let description = [{
     `kernel` is a function on memrefs that takes `inputs`, then `outputs`, and computes the calling thread's share. Operands may have more
     leading dimensions than the kernel's parameters; they are collapsed. Before bufferization outputs may be tensors, tied to the results.
+    `qk.work` may say what a launch costs: `weight_bytes` that it reads for any number of rows, `macs` (multiply-adds) for each row, and
+    `rows`, the names of the dimensions whose product they are (missing where some have none).
     Example:
       %y = qk.launch @norm(%x, %w : tensor<?x?x256xf32>, memref<256xf32>) outs(%init : tensor<?x?x256xf32>) -> (tensor<?x?x256xf32>)
   }];

@@ -106,6 +106,26 @@ FailureOr<ProgramDescription> qcc::describeProgram(ModuleOp module) {
   return program;
 }
 
+/// What DescribeRegions left on the module. Rows whose factors are not all dimensions of the program cannot be counted at run time.
+static ProgramRegion describeRegion(DictionaryAttr attrs, llvm::ArrayRef<std::string> dims) {
+  ProgramRegion region;
+  region.kernels = attrs.getAs<StringAttr>("kernels").str();
+  region.nodes = attrs.getAs<StringAttr>("nodes").str();
+  region.weightBytes = attrs.getAs<IntegerAttr>("weight_bytes").getInt();
+  auto macs = attrs.getAs<IntegerAttr>("macs");
+  if (!macs)
+    return region;
+  region.macs = macs.getInt();
+  for (auto factor : attrs.getAs<ArrayAttr>("rows").getAsRange<StringAttr>()) {
+    auto at = llvm::find(dims, factor.str());
+    int64_t extent = 0;
+    if (at == dims.end() && factor.getValue().getAsInteger(10, extent))
+      region.macs = 0;
+    region.rows.push_back(at == dims.end() ? extent : -1 - (at - dims.begin()));
+  }
+  return region;
+}
+
 //===-- lowering ----------------------------------------------------------------------------------------------------------------===//
 
 std::string qcc::versionPrefix(const TargetVersion &version) { return "qcc." + version.name + "."; }
@@ -143,7 +163,10 @@ FailureOr<std::vector<CompiledVersion>> qcc::lowerVersions(ModuleOp module, cons
       return failure();
     std::string prefix = versionPrefix(version);
     auto exists = [&](const Twine &name) { return lowered->lookupSymbol(prefix + name.str()) != nullptr; };
-    ProgramVariant variant{version.name, version.runtimeFeatures, {}};
+    ProgramVariant variant{version.name, version.runtimeFeatures, {}, {}};
+    if (auto regions = (*lowered)->getAttrOfType<ArrayAttr>("qk.regions"))
+      for (auto region : regions.getAsRange<DictionaryAttr>())
+        variant.regions.push_back(describeRegion(region, program.dims));
     for (const RowClass &rows : rowClasses)
       if (exists(rows.name))
         variant.entries.push_back({rows.name.str(), rows.min, rows.max, prefix + rows.name.str(), prefix + rows.name.str() + ".frame.of"});

@@ -121,7 +121,8 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
     SmallVector<Location> locations;
     for (qnt::MatmulOp matmul : group)
       locations.push_back(matmul.getLoc());
-    Location loc = FusedLoc::get(&getContext(), locations);
+    // With metadata, or another fusion around it would take it apart.
+    Location loc = FusedLoc::get(locations, StringAttr::get(&getContext(), "merged"), &getContext());
     auto type = RankedTensorType::get({rows, shape.getDimSize(1)}, shape.getElementType());
     b.setInsertionPoint(decls.front());
     auto decl = qnt::WeightDeclOp::create(b, loc, b.getStringAttr(joinNames(decls)), TypeAttr::get(type), b.getArrayAttr(parts), DictionaryAttr(), IntegerAttr(), StringAttr());

@@ -206,6 +206,14 @@ struct OutlineLayers : qcc::impl::OutlineLayersBase<OutlineLayers> {
     return llvm::all_of(llvm::zip(x->getOperands(), y->getOperands()), [](auto pair) { return sameParameter(std::get<0>(pair), std::get<1>(pair)); });
   }
 
+  /// Operation j of the function stands for that of every repetition.
+  Location repeatedLoc(ArrayRef<Operation *> ops, const Repeat &r, size_t j) {
+    SmallVector<Location> locations;
+    for (size_t t = 0; t < r.count; ++t)
+      locations.push_back(ops[r.start + t * r.period + j]->getLoc());
+    return FusedLoc::get(locations, StringAttr::get(&getContext(), "repeated"), &getContext());
+  }
+
   bool outline(SymbolTable &symbols, func::FuncOp main, ArrayRef<Operation *> ops, const Repeat &r) {
     // Outside values, slot by slot over all repetitions; slots that hold the same values everywhere are one argument.
     auto inside = indicesOf(ops, r, 0);
@@ -272,7 +280,7 @@ struct OutlineLayers : qcc::impl::OutlineLayersBase<OutlineLayers> {
         else if (llvm::is_contained(shared, operand))
           copy(operand->get());
       }
-      b.clone(*op, mapping);
+      b.clone(*op, mapping)->setLoc(repeatedLoc(ops, r, j));
     }
     SmallVector<Value> returned;
     for (auto [j, number] : results)

@@ -85,7 +85,7 @@ struct LowerLaunchPass : qcc::impl::LowerLaunchBase<LowerLaunchPass> {
         return launch.emitOpError("passes ") << from << " where the kernel takes " << type;
       operands.push_back(fit(b, launch.getLoc(), operand, type));
     }
-    func::CallOp::create(b, launch.getLoc(), kernel, operands);
+    func::CallOp::create(b, launch.getLoc(), kernel, operands)->setDiscardableAttrs(launch->getDiscardableAttrDictionary());
     return success();
   }
 

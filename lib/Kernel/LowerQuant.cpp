@@ -9,13 +9,30 @@ namespace qcc {
 using namespace mlir;
 using namespace qcc;
 
-SmallVector<Value> QuantLowering::launch(Operation *at, FlatSymbolRefAttr kernel, ValueRange inputs, ValueRange outputs) {
+SmallVector<Value> QuantLowering::launch(Operation *at, FlatSymbolRefAttr kernel, ValueRange inputs, ValueRange outputs, Operation *main) {
   OpBuilder b(at);
   SmallVector<Type> results;
   for (Value output : outputs)
     if (isa<RankedTensorType>(output.getType()))
       results.push_back(output.getType());
-  return qk::LaunchOp::create(b, at->getLoc(), results, kernel, inputs, outputs).getResults();
+  return qk::LaunchOp::create(b, (main ? main : at)->getLoc(), results, kernel, inputs, outputs).getResults();
+}
+
+void QuantLowering::setWork(Value result, int64_t weightBytes, int64_t macs, Value input) {
+  Builder b(result.getContext());
+  NamedAttrList work;
+  work.set("weight_bytes", b.getI64IntegerAttr(weightBytes));
+  if (macs) {
+    SmallVector<Attribute> rows;
+    int64_t rank = cast<RankedTensorType>(input.getType()).getRank() - 1;
+    for (int64_t i = 0; i < rank; ++i)
+      if (auto name = dimName(input, i))
+        rows.push_back(b.getStringAttr(*name));
+    work.set("macs", b.getI64IntegerAttr(macs));
+    if (int64_t(rows.size()) == rank)
+      work.set("rows", b.getArrayAttr(rows));
+  }
+  result.getDefiningOp()->setAttr("qk.work", work.getDictionary(b.getContext()));
 }
 
 SmallVector<OpFoldResult> QuantLowering::leading(OpBuilder &b, Value tensor) {

@@ -31,4 +31,5 @@ void qcc::buildKernelPipeline(OpPassManager &pm) {
   pm.addPass(createLowerLaunch());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(createDescribeRegions());        // last: no barrier comes or goes after it
 }

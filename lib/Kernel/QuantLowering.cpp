@@ -41,13 +41,23 @@ static SmallVector<Value> operandsOf(qnt::NormOp op, Value input) {
   return operands;
 }
 
+static int64_t parameterBytes(qnt::NormOp op) {
+  int64_t bytes = 0;
+  for (Value v : {op.getScale(), op.getBias()})
+    if (v)
+      bytes += tensorType(v).getNumElements() * tensorType(v).getElementTypeBitWidth() / 8;
+  return bytes;
+}
+
 LogicalResult QuantLowering::norm(qnt::NormOp op) {
   if (op->hasOneUse() && isa<qnt::QuantizeOp>(*op->user_begin()))
     return success();                                               // fused there
   Value input = op.getInput();
   Columns from = columns(input);
   Value init = empty(op, op.getInput(), width(op.getResult()), f32(op));
-  op.replaceAllUsesWith(launch(op, normKernel(library, specOf(op, from)), operandsOf(op, input), init)[0]);
+  Value result = launch(op, normKernel(library, specOf(op, from)), operandsOf(op, input), init)[0];
+  setWork(result, parameterBytes(op), 0, input);
+  op.replaceAllUsesWith(result);
   return success();
 }
 
@@ -84,9 +94,10 @@ LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
   if (auto norm = dyn_cast_or_null<qnt::NormOp>(producer); norm && fuse) {
     Value input = norm.getInput();
     Columns from = columns(input);
-    parts = launch(op, normQuantizeKernel(library, specOf(norm, from), *row), operandsOf(norm, input), outs);
+    parts = launch(op, normQuantizeKernel(library, specOf(norm, from), *row), operandsOf(norm, input), outs, norm);
+    setWork(parts[0], parameterBytes(norm), 0, input);
   } else if (auto glu = dyn_cast_or_null<qnt::GluOp>(producer); glu && fuse) {
-    parts = launch(op, gluQuantizeKernel(library, glu.getActivation(), *row), glu.getInput(), outs);
+    parts = launch(op, gluQuantizeKernel(library, glu.getActivation(), *row), glu.getInput(), outs, glu);
   } else {
     Value input = op.getInput();
     Columns from = columns(input);
@@ -136,7 +147,9 @@ LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *a
   if (addend)
     operands.push_back(addend);
   Value init = empty(at, operands[0], spec.n, f32(op));
-  at->replaceAllUsesWith(launch(at, linearKernel(library, spec), operands, init));
+  SmallVector<Value> results = launch(at, linearKernel(library, spec), operands, init, op);
+  setWork(results[0], panels->bytes(spec.n, spec.k) + (op.getBias() ? 4 * spec.n : 0), spec.n * spec.k, op.getInput());
+  at->replaceAllUsesWith(results);
   return success();
 }
 

@@ -38,8 +38,12 @@ private:
   mlir::LogicalResult activation(mlir::Operation *op, qnt::Activation kind, bool gated);
   mlir::LogicalResult reference(mlir::Operation *op);
 
-  /// Launches `kernel` before `at`; returns the results of tensor outputs.
-  mlir::SmallVector<Value> launch(mlir::Operation *at, FlatSymbolRefAttr kernel, mlir::ValueRange inputs, mlir::ValueRange outputs);
+  /// Launches `kernel` before `at`; returns the results of tensor outputs. `main`: the operation that gives the launch its location, where it is
+  /// not `at` that most of the work is for.
+  mlir::SmallVector<Value> launch(mlir::Operation *at, FlatSymbolRefAttr kernel, mlir::ValueRange inputs, mlir::ValueRange outputs,
+                                  mlir::Operation *main = nullptr);
+  /// Says what the launch that made `result` costs: the bytes of weights that it reads, and multiply-adds for each row of `input`.
+  void setWork(Value result, int64_t weightBytes, int64_t macs, Value input);
   /// An uninitialized tensor: the leading extents of `like`, then `width`.
   Value empty(mlir::Operation *at, Value like, int64_t width, mlir::Type element);
   mlir::SmallVector<mlir::OpFoldResult> leading(OpBuilder &b, Value tensor);

@@ -52,3 +52,61 @@ qcc_status qcc_input_info(const qcc_model *model, int64_t index, qcc_port_info *
 qcc_status qcc_output_info(const qcc_model *model, int64_t index, qcc_port_info *port) {
   return model && model->variant ? portInfo(model, model->program->outputs, model->program->num_outputs, index, port) : QCC_ERROR_ARGUMENT;
 }
+
+static qcc_status notMeasured(qcc_model *m) {
+  if (!m->variant)
+    return QCC_ERROR_ARGUMENT;                                /* not open: the message of qcc_open stays */
+  return qccrt_fail(m, QCC_ERROR_ARGUMENT, "this model is not measured: open it with QCC_PROFILE");
+}
+
+static qcc_status profileLocked(qcc_model *m, qcc_profile *profile) {
+  if (!m->profile)
+    return notMeasured(m);
+  qccrt_region_sums rest = qccrt_profile_region(m->profile, m->variant->num_regions);
+  qcc_profile all = {.size = profile->size, .num_regions = m->variant->num_regions, .calls = rest.calls,
+                     .total_ns = qccrt_profile_total(m->profile), .rest_ns = rest.work + rest.wait};
+  memcpy(profile, &all, profile->size < sizeof all ? profile->size : sizeof all);
+  return QCC_OK;
+}
+
+qcc_status qcc_get_profile(qcc_model *model, qcc_profile *profile) {
+  if (!model || !profile || profile->size < sizeof profile->size || profile->size > 4096)
+    return QCC_ERROR_ARGUMENT;
+  pthread_mutex_lock(&model->lock);
+  qcc_status status = profileLocked(model, profile);
+  pthread_mutex_unlock(&model->lock);
+  return status;
+}
+
+static qcc_status regionLocked(qcc_model *m, int64_t index, qcc_region_info *info) {
+  if (!m->profile)
+    return notMeasured(m);
+  if (index < 0 || index >= m->variant->num_regions)
+    return qccrt_fail(m, QCC_ERROR_ARGUMENT, "there is no region %lld", (long long)index);
+  const qcc_region *region = &m->variant->regions[index];
+  qccrt_region_sums sums = qccrt_profile_region(m->profile, index);
+  qcc_region_info all = {.size = info->size, .kernels = region->kernels, .nodes = region->nodes, .calls = sums.calls, .work_ns = sums.work,
+                         .wait_ns = sums.wait, .best_ns = sums.best, .weight_bytes = sums.calls * region->weight_bytes, .macs = sums.macs};
+  memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+  return QCC_OK;
+}
+
+qcc_status qcc_get_region(qcc_model *model, int64_t index, qcc_region_info *region) {
+  if (!model || !region || region->size < sizeof region->size || region->size > 4096)
+    return QCC_ERROR_ARGUMENT;
+  pthread_mutex_lock(&model->lock);
+  qcc_status status = regionLocked(model, index, region);
+  pthread_mutex_unlock(&model->lock);
+  return status;
+}
+
+qcc_status qcc_reset_profile(qcc_model *model) {
+  if (!model)
+    return QCC_ERROR_ARGUMENT;
+  pthread_mutex_lock(&model->lock);
+  qcc_status status = model->profile ? QCC_OK : notMeasured(model);
+  if (!status)
+    qccrt_profile_reset(model->profile);
+  pthread_mutex_unlock(&model->lock);
+  return status;
+}

@@ -43,14 +43,35 @@ static const qcc_entry *chooseEntry(const qcc_model *m, const int64_t *dims, int
 
 typedef struct { qcc_invocation call; const qcc_entry *entry; } Job;
 
-static void barrier(const qcc_invocation *call, int64_t thread) {
-  (void)thread;
-  qccrt_pool_barrier(call->pool);
+static void barrier(const qcc_invocation *call, int64_t thread, int64_t region) {
+  (void)thread, (void)region;
+  qccrt_pool_barrier(call->meeting);
 }
 
 static void runEntry(void *argument, int thread) {
   const Job *job = argument;
   job->entry->run(&job->call, thread);
+}
+
+/* The same, measured. Barriers call one or the other, so that a model that is not measured pays nothing. */
+static void profiledBarrier(const qcc_invocation *call, int64_t thread, int64_t region) {
+  const qcc_model *model = call->meeting;
+  qccrt_profile_barrier(model->profile, model->pool, (int)thread, region);
+}
+
+static void runProfiledEntry(void *argument, int thread) {
+  const Job *job = argument;
+  const qcc_model *model = job->call.meeting;
+  qccrt_profile_enter(model->profile, thread);
+  job->entry->run(&job->call, thread);
+}
+
+static void runProfiled(qcc_model *model, Job *job) {
+  job->call.barrier = profiledBarrier;
+  job->call.meeting = model;
+  qccrt_profile_begin(model->profile, job->call.dims);
+  qccrt_pool_run(model->pool, runProfiledEntry, job);
+  qccrt_profile_end(model->profile);
 }
 
 qcc_status qccrt_invoke(qcc_model *model, const int64_t *dims, uint8_t *state, void *const *buffers) {
@@ -63,8 +84,11 @@ qcc_status qccrt_invoke(qcc_model *model, const int64_t *dims, uint8_t *state, v
     return qccrt_fail(model, QCC_ERROR_MEMORY, "no memory for %lld bytes of scratch", (long long)arenaBytes);
   Job job = {.entry = entry,
              .call = {.weights = model->weights.data, .arena = model->arena.data, .state = state, .buffers = buffers, .dims = dims,
-                      .status = status, .threads = qccrt_pool_threads(model->pool), .barrier = barrier, .pool = model->pool, .prefetch = model->prefetch}};
-  qccrt_pool_run(model->pool, runEntry, &job);
+                      .status = status, .threads = qccrt_pool_threads(model->pool), .barrier = barrier, .meeting = model->pool, .prefetch = model->prefetch}};
+  if (model->profile)
+    runProfiled(model, &job);
+  else
+    qccrt_pool_run(model->pool, runEntry, &job);
   if (status[0] == QCC_RUN_OK)
     return QCC_OK;
   if (status[0] == QCC_RUN_INDEX_OUT_OF_RANGE)

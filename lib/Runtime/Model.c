@@ -122,6 +122,11 @@ static qcc_status startThreads(qcc_model *m, int threads, bool pin) {
   return m->pool ? QCC_OK : qccrt_fail(m, QCC_ERROR_THREAD, "the system refused to start %d threads", threads);
 }
 
+static qcc_status startProfile(qcc_model *m) {
+  m->profile = qccrt_profile_create(m->variant, qccrt_pool_threads(m->pool));
+  return m->profile ? QCC_OK : qccrt_fail(m, QCC_ERROR_MEMORY, "no memory to measure %lld regions", (long long)m->variant->num_regions);
+}
+
 qcc_status qccrt_open(const qcc_program *program, const qcc_options *options, qcc_model **model) {
   qcc_options o = {0};
   if (!model)
@@ -140,6 +145,7 @@ qcc_status qccrt_open(const qcc_program *program, const qcc_options *options, qc
   if (!status) status = chooseVariant(m, o.variant);
   if (!status) status = openWeights(m, o.weights, o.flags);
   if (!status) status = startThreads(m, o.threads, o.flags & QCC_PIN_THREADS);
+  if (!status && o.flags & QCC_PROFILE) status = startProfile(m);
   if (status)
     m->variant = NULL;                                        /* what every call checks */
   return status;
@@ -149,6 +155,7 @@ void qcc_close(qcc_model *model) {
   if (!model)
     return;
   qccrt_pool_destroy(model->pool);
+  qccrt_profile_free(model->profile);
   qccrt_weights_free(&model->weights);
   qccrt_block_free(&model->arena);
   qccrt_block_free(&model->state);

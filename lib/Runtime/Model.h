@@ -3,6 +3,7 @@
 #define QCC_LIB_RUNTIME_MODEL_H
 #include "Memory.h"
 #include "Pool.h"
+#include "Profile.h"
 #include "Weights.h"
 #include "qcc/Runtime/Program.h"
 #include "qcc/Runtime/qcc.h"
@@ -14,6 +15,7 @@ struct qcc_model {
   const qcc_program *program;
   const qcc_variant *variant;                                 /* null until chosen */
   qccrt_pool *pool;
+  qccrt_profile *profile;                                     /* null without QCC_PROFILE */
   qccrt_weights weights;
   qccrt_block arena, state;                                   /* state: of programs without a session (KV as inputs and outputs) */
   int64_t prefetch;                                           /* of this CPU: Cpu.h */

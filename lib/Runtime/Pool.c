@@ -34,7 +34,7 @@ struct qccrt_pool {
   struct Worker { qccrt_pool *pool; pthread_t handle; int index; } *workers;
 };
 
-static int64_t now(void) {
+int64_t qccrt_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
@@ -48,7 +48,7 @@ static void eventWait(Event *event, unsigned old, int64_t spin) {
         return;
       qccrt_pause();
       if (n % 32 == 0) {                                      /* the clock costs as much as a pause */
-        int64_t t = now();
+        int64_t t = qccrt_now();
         if (!end)
           end = t + spin;
         else if (t >= end)
@@ -69,17 +69,18 @@ static void eventPost(Event *event) {
     syscall(SYS_futex, &event->value, FUTEX_WAKE_PRIVATE, QCCRT_MAX_THREADS, NULL, NULL, 0);
 }
 
-void qccrt_pool_barrier(qccrt_pool *pool) {
+bool qccrt_pool_barrier(qccrt_pool *pool) {
   if (pool->threads == 1)
-    return;
+    return true;
   /* Read before arriving: it cannot change until this thread has arrived. */
   unsigned round = atomic_load_explicit(&pool->released.value, memory_order_relaxed);
   if (atomic_fetch_add_explicit(&pool->arrived, 1, memory_order_acq_rel) + 1 == pool->threads) {
     atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
     eventPost(&pool->released);
-  } else {
-    eventWait(&pool->released, round, pool->spin ? barrierSpin : 0);
+    return true;
   }
+  eventWait(&pool->released, round, pool->spin ? barrierSpin : 0);
+  return false;
 }
 
 static void pinTo(int index) {

@@ -3,12 +3,14 @@
 #ifndef QCC_LIB_RUNTIME_POOL_H
 #define QCC_LIB_RUNTIME_POOL_H
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct qccrt_pool qccrt_pool;
 typedef void (*qccrt_job)(void *argument, int thread);
 
 enum { QCCRT_MAX_THREADS = 1024 };
 
+int64_t qccrt_now(void);                                      /* nanoseconds of a clock that never goes back */
 int qccrt_num_cpus(void);                                     /* that this process may use; at least 1 */
 
 /* Starts threads - 1 workers (1 <= threads <= QCCRT_MAX_THREADS). Null when the system gives no memory or thread. */
@@ -19,6 +21,7 @@ int qccrt_pool_threads(const qccrt_pool *pool);
 /* Runs job(argument, t) on every thread t and returns when all have finished. Not reentrant. */
 void qccrt_pool_run(qccrt_pool *pool, qccrt_job job, void *argument);
 
-/* Inside a job: returns when every thread of the pool has called it; what was written before is then visible to all. */
-void qccrt_pool_barrier(qccrt_pool *pool);
+/* Inside a job: returns when every thread of the pool has called it; what was written before is then visible to all. True for the thread that
+ * came last. */
+bool qccrt_pool_barrier(qccrt_pool *pool);
 #endif

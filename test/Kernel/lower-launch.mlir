@@ -10,6 +10,14 @@ func.func @long(%x: memref<?x?x64xf32>, %w: memref<64xf32>, %y: memref<?x?x64xf3
   return
 }
 
+// The call keeps what the launch costs.
+// CHECK-LABEL: func.func @work
+// CHECK: call @k({{.*}}) {qk.work = {weight_bytes = 256 : i64}}
+func.func @work(%x: memref<?x64xf32>, %w: memref<64xf32>, %y: memref<?x64xf32>) {
+  qk.launch @k(%x, %w : memref<?x64xf32>, memref<64xf32>) outs(%y : memref<?x64xf32>) {qk.work = {weight_bytes = 256 : i64}}
+  return
+}
+
 // Only the third step reads what others write.
 // CHECK-LABEL: func.func @independent
 // CHECK: call @k

@@ -12,6 +12,7 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
   // CHECK-NOT: qk.launch @norm_rms_64_{{[0-9a-f]*}}(
   // CHECK: %[[Q:.*]]:3 = qk.launch @norm_rms_64_{{.*}}_a8_64
   // CHECK: qk.launch @linear_64x64_{{.*}}w4g32_a8_long_add(%[[Q]]#0, %[[Q]]#1, %[[Q]]#2, %{{.*}}, %arg0 :
+  // CHECK-SAME: {qk.work = {macs = 4096 : i64, weight_bytes = 2304 : i64}}
   // CHECK-NOT: arith.addf
   // CHECK: return
   func.func @fused(%x: tensor<?x?x64xf32>, %s: tensor<64xf32>, %m: memref<2304xi8>) -> tensor<?x?x64xf32> attributes {qk.rows = "long"} {
@@ -21,6 +22,14 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
     %y = qnt.matmul %q, %w : tensor<?x?x64x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x64xf32>
     %r = arith.addf %x, %y : tensor<?x?x64xf32>
     return %r : tensor<?x?x64xf32>
+  }
+  // What a launch costs: the packed bytes, multiply-adds for each row, and what rows are; where that has no name, as above, none.
+  // CHECK-LABEL: func.func @work
+  // CHECK: qk.launch @linear_64x64_{{.*}} {qk.work = {macs = 4096 : i64, rows = ["batch", "keep"], weight_bytes = 2304 : i64}}
+  func.func @work(%x: tensor<?x?x64xf32> {qnt.dims = ["batch", "keep", "64"]}, %m: memref<2304xi8>) -> tensor<?x?x64xf32> attributes {qk.rows = "long"} {
+    %w = builtin.unrealized_conversion_cast %m : memref<2304xi8> to tensor<64x64x!qnt.block<bits = 4, group = 32>>
+    %y = qnt.matmul %x, %w : tensor<?x?x64xf32>, tensor<64x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x64xf32>
+    return %y : tensor<?x?x64xf32>
   }
   // A slice of columns is read where it lies.
   // CHECK-LABEL: func.func @slice

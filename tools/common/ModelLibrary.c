@@ -20,13 +20,16 @@ int model_library_load(ModelLibrary *library, const char *path, char *error, siz
     snprintf(error, size, "%s: not a library for this machine: %s", path, dlerror());
     return ExitMalformed;
   }
-#define QCC_LOOK_UP(name)                                                                                                         \
-  if (!(library->name = (__typeof__(library->name))dlsym(library->handle, "qcc_" #name))) {                                       \
+#define QCC_LOOK_UP(name) library->name = (__typeof__(library->name))dlsym(library->handle, "qcc_" #name);
+#define QCC_REQUIRE(name)                                                                                                         \
+  QCC_LOOK_UP(name)                                                                                                               \
+  if (!library->name) {                                                                                                           \
     snprintf(error, size, "%s: not a model compiled by qcc (it lacks qcc_" #name ")", path);                                      \
     model_library_unload(library);                                                                                                \
     return ExitMalformed;                                                                                                         \
   }
-  QCC_FUNCTIONS(QCC_LOOK_UP)
+  QCC_FUNCTIONS(QCC_REQUIRE)
+  QCC_NEWER_FUNCTIONS(QCC_LOOK_UP)
   return ExitSuccess;
 }
 

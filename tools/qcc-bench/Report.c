@@ -1,6 +1,7 @@
 #include "Report.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int rows;
@@ -55,6 +56,55 @@ static void quoted(const char *text) {
   putchar('"');
 }
 
+/* Of a region that ran: calls in a step; microseconds and bytes of a call; shares of the program's and of the region's time. */
+typedef struct { double calls, microseconds, share, waiting, bytes, readRate, operationRate; } RegionNumbers;
+
+/* 0 for a coarse clock's 0 / 0. */
+static double ratio(double part, double of) { return of > 0 ? part / of : 0; }
+
+static RegionNumbers numbersOf(const Row *row, const qcc_region_info *region) {
+  const Regions *r = row->regions;
+  double time = (double)(region->work_ns + region->wait_ns), elapsed = 1e-9 * time / row->threads;
+  return (RegionNumbers){.calls = (double)region->calls / (double)r->steps,
+                         .microseconds = 1e6 * elapsed / (double)region->calls,
+                         .share = ratio(time, (double)r->sums.total_ns),
+                         .waiting = ratio((double)region->wait_ns, time),
+                         .bytes = (double)region->weight_bytes / (double)region->calls,
+                         .readRate = ratio((double)region->weight_bytes, elapsed),
+                         .operationRate = ratio(2 * (double)region->macs, elapsed)};
+}
+
+/* In the order of the program. Rates of reading where weights are what limits: one row at a time. */
+static void jsonRegions(const Row *row) {
+  const Regions *r = row->regions;
+  const char *separator = "";
+  printf(",\n    \"steps\": %lld, \"step_ns\": %.0f, \"rest_share\": %.6f,\n    \"regions\": [", (long long)r->steps,
+         (double)r->sums.total_ns / row->threads / (double)r->steps, ratio((double)r->sums.rest_ns, (double)r->sums.total_ns));
+  for (int64_t i = 0; i < r->sums.num_regions; i++) {
+    const qcc_region_info *region = &r->regions[i];
+    if (!region->calls)
+      continue;
+    RegionNumbers n = numbersOf(row, region);
+    printf("%s\n      {\"kernels\": ", separator);
+    quoted(region->kernels);
+    printf(", \"nodes\": ");
+    quoted(region->nodes);
+    printf(", \"calls\": %g, \"ns_per_call\": %.1f, \"best_ns\": %lld, \"share\": %.6f, \"waiting\": %.4f", n.calls, 1e3 * n.microseconds,
+           (long long)region->best_ns, n.share, n.waiting);
+    if (region->weight_bytes)
+      printf(", \"weight_bytes\": %.0f", n.bytes);
+    if (region->weight_bytes && row->generated)
+      printf(", \"gbps\": %.6g", n.readRate / 1e9);
+    if (region->weight_bytes && row->generated && row->probe > 0)
+      printf(", \"probe_share\": %.6g", n.readRate / row->probe);
+    if (region->macs)
+      printf(", \"gops\": %.6g", n.operationRate / 1e9);
+    putchar('}');
+    separator = ",";
+  }
+  printf("]");
+}
+
 static void jsonRow(const Row *row) {
   Statistic time = statistic(row, nanoseconds), speed = statistic(row, rate);
   printf("%s  {\n    \"model_filename\": ", rows ? ",\n" : "");
@@ -77,6 +127,8 @@ static void jsonRow(const Row *row) {
     printf(", \"probe_gbps\": %.3f", row->probe / 1e9);
   if (row->bytesPerStep && row->probe > 0)
     printf(", \"probe_share\": %.4f", readRate(row) / row->probe);
+  if (row->regions)
+    jsonRegions(row);
   printf("\n  }");
 }
 
@@ -88,13 +140,19 @@ static void csvRow(const Row *row) {
          (long long)row->bytesPerStep, readRate(row) / 1e9, row->probe / 1e9, row->probe > 0 ? readRate(row) / row->probe : 0.0);
 }
 
-static void markdownRow(const Row *row) {
-  Statistic speed = statistic(row, rate);
-  char test[64], depth[32] = "";
+/* llama-bench's name of the test. */
+static const char *testName(const Row *row) {
+  static char test[64];
+  char depth[32] = "";
   if (row->depth)
     snprintf(depth, sizeof depth, " @ d%lld", (long long)row->depth);
   snprintf(test, sizeof test, "%s%lld%s", row->prompt ? "pp" : "tg", (long long)(row->prompt + row->generated), depth);
-  printf("| %s | %d | %s | %.2f ± %.2f | ", row->variant, row->threads, test, speed.mean, speed.deviation);
+  return test;
+}
+
+static void markdownRow(const Row *row) {
+  Statistic speed = statistic(row, rate);
+  printf("| %s | %d | %s | %.2f ± %.2f | ", row->variant, row->threads, testName(row), speed.mean, speed.deviation);
   if (row->bytesPerStep)
     printf("%.2f", readRate(row) / 1e9);
   printf(" | ");
@@ -110,6 +168,51 @@ void report_row(enum ReportFormat format, const Row *row) {
   (format == ReportJson ? jsonRow : format == ReportCsv ? csvRow : markdownRow)(row);
   rows++;
   fflush(stdout);
+}
+
+static void cell(bool known, const char *format, double value) {
+  printf(" ");
+  if (known)
+    printf(format, value);
+  printf(" |");
+}
+
+static void regionRow(const Row *row, const qcc_region_info *region) {
+  RegionNumbers n = numbersOf(row, region);
+  double best = (double)region->best_ns;
+  printf("| %s | %s | %g | %.1f | %.1f | %.1f | %.1f |", region->kernels, region->nodes, n.calls, n.microseconds, 1e-3 * best,
+         100 * n.share, 100 * n.waiting);
+  if (row->generated) {
+    cell(region->weight_bytes, "%.3f", n.bytes / 1e6);
+    cell(region->weight_bytes, "%.2f", n.readRate / 1e9);
+    cell(region->weight_bytes, "%.2f", ratio(n.bytes, best));
+    cell(region->weight_bytes && row->probe > 0, "%.2f", n.readRate / row->probe);
+  } else {
+    cell(region->macs, "%.0f", n.operationRate / 1e9);
+    /* Of a prompt that takes several calls of the program the shortest call has the fewest rows. */
+    cell(region->macs && row->regions->sums.calls == row->regions->steps, "%.0f", ratio(2 * (double)region->macs / (double)region->calls, best));
+  }
+  puts("");
+}
+
+void report_regions(const Row *row) {
+  const Regions *r = row->regions;
+  int64_t *order = calloc((size_t)r->sums.num_regions + 1, sizeof *order), waiting = 0;
+  int64_t count = order ? regions_order(r, order) : 0;
+  double total = (double)r->sums.total_ns, best = 0, step = 1e-3 * total / row->threads / (double)r->steps;
+  printf("\n%s, each %s:\n\n| kernels | nodes | calls | us/call | best us | %% of time | %% waiting |%s\n", testName(row),
+         row->generated ? "token" : "prompt", row->generated ? " MB read | GB/s | best GB/s | of probe |" : " GOP/s | best GOP/s |");
+  printf("| --- | --- | --: | --: | --: | --: | --: |%s\n", row->generated ? " --: | --: | --: | --: |" : " --: | --: |");
+  for (int64_t i = 0; i < count; i++) {
+    regionRow(row, &r->regions[order[i]]);
+    waiting += r->regions[order[i]].wait_ns;
+    best += 1e-3 * (double)r->regions[order[i]].best_ns * (double)r->regions[order[i]].calls / (double)r->steps;
+  }
+  const char *blank = row->generated ? " | | | |" : " | |";
+  printf("| outside of regions | | %g | %.1f | | %.1f | |%s\n", (double)r->sums.calls / (double)r->steps,
+         1e-3 * (double)r->sums.rest_ns / row->threads / (double)r->sums.calls, 100 * ratio((double)r->sums.rest_ns, total), blank);
+  printf("| all | | 1 | %.1f | %.1f | 100.0 | %.1f |%s\n", step, best, 100 * ratio((double)waiting, total), blank);
+  free(order);
 }
 
 void report_end(enum ReportFormat format) {

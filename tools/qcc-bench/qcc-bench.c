@@ -27,6 +27,7 @@ static const char help[] =
     "  --weights=FILE          default: MODEL.weights beside MODEL.so\n"
     "  --huge-pages            copy the weights into huge pages\n"
     "  --no-probe              do not measure how fast the machine reads memory\n"
+    "  --regions               also say where the time goes: kernels from barrier to barrier, waiting, GB/s, GOP/s (md, json)\n"
     "\n"
     "Tokens per second are means over the repetitions. GB/s: bytes of weights that a decode step reads (the KV cache is not counted),\n"
     "times steps per second; its share is of the best read probe (1, 2, 4, 8 streams a thread) around the same test.\n"
@@ -42,6 +43,7 @@ typedef struct {
   List prompts, generated, depths;
   int64_t repetitions, batch;
   enum ReportFormat format;
+  bool regions;
 } Bench;
 
 static int fail(int code, const char *format, ...) {
@@ -82,21 +84,27 @@ static void fillTokens(int64_t *tokens, int64_t count, int64_t vocabulary) {
     tokens[i] = (i * 7919 + 13) % vocabulary;
 }
 
-/* Seconds that one repetition takes: a prompt of n tokens at once, or n single steps, after `depth` tokens that do not count. */
-static qcc_status repetition(Bench *b, qcc_session *session, const int64_t *tokens, int64_t n, bool steps, int64_t depth, float *logits, double *seconds) {
+/* Seconds that one repetition takes: a prompt of n tokens at once, or n single steps, after `depth` tokens that do not count. Adds to
+ * `regions` unless that is null. */
+static qcc_status repetition(Bench *b, qcc_session *session, const int64_t *tokens, int64_t n, bool steps, int64_t depth, float *logits,
+                             double *seconds, Regions *regions) {
   qcc_status status = b->library.session_truncate(session, 0);
   if (!status && depth)
     status = b->library.session_append(session, tokens, depth, QCC_LOGITS_NONE, NULL);
+  if (!status && regions)
+    status = b->library.reset_profile(b->model);
   double begin = now();
   if (!status && !steps)
     status = b->library.session_append(session, tokens, n, QCC_LOGITS_LAST, logits);
   for (int64_t i = 0; !status && steps && i < n; i++)
     status = b->library.session_append(session, tokens + i * b->batch, 1, QCC_LOGITS_LAST, logits);
   *seconds = now() - begin;
+  if (!status && regions)
+    status = regions_add(regions, &b->library, b->model, steps ? n : 1);
   return status;
 }
 
-static int runTest(Bench *b, Row *row, int64_t n, bool steps) {
+static int runTest(Bench *b, Row *row, int64_t n, bool steps, Regions *regions) {
   int64_t longest = n > row->depth ? n : row->depth, vocabulary = b->info.vocabulary;
   if (row->depth + n > b->info.max_context)
     return fail(ExitCompileError, "%lld tokens exceed the model's context of %lld", (long long)(row->depth + n), (long long)b->info.max_context);
@@ -110,7 +118,7 @@ static int runTest(Bench *b, Row *row, int64_t n, bool steps) {
   double probe = !code && steps && b->probe ? read_probe_measure(b->probe, 2) : 0, seconds = 0;
   for (int64_t i = -1; !code && i < b->repetitions; i++) {    /* -1: warms up caches, page tables and scratch memory */
     fillTokens(tokens, longest * b->batch, vocabulary);
-    qcc_status status = repetition(b, session, tokens, n, steps, row->depth, logits, &seconds);
+    qcc_status status = repetition(b, session, tokens, n, steps, row->depth, logits, &seconds, i < 0 ? NULL : regions);
     if (status)
       code = fail(model_exit_code(status), "%s", b->library.error(b->model));
     else if (i >= 0)
@@ -126,10 +134,34 @@ static int runTest(Bench *b, Row *row, int64_t n, bool steps) {
   return code;
 }
 
+/* A test and what it took. */
+typedef struct {
+  Row row;
+  Regions regions;
+} Test;
+
+static int runOne(Bench *b, Test *test) {
+  Row *row = &test->row;
+  row->seconds = calloc((size_t)b->repetitions, sizeof *row->seconds);
+  if (!row->seconds)
+    return fail(ExitResource, "out of memory");
+  if (b->regions) {
+    qcc_status status = regions_create(&test->regions, &b->library, b->model);
+    if (status)
+      return fail(model_exit_code(status), "%s", status == QCC_ERROR_MEMORY ? "out of memory" : b->library.error(b->model));
+    row->regions = &test->regions;
+  }
+  int code = runTest(b, row, row->prompt + row->generated, row->generated, b->regions ? &test->regions : NULL);
+  if (!code)
+    report_row(b->format, row);
+  return code;
+}
+
 static int runAll(Bench *b, const char *path) {
-  Row row = {.path = path, .variant = b->info.variant, .threads = b->info.threads, .batch = b->batch, .weightsBytes = b->info.weights_bytes};
-  int code = ExitSuccess;
-  row.seconds = calloc((size_t)b->repetitions, sizeof *row.seconds);
+  int count = 0, code = ExitSuccess;
+  Test *tests = calloc((size_t)(b->depths.count * (b->prompts.count + b->generated.count)), sizeof *tests);
+  if (!tests)
+    return fail(ExitResource, "out of memory");
   report_begin(b->format);
   for (int d = 0; d < b->depths.count; d++)
     for (int kind = 0; kind < 2; kind++) {
@@ -138,19 +170,21 @@ static int runAll(Bench *b, const char *path) {
         int64_t n = list->items[i];
         if (!n)
           continue;
-        row.depth = b->depths.items[d];
-        row.prompt = kind ? 0 : n;
-        row.generated = kind ? n : 0;
-        row.count = 0;
-        row.probe = 0;
-        row.bytesPerStep = kind ? b->info.decode_bytes : 0;
-        code = runTest(b, &row, n, kind);
-        if (!code)
-          report_row(b->format, &row);
+        tests[count].row = (Row){.path = path, .variant = b->info.variant, .threads = b->info.threads, .batch = b->batch,
+                                 .weightsBytes = b->info.weights_bytes,
+                                 .depth = b->depths.items[d], .prompt = kind ? 0 : n, .generated = kind ? n : 0,
+                                 .bytesPerStep = kind ? b->info.decode_bytes : 0};
+        code = runOne(b, &tests[count++]);
       }
     }
+  for (int i = 0; !code && i < count && b->regions && b->format == ReportMarkdown; i++)
+    report_regions(&tests[i].row);
   report_end(b->format);
-  free(row.seconds);
+  for (int i = 0; i < count; i++) {
+    regions_free(&tests[i].regions);
+    free(tests[i].row.seconds);
+  }
+  free(tests);
   return code;
 }
 
@@ -158,7 +192,8 @@ static const struct option options[] = {
     {"n-prompt", required_argument, NULL, 'p'}, {"n-gen", required_argument, NULL, 'n'}, {"n-depth", required_argument, NULL, 'd'},
     {"repetitions", required_argument, NULL, 'r'}, {"threads", required_argument, NULL, 't'}, {"batch", required_argument, NULL, 'b'},
     {"output", required_argument, NULL, 'o'}, {"variant", required_argument, NULL, 'V'}, {"weights", required_argument, NULL, 'w'},
-    {"huge-pages", no_argument, NULL, 'H'}, {"no-probe", no_argument, NULL, 'P'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    {"huge-pages", no_argument, NULL, 'H'}, {"no-probe", no_argument, NULL, 'P'},
+    {"regions", no_argument, NULL, 'R'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 
 int main(int argc, char **argv) {
   static Bench b = {.prompts = {{512}, 1}, .generated = {{128}, 1}, .depths = {{0}, 1}, .repetitions = 5, .batch = 1, .format = ReportMarkdown};
@@ -179,6 +214,7 @@ int main(int argc, char **argv) {
     case 'w': how.weights = optarg; break;
     case 'H': how.flags |= QCC_COPY_WEIGHTS; break;
     case 'P': probe = false; break;
+    case 'R': b.regions = true, how.flags |= QCC_PROFILE; break;
     case 'h': fputs(help, stdout); return ExitSuccess;
     default: return fail(ExitUsage, "see qcc-bench --help");
     }
@@ -187,10 +223,14 @@ int main(int argc, char **argv) {
   }
   if (optind + 1 != argc)
     return fail(ExitUsage, "give one model; see qcc-bench --help");
+  if (b.regions && b.format == ReportCsv)
+    return fail(ExitUsage, "--regions needs -o md or -o json; see qcc-bench --help");
   char error[1024];
   int code = model_library_load(&b.library, argv[optind], error, sizeof error);
   if (code)
     return fail(code, "%s", error);
+  if (b.regions && !b.library.get_profile)
+    return fail(ExitUnsupported, "%s: compiled by a qcc that did not measure regions yet", argv[optind]);
   qcc_status status = b.library.open(&how, &b.model);
   b.info.size = sizeof b.info;
   if (status)

@@ -130,6 +130,26 @@ def DistributeLoops : Pass<"qcc-kernel-distribute-loops", "::mlir::func::FuncOp"
     "::mlir::linalg::LinalgDialect"];
 }
 
+def DescribeRegions : Pass<"qcc-kernel-describe-regions", "::mlir::ModuleOp"> {
+  let summary = "Number the regions between barriers and say what each one does";
+  let description = [{
+    A region is what all threads do from one barrier to the next. The module's `qk.regions` describe each: the kernels that it calls (`loops`:
+    the generic path), the ONNX nodes that they come from, and what the calls' `qk.work` says: bytes of weights, multiply-adds for each row, and
+    the dimensions that rows are the product of. The last two are there only where all that the region computes is known. Where a function
+    stands for several layers, `*` replaces what differs in their nodes' names. The runtime measures regions by these numbers.
+    Example:
+      call @linear_64x32(%x, %w, %y) {qk.work = {macs = 2048 : i64, rows = ["batch", "seq"], weight_bytes = 1152 : i64}} : ...  // loc("/head/MatMul")
+      qk.barrier
+    becomes
+      module attributes {qk.regions = [{kernels = "linear_64x32", macs = 2048 : i64, nodes = "/head/MatMul", rows = ["batch", "seq"],
+                                        weight_bytes = 1152 : i64}, ...]}
+      ...
+      call @linear_64x32(%x, %w, %y) : ...
+      qk.barrier 0
+  }];
+  let dependentDialects = ["::qcc::qk::QkDialect"];
+}
+
 def LowerLaunch : Pass<"qcc-kernel-lower-launch", "::mlir::ModuleOp"> {
   let summary = "A launch is a call and, where something depends on it, a barrier";
   let description = [{

@@ -2,12 +2,13 @@
  *
  * The compiler emits one `qcc_program_data`; the runtime maps the weights, picks the best variant by CPU features, chooses an entry by
  * the number of rows (batch * seq), allocates the arena, and lets every thread of its pool call the entry. Compiled code is SPMD: each
- * thread computes its share of a region and meets the others in `barrier`. It never allocates, never writes weights, never throws. */
+ * thread computes its share of a region and meets the others in `barrier`, which it tells the number of that region. It never allocates,
+ * never writes weights, never throws. */
 #ifndef QCC_RUNTIME_PROGRAM_H
 #define QCC_RUNTIME_PROGRAM_H
 #include <stdint.h>
 
-#define QCC_PROGRAM_VERSION 1
+#define QCC_PROGRAM_VERSION 2
 
 /* Dimensions that the runtime knows by name in program.dims (each may be missing); every other one must be an extent of some input.
  *   batch, seq   rows of this call = batch * seq
@@ -32,8 +33,8 @@ typedef struct qcc_invocation {
   const int64_t *dims;                                        /* values of program.dims */
   int64_t *status;                                            /* [2] */
   int64_t threads;
-  void (*barrier)(const struct qcc_invocation *, int64_t thread);
-  void *pool;                                                 /* the barrier's own */
+  void (*barrier)(const struct qcc_invocation *, int64_t thread, int64_t region);  /* region: index in variant.regions; -1: none of them */
+  void *meeting;                                              /* the barrier's own */
   int64_t prefetch;                                           /* bytes ahead that loops over weights prefetch on this CPU; 0: not at all */
 } qcc_invocation;
 
@@ -44,11 +45,23 @@ typedef struct {
   int64_t (*arena_bytes)(const int64_t *dims);
 } qcc_entry;
 
+/* What threads do from one barrier to the next: the place, by its barrier, in the code of one variant. */
+typedef struct {
+  const char *kernels;                                        /* generated functions that it calls, " + " between them; loops: the generic path */
+  const char *nodes;                                          /* ONNX nodes that they come from; * where layers that share the code differ */
+  int64_t weight_bytes;                                       /* read by a call for any number of rows; 0: none */
+  int64_t macs;                                               /* multiply-adds of matmuls for each row; 0: none or not known */
+  const int64_t *rows;                                        /* [num_rows] factors of a call's number of rows, as in a port's shape */
+  int64_t num_rows;
+} qcc_region;
+
 typedef struct {
   const char *name;                                           /* x86-avx512vnni */
   uint64_t features;                                          /* all these QCC_CPU_* bits are needed; see Features.h */
   const qcc_entry *entries;
   int64_t num_entries;
+  const qcc_region *regions;
+  int64_t num_regions;
 } qcc_variant;                                                /* best first */
 
 enum { QCC_DTYPE_INT = 0, QCC_DTYPE_UINT = 1, QCC_DTYPE_FLOAT = 2, QCC_DTYPE_BFLOAT = 4, QCC_DTYPE_BOOL = 6 };  /* DLPack's codes */

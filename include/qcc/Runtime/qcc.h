@@ -35,7 +35,7 @@ typedef struct {
 extern "C" {
 #endif
 #define QCC_API __attribute__((visibility("default")))
-#define QCC_API_VERSION 1                                     /* grows when functions are added; what exists stays as it is */
+#define QCC_API_VERSION 2                                     /* grows when functions are added; what exists stays as it is */
 
 typedef enum {
   QCC_OK = 0,
@@ -55,7 +55,8 @@ typedef struct qcc_session qcc_session;
 enum {
   QCC_VERIFY_WEIGHTS = 1,                                     /* check the SHA-256 of every section (reads all of the file) */
   QCC_COPY_WEIGHTS = 2,                                       /* copy the weights into huge pages: slower start, fewer page misses */
-  QCC_PIN_THREADS = 4                                         /* pin worker i to the i-th CPU that the process may use */
+  QCC_PIN_THREADS = 4,                                        /* pin worker i to the i-th CPU that the process may use */
+  QCC_PROFILE = 8                                             /* measure where the time goes; see qcc_get_profile (version 2) */
 };
 typedef struct {
   size_t size;
@@ -122,6 +123,33 @@ QCC_API qcc_status qcc_session_generate(qcc_session *session, const int64_t *pro
                                         int64_t *produced, qcc_emit emit, void *user);
 QCC_API int64_t qcc_session_position(const qcc_session *session);                 /* tokens so far, of each sequence */
 QCC_API qcc_status qcc_session_truncate(qcc_session *session, int64_t position);  /* forget what follows; 0 starts anew */
+
+/* Where the time goes, of a model opened with QCC_PROFILE (which costs well under a microsecond per region and changes no result).
+ * Regions are what all threads do between two of the program's barriers: one or a few kernels. Numbers are sums since
+ * qcc_open or qcc_reset_profile. Times are those of all threads added up: the regions' work_ns + wait_ns and rest_ns give total_ns.
+ * Since version 2. */
+typedef struct {
+  size_t size;                                                /* in: sizeof(qcc_profile) */
+  int64_t num_regions;                                        /* of the variant: those of prompts and of single tokens differ */
+  int64_t calls;                                              /* of the program: a chunk of at most 512 rows each */
+  int64_t total_ns;                                           /* from beginning to end of these calls, times threads */
+  int64_t rest_ns;                                            /* that no region covers: waking the threads, and the last to finish */
+} qcc_profile;
+QCC_API qcc_status qcc_get_profile(qcc_model *model, qcc_profile *profile);
+QCC_API qcc_status qcc_reset_profile(qcc_model *model);
+
+typedef struct {
+  size_t size;                                                /* in: sizeof(qcc_region_info) */
+  const char *kernels;                                        /* names of generated functions, " + " between them; loops: the generic path */
+  const char *nodes;                                          /* of the ONNX graph; * where layers that share the code differ */
+  int64_t calls;
+  int64_t work_ns;                                            /* until a thread arrives at the barrier that ends the region */
+  int64_t wait_ns;                                            /* until the slowest has arrived there too */
+  int64_t best_ns;                                            /* the shortest call, from barrier to barrier (one duration) */
+  int64_t weight_bytes;                                       /* that all calls read at least: each weight once a call */
+  int64_t macs;                                               /* multiply-adds of matmuls in all calls; 0: none or not known */
+} qcc_region_info;
+QCC_API qcc_status qcc_get_region(qcc_model *model, int64_t index, qcc_region_info *region);
 #ifdef __cplusplus
 }
 #endif

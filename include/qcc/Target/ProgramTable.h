@@ -23,10 +23,16 @@ struct ProgramEntry {
   int64_t minRows, maxRows;
   std::string run, arenaBytes;     // symbols: void(const qcc_invocation *, int64_t), int64_t(const int64_t *)
 };
+struct ProgramRegion {
+  std::string kernels, nodes;
+  int64_t weightBytes = 0, macs = 0;
+  std::vector<int64_t> rows;       // as a port's shape
+};
 struct ProgramVariant {
   std::string name;
   uint64_t features;
   std::vector<ProgramEntry> entries;
+  std::vector<ProgramRegion> regions;
 };
 struct ProgramDescription {
   bool hasState = false;

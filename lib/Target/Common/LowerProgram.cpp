@@ -13,7 +13,7 @@ using namespace qcc;
 
 namespace {
 /// Fields of qcc_invocation, each 8 bytes, in order.
-enum Field { Weights, Arena, State, Buffers, Dims, Status, Threads, Barrier, Pool, Prefetch, NumFields };
+enum Field { Weights, Arena, State, Buffers, Dims, Status, Threads, Barrier, Meeting, Prefetch, NumFields };
 
 class ProgramLowering {
 public:
@@ -147,9 +147,11 @@ private:
         result = bind(b, invocation, binding);
       else if (auto failing = dyn_cast<qk::FailOp>(op))
         fail(b, invocation, failing);
-      else if (isa<qk::BarrierOp>(op)) {
+      else if (auto barrier = dyn_cast<qk::BarrierOp>(op)) {
         Value callee = field(b, invocation, Barrier, pointer);
-        LLVM::CallOp::create(b, LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer, i64}), ValueRange{callee, invocation, thread});
+        Value region = LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(barrier.getRegion() ? int64_t(*barrier.getRegion()) : -1));
+        auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer, i64, i64});
+        LLVM::CallOp::create(b, type, ValueRange{callee, invocation, thread, region});
       } else if (auto call = dyn_cast<func::CallOp>(op)) {
         auto callee = module.lookupSymbol<func::FuncOp>(call.getCallee());
         if (callee && !callee.isExternal())

@@ -42,14 +42,24 @@ public:
     return f;
   }
 
+  /// Extents, or factors of a number of rows.
+  Constant *extents(ArrayRef<int64_t> list) {
+    SmallVector<Constant *> values;
+    for (int64_t extent : list)
+      values.push_back(i64(extent));
+    return array(values);
+  }
   Constant *ports(ArrayRef<ProgramPort> list) {
     SmallVector<Constant *> records;
-    for (const ProgramPort &port : list) {
-      SmallVector<Constant *> shape;
-      for (int64_t extent : port.shape)
-        shape.push_back(i64(extent));
-      records.push_back(record({text(port.name), i32(port.code), i32(port.bits), i32(port.role), i32(port.shape.size()), array(shape)}));
-    }
+    for (const ProgramPort &port : list)
+      records.push_back(record({text(port.name), i32(port.code), i32(port.bits), i32(port.role), i32(port.shape.size()), extents(port.shape)}));
+    return array(records);
+  }
+  Constant *regions(ArrayRef<ProgramRegion> list) {
+    SmallVector<Constant *> records;
+    for (const ProgramRegion &region : list)
+      records.push_back(record({text(region.kernels), text(region.nodes), i64(region.weightBytes), i64(region.macs), extents(region.rows),
+                                i64(region.rows.size())}));
     return array(records);
   }
   Constant *variants(ArrayRef<ProgramVariant> list) {
@@ -59,7 +69,8 @@ public:
       SmallVector<Constant *> entries;
       for (const ProgramEntry &entry : variant.entries)
         entries.push_back(record({text(entry.name), i64(entry.minRows), i64(entry.maxRows), function(entry.run, run), function(entry.arenaBytes, sizeFunction())}));
-      records.push_back(record({text(variant.name), i64(variant.features), array(entries), i64(entries.size())}));
+      records.push_back(record({text(variant.name), i64(variant.features), array(entries), i64(entries.size()), regions(variant.regions),
+                                i64(variant.regions.size())}));
     }
     return array(records);
   }

@@ -7,10 +7,15 @@ module attributes {qnt.dims = ["batch", "seq", "past"]} {
   // CHECK: call @kernel(%arg0, %arg1, %[[T]]) : (!llvm.ptr, i64, index) -> ()
   // CHECK: %[[SLOT:.*]] = llvm.getelementptr %arg0[7]
   // CHECK: %[[BARRIER:.*]] = llvm.load %[[SLOT]] invariant
-  // CHECK: llvm.call %[[BARRIER]](%arg0, %arg1) : !llvm.ptr, (!llvm.ptr, i64) -> ()
+  // CHECK: %[[REGION:.*]] = llvm.mlir.constant(7 : i64)
+  // CHECK: llvm.call %[[BARRIER]](%arg0, %arg1, %[[REGION]]) : !llvm.ptr, (!llvm.ptr, i64, i64) -> ()
+  // A barrier without a number ends no region.
+  // CHECK: %[[NONE:.*]] = llvm.mlir.constant(-1 : i64)
+  // CHECK: llvm.call %{{.*}}(%arg0, %arg1, %[[NONE]])
   func.func @decode() {
     %t = qk.thread_id
     call @kernel(%t) : (index) -> ()
+    qk.barrier 7
     qk.barrier
     return
   }

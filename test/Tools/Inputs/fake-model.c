@@ -1,5 +1,5 @@
 /* An artifact written by hand, so that the tools are tested without the compiler: the most likely token after t0..ti is
- * (sum of j * tj) mod 11, computed from state. With -DPLAIN: y = 2 * x without state. No weights. */
+ * (sum of j * tj) mod 11, computed from state. With -DPLAIN: y = 2 * x without state. No weights. Two regions, each before a barrier. */
 #include "qcc/Runtime/Program.h"
 #include <stddef.h>
 enum { Vocabulary = 11, Batch = 0, Seq, Past, Context };
@@ -17,7 +17,7 @@ static void run(const qcc_invocation *c, int64_t thread) {
   int64_t batch = c->dims[Batch], seq = c->dims[Seq], past = c->dims[Past], context = c->dims[Context], *state = (int64_t *)c->state;
   for (int64_t r = thread; r < batch * seq; r += c->threads)
     state[r / seq * context + past + r % seq] = ((const int64_t *)c->buffers[0])[r];
-  c->barrier(c, thread);
+  c->barrier(c, thread, 0);
   for (int64_t r = thread; r < batch * seq; r += c->threads) {
     int64_t sum = 0;
     for (int64_t i = 0; i <= past + r % seq; i++)
@@ -25,6 +25,7 @@ static void run(const qcc_invocation *c, int64_t thread) {
     for (int64_t v = 0; v < Vocabulary; v++)
       ((float *)c->buffers[1])[r * Vocabulary + v] = sum % Vocabulary == v;
   }
+  c->barrier(c, thread, 1);
 }
 static int64_t stateBytes(const int64_t *d) { return d[Batch] * d[Context] * 8; }
 static const int64_t three[] = {-1 - Batch, -1 - Seq, Vocabulary};
@@ -32,7 +33,9 @@ static const qcc_port in = {"input_ids", QCC_DTYPE_INT, 64, QCC_ROLE_TOKENS, 2, 
 #endif
 
 static const qcc_entry entry = {"all", 1, 512, run, NULL};
-static const qcc_variant variants[] = {{"fake-best", UINT64_C(1) << 31, &entry, 1}, {"fake", 0, &entry, 1}};
+static const int64_t rows[] = {-1 - Batch, -1 - Seq};
+static const qcc_region regions[] = {{"write", "/layers.*/write", 0, 0, NULL, 0}, {"sum + \"quoted\"", "/sum", 1000, 500, rows, 2}, {"never", "/never", 0, 0, NULL, 0}};
+static const qcc_variant variants[] = {{"fake-best", UINT64_C(1) << 31, &entry, 1, NULL, 0}, {"fake", 0, &entry, 1, regions, 3}};
 static const char manifest[] __attribute__((section(QCC_MANIFEST_SECTION))) =
     "{\"manifest\": 1, \"qcc\": \"0.1.0\", \"model\": \"fake.onnx\", \"sources\": [{\"name\": \"fake.onnx\", \"bytes\": 123}], \"target\": \"x86-avx512\",\n"
     " \"variants\": [{\"name\": \"fake-best\", \"features\": 4097, \"entries\": [{\"name\": \"all\", \"min_rows\": 1, \"max_rows\": 512}]}],\n"

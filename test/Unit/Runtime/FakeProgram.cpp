@@ -53,7 +53,7 @@ static void runState(const qcc_invocation *call, int64_t thread, bool keeps) {
   memcpy(&weight, call->weights, sizeof weight);
   for (int64_t row = thread; row < batch * seq; row += call->threads)
     state[row / seq * context + past + row % seq] = tokens[row];
-  call->barrier(call, thread);
+  call->barrier(call, thread, 0);
   for (int64_t row = thread; row < batch * keep; row += call->threads) {
     int64_t last = past + seq - keep + row % keep, sum = 0;
     for (int64_t i = 0; i <= last; ++i)
@@ -83,7 +83,11 @@ template <bool keeps>
 const qcc_entry Tables<keeps>::entries[3] = {{"decode", 1, 1, run<keeps, 'd'>, arenaBytes},
                                              {"short", 2, 15, run<keeps, 's'>, arenaBytes},
                                              {"long", 16, 512, run<keeps, 'l'>, arenaBytes}};
-template <bool keeps> const qcc_variant Tables<keeps>::variants[2] = {{"impossible", UINT64_C(1) << 31, entries, 3}, {"plain", 0, entries, 3}};
+// Only the first of the two regions ends in a barrier of the program.
+static const int64_t stateRows[] = {-1 - Batch, -1 - Seq};
+static const qcc_region stateRegions[] = {{"write", "/layers.*/write", 100, 7, stateRows, 2}, {"never", "/never", 1, 1, stateRows, 2}};
+template <bool keeps>
+const qcc_variant Tables<keeps>::variants[2] = {{"impossible", UINT64_C(1) << 31, entries, 3, nullptr, 0}, {"plain", 0, entries, 3, stateRegions, 2}};
 template <bool keeps> const int64_t Tables<keeps>::logitsShape[3] = {-1 - Batch, keeps ? -1 - Keep : -1 - Seq, Vocabulary};
 template <bool keeps> const qcc_port Tables<keeps>::output = {"logits", QCC_DTYPE_FLOAT, 32, QCC_ROLE_LOGITS, 3, logitsShape};
 static const int64_t tokensShape[] = {-1 - Batch, -1 - Seq};
@@ -140,7 +144,7 @@ static const int64_t matrix[] = {-1, -2}, row[] = {-2};
 static const qcc_port plainPorts[] = {
     {"x", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 2, matrix}, {"k", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 1, row}, {"y", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 2, matrix}};
 static const qcc_entry plainEntry = {"all", 1, INT64_MAX, runPlain, nullptr};
-static const qcc_variant plainVariant = {"plain", 0, &plainEntry, 1};
+static const qcc_variant plainVariant = {"plain", 0, &plainEntry, 1, nullptr, 0};
 const qcc_program PlainProgram = {QCC_PROGRAM_VERSION, 0, plainPorts, plainPorts + 2, 2, 1, plainDims, 2, &plainVariant, 1, nullptr, 0, 0, 0, {}, nullptr, "{}", 2, 0};
 
 // Its cache storage is "state" that lives for one call only, of `context` elements, as compiled programs have it.
@@ -152,7 +156,7 @@ static void runCache(const qcc_invocation *call, int64_t thread) {
   for (int64_t b = thread; b < batch; b += call->threads)
     for (int64_t i = 0; i < total; ++i)
       cache[b * context + i] = i < past ? old[b * past + i] : x[b * seq + i - past];
-  call->barrier(call, thread);
+  call->barrier(call, thread, -1);
   for (int64_t b = thread; b < batch; b += call->threads) {
     for (int64_t i = 0; i < total; ++i)
       present[b * total + i] = cache[b * context + i];
@@ -168,6 +172,6 @@ static const qcc_port cachePorts[] = {{"x", QCC_DTYPE_INT, 64, QCC_ROLE_TOKENS, 
                                       {"present", QCC_DTYPE_INT, 64, QCC_ROLE_PRESENT, 2, batchTotal}};
 static int64_t cacheBytes(const int64_t *dims) { return dims[0] * dims[4] * 8; }
 static const qcc_entry cacheEntries[] = {{"decode", 1, 1, runCache, nullptr}, {"long", 2, 64, runCache, nullptr}};
-static const qcc_variant cacheVariant = {"plain", 0, cacheEntries, 2};
+static const qcc_variant cacheVariant = {"plain", 0, cacheEntries, 2, nullptr, 0};
 const qcc_program CacheProgram = {QCC_PROGRAM_VERSION, 0, cachePorts, cachePorts + 2, 2, 2, cacheDims, 5, &cacheVariant, 1, cacheBytes, 100, 50, 0, {}, nullptr, "{}", 2, 0};
 } // namespace fake

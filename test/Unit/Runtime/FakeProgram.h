@@ -22,7 +22,8 @@ std::vector<uint8_t> weightsFile(const std::vector<std::vector<uint8_t>> &sectio
 
 /// A toy "language model": the logit of v after tokens t0..ti is weight * ((sum of j * tj) mod 11 == v), where the sum comes from
 /// state that earlier calls wrote. Rows are shared among the threads, with a barrier between writing state and reading it.
-/// `keep`: it has the dimension of that name. `weights` is the file it wants.
+/// `keep`: it has the dimension of that name. `weights` is the file it wants. Region 0 (100 bytes of weights, 7 multiply-adds for each row) is
+/// the writing, region 1 never runs.
 struct StateProgram {
   explicit StateProgram(bool keep, float weight = 1.0f);
   qcc_program program;
