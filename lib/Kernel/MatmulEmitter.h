@@ -18,6 +18,7 @@ public:
   void emitFloatDecode();
   void emitIntBlocked();                             // MatmulBlocked.cpp
   void emitFloatBlocked();
+  void emitBf16Tiles();                              // MatmulBf16.cpp
 
 private:
   //===-- values (MatmulEmitter.cpp) --------------------------------------------------------------------------------------------===//
@@ -84,7 +85,8 @@ private:
   /// y (+ bias, + addend) to row m of panel; the last panel's lanes past N are left alone.
   void storeRow(Value y, Value m, Value panel);
   /// Runs `body(panel, count)` over the panels of the call: `step` at a time, then one at a time.
-  void forPanels(int64_t step, llvm::function_ref<void(Value, unsigned)> body);
+  void forPanels(int64_t step, llvm::function_ref<void(Value, unsigned)> body) { forPanels(args.panelBegin, args.panelEnd, step, body); }
+  void forPanels(Value from, Value to, int64_t step, llvm::function_ref<void(Value, unsigned)> body);
 
   //===-- decode (MatmulDecode.cpp) ---------------------------------------------------------------------------------------------===//
   using BlockBody = llvm::function_ref<Values(llvm::ArrayRef<Value> panelAt, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y)>;
@@ -124,6 +126,18 @@ private:
   void matrixTile(const Chunk &c, Value m, Value codes, Value tileSums, int64_t implicitZero, llvm::function_ref<llvm::SmallVector<StepParams>(Value slot)> params);
   bool foldsSubscale() const;
   Value timesSubscale(Value codes, Value subscale);
+
+  //===-- bf16 on a matrix unit (MatmulBf16.cpp) --------------------------------------------------------------------------------===//
+  /// What is being computed: k0..kEnd of panels `panel`.. out of group..groupEnd, for rows from row0.
+  struct Bf16Chunk {
+    int64_t chunk;                                   // k decoded at a time
+    Value weights, sums;                             // scratch: decoded panels; sums of the group in tile order
+    Value group, groupEnd, panel, row0, k0, kEnd, isFirst, isLast;
+  };
+  Value tile(Value memref, Value at);                // 16 rows of 64 bytes, one after the other
+  void decodeBf16(const Bf16Chunk &c, unsigned count);
+  void prefetchBf16(const Bf16Chunk &c, unsigned count);
+  void multiplyBf16(const Bf16Chunk &c, Value m, unsigned halves, unsigned count);
 
   mlir::OpBuilder &b;
   mlir::Location loc;

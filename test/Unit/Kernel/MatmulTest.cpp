@@ -29,6 +29,12 @@ void check(const MatmulProblem &problem, const MatmulSpec &spec, const CompiledM
       if (spec.intActivations) {
         want = problem.integerResult(spec, row, column);
         right = got == float(want);
+      } else if (spec.bf16) {                        // the sum alone, then what rounding the factors adds to it
+        constexpr double sum = 2 * 0x1p-24, factors = 0x1p-7 + 0x1p-16;
+        want = problem.roundedResult(spec, row, column, bound);
+        bound *= sum * problem.k;
+        double exactBound, exact = problem.floatResult(spec, row, column, exactBound);
+        right = std::abs(got - want) <= bound && std::abs(got - exact) <= exactBound * (factors + sum * problem.k);
       } else {
         want = problem.floatResult(spec, row, column, bound);
         bound *= 2.0 * problem.k * std::numeric_limits<float>::epsilon();
@@ -107,6 +113,33 @@ TEST_F(MatmulTest, matrixTilesEmulated) {
     ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
     for (Size size : {Size{31, 33, 127}, Size{33, 127, 31}, Size{64, 48, 1100}, Size{127, 17, 521}})
       check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k), spec, *kernels, 0);
+  }
+}
+
+// Rounded factors, in every kind of weights; rows and columns past tiles, chunks and groups of panels.
+TEST_F(MatmulTest, bf16TilesEmulated) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-avx512", "", "", true);
+  ASSERT_TRUE(bool(info));
+  const TargetVersion &amx = versionNamed(*info, "amx"), &floor = versionNamed(*info, "avx512");
+  if (!canRun(floor))
+    GTEST_SKIP() << "this machine has no AVX-512";
+  for (const char *format : {"w4g32", "w4t", "w2g16asym", "w3g64", "w4g48", "w4rowasym", "w5g32", "w6g32", "w7g32", "w8row", "w8rowzf", "w3g32zfs32", "f32", "f16", "bf16"}) {
+    mlir::Type element = format == llvm::StringRef("bf16") ? mlir::BFloat16Type::get(&context) : qnt::parseFormat(format, &context);
+    ASSERT_TRUE(element) << format;
+    std::vector<MatmulSpec> specs(2);
+    for (MatmulSpec &spec : specs) {
+      spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
+      spec.intActivations = false;
+      spec.bf16 = true;
+      spec.rows = RowClass::Long;
+    }
+    specs[1].bias = specs[1].addend = true;
+    auto kernels = CompiledMatmul::compile(specs, target, *info, amx, nullptr, &floor);
+    ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+    for (Size size : {Size{1, 1, 1}, Size{7, 31, 33}, Size{31, 33, 127}, Size{33, 127, 31}, Size{127, 17, 521}, Size{41, 293, 67}, Size{293, 41, 37}})
+      for (size_t c = 0; c < 2; ++c)
+        check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k), specs[c], *kernels, c);
   }
 }
 
