@@ -122,7 +122,10 @@ private:
   void finishTile(const Chunk &c, Value m, unsigned rows, mlir::ValueRange y);
   /// Rows of a block on the matrix unit: two tiles of 16.
   static constexpr unsigned tileRows = 32;
-  bool usesTiles() const { return version.tileInt8 && spec.rows == RowClass::Long && spec.intActivations && lanes == 16 && stepK() == 32; }
+  bool usesTiles() const {
+    bool fits = version.tileInt8 && spec.rows == RowClass::Long && spec.intActivations && lanes == 16 && stepK() == 32;
+    return fits && stepK() >= version.tileInt8MinK;
+  }
   void matrixTile(const Chunk &c, Value m, Value codes, Value tileSums, int64_t implicitZero, llvm::function_ref<llvm::SmallVector<StepParams>(Value slot)> params);
   bool foldsSubscale() const;
   Value timesSubscale(Value codes, Value subscale);
