@@ -135,19 +135,15 @@ TEST_F(MatmulTest, bf16TilesEmulated) {
   for (const char *format : {"w4g32", "w4t", "w2g16asym", "w3g64", "w4g48", "w4rowasym", "w5g32", "w6g32", "w7g32", "w8row", "w8rowzf", "w3g32zfs32", "f32", "f16", "bf16"}) {
     mlir::Type element = format == llvm::StringRef("bf16") ? mlir::BFloat16Type::get(&context) : qnt::parseFormat(format, &context);
     ASSERT_TRUE(element) << format;
-    std::vector<MatmulSpec> specs(2);
-    for (MatmulSpec &spec : specs) {
-      spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
-      spec.intActivations = false;
-      spec.bf16 = true;
-      spec.rows = RowClass::Long;
-    }
-    specs[1].bias = specs[1].addend = true;
-    auto kernels = CompiledMatmul::compile(specs, target, *info, amx, nullptr, &floor);
+    MatmulSpec spec;
+    spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
+    spec.intActivations = false;
+    spec.bf16 = spec.bias = spec.addend = true;
+    spec.rows = RowClass::Long;
+    auto kernels = CompiledMatmul::compile(spec, target, *info, amx, nullptr, &floor);
     ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
     for (Size size : {Size{1, 1, 1}, Size{7, 31, 33}, Size{31, 33, 127}, Size{33, 127, 31}, Size{127, 17, 521}, Size{41, 293, 67}, Size{293, 41, 37}})
-      for (size_t c = 0; c < 2; ++c)
-        check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k), specs[c], *kernels, c);
+      check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k), spec, *kernels, 0);
   }
 }
 
@@ -169,6 +165,42 @@ TEST_F(MatmulTest, matrixTilesAreAmx) {
   if (!canRun(versionNamed(*info, "amx")))
     GTEST_SKIP() << "this machine has no AMX";
   check(MatmulProblem(element, info->panelLanes, 127, 33, 521), spec, *kernels, 0);
+}
+
+TEST_F(MatmulTest, bf16TilesAreAmx) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-avx512", "", "", true);
+  ASSERT_TRUE(bool(info));
+  MatmulSpec spec;
+  mlir::Type element = qnt::parseFormat("w4g32", &context);
+  spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
+  spec.intActivations = false;
+  spec.bf16 = true;
+  spec.rows = RowClass::Long;
+  std::string assembly;
+  auto kernels = CompiledMatmul::compile(spec, target, *info, versionNamed(*info, "amx"), &assembly);
+  ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+  EXPECT_TRUE(llvm::StringRef(assembly).contains("tdpbf16ps"));
+  EXPECT_EQ(llvm::StringRef(assembly).count("ldtilecfg"), 1u) << "once per function";
+  EXPECT_FALSE(llvm::StringRef(assembly).contains("vpermt2w")) << "pairs are joined by shift and ternlog";
+  if (!canRun(versionNamed(*info, "amx")))
+    GTEST_SKIP() << "this machine has no AMX";
+  check(MatmulProblem(element, info->panelLanes, 127, 33, 521), spec, *kernels, 0);
+}
+
+// The default for int8 activations, whose sums are 32 k long: no tiles.
+TEST_F(MatmulTest, shortSumsTakeDot4) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-avx512", "", "", true);
+  ASSERT_TRUE(bool(info));
+  MatmulSpec spec;
+  spec.weight = *PanelLayout::get(qnt::parseFormat("w4g32", &context), info->panelLanes, nullptr);
+  spec.rows = RowClass::Long;
+  std::string assembly;
+  auto kernels = CompiledMatmul::compile(spec, target, *info, versionNamed(*info, "amx"), &assembly);
+  ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+  EXPECT_FALSE(llvm::StringRef(assembly).contains("tdpb"));
+  EXPECT_TRUE(llvm::StringRef(assembly).contains("vpdpbusd"));
 }
 
 // The epilogue, in place, and any division of the panels: the same bits.
