@@ -3,10 +3,11 @@
 // other integer kernel: the results are bit-equal. Two sets of sums, so that the rescaling of a block overlaps the products of the next.
 //
 // When it pays. Per 32 rows x 32 columns x 32 k the unit is busy for 4 x 16 cycles (16 for a tile of 16 rows, whatever its K), VPDPBUSD (2 x 64
-// products a cycle) for 256. But what follows every product is the same work on both sides (convert, scale, fma: 64 registers, 2 a cycle), and only
-// here do products and sums go through memory: 64 + 64 stores and 128 loads that wait for them, behind tile loads that are half empty. On the
-// machine with tiles where both were measured, tiles ran at half the speed of VPDPBUSD. Scales of activations come per 32, so no sum is
-// longer today: TargetVersion::tileInt8MinK = 64 says that tiles begin to pay with a full one, and integer products of 32 take dot4.
+// products a cycle) for 256; what follows every product is the same work on both sides (convert, scale, fma of 64 registers). By that count
+// tiles should win, but where both were measured they ran at half the speed of VPDPBUSD; the likely reason, not isolated, is that only here
+// products and sums go through memory at every step (128 stores, 128 loads that wait for them). The measurement decides: scales of
+// activations come per 32, no sum is longer today, and TargetVersion::tileInt8MinK = 64 gives tiles only to sums that fill one.
+// build/bin/tile-bench measures both.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/MatmulEmitter.h"
 using namespace mlir;
