@@ -33,6 +33,13 @@ LogicalResult Dot4Op::verify() {
   return success();
 }
 
+LogicalResult Bf16PairOp::verify() {
+  int64_t in = getEven().getType().getNumElements(), out = getPairs().getType().getNumElements();
+  if (out != 2 * in)
+    return emitOpError() << "interleaves two vectors of " << in << " into " << 2 * in << " elements, not " << out;
+  return success();
+}
+
 LogicalResult TileMmaOp::verify() {
   TileType acc = getAcc().getType(), lhs = getLhs().getType(), rhs = getRhs().getType();
   bool isInt = lhs.getElement().isInteger(8);

@@ -103,6 +103,20 @@ def Qk_RescaleOp : Qk_Hook<"rescale", [AllTypesMatch<["scale", "acc", "result"]>
   let assemblyFormat = "$sum `,` $scale `,` $acc attr-dict `:` type($sum) `,` type($acc)";
 }
 
+def Qk_Bf16PairOp : Qk_Hook<"bf16_pair", [AllTypesMatch<["even", "odd"]>]> {
+  let summary = "Two vectors of f32, rounded to bf16 and interleaved";
+  let description = [{
+    `result[2i] = bf16(even[i])`, `result[2i+1] = bf16(odd[i])`: a row of the right-hand tile of `tile_mma`. Rounded to nearest, ties away from
+    zero (for the error the same as ties to even, and one addition). Operands are finite, infinite or the quiet NaN 0x7fc00000.
+    Example:
+      %p = qk.bf16_pair %w0, %w1 : vector<16xf32> -> vector<32xbf16>
+  }];
+  let arguments = (ins Qk_Floats:$even, Qk_Floats:$odd);
+  let results = (outs FixedVectorOfRankAndType<[1], [BF16]>:$pairs);
+  let assemblyFormat = "$even `,` $odd attr-dict `:` type($even) `->` type($pairs)";
+  let hasVerifier = 1;
+}
+
 //===-- matrix tiles ------------------------------------------------------------------------------------------------------------===//
 
 def Qk_TileZeroOp : Qk_Hook<"tile_zero"> {

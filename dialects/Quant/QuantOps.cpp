@@ -55,6 +55,8 @@ LogicalResult NormOp::verify() {
 
 LogicalResult MatmulOp::verify() {
   Type w = getWeight().getType();
+  if (getBf16() && !cast<ShapedType>(getInput().getType()).getElementType().isF32())
+    return emitOpError("rounds float activations to bf16; integer products are exact, got ") << getInput().getType();
   if (cast<ShapedType>(w).getRank() != 2)
     return emitOpError("weight must be [N, K], got ") << w;
   if (differ(dim(getInput().getType(), -1), dim(w, 1)))

@@ -62,12 +62,14 @@ def Qnt_MatmulOp : Qnt_PureOp<"matmul"> {
   let description = [{
     Sums are f32. With quantized `input` (block of 8 bits per group) the products of a group are summed exactly in i32 and then scaled:
     `y = sum_g sx[g] * sw[g] * (sum_k (qx - zx)(qw - zw))`, groups in ascending order.
+    `bf16` allows a target to round float activations and decoded weights to bfloat16 before multiplying: the result is within
+    `(2^-7 + 2^-16) * sum |x w|` of the exact one, plus the error of an f32 sum. The reference lowering does not round.
     Example:
-      %y = qnt.matmul %x, %w : tensor<?x?x256xf32>, tensor<512x256x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x512xf32>
+      %y = qnt.matmul %x, %w bf16 : tensor<?x?x256xf32>, tensor<512x256x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x512xf32>
   }];
-  let arguments = (ins Qnt_Act:$input, Qnt_Weight:$weight, Optional<Qnt_F32Tensor>:$bias);
+  let arguments = (ins Qnt_Act:$input, Qnt_Weight:$weight, Optional<Qnt_F32Tensor>:$bias, UnitAttr:$bf16);
   let results = (outs Qnt_F32Tensor:$result);
-  let assemblyFormat = [{ $input `,` $weight (`bias` $bias^)? attr-dict `:` type($input) `,` type($weight) (`,` type($bias)^)? `->` type($result) }];
+  let assemblyFormat = [{ $input `,` $weight (`bias` $bias^)? (`bf16` $bf16^)? attr-dict `:` type($input) `,` type($weight) (`,` type($bias)^)? `->` type($result) }];
   let hasVerifier = 1;
 }
 

@@ -52,7 +52,7 @@ struct CommandLine {
   cl::opt<std::string> saveTemps{"save-temps", cl::desc("Keep the IR of every stage"), cl::value_desc("folder"), cl::ValueOptional, cl::cat(outputCategory)};
 
   cl::opt<unsigned> weightBits{"wbits", cl::desc("Bits of a weight: 2 3 4 5 6 8 16 32 (default 16)"), cl::value_desc("n"), cl::init(16), cl::cat(quantCategory)};
-  cl::opt<unsigned> activationBits{"abits", cl::desc("Bits of an activation: 8, or 16 and 32: float (default: 8 per 32 values below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
+  cl::opt<unsigned> activationBits{"abits", cl::desc("Bits of an activation: 8, 16 (bf16 on matrix units), 32 (default: 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
   cl::opt<unsigned> headBits{"head-bits", cl::desc("Bits of the output head and its embedding (default 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
   cl::opt<int64_t> groupSize{"group-size", cl::desc("Weights per scale, -1 for the whole row (default 32)"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
   cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default)"), cl::cat(quantCategory)};

@@ -57,12 +57,16 @@ FlatSymbolRefAttr addKernel(KernelLibrary &, int64_t width);
 /// (ids, table, output); table: memref<bytes x i8>
 FlatSymbolRefAttr gatherKernel(KernelLibrary &, const kernel::RowLayout &, int64_t rows, mlir::Type idType);
 
+/// (input, tiles): activations to the bf16 tiles that MatmulArgs::input describes; tiles: memref<M rounded up to 16 x stride x bf16>
+FlatSymbolRefAttr roundKernel(KernelLibrary &, const Columns &, int64_t stride);
+
 struct LinearSpec {
   kernel::MatmulSpec matmul;
   int64_t n, k;
-  int64_t stride;                // int: QuantizedRow::paddedK of the input; float: k
+  int64_t stride;                // int: QuantizedRow::paddedK of the input; bf16: of the tiles; float: k
 };
-/// int: (codes, scales, sums, weights, [bias], [addend], output); float: (input, weights, [bias], [addend], output); weights: memref<bytes x i8>
+/// int: (codes, scales, sums, weights, [bias], [addend], output); float: (input, weights, [bias], [addend], output), input: f32 or bf16 tiles;
+/// weights: memref<bytes x i8>
 FlatSymbolRefAttr linearKernel(KernelLibrary &, const LinearSpec &);
 
 struct RotarySpec {

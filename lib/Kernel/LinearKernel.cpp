@@ -14,7 +14,7 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
   const kernel::MatmulSpec &matmul = spec.matmul;
   MLIRContext *context = library.context();
   Type f32 = Float32Type::get(context), i8 = IntegerType::get(context, 8);
-  SmallVector<Type> types = {rowsOf(spec.stride, f32)};
+  SmallVector<Type> types = {rowsOf(spec.stride, matmul.bf16 ? Type(BFloat16Type::get(context)) : f32)};
   if (matmul.intActivations)
     types = QuantizedRow{spec.k, spec.stride}.types(context);
   types.push_back(MemRefType::get({matmul.weight.bytes(spec.n, spec.k)}, i8));
@@ -28,7 +28,7 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
     kernel::MatmulArgs call;
     unsigned next = 0;
     auto take = [&] { return flat(b, args[next++]); };
-    call.m = b.size(args[0], 0);
+    call.m = b.size(matmul.bf16 ? args.back() : args[0], 0);         // tiles are whole
     call.input = take();
     call.inputStride = b.idx(spec.stride);
     if (matmul.intActivations) {

@@ -198,9 +198,9 @@ void MatmulEmitter::storeRow(Value y, Value m, Value panel) {
   }, [&] { return emit(nullptr); });
 }
 
-void MatmulEmitter::forPanels(int64_t step, function_ref<void(Value, unsigned)> body) {
-  Value full = add(args.panelBegin, mul(div(sub(args.panelEnd, args.panelBegin), step), step));
-  loop(args.panelBegin, full, step, {}, [&](Value p, ValueRange) { return body(p, step), Values(); });
+void MatmulEmitter::forPanels(Value from, Value to, int64_t step, function_ref<void(Value, unsigned)> body) {
+  Value full = add(from, mul(div(sub(to, from), step), step));
+  loop(from, full, step, {}, [&](Value p, ValueRange) { return body(p, step), Values(); });
   if (step > 1)
-    loop(full, args.panelEnd, 1, {}, [&](Value p, ValueRange) { return body(p, 1), Values(); });
+    loop(full, to, 1, {}, [&](Value p, ValueRange) { return body(p, 1), Values(); });
 }

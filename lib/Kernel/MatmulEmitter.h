@@ -19,6 +19,7 @@ public:
   void emitFloatDecode();
   void emitIntBlocked();                             // MatmulBlocked.cpp
   void emitFloatBlocked();
+  void emitBf16Tiles();                              // MatmulBf16.cpp
 
 private:
   //===-- values (MatmulEmitter.cpp) --------------------------------------------------------------------------------------------===//
@@ -85,7 +86,8 @@ private:
   /// y (+ bias, + addend) to row m of panel; the last panel's lanes past N are left alone.
   void storeRow(Value y, Value m, Value panel);
   /// Runs `body(panel, count)` over the panels of the call: `step` at a time, then one at a time.
-  void forPanels(int64_t step, llvm::function_ref<void(Value, unsigned)> body);
+  void forPanels(int64_t step, llvm::function_ref<void(Value, unsigned)> body) { forPanels(args.panelBegin, args.panelEnd, step, body); }
+  void forPanels(Value from, Value to, int64_t step, llvm::function_ref<void(Value, unsigned)> body);
 
   //===-- few rows (MatmulStreams.cpp) ------------------------------------------------------------------------------------------===//
   /// What is being summed: one panel of each stream, rows at these offsets of input and scales, a range of superblocks.
@@ -134,10 +136,25 @@ private:
   void finishTile(const Chunk &c, Value m, unsigned rows, mlir::ValueRange y);
   /// Rows of a block on the matrix unit: two tiles of 16.
   static constexpr unsigned tileRows = 32;
-  bool usesTiles() const { return version.tileInt8 && spec.rows == RowClass::Long && spec.intActivations && lanes == 16 && stepK() == 32; }
+  bool usesTiles() const {
+    bool fits = version.tileInt8 && spec.rows == RowClass::Long && spec.intActivations && lanes == 16 && stepK() == 32;
+    return fits && stepK() >= version.tileInt8MinK;
+  }
   void matrixTile(const Chunk &c, Value m, Value codes, Value tileSums, int64_t implicitZero, llvm::function_ref<llvm::SmallVector<StepParams>(Value slot)> params);
   bool foldsSubscale() const;
   Value timesSubscale(Value codes, Value subscale);
+
+  //===-- bf16 on a matrix unit (MatmulBf16.cpp) --------------------------------------------------------------------------------===//
+  /// What is being computed: k0..kEnd of panels `panel`.. out of group..groupEnd, for rows from row0.
+  struct Bf16Chunk {
+    int64_t chunk;                                   // k decoded at a time
+    Value weights, sums;                             // scratch: decoded panels; sums of the group in tile order
+    Value group, groupEnd, panel, row0, k0, kEnd, isFirst, isLast;
+  };
+  Value tile(Value memref, Value at);                // 16 rows of 64 bytes, one after the other
+  void decodeBf16(const Bf16Chunk &c, unsigned count);
+  void prefetchBf16(const Bf16Chunk &c, unsigned count);
+  void multiplyBf16(const Bf16Chunk &c, Value m, unsigned halves, unsigned count);
 
   mlir::OpBuilder &b;
   mlir::Location loc;

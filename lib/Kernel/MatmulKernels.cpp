@@ -6,7 +6,7 @@ using namespace qcc;
 using namespace qcc::kernel;
 
 std::string MatmulSpec::name() const {
-  std::string s = "qk_matmul_" + weight.name() + (intActivations ? "_a8" : "_f32");
+  std::string s = "qk_matmul_" + weight.name() + (intActivations ? "_a8" : bf16 ? "_bf16" : "_f32");
   if (intActivations && activationGroup != 32)
     s += "g" + std::to_string(activationGroup);
   s += rows == RowClass::Decode ? "_decode" : rows == RowClass::Short ? "_short" : "_long";
@@ -20,7 +20,7 @@ static void forEachArg(MLIRContext *context, const MatmulSpec &spec, MatmulArgs 
   auto buffer = [](Type element) { return MemRefType::get({ShapedType::kDynamic}, element); };
   at(buffer(b.getI8Type()), args.weights);
   at(index, args.weightOffset);
-  at(buffer(spec.intActivations ? Type(b.getI8Type()) : b.getF32Type()), args.input);
+  at(buffer(spec.intActivations ? Type(b.getI8Type()) : spec.bf16 ? Type(b.getBF16Type()) : b.getF32Type()), args.input);
   at(index, args.inputStride);
   if (spec.intActivations) {
     at(buffer(b.getF32Type()), args.scales);
@@ -54,9 +54,14 @@ func::CallOp kernel::callMatmul(OpBuilder &builder, Location loc, func::FuncOp k
   return func::CallOp::create(builder, loc, kernel, operands);
 }
 
+bool kernel::hasBf16Tiles(const TargetVersion &version, const PanelLayout &weight, RowClass rows) {
+  return version.tileBf16 && weight.lanes == 16 && rows == RowClass::Long;
+}
+
 func::FuncOp kernel::buildMatmul(OpBuilder &builder, Location loc, StringRef name, const MatmulSpec &spec, const TargetVersion &version) {
   assert(spec.weight.lanes * 32 <= version.vectorBits && "a panel is wider than a register");
   assert((!spec.intActivations || spec.weight.isCodes()) && "float weights need float activations");
+  assert((!spec.bf16 || (!spec.intActivations && hasBf16Tiles(version, spec.weight, spec.rows))) && "no bf16 tiles for this product");
   OpBuilder::InsertionGuard guard(builder);
   auto func = func::FuncOp::create(builder, loc, name, matmulType(builder.getContext(), spec));
   func.setPrivate();
@@ -65,7 +70,9 @@ func::FuncOp kernel::buildMatmul(OpBuilder &builder, Location loc, StringRef nam
   MatmulEmitter e(builder, loc, spec, version);
   unsigned next = 0;
   forEachArg(builder.getContext(), spec, e.args, [&](Type, Value &value) { value = entry->getArgument(next++); });
-  if (spec.rows == RowClass::Decode)
+  if (spec.bf16)
+    e.emitBf16Tiles();
+  else if (spec.rows == RowClass::Decode)
     spec.intActivations ? e.emitIntDecode() : e.emitFloatDecode();
   else if (spec.streams())
     e.emitIntShort();

@@ -8,6 +8,9 @@
 // point inside the i32 sum (float zero points: t = fma(-z, float(sum of x), float(dot)), y = fma(t, sw * sx, y)). That order is the same in
 // every version and row class, so results are bit-equal for any M and any division into panels. Float activations: products of exactly
 // decoded weights (f32 code * scale), one fma per k; decode and long differ in the order of sums.
+// In bf16 (tiles of a matrix unit): activations and decoded weights rounded to bfloat16, products summed in f32, in the unit's order. A row's
+// result depends neither on M nor on the division into panels. |y - exact| <= (2^-7 + 2^-16 + 2 K 2^-24) * sum of |x w|: half a unit in the
+// eighth bit for each factor, then the sum. The unit takes numbers below 2^-126 as zero.
 // The epilogue comes last: y + bias, then + addend.
 #ifndef QCC_KERNEL_MATMULKERNELS_H
 #define QCC_KERNEL_MATMULKERNELS_H
@@ -23,6 +26,7 @@ struct MatmulSpec {
   PanelLayout weight;
   bool intActivations = true;                        // i8 codes with a scale and a sum per `activationGroup`; false: f32
   int64_t activationGroup = 32;                      // 32 is the only one today
+  bool bf16 = false;                                 // float activations that come as bf16 tiles, for a matrix unit; Long only
   RowClass rows = RowClass::Decode;
   bool bias = false;                                 // + bias[n]
   bool addend = false;                               // + addend[m][n] (residual); may be the output itself
@@ -35,7 +39,8 @@ struct MatmulSpec {
 /// Arguments, in the order of the function's parameters. Memrefs are rank 1, with identity layout; strides count elements.
 struct MatmulArgs {
   mlir::Value weights, weightOffset;                 // memref<?xi8>, index: where the weight starts, a multiple of 64
-  mlir::Value input, inputStride;                    // int: memref<?xi8> codes, row stride >= paddedK(K), zeros past K; float: memref<?xf32>
+  mlir::Value input, inputStride;                    // int: memref<?xi8> codes, row stride >= paddedK(K), zeros past K; float: memref<?xf32>;
+                                                     // bf16: memref<?xbf16> [M/16][stride/32][16][32], zeros past K and M, stride % 32 = 0
   mlir::Value scales, sums, scaleStride;             // int only: memref<?xf32>, memref<?xi32>: per row and activation group; row stride of both
   mlir::Value output, outputStride;                  // memref<?xf32>
   mlir::Value m, n, k;                               // index
@@ -45,6 +50,8 @@ struct MatmulArgs {
   mlir::Value addend, addendStride;                  // memref<?xf32>, index, if the spec has it
 };
 
+/// Whether `version` has what spec.bf16 needs.
+bool hasBf16Tiles(const TargetVersion &version, const PanelLayout &weight, RowClass rows);
 /// Panels that a kernel computes together (0: any number is as good): dividing work at multiples keeps every thread on the fast path.
 int64_t panelStep(const MatmulSpec &spec, const TargetVersion &version);
 

@@ -1,7 +1,13 @@
 // Long inputs on a matrix unit: 32 rows x 2 panels at a time. Scales change every 32 k, so a tile product covers one block of 32 k (A: 16 rows
 // x 32 bytes, B: 8 units x 16 columns), goes to memory as i32, and is rescaled there with the same operations, in the same order, as in every
 // other integer kernel: the results are bit-equal. Two sets of sums, so that the rescaling of a block overlaps the products of the next.
-// The unit needs 16 cycles for a tile of 16 rows whatever its K (performance.md 0.2): half of the peak is the price of scales per 32.
+//
+// When it pays. Per 32 rows x 32 columns x 32 k the unit is busy for 4 x 16 cycles (16 for a tile of 16 rows, whatever its K), VPDPBUSD (2 x 64
+// products a cycle) for 256; what follows every product is the same work on both sides (convert, scale, fma of 64 registers). By that count
+// tiles should win, but where both were measured they ran at half the speed of VPDPBUSD; the likely reason, not isolated, is that only here
+// products and sums go through memory at every step (128 stores, 128 loads that wait for them). The measurement decides: scales of
+// activations come per 32, no sum is longer today, and TargetVersion::tileInt8MinK = 64 gives tiles only to sums that fill one.
+// build/bin/tile-bench measures both.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/MatmulEmitter.h"
 using namespace mlir;

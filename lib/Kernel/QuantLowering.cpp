@@ -70,7 +70,7 @@ FailureOr<QuantizedRow> QuantLowering::rowFor(qnt::QuantizeOp op) {
   QuantizedRow row{k, (k + QuantizedRow::group - 1) / QuantizedRow::group * QuantizedRow::group};
   for (Operation *user : op->getUsers())
     if (auto matmul = dyn_cast<qnt::MatmulOp>(user)) {
-      auto panels = kernel::PanelLayout::get(tensorType(matmul.getWeight()).getElementType(), library.facts.panelLanes, [&] { return matmul.emitOpError(); });
+      auto panels = panelsOf(matmul);
       if (failed(panels))
         return failure();
       row.paddedK = std::max(row.paddedK, (panels->paddedK(k) + 31) / 32 * 32);
@@ -117,12 +117,55 @@ LogicalResult QuantLowering::dequantize(qnt::DequantizeOp op) {
   return success();
 }
 
+FailureOr<kernel::PanelLayout> QuantLowering::panelsOf(qnt::MatmulOp matmul) {
+  return kernel::PanelLayout::get(tensorType(matmul.getWeight()).getElementType(), library.facts.panelLanes, [&] { return matmul.emitOpError(); });
+}
+
+kernel::RowClass QuantLowering::rowClass(Operation *op) {
+  auto rows = op->getParentOfType<func::FuncOp>()->getAttrOfType<StringAttr>("qk.rows");
+  return !rows || rows == "long" ? kernel::RowClass::Long : rows == "short" ? kernel::RowClass::Short : kernel::RowClass::Decode;
+}
+
+bool QuantLowering::usesTiles(qnt::MatmulOp matmul, const kernel::PanelLayout &weight) {
+  return matmul.getBf16() && memory(matmul.getWeight()) && kernel::hasBf16Tiles(library.facts.version, weight, rowClass(matmul));
+}
+
+/// Rows are padded for the widest superblock among the weights that they meet; tiles have 16 rows. Made where the input is, so that every reader
+/// comes later.
+FailureOr<QuantLowering::Tiles> QuantLowering::tilesFor(qnt::MatmulOp matmul) {
+  Value input = matmul.getInput();
+  if (auto found = rounded.find(input); found != rounded.end())
+    return found->second;
+  int64_t k = width(input), stride = 0;
+  for (Operation *user : input.getUsers())
+    if (auto reader = dyn_cast<qnt::MatmulOp>(user); reader && reader.getInput() == input) {
+      auto panels = panelsOf(reader);
+      if (failed(panels))
+        return failure();
+      if (usesTiles(reader, *panels))
+        stride = std::max(stride, (panels->paddedK(k) + 31) / 32 * 32);
+    }
+  Operation *producer = input.getDefiningOp();
+  Operation *at = producer ? producer->getNextNode() : &cast<BlockArgument>(input).getOwner()->front();
+  OpBuilder ops(at);
+  KernelBuilder b(matmul.getLoc(), ops, library.facts);
+  Value rows = b.idx(1);
+  for (OpFoldResult size : leading(ops, input))
+    rows = b.mul(rows, getValueOrCreateConstantIndexOp(b, matmul.getLoc(), size));
+  Value whole = b.mul(b.ceilDiv(rows, 16), 16);
+  Value init = tensor::EmptyOp::create(b, RankedTensorType::get({ShapedType::kDynamic, stride}, b.getBF16Type()), whole);
+  Value source = input;
+  Columns from = columns(source);
+  Value tiles = launch(at, roundKernel(library, from, stride), source, init)[0];
+  return rounded[input] = {tiles, stride};
+}
+
 LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *at) {
   Value weights = memory(op.getWeight());
   auto type = tensorType(op.getWeight());
   if (!weights)
     return reference(op);
-  auto panels = kernel::PanelLayout::get(type.getElementType(), library.facts.panelLanes, [&] { return op.emitOpError(); });
+  auto panels = panelsOf(op);
   if (failed(panels))
     return failure();
   LinearSpec spec;
@@ -130,14 +173,20 @@ LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *a
   spec.matmul.weight = *panels;
   spec.matmul.bias = bool(op.getBias());
   spec.matmul.addend = bool(addend);
-  auto rows = op->getParentOfType<func::FuncOp>()->getAttrOfType<StringAttr>("qk.rows");
-  spec.matmul.rows = !rows || rows == "long" ? kernel::RowClass::Long : rows == "short" ? kernel::RowClass::Short : kernel::RowClass::Decode;
+  spec.matmul.rows = rowClass(op);
   SmallVector<Value> operands;
   auto found = quantized.find(op.getInput());
   spec.matmul.intActivations = found != quantized.end();
   if (found != quantized.end()) {
     operands = found->second.parts;
     spec.stride = found->second.row.paddedK;
+  } else if (usesTiles(op, *panels)) {
+    auto tiles = tilesFor(op);
+    if (failed(tiles))
+      return failure();
+    operands.push_back(tiles->tiles);
+    spec.stride = tiles->stride;
+    spec.matmul.bf16 = true;
   } else {
     operands.push_back(op.getInput());
   }
@@ -146,7 +195,7 @@ LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *a
     operands.push_back(op.getBias());
   if (addend)
     operands.push_back(addend);
-  Value init = empty(at, operands[0], spec.n, f32(op));
+  Value init = empty(at, spec.matmul.bf16 ? Value(op.getInput()) : operands[0], spec.n, f32(op));
   SmallVector<Value> results = launch(at, linearKernel(library, spec), operands, init, op);
   setWork(results[0], panels->bytes(spec.n, spec.k) + (op.getBias() ? 4 * spec.n : 0), spec.n * spec.k, op.getInput());
   at->replaceAllUsesWith(results);

@@ -56,7 +56,18 @@ private:
   mlir::FailureOr<QuantizedRow> rowFor(qnt::QuantizeOp op);
 
   KernelLibrary &library;
+  /// The float input of `matmul` as bf16 tiles, made once for all matmuls that read them.
+  struct Tiles {
+    Value tiles;
+    int64_t stride;
+  };
+  mlir::FailureOr<Tiles> tilesFor(qnt::MatmulOp matmul);
+  mlir::FailureOr<kernel::PanelLayout> panelsOf(qnt::MatmulOp matmul);
+  bool usesTiles(qnt::MatmulOp matmul, const kernel::PanelLayout &weight);
+  kernel::RowClass rowClass(mlir::Operation *op);
+
   llvm::DenseMap<Value, Quantized> quantized;
+  llvm::DenseMap<Value, Tiles> rounded;
   mlir::SmallVector<mlir::Operation *> done;
 };
 } // namespace qcc

@@ -1,4 +1,4 @@
-// Inserts qnt.quantize in front of matmuls with quantized weights, once per value.
+// Inserts qnt.quantize in front of matmuls with quantized weights, once per value; or lets targets round float activations to bf16.
 #include "dialects/Quant/Formats/Format.h"
 #include "qcc/Quantize/Passes.h"
 namespace qcc {
@@ -21,8 +21,15 @@ namespace {
 struct AssignActivations : qcc::impl::AssignActivationsBase<AssignActivations> {
   using Base::Base;
   void runOnOperation() override {
-    if (abits == 16 || abits == 32)
+    if (abits == 32)
       return;
+    if (abits == 16) {
+      getOperation().walk([](qnt::MatmulOp matmul) {
+        if (isa<FloatType>(cast<RankedTensorType>(matmul.getInput().getType()).getElementType()))
+          matmul.setBf16(true);
+      });
+      return;
+    }
     if (abits != 8 && abits != 0) {
       getOperation().emitError() << "activations have 8, 16 or 32 bits, not " << abits.getValue();
       return signalPassFailure();

@@ -1,7 +1,11 @@
 // RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations))' | FileCheck %s
 // RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{abits=32}))' | FileCheck %s --check-prefix=FLOAT
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{abits=16}))' | FileCheck %s --check-prefix=BF16
 // RUN: not qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{abits=4}))' 2>&1 | FileCheck %s --check-prefix=BITS
 // FLOAT-NOT: qnt.quantize
+// FLOAT-NOT: bf16
+// BF16-NOT: qnt.quantize
+// BF16-COUNT-5: qnt.matmul %{{[^:]*}} bf16 : tensor<?x64xf32>,
 // BITS: error: activations have 8, 16 or 32 bits, not 4
 
 // One per value, whoever reads it; float weights and groups of 16 keep float inputs.

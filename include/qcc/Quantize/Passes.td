@@ -39,14 +39,14 @@ def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::F
   let description = [{
     Inserts one `qnt.quantize` per value that feeds matmuls with block-typed weights: symmetric int8, one f32 scale per 32 values.
     A matmul whose weight has groups that are not whole multiples of 32 values keeps its float input, since a group's products
-    are summed under one activation scale.
+    are summed under one activation scale. With 16 bits, float inputs stay and every matmul gets `bf16`; with 32 nothing changes.
     Example:
       %y = qnt.matmul %x, %w : tensor<?x32xf32>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
     becomes
       %q = qnt.quantize %x : tensor<?x32xf32> -> tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>
       %y = qnt.matmul %q, %w : tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
   }];
-  let options = [Option<"abits", "abits", "unsigned", "8", "8 (also 0), or 16 and 32: leave activations as they are">];
+  let options = [Option<"abits", "abits", "unsigned", "8", "8 (also 0), 16: bf16 where the target has it, or 32: leave activations as they are">];
   let statistics = [Statistic<"numInserted", "num-inserted", "quantize operations inserted">,
                     Statistic<"numKept", "num-float", "matmuls of quantized weights that keep float inputs">];
 }

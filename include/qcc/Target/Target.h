@@ -19,6 +19,8 @@ public:
   virtual llvm::Error refine(TargetInfo &info, llvm::StringRef cpu, llvm::StringRef attributes) const = 0;
   /// Dialects that the hook patterns create.
   virtual void registerDialects(mlir::DialectRegistry &registry) const {}
+  /// The type of a register that holds `tile` (a !qk.tile) on `version`; null where it has no matrix unit. The patterns below produce it.
+  virtual mlir::Type tileRegister(mlir::Type tile, const TargetVersion &version) const { return nullptr; }
   /// Patterns for those hooks that `version` has instructions for; what none of them takes goes the generic way.
   virtual void populateHookPatterns(mlir::RewritePatternSet &patterns, const TargetVersion &version) const = 0;
 };

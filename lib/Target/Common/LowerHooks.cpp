@@ -2,10 +2,14 @@
 #include "dialects/Kernel/Kernel.h"
 #include "qcc/Target/Target.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/Patterns.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Transforms/DialectConversion.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 using namespace mlir;
 using namespace qcc;
@@ -106,63 +110,157 @@ struct LowerRescale : OpRewritePattern<qk::RescaleOp> {
     return success();
   }
 };
-// A tile that was computed just to be stored, row by row: each row of A against the units of B. Only i8 times unsigned i8, in one chain from
-// zero to the store, which is what kernels make; tiles carried through loops have no generic form.
+// Half a unit of the last bit that stays, then the upper halves.
+struct LowerBf16Pair : OpRewritePattern<qk::Bf16PairOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::Bf16PairOp op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto words = VectorType::get(cast<VectorType>(op.getEven().getType()).getShape(), rewriter.getI32Type());
+    auto rounded = [&](Value v) {
+      return arith::AddIOp::create(rewriter, loc, vector::BitCastOp::create(rewriter, loc, words, v), constant(rewriter, loc, words, 0x8000));
+    };
+    Value low = arith::ShRUIOp::create(rewriter, loc, rounded(op.getEven()), constant(rewriter, loc, words, 16));
+    Value high = arith::AndIOp::create(rewriter, loc, rounded(op.getOdd()), constant(rewriter, loc, words, -65536));
+    rewriter.replaceOpWithNewOp<vector::BitCastOp>(op, op.getPairs().getType(), arith::OrIOp::create(rewriter, loc, low, high));
+    return success();
+  }
+};
+
+// Tiles are vectors of rows. A product goes through memory, where the row is a loop's: unrolled it would be thousands of operations.
+// bf16 travels as i16: for operations on bf16 values some back ends call functions that no program links.
+Type carried(qk::TileType tile) { return tile.getElement().isBF16() ? Type(IntegerType::get(tile.getContext(), 16)) : tile.getElement(); }
+VectorType rowsOf(qk::TileType tile) { return VectorType::get({tile.getRows(), tile.getColumns()}, carried(tile)); }
+VectorType rowOf(qk::TileType tile) { return VectorType::get(tile.getColumns(), carried(tile)); }
+Value toRows(OpBuilder &b, Location loc, Value tile) {
+  return UnrealizedConversionCastOp::create(b, loc, rowsOf(cast<qk::TileType>(tile.getType())), tile).getResult(0);
+}
+void replaceTile(PatternRewriter &rewriter, Operation *op, Value rows) {
+  rewriter.replaceOpWithNewOp<UnrealizedConversionCastOp>(op, op->getResult(0).getType(), rows);
+}
+Value zeroVector(OpBuilder &b, Location loc, VectorType type) { return arith::ConstantOp::create(b, loc, b.getZeroAttr(type)); }
+Value index(OpBuilder &b, Location loc, int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
+/// Row r of a tile in memory: at + r * stride.
+Value rowAt(OpBuilder &b, Location loc, Value at, Value stride, int64_t r) {
+  return arith::AddIOp::create(b, loc, at, arith::MulIOp::create(b, loc, stride, index(b, loc, r)));
+}
+
+struct LowerTileZero : OpRewritePattern<qk::TileZeroOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::TileZeroOp op, PatternRewriter &rewriter) const override {
+    replaceTile(rewriter, op, zeroVector(rewriter, op.getLoc(), rowsOf(op.getTile().getType())));
+    return success();
+  }
+};
+
+struct LowerTileLoad : OpRewritePattern<qk::TileLoadOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::TileLoadOp op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    qk::TileType type = op.getTile().getType();
+    Value rows = zeroVector(rewriter, loc, rowsOf(type));
+    for (int64_t r = 0; r < type.getRows(); ++r) {
+      Value row = vector::LoadOp::create(rewriter, loc, VectorType::get(type.getColumns(), type.getElement()), op.getBase(),
+                                         ValueRange{rowAt(rewriter, loc, op.getAt(), op.getStride(), r)});
+      rows = vector::InsertOp::create(rewriter, loc, vector::BitCastOp::create(rewriter, loc, rowOf(type), row), rows, r);
+    }
+    replaceTile(rewriter, op, rows);
+    return success();
+  }
+};
+
 struct LowerTileStore : OpRewritePattern<qk::TileStoreOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(qk::TileStoreOp op, PatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    SmallVector<qk::TileMmaOp> products;
-    Value tile = op.getTile();
-    while (auto product = tile.getDefiningOp<qk::TileMmaOp>()) {
-      products.insert(products.begin(), product);
-      if (!product.getUnsignedRhs() || !product.getLhs().getDefiningOp<qk::TileLoadOp>() || !product.getRhs().getDefiningOp<qk::TileLoadOp>())
-        return rewriter.notifyMatchFailure(op, "only products of loaded tiles, signed times unsigned bytes");
-      tile = product.getAcc();
-    }
-    if (!tile.getDefiningOp<qk::TileZeroOp>())
-      return rewriter.notifyMatchFailure(op, "the chain of products does not start at zero");
+    Value rows = toRows(rewriter, loc, op.getTile());
     qk::TileType type = op.getTile().getType();
-    auto sums = VectorType::get(type.getColumns(), rewriter.getI32Type());
-    auto bytes = VectorType::get(4 * type.getColumns(), rewriter.getI8Type()), four = VectorType::get(4, rewriter.getI8Type());
-    auto at = [&](Value base, Value stride, Value row, int64_t extra) {
-      Value moved = arith::AddIOp::create(rewriter, loc, base, arith::MulIOp::create(rewriter, loc, row, stride));
-      return arith::AddIOp::create(rewriter, loc, moved, arith::ConstantIndexOp::create(rewriter, loc, extra)).getResult();
-    };
-    Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0), one = arith::ConstantIndexOp::create(rewriter, loc, 1);
-    auto rows = scf::ForOp::create(rewriter, loc, zero, arith::ConstantIndexOp::create(rewriter, loc, type.getRows()), one);
-    OpBuilder::InsertionGuard guard(rewriter);
-    rewriter.setInsertionPointToStart(rows.getBody());
-    Value sum = constant(rewriter, loc, sums, 0);
-    for (qk::TileMmaOp product : products) {
-      auto lhs = product.getLhs().getDefiningOp<qk::TileLoadOp>(), rhs = product.getRhs().getDefiningOp<qk::TileLoadOp>();
-      for (int64_t u = 0; u < rhs.getTile().getType().getRows(); ++u) {
-        Value a = vector::LoadOp::create(rewriter, loc, four, lhs.getBase(), ValueRange{at(lhs.getAt(), lhs.getStride(), rows.getInductionVar(), 4 * u)});
-        Value b = vector::LoadOp::create(rewriter, loc, bytes, rhs.getBase(),
-                                         ValueRange{at(rhs.getAt(), rhs.getStride(), arith::ConstantIndexOp::create(rewriter, loc, u), 0)});
-        sum = qk::Dot4Op::create(rewriter, loc, sums, sum, b, qk::Bcast4Op::create(rewriter, loc, bytes, a));
-      }
+    for (int64_t r = 0; r < type.getRows(); ++r) {
+      Value row = vector::BitCastOp::create(rewriter, loc, VectorType::get(type.getColumns(), type.getElement()), vector::ExtractOp::create(rewriter, loc, rows, r));
+      vector::StoreOp::create(rewriter, loc, row, op.getBase(), ValueRange{rowAt(rewriter, loc, op.getAt(), op.getStride(), r)});
     }
-    vector::StoreOp::create(rewriter, loc, sum, op.getBase(), ValueRange{at(op.getAt(), op.getStride(), rows.getInductionVar(), 0)});
     rewriter.eraseOp(op);
     return success();
   }
 };
 
-// Once its products are lowered, a load has no user; its memory effect alone would keep it.
-struct DropTileLoad : OpRewritePattern<qk::TileLoadOp> {
+struct LowerTileMma : OpRewritePattern<qk::TileMmaOp> {
   using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(qk::TileLoadOp op, PatternRewriter &rewriter) const override {
-    if (!op->use_empty())
-      return rewriter.notifyMatchFailure(op, "has users");
-    rewriter.eraseOp(op);
+  LogicalResult matchAndRewrite(qk::TileMmaOp op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto function = op->getParentOfType<func::FuncOp>();
+    if (!function)
+      return rewriter.notifyMatchFailure(op, "the scratch of a product belongs to a function");
+    Value lhs = inMemory(rewriter, loc, function, op.getLhs()), rhs = inMemory(rewriter, loc, function, op.getRhs());
+    Value sums = inMemory(rewriter, loc, function, op.getAcc()), zero = index(rewriter, loc, 0), one = index(rewriter, loc, 1);
+    qk::TileType type = op.getAcc().getType();
+    scf::ForOp::create(rewriter, loc, zero, index(rewriter, loc, type.getRows()), one, ValueRange(), [&](OpBuilder &b, Location loc, Value r, ValueRange) {
+      Value start = vector::LoadOp::create(b, loc, rowOf(type), sums, ValueRange{r, zero});
+      Value units = index(b, loc, op.getRhs().getType().getRows());
+      auto row = scf::ForOp::create(b, loc, zero, units, one, start, [&](OpBuilder &b, Location loc, Value u, ValueRange sum) {
+        scf::YieldOp::create(b, loc, op.getLhs().getType().getElement().isInteger(8) ? fourBytes(b, loc, op, lhs, rhs, r, u, sum[0])
+                                                                                     : twoFloats(b, loc, op, lhs, rhs, r, u, sum[0]));
+      });
+      vector::StoreOp::create(b, loc, row.getResult(0), sums, ValueRange{r, zero});
+      scf::YieldOp::create(b, loc);
+    });
+    Value result = zeroVector(rewriter, loc, rowsOf(type));
+    for (int64_t r = 0; r < type.getRows(); ++r)
+      result = vector::InsertOp::create(rewriter, loc, vector::LoadOp::create(rewriter, loc, rowOf(type), sums, ValueRange{index(rewriter, loc, r), zero}), result, r);
+    replaceTile(rewriter, op, result);
     return success();
+  }
+
+private:
+  static Value inMemory(PatternRewriter &b, Location loc, func::FuncOp function, Value tile) {
+    auto type = cast<qk::TileType>(tile.getType());
+    Value scratch;
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(&function.front());
+      scratch = memref::AllocaOp::create(b, loc, MemRefType::get({type.getRows(), type.getColumns()}, carried(type)), b.getI64IntegerAttr(64));
+    }
+    Value rows = toRows(b, loc, tile), zero = index(b, loc, 0);
+    for (int64_t r = 0; r < type.getRows(); ++r)
+      vector::StoreOp::create(b, loc, vector::ExtractOp::create(b, loc, rows, r), scratch, ValueRange{index(b, loc, r), zero});
+    return scratch;
+  }
+
+  /// sum + A[r][4u .. 4u+3] * unit u of B.
+  static Value fourBytes(OpBuilder &b, Location loc, qk::TileMmaOp op, Value lhs, Value rhs, Value r, Value u, Value sum) {
+    VectorType bytes = rowOf(op.getRhs().getType()), four = VectorType::get(4, b.getI8Type());
+    Value k = arith::MulIOp::create(b, loc, u, index(b, loc, 4)), zero = index(b, loc, 0);
+    Value a = qk::Bcast4Op::create(b, loc, bytes, vector::LoadOp::create(b, loc, four, lhs, ValueRange{r, k}));
+    Value w = vector::LoadOp::create(b, loc, bytes, rhs, ValueRange{u, zero});
+    if (op.getUnsignedRhs())
+      return qk::Dot4Op::create(b, loc, sum.getType(), sum, w, a);
+    // w = (w + 128) - 128, where w + 128 is unsigned.
+    Value plus = arith::XOrIOp::create(b, loc, w, constant(b, loc, bytes, -128));
+    Value ones = qk::Dot4Op::create(b, loc, sum.getType(), zeroVector(b, loc, cast<VectorType>(sum.getType())), constant(b, loc, bytes, 1), a);
+    Value start = arith::SubIOp::create(b, loc, sum, arith::MulIOp::create(b, loc, ones, constant(b, loc, cast<VectorType>(sum.getType()), 128)));
+    return qk::Dot4Op::create(b, loc, sum.getType(), start, plus, a);
+  }
+
+  /// sum + A[r][2u], A[r][2u+1] * unit u of B: the upper half of an f32 is a bf16, so shifting and masking widen the pairs.
+  static Value twoFloats(OpBuilder &b, Location loc, qk::TileMmaOp op, Value lhs, Value rhs, Value r, Value u, Value sum) {
+    auto floats = cast<VectorType>(sum.getType()), words = VectorType::get(floats.getShape(), b.getI32Type());
+    Value k = arith::MulIOp::create(b, loc, u, index(b, loc, 2)), zero = index(b, loc, 0);
+    Value pairs = vector::BitCastOp::create(b, loc, words, vector::LoadOp::create(b, loc, rowOf(op.getRhs().getType()), rhs, ValueRange{u, zero}));
+    Value even = arith::ShLIOp::create(b, loc, pairs, constant(b, loc, words, 16)), odd = arith::AndIOp::create(b, loc, pairs, constant(b, loc, words, -65536));
+    for (int64_t i = 0; i < 2; ++i) {
+      Value at = arith::AddIOp::create(b, loc, k, index(b, loc, i));
+      Value half = arith::ExtUIOp::create(b, loc, b.getI32Type(), memref::LoadOp::create(b, loc, lhs, ValueRange{r, at}).getResult());
+      Value sixteen = arith::ConstantIntOp::create(b, loc, b.getI32Type(), 16);
+      Value a = arith::BitcastOp::create(b, loc, b.getF32Type(), arith::ShLIOp::create(b, loc, half, sixteen).getResult());
+      sum = math::FmaOp::create(b, loc, vector::BitCastOp::create(b, loc, floats, i ? odd : even).getResult(), vector::BroadcastOp::create(b, loc, floats, a).getResult(), sum);
+    }
+    return sum;
   }
 };
 } // namespace
 
 void qcc::populateGenericHookPatterns(RewritePatternSet &patterns) {
-  patterns.add<LowerUnpack, LowerLut16, LowerBcast4, LowerDot4, LowerMac16, LowerRescale, LowerTileStore, DropTileLoad>(patterns.getContext());
+  patterns.add<LowerUnpack, LowerLut16, LowerBcast4, LowerDot4, LowerMac16, LowerRescale, LowerBf16Pair,
+               LowerTileZero, LowerTileLoad, LowerTileStore, LowerTileMma>(patterns.getContext());
 }
 
 // Loops that their generator wants rolled say so to LLVM.
@@ -179,25 +277,47 @@ static void keepLoops(Operation *root) {
 // Patterns create operations of these dialects, and no pass runs here that would have loaded them.
 static void loadDialects(MLIRContext *context, const Target &target) {
   DialectRegistry dialects;
-  dialects.insert<LLVM::LLVMDialect>();
+  dialects.insert<LLVM::LLVMDialect, memref::MemRefDialect, math::MathDialect>();
   target.registerDialects(dialects);
   context->appendDialectRegistry(dialects);
   for (StringRef name : dialects.getDialectNames())
     context->getOrLoadDialect(name);
 }
 
+// Loops and branches carry what the target makes of a tile; casts lead to the hooks, which are lowered next and make them meet.
+static LogicalResult convertTileCarriers(Operation *root, const Target &target, const TargetVersion &version) {
+  TypeConverter converter;
+  converter.addConversion([](Type type) { return type; });
+  converter.addConversion([&](qk::TileType tile) -> Type {
+    Type own = target.tileRegister(tile, version);
+    return own ? own : rowsOf(tile);
+  });
+  auto convert = [](OpBuilder &b, Type to, ValueRange from, Location loc) { return UnrealizedConversionCastOp::create(b, loc, to, from).getResult(0); };
+  converter.addSourceMaterialization(convert);
+  converter.addTargetMaterialization(convert);
+  ConversionTarget legal(*root->getContext());
+  RewritePatternSet patterns(root->getContext());
+  scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns, legal);
+  legal.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+  return applyPartialConversion(root, legal, std::move(patterns));
+}
+
+static bool hasTiles(Operation *op) {
+  auto isTile = [](Type type) { return isa<qk::TileType>(type); };
+  return llvm::any_of(op->getOperandTypes(), isTile) || llvm::any_of(op->getResultTypes(), isTile);
+}
+
 LogicalResult qcc::lowerHooks(Operation *root, const Target &target, const TargetVersion &version) {
   loadDialects(root->getContext(), target);
   keepLoops(root);
+  if (failed(convertTileCarriers(root, target, version)))
+    return failure();
   RewritePatternSet patterns(root->getContext());
   target.populateHookPatterns(patterns, version);
   populateGenericHookPatterns(patterns);
   if (failed(applyPatternsGreedily(root, std::move(patterns))))
     return root->emitError("lowering of hooks does not converge");
-  auto isHook = [](Operation *op) {
-    return isa<qk::UnpackOp, qk::Lut16Op, qk::Bcast4Op, qk::Dot4Op, qk::Mac16Op, qk::RescaleOp, qk::TileZeroOp, qk::TileLoadOp,
-               qk::TileStoreOp, qk::TileMmaOp>(op);
-  };
+  auto isHook = [](Operation *op) { return isa<qk::UnpackOp, qk::Lut16Op, qk::Bcast4Op, qk::Dot4Op, qk::Mac16Op, qk::RescaleOp, qk::Bf16PairOp>(op) || hasTiles(op); };
   WalkResult left = root->walk([&](Operation *op) {
     if (!isHook(op))
       return WalkResult::advance();

@@ -4,6 +4,7 @@
 //         into i32. 2 * 128 * 127 = 32512 fits, so codes up to 128 are exact; above, both bytes are widened to 16 bits first.
 // mac16   VPMADDWD on i32 lanes: the high halves are sign bits of a times zero (b >= 0), so a lane is a * b.
 // tiles   AMX through the amx dialect: TDPBSUD multiplies signed activations by unsigned codes as they are stored.
+// bf16_pair  joins the halves by VPTERNLOG: from shift, and, or LLVM makes a shuffle of two registers, three times the cost.
 // lut16   VPERMPS on 16 floats, VPSHUFB on bytes.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Target/X86/X86.h"
@@ -118,6 +119,25 @@ struct Lut16 : OpRewritePattern<qk::Lut16Op> {
     return success();
   }
 };
+
+struct Bf16Pair : OpRewritePattern<qk::Bf16PairOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::Bf16PairOp op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    if (!is512(op.getEven().getType()))
+      return rewriter.notifyMatchFailure(op, "not a whole register");
+    auto words = VectorType::get(16, rewriter.getI32Type());
+    auto rounded = [&](Value v) {
+      return arith::AddIOp::create(rewriter, loc, vector::BitCastOp::create(rewriter, loc, words, v), constant(rewriter, loc, words, 0x8000));
+    };
+    Value low = arith::ShRUIOp::create(rewriter, loc, rounded(op.getEven()), constant(rewriter, loc, words, 16));
+    Value table = arith::ConstantIntOp::create(rewriter, loc, rewriter.getI32Type(), 0xF8);  // a | (b & c)
+    Value both = call(rewriter, loc, "llvm.x86.avx512.pternlog.d.512", words, {low, rounded(op.getOdd()), constant(rewriter, loc, words, -65536), table});
+    rewriter.replaceOpWithNewOp<vector::BitCastOp>(op, op.getPairs().getType(), both);
+    return success();
+  }
+};
+
 // Tiles become amx tiles one operation at a time; the casts between the two types meet and vanish.
 Type amxType(qk::TileType type) { return amx::TileType::get({type.getRows(), type.getColumns()}, type.getElement()); }
 Value toAmx(OpBuilder &b, Location loc, Value tile) {
@@ -167,6 +187,10 @@ struct TileMma : OpRewritePattern<qk::TileMmaOp> {
 };
 } // namespace
 
+Type x86::tileRegister(Type tile, const TargetVersion &version) {
+  return version.tileInt8 || version.tileBf16 ? amxType(cast<qk::TileType>(tile)) : nullptr;
+}
+
 void x86::populateHookPatterns(RewritePatternSet &patterns, const TargetVersion &version) {
   MLIRContext *context = patterns.getContext();
   if (version.dot4)
@@ -174,7 +198,7 @@ void x86::populateHookPatterns(RewritePatternSet &patterns, const TargetVersion 
   patterns.add<Dot4Pairs>(context, 3);
   patterns.add<Dot4Wide>(context, 2);
   patterns.add<Mac16>(context, version.dot4);
-  patterns.add<Lut16>(context, 2);
+  patterns.add<Lut16, Bf16Pair>(context, 2);
   if (!version.tileInt8 && !version.tileBf16)
     return;
   patterns.add<TileZero, TileLoad, TileStore>(context, 2);

@@ -148,6 +148,7 @@ public:
   }
 
   void registerDialects(mlir::DialectRegistry &registry) const override { registry.insert<mlir::LLVM::LLVMDialect, mlir::amx::AMXDialect>(); }
+  mlir::Type tileRegister(mlir::Type tile, const TargetVersion &version) const override { return x86::tileRegister(tile, version); }
   void populateHookPatterns(mlir::RewritePatternSet &patterns, const TargetVersion &version) const override { x86::populateHookPatterns(patterns, version); }
 
 private:

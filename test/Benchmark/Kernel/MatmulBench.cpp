@@ -1,6 +1,8 @@
 // matmul-bench: rates of generated matmul kernels beside the roofs of this machine, in interleaved rounds.
 //   matmul-bench decode [format] [threads] [n] [k]        GB/s of packed weights, against the best read probe; QCC_BENCH_PREFETCH=bytes ahead
 //   matmul-bench rows <m> [format] [threads] [n] [k]      GOP/s (2 * m * n * k), against VPDPBUSD from registers
+//   matmul-bench tiles <folder>   objects of the three kernels of long inputs that TileBench.c compares, for a machine with a matrix unit;
+//                                 with a further argument `emulated`, for one without (TileBench.c with -DEMULATED, only to check)
 //   matmul-bench asm <decode|short|long> [format] [target] [version]   the assembly of any version, without running it
 #include "Probes.h"
 #include "test/Unit/Kernel/CompiledMatmul.h"
@@ -55,12 +57,51 @@ static double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+// Objects of C symbols that TileBench.c calls: bf16 tiles, int8 tiles, VNNI.
+static llvm::Error writeTileKernels(mlir::MLIRContext &context, const char *path, bool emulated) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-amx", "", "", true);
+  if (!info)
+    return info.takeError();
+  TargetVersion vnni = info->versions.front(), tiles = vnni, machine = vnni;
+  if (emulated) {
+    machine.tileInt8 = machine.tileBf16 = false;
+    machine.features = "+avx512vnni";
+  }
+  tiles.tileInt8MinK = 32;
+  MatmulSpec spec;
+  spec.rows = RowClass::Long;
+  spec.weight = *PanelLayout::get(qnt::parseFormat("w4g32", &context), info->panelLanes, nullptr);
+  MatmulSpec bf16 = spec;
+  bf16.intActivations = false;
+  bf16.bf16 = true;
+  std::pair<NamedKernel, TargetVersion *> kernels[] = {{{"bf16_tiles", bf16}, &tiles}, {{"int8_tiles", spec}, &tiles}, {{"int8_vnni", spec}, &vnni}};
+  for (auto &[kernel, version] : kernels) {
+    auto object = emitKernels(kernel, target, *info, *version, nullptr, &machine);
+    if (!object)
+      return object.takeError();
+    std::error_code error;
+    llvm::raw_fd_ostream out((path + llvm::Twine("/") + kernel.name + ".o").str(), error);
+    if (error)
+      return llvm::createStringError(error, "cannot write to %s", path);
+    out.write(object->data(), object->size());
+  }
+  return llvm::Error::success();
+}
+
 int main(int argc, char **argv) {
   auto argument = [&](int i, const char *otherwise) { return i < argc ? argv[i] : otherwise; };
   std::string mode = argument(1, "decode");
   int shift = mode == "rows" ? 1 : 0;
   mlir::MLIRContext context;
   context.loadDialect<qnt::QntDialect>();
+  if (mode == "tiles") {
+    if (llvm::Error error = writeTileKernels(context, argument(2, "."), argument(3, "") == llvm::StringRef("emulated"))) {
+      llvm::errs() << llvm::toString(std::move(error)) << "\n";
+      return 1;
+    }
+    return 0;
+  }
   const Target &target = getX86Target();
   auto info = findTarget({&target}, mode == "asm" ? argument(4, "host") : "host", "", "", true);
   if (!info) {
@@ -84,7 +125,8 @@ int main(int argc, char **argv) {
     return 1;
   }
   spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
-  spec.intActivations = spec.weight.isCodes() && !getenv("QCC_BENCH_F32");
+  spec.bf16 = getenv("QCC_BENCH_BF16");
+  spec.intActivations = spec.weight.isCodes() && !getenv("QCC_BENCH_F32") && !spec.bf16;
   std::string assembly;
   auto kernel = CompiledMatmul::compile(spec, target, *info, version, &assembly);
   if (!kernel) {

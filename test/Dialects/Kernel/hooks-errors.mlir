@@ -18,6 +18,12 @@ func.func @moved_too_far(%p: vector<64xi8>) {
   return
 }
 // -----
+func.func @pairs(%even: vector<16xf32>) {
+  // expected-error @below {{interleaves two vectors of 16 into 32 elements, not 16}}
+  %0 = qk.bf16_pair %even, %even : vector<16xf32> -> vector<16xbf16>
+  return
+}
+// -----
 func.func @bytes_per_sum(%acc: vector<16xi32>, %u: vector<32xi8>) {
   // expected-error @below {{needs four bytes for each of 16 sums, but has 32}}
   %0 = qk.dot4 %acc, %u, %u : vector<16xi32>, vector<32xi8>

@@ -11,6 +11,8 @@ func.func @codes(%plane: vector<64xi8>, %table: vector<16xf32>, %index: vector<1
   %2 = qk.lut16 %table, %index : vector<16xf32>, vector<16xi32> -> vector<16xf32>
   // CHECK: qk.lut16 %{{.*}}, %{{.*}} : vector<16xi8>, vector<64xi8> -> vector<64xi8>
   %3 = qk.lut16 %bytes, %plane : vector<16xi8>, vector<64xi8> -> vector<64xi8>
+  // CHECK: qk.bf16_pair %{{.*}}, %{{.*}} : vector<16xf32> -> vector<32xbf16>
+  %4 = qk.bf16_pair %table, %table : vector<16xf32> -> vector<32xbf16>
   return
 }
 

@@ -40,6 +40,12 @@ func.func @matmul_k(%x: tensor<?x8xf32>, %w: tensor<4x16xf32>) {
   return
 }
 // -----
+func.func @matmul_bf16(%x: tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>, %w: tensor<4x32xf32>) {
+  // expected-error @below {{rounds float activations to bf16; integer products are exact}}
+  %y = qnt.matmul %x, %w bf16 : tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<4x32xf32> -> tensor<?x4xf32>
+  return
+}
+// -----
 func.func @matmul_n(%x: tensor<?x8xf32>, %w: tensor<4x8xf32>) {
   // expected-error @below {{result has 5 channels, but the weight's N is 4}}
   %y = qnt.matmul %x, %w : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x5xf32>

@@ -33,6 +33,8 @@ func.func @block(%ids: tensor<?x?xi64>, %table: tensor<100x32xf16>, %g: tensor<3
   %w = qnt.weight @qkv : tensor<64x32xf32>
   // CHECK: qnt.matmul %{{.*}}, %{{.*}} bias %{{.*}} : tensor<?x?x32x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x32xf32>, tensor<64xf32> -> tensor<?x?x64xf32>
   %y = qnt.matmul %q, %w bias %bias : tensor<?x?x32x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x32xf32>, tensor<64xf32> -> tensor<?x?x64xf32>
+  // CHECK: qnt.matmul %{{.*}}, %{{.*}} bias %{{.*}} bf16 : tensor<?x?x32xf32>, tensor<64x32xf32>, tensor<64xf32> -> tensor<?x?x64xf32>
+  %y16 = qnt.matmul %x, %w bias %bias bf16 : tensor<?x?x32xf32>, tensor<64x32xf32>, tensor<64xf32> -> tensor<?x?x64xf32>
   // CHECK: qnt.glu silu %{{.*}} : tensor<?x?x64xf32> -> tensor<?x?x32xf32>
   %h = qnt.glu silu %y : tensor<?x?x64xf32> -> tensor<?x?x32xf32>
   // CHECK: qnt.dequantize

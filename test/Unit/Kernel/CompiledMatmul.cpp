@@ -42,8 +42,8 @@ LogicalResult test::lowerToLlvm(ModuleOp module, const Target &target, const Tar
   return pm.run(module);
 }
 
-llvm::Expected<CompiledMatmul> CompiledMatmul::compile(ArrayRef<kernel::MatmulSpec> specs, const Target &target, const TargetInfo &info,
-                                                       const TargetVersion &version, std::string *assembly, const TargetVersion *machineVersion) {
+llvm::Expected<SmallVector<char, 0>> test::emitKernels(ArrayRef<NamedKernel> kernels, const Target &target, const TargetInfo &info, const TargetVersion &version,
+                                                       std::string *assembly, const TargetVersion *machineVersion) {
   const TargetVersion &emitted = machineVersion ? *machineVersion : version;
   DialectRegistry registry;
   registerAllDialects(registry);
@@ -57,11 +57,11 @@ llvm::Expected<CompiledMatmul> CompiledMatmul::compile(ArrayRef<kernel::MatmulSp
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
   builder.setInsertionPointToEnd(module->getBody());
   std::vector<std::string> names;
-  for (const kernel::MatmulSpec &spec : specs) {
-    auto func = kernel::buildMatmul(builder, loc, spec.name(), spec, version);
+  for (const NamedKernel &kernel : kernels) {
+    auto func = kernel::buildMatmul(builder, loc, kernel.name, kernel.spec, version);
     func.setPublic();
     func->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), builder.getUnitAttr());
-    names.push_back("_mlir_ciface_" + spec.name());
+    names.push_back("_mlir_ciface_" + kernel.name);
   }
   if (failed(lowerToLlvm(*module, target, emitted)))
     return llvm::createStringError("the kernel does not lower to LLVM");
@@ -86,17 +86,27 @@ llvm::Expected<CompiledMatmul> CompiledMatmul::compile(ArrayRef<kernel::MatmulSp
   llvm::raw_svector_ostream stream(object);
   if (llvm::Error error = emitObject(**llvmModule, **machine, stream))
     return std::move(error);
+  return object;
+}
 
+llvm::Expected<CompiledMatmul> CompiledMatmul::compile(ArrayRef<kernel::MatmulSpec> specs, const Target &target, const TargetInfo &info,
+                                                       const TargetVersion &version, std::string *assembly, const TargetVersion *machineVersion) {
+  std::vector<NamedKernel> kernels;
+  for (const kernel::MatmulSpec &spec : specs)
+    kernels.push_back({spec.name(), spec});
+  auto object = emitKernels(kernels, target, info, version, assembly, machineVersion);
+  if (!object)
+    return object.takeError();
   CompiledMatmul result;
   auto jit = llvm::orc::LLJITBuilder().create();
   if (!jit)
     return jit.takeError();
   result.impl->jit = std::move(*jit);
   result.impl->specs = specs.vec();
-  if (llvm::Error error = result.impl->jit->addObjectFile(std::make_unique<llvm::SmallVectorMemoryBuffer>(std::move(object))))
+  if (llvm::Error error = result.impl->jit->addObjectFile(std::make_unique<llvm::SmallVectorMemoryBuffer>(std::move(*object))))
     return std::move(error);
-  for (const std::string &name : names) {
-    auto symbol = result.impl->jit->lookup(name);
+  for (const NamedKernel &kernel : kernels) {
+    auto symbol = result.impl->jit->lookup("_mlir_ciface_" + kernel.name);
     if (!symbol)
       return symbol.takeError();
     result.impl->entries.push_back(symbol->toPtr<void *>());

@@ -21,6 +21,15 @@ struct MatmulCall {
   int64_t addendStride = 0;
 };
 
+/// Machine code of kernels, each a function `_mlir_ciface_<name>` of the C interface (memrefs by pointer), as an ELF object. The options are
+/// those of CompiledMatmul::compile.
+struct NamedKernel {
+  std::string name;
+  kernel::MatmulSpec spec;
+};
+llvm::Expected<llvm::SmallVector<char, 0>> emitKernels(llvm::ArrayRef<NamedKernel> kernels, const Target &target, const TargetInfo &info, const TargetVersion &version,
+                                                       std::string *assembly = nullptr, const TargetVersion *machine = nullptr);
+
 class CompiledMatmul {
 public:
   CompiledMatmul(CompiledMatmul &&);

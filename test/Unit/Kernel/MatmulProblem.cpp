@@ -20,6 +20,13 @@ static qnt::ScaleKind storedKind(const PanelLayout &layout) {
   llvm_unreachable("all kinds are covered");
 }
 
+// Nearest, ties to even, as activations are rounded; or ties away from zero, as weights are.
+static float toBf16(float x, bool even) {
+  uint32_t bits = llvm::bit_cast<uint32_t>(x);
+  bits += even ? 0x7fff + (bits >> 16 & 1) : 0x8000;
+  return llvm::bit_cast<float>(bits & 0xffff0000);
+}
+
 MatmulProblem::MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int64_t n, int64_t k, unsigned seed)
     : layout(*PanelLayout::get(element, lanes, [&] { return mlir::emitError(mlir::UnknownLoc::get(element.getContext())); })), m(m), n(n), k(k) {
   std::mt19937 random(seed);
@@ -57,6 +64,10 @@ MatmulProblem::MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int6
         scales[block] = float(uniform(1, 1 << 20)) / (1 << 26);
       floats.push_back(float(uniform(-(1 << 20), 1 << 20)) / (1 << 20));
     }
+  tiles.assign(llvm::alignTo(m, 16) * padded, 0);
+  for (int64_t row = 0; row < m; ++row)
+    for (int64_t i = 0; i < k; ++i)
+      tiles[row / 16 * 16 * padded + i / 32 * 512 + row % 16 * 32 + i % 32] = uint16_t(llvm::bit_cast<uint32_t>(toBf16(floats[row * k + i], true)) >> 16);
   for (int64_t i = 0; i < n; ++i)
     bias.push_back(float(uniform(-1000, 1000)) / 512);
   for (int64_t i = 0; i < m * n; ++i)
@@ -67,7 +78,9 @@ MatmulCall MatmulProblem::call(const kernel::MatmulSpec &spec, float *output) co
   MatmulCall c;
   c.weights = weights;
   c.input = spec.intActivations ? static_cast<const void *>(codes.data()) : floats.data();
-  c.inputStride = spec.intActivations ? paddedK() : k;
+  c.inputStride = spec.intActivations || spec.bf16 ? paddedK() : k;
+  if (spec.bf16)
+    c.input = tiles.data();
   c.scales = scales.data();
   c.sums = sums.data();
   c.scaleStride = paddedK() / 32;
@@ -109,28 +122,38 @@ float MatmulProblem::integerResult(const kernel::MatmulSpec &spec, int64_t row, 
   return spec.addend ? y + addend[row * n + column] : y;
 }
 
-double MatmulProblem::floatResult(const kernel::MatmulSpec &spec, int64_t row, int64_t column, double &magnitude) const {
+double MatmulProblem::weight(int64_t column, int64_t i) const {
+  if (!layout.isCodes())
+    return rows.values[column * k + i];
+  int64_t groups = layout.groups(k), group = layout.perRow() ? 0 : i / layout.group;
+  double zero = layout.zero == qnt::ZeroKind::None  ? double(layout.implicitZero())
+                : layout.zero == qnt::ZeroKind::Int ? rows.zeros[column * groups + group]
+                                                    : rows.floatZeros[column * groups + group];
+  double scale = rows.scales[column * layout.scales(k) + (layout.perRow() ? 0 : i / layout.scaleK())];
+  if (layout.super)
+    scale *= rows.subScales[column * groups + group];
+  return (rows.codes[column * k + i] - zero) * scale;
+}
+
+double MatmulProblem::result(const kernel::MatmulSpec &spec, int64_t row, int64_t column, bool rounded, double &magnitude) const {
   double y = 0;
   magnitude = 0;
   for (int64_t i = 0; i < k; ++i) {
-    double weight;
-    if (layout.isCodes()) {
-      int64_t groups = layout.groups(k), group = layout.perRow() ? 0 : i / layout.group;
-      double zero = layout.zero == qnt::ZeroKind::None  ? double(layout.implicitZero())
-                    : layout.zero == qnt::ZeroKind::Int ? rows.zeros[column * groups + group]
-                                                        : rows.floatZeros[column * groups + group];
-      weight = (rows.codes[column * k + i] - zero) * rows.scales[column * layout.scales(k) + (layout.perRow() ? 0 : i / layout.scaleK())];
-      if (layout.super)
-        weight *= rows.subScales[column * groups + group];
-    } else {
-      weight = rows.values[column * k + i];
-    }
-    y += weight * floats[row * k + i];
-    magnitude += std::abs(weight * floats[row * k + i]);
+    double w = weight(column, i), x = floats[row * k + i];
+    double product = rounded ? double(toBf16(float(w), false)) * toBf16(float(x), true) : w * x;
+    y += product;
+    magnitude += std::abs(product);
   }
   for (double extra : {spec.bias ? bias[column] : 0.0f, spec.addend ? addend[row * n + column] : 0.0f}) {
     y += extra;
     magnitude += std::abs(extra);
   }
   return y;
+}
+
+double MatmulProblem::floatResult(const kernel::MatmulSpec &spec, int64_t row, int64_t column, double &magnitude) const {
+  return result(spec, row, column, false, magnitude);
+}
+double MatmulProblem::roundedResult(const kernel::MatmulSpec &spec, int64_t row, int64_t column, double &magnitude) const {
+  return result(spec, row, column, true, magnitude);
 }

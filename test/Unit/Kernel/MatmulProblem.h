@@ -13,6 +13,7 @@ struct MatmulProblem {
   std::vector<uint8_t> packed;                       // 64-byte aligned at `weights`
   uint8_t *weights = nullptr;
   std::vector<float> floats;                         // [m][k]
+  std::vector<uint16_t> tiles;                       // `floats` as bf16 [m/16][padded k/32][16][32], zeros past both ends
   std::vector<int8_t> codes;                         // [m][padded k]
   std::vector<float> scales;                         // [m][padded k / 32]
   std::vector<int32_t> sums;
@@ -24,7 +25,13 @@ struct MatmulProblem {
   float integerResult(const kernel::MatmulSpec &spec, int64_t row, int64_t column) const;
   /// y[m][n] for float activations in double, and the sum of |x| * |w| that bounds its error.
   double floatResult(const kernel::MatmulSpec &spec, int64_t row, int64_t column, double &magnitude) const;
+  /// The same of factors rounded as spec.bf16 says.
+  double roundedResult(const kernel::MatmulSpec &spec, int64_t row, int64_t column, double &magnitude) const;
   int64_t paddedK() const { return codes.size() / m; }
+
+private:
+  double result(const kernel::MatmulSpec &spec, int64_t row, int64_t column, bool rounded, double &magnitude) const;
+  double weight(int64_t column, int64_t i) const;    // exact: (code - zero) * scale * sub-scale
 };
 } // namespace qcc::test
 #endif

@@ -31,6 +31,12 @@ void check(const MatmulProblem &problem, const MatmulSpec &spec, const CompiledM
       if (spec.intActivations) {
         want = problem.integerResult(spec, row, column);
         right = got == float(want);
+      } else if (spec.bf16) {                        // the sum alone, then what rounding the factors adds to it
+        constexpr double sum = 2 * 0x1p-24, factors = 0x1p-7 + 0x1p-16;
+        want = problem.roundedResult(spec, row, column, bound);
+        bound *= sum * problem.k;
+        double exactBound, exact = problem.floatResult(spec, row, column, exactBound);
+        right = std::abs(got - want) <= bound && std::abs(got - exact) <= exactBound * (factors + sum * problem.k);
       } else {
         want = problem.floatResult(spec, row, column, bound);
         bound *= 2.0 * problem.k * std::numeric_limits<float>::epsilon();
@@ -93,12 +99,20 @@ const TargetVersion &versionNamed(const TargetInfo &info, llvm::StringRef name) 
   return *llvm::find_if(info.versions, [&](const TargetVersion &v) { return v.name == name; });
 }
 
+// The version with tiles, as it would be if they paid for sums of 32 k.
+TargetVersion withInt8Tiles(const TargetInfo &info) {
+  TargetVersion amx = versionNamed(info, "amx");
+  amx.tileInt8MinK = 32;
+  return amx;
+}
+
 // The kernels for a matrix unit, with its tiles emulated: the same loops and sums, so the same bits, on a machine without one.
 TEST_F(MatmulTest, matrixTilesEmulated) {
   const Target &target = getX86Target();
   auto info = findTarget({&target}, "x86-avx512", "", "", true);
   ASSERT_TRUE(bool(info));
-  const TargetVersion &amx = versionNamed(*info, "amx"), &floor = versionNamed(*info, "avx512");
+  TargetVersion amx = withInt8Tiles(*info);
+  const TargetVersion &floor = versionNamed(*info, "avx512");
   if (!canRun(floor))
     GTEST_SKIP() << "this machine has no AVX-512";
   for (const char *format : {"w4g32", "w8row", "w4g64asym", "w4t", "w4g32zf"}) {
@@ -113,6 +127,29 @@ TEST_F(MatmulTest, matrixTilesEmulated) {
   }
 }
 
+// Rounded factors, in every kind of weights; rows and columns past tiles, chunks and groups of panels.
+TEST_F(MatmulTest, bf16TilesEmulated) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-avx512", "", "", true);
+  ASSERT_TRUE(bool(info));
+  const TargetVersion &amx = versionNamed(*info, "amx"), &floor = versionNamed(*info, "avx512");
+  if (!canRun(floor))
+    GTEST_SKIP() << "this machine has no AVX-512";
+  for (const char *format : {"w4g32", "w4t", "w2g16asym", "w3g64", "w4g48", "w4rowasym", "w5g32", "w6g32", "w7g32", "w8row", "w8rowzf", "w3g32zfs32", "f32", "f16", "bf16"}) {
+    mlir::Type element = format == llvm::StringRef("bf16") ? mlir::BFloat16Type::get(&context) : qnt::parseFormat(format, &context);
+    ASSERT_TRUE(element) << format;
+    MatmulSpec spec;
+    spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
+    spec.intActivations = false;
+    spec.bf16 = spec.bias = spec.addend = true;
+    spec.rows = RowClass::Long;
+    auto kernels = CompiledMatmul::compile(spec, target, *info, amx, nullptr, &floor);
+    ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+    for (Size size : {Size{1, 1, 1}, Size{7, 31, 33}, Size{31, 33, 127}, Size{33, 127, 31}, Size{127, 17, 521}, Size{41, 293, 67}, Size{293, 41, 37}})
+      check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k), spec, *kernels, 0);
+  }
+}
+
 // The real thing: configured once, signed activations times unsigned codes. Runs where there is a matrix unit.
 TEST_F(MatmulTest, matrixTilesAreAmx) {
   const Target &target = getX86Target();
@@ -123,7 +160,7 @@ TEST_F(MatmulTest, matrixTilesAreAmx) {
   spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
   spec.rows = RowClass::Long;
   std::string assembly;
-  auto kernels = CompiledMatmul::compile(spec, target, *info, versionNamed(*info, "amx"), &assembly);
+  auto kernels = CompiledMatmul::compile(spec, target, *info, withInt8Tiles(*info), &assembly);
   ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
   EXPECT_TRUE(llvm::StringRef(assembly).contains("tdpbsud"));
   EXPECT_TRUE(llvm::StringRef(assembly).contains("ldtilecfg"));
@@ -131,6 +168,42 @@ TEST_F(MatmulTest, matrixTilesAreAmx) {
   if (!canRun(versionNamed(*info, "amx")))
     GTEST_SKIP() << "this machine has no AMX";
   check(MatmulProblem(element, info->panelLanes, 127, 33, 521), spec, *kernels, 0);
+}
+
+TEST_F(MatmulTest, bf16TilesAreAmx) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-avx512", "", "", true);
+  ASSERT_TRUE(bool(info));
+  MatmulSpec spec;
+  mlir::Type element = qnt::parseFormat("w4g32", &context);
+  spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
+  spec.intActivations = false;
+  spec.bf16 = true;
+  spec.rows = RowClass::Long;
+  std::string assembly;
+  auto kernels = CompiledMatmul::compile(spec, target, *info, versionNamed(*info, "amx"), &assembly);
+  ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+  EXPECT_TRUE(llvm::StringRef(assembly).contains("tdpbf16ps"));
+  EXPECT_EQ(llvm::StringRef(assembly).count("ldtilecfg"), 1u) << "once per function";
+  EXPECT_FALSE(llvm::StringRef(assembly).contains("vpermt2w")) << "pairs are joined by shift and ternlog";
+  if (!canRun(versionNamed(*info, "amx")))
+    GTEST_SKIP() << "this machine has no AMX";
+  check(MatmulProblem(element, info->panelLanes, 127, 33, 521), spec, *kernels, 0);
+}
+
+// The default for int8 activations, whose sums are 32 k long: no tiles.
+TEST_F(MatmulTest, shortSumsTakeDot4) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-avx512", "", "", true);
+  ASSERT_TRUE(bool(info));
+  MatmulSpec spec;
+  spec.weight = *PanelLayout::get(qnt::parseFormat("w4g32", &context), info->panelLanes, nullptr);
+  spec.rows = RowClass::Long;
+  std::string assembly;
+  auto kernels = CompiledMatmul::compile(spec, target, *info, versionNamed(*info, "amx"), &assembly);
+  ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+  EXPECT_FALSE(llvm::StringRef(assembly).contains("tdpb"));
+  EXPECT_TRUE(llvm::StringRef(assembly).contains("vpdpbusd"));
 }
 
 // The epilogue, in place, and any division of the panels: the same bits.
