@@ -274,7 +274,7 @@ int Compilation::placeWeights() {
     return ExitUsage;
   if (options.timing)
     pm.enableTiming();
-  addWeightPlacement(pm, target);
+  addWeightPlacement(pm, options, target);
   return succeeded(pm.run(*module)) ? ExitSuccess : ExitCompileError;
 }
 

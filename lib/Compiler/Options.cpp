@@ -38,6 +38,8 @@ struct CommandLine {
   cl::list<std::string> attributes{"mattr", cl::desc("LLVM features, refine the preset"), cl::value_desc("+f,-g"), cl::CommaSeparated, cl::cat(targetCategory)};
   cl::opt<bool> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init(true), cl::cat(targetCategory), cl::value_desc("on|off"),
                              cl::ValueOptional};
+  cl::opt<Kernels> kernels{"kernels", cl::desc("What computes an operation (default fast)"), cl::init(Kernels::Fast), cl::cat(targetCategory),
+                           cl::values(clEnumValN(Kernels::Fast, "fast", "generated kernels"), clEnumValN(Kernels::Reference, "reference", "its specification: slow, to compare with"))};
 
   cl::opt<std::string> output{"o", cl::desc("Output file; - is standard output for text"), cl::value_desc("path"), cl::cat(outputCategory)};
   cl::opt<Emit> emit{"emit", cl::desc("What to write (default lib)"), cl::init(Emit::Library), cl::cat(outputCategory),
@@ -170,6 +172,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   o.cpu = line.cpu;
   o.attributes = llvm::join(line.attributes, ",");
   o.multiversion = line.multiversion;
+  o.kernels = line.kernels;
   o.emit = line.emit;
   o.compileTo = line.compileTo;
   o.weights = line.weights;
