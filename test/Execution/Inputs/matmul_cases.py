@@ -1,12 +1,11 @@
 """One model with many linear layers of awkward sizes, in every weight format: a build of kernels against a build of reference lowerings.
 
-usage: matmul_cases.py write FOLDER                       FOLDER/model.onnx, FOLDER/formats (options for qcc)
-       matmul_cases.py compare FOLDER FAST REFERENCE VARIANT [RUNNER ..]    runs FOLDER/FAST.so (by RUNNER, if given) and FOLDER/REFERENCE.so
-Integer activations: every result bit-equal. Float activations: within 2 * K * eps * sum |x| |w| of the product in float64, and of each other.
-Which it is says FAST: `int` or `float`. Layers whose weights have no whole groups of 32 values, or are floats, are float in both.
+usage: matmul_cases.py write int|float FOLDER             FOLDER/model.onnx, FOLDER/formats (options for qcc)
+       matmul_cases.py compare int|float FOLDER VARIANT QCC_INSPECT [EMULATOR ..] QCC_RUN
+Runs FOLDER/fast.so (in the emulator, if given) and FOLDER/reference.so. Integer activations: every result is bit-equal. Float activations: both are within
+2 * K * eps * sum |x| |w| of the product in float64.
 """
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,21 +14,24 @@ import numpy as np
 import onnx
 from onnx import TensorProto as T, helper as h, numpy_helper as nh
 
-# (format, N, K). Sizes: 1, 7, 31, 33, 127, 4095 and primes between and above.
-cases = [("w4", 127, 1), ("w4", 33, 4095), ("w2", 33, 127), ("w3g64", 53, 331), ("w5", 127, 33), ("w6", 7, 31), ("w8", 4095, 7), ("w8", 1, 1021),
-         ("w4asym", 127, 127), ("w4g128", 127, 331), ("w8row", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 4095), ("w4s32", 17, 67), ("w4g16", 31, 33),
-         ("f16", 33, 127), ("f32", 7, 31)]
-# MatMulNBits: (bits, block, zero points, N, K); K is no multiple of the block.
-packed = [(4, 32, None, 33, 127), (4, 32, "int", 31, 33), (8, 64, "int", 7, 331), (2, 32, "int", 127, 127), (4, 128, "float", 53, 4095)]
+# (format, N, K), and MatMulNBits: (bits, block, zero points, N, K). Sizes: 1, 7, 31, 33, 127, 4095 and primes between and above; few K are multiples of the
+# group. Code sizes: every one, as they differ in bit planes. Floats, and groups that are not whole multiples of 32, have float kernels only.
+every = {
+    "int": [("w4", 33, 4095), ("w2", 33, 127), ("w3g64", 53, 331), ("w5", 127, 33), ("w6", 7, 31), ("w8", 4095, 7), ("w8", 1, 1021), ("w8row", 31, 127),
+            ("w4rowasym", 33, 31), ("w4t", 31, 4095), ("w4s32", 17, 67), (4, 32, None, 127, 1), (4, 32, "int", 31, 33), (8, 64, "int", 7, 331),
+            (2, 32, "int", 127, 127), (4, 128, "float", 53, 4095)],
+    "float": [("w4", 33, 4095), ("w3g64", 53, 331), ("w6", 7, 31), ("w8row", 1, 127), ("w4rowasym", 4095, 7), ("w4t", 31, 1021), ("w4g16", 31, 33), ("f16", 33, 127),
+              ("f32", 7, 31), (4, 128, "float", 53, 331)],
+}
+kind, folder = sys.argv[2:4]
+cases = every[kind]
 rows = [1, 7, 31, 33, 127]
-eps = 2.0**-24
+eps = 2.0**-24  # half a unit in the last place of 1
 
 
 def names():
-    for i, (form, n, k) in enumerate(cases):
-        yield f"{form}.{n}x{k}.{i}", n, k
-    for i, (bits, block, zero, n, k) in enumerate(packed):
-        yield f"nbits{bits}.{block}.{zero}.{n}x{k}.{i}", n, k
+    for i, case in enumerate(cases):
+        yield f"{i}." + "x".join(map(str, case)), *case[-2:]
 
 
 def pack(codes, bits):
@@ -39,7 +41,7 @@ def pack(codes, bits):
     return (codes.astype(np.uint8) << (np.arange(fields, dtype=np.uint8) * bits)).sum(-1).astype(np.uint8)
 
 
-def write(folder):
+def write():
     rng = np.random.default_rng(7)
     nodes, constants, inputs, outputs = [], [], [], []
 
@@ -47,7 +49,7 @@ def write(folder):
         constants.append(nh.from_array(value, name))
         return name
 
-    for (name, n, k), case in zip(names(), cases + packed):
+    for (name, n, k), case in zip(names(), cases):
         if len(case) == 3:
             weight = (rng.standard_normal((k, n)) * rng.uniform(0.2, 2, (1, n))).astype(np.float32)
             nodes.append(h.make_node("MatMul", ["x." + name, constant("w." + name, weight)], ["y." + name], name=name))
@@ -68,13 +70,14 @@ def write(folder):
     onnx.save(h.make_model(graph, ir_version=10, opset_imports=[h.make_opsetid("", 21), h.make_opsetid("com.microsoft", 1)]), f"{folder}/model.onnx")
     with open(f"{folder}/formats", "w") as f:
         for (name, _, _), case in zip(names(), cases):
-            f.write(f"--tensor-type=^w\\.{re.escape(name)}$={case[0]}\n")
+            if len(case) == 3:
+                f.write(f"--tensor-type=^w\\.{re.escape(name)}$={case[0]}\n")
 
 
-def decoded(folder, library):
+def decoded(inspect):
     """Every weight of a build of reference lowerings in float64, from the components in its weights file (ComponentLayout.h)."""
-    manifest = json.loads(subprocess.check_output(["qcc-inspect", f"{folder}/{library}.so", "--json"]))
-    data = np.fromfile(f"{folder}/{library}.weights", np.uint8)
+    manifest = json.loads(subprocess.check_output([inspect, f"{folder}/reference.so", "--json"]))
+    data = np.fromfile(f"{folder}/reference.weights", np.uint8)
     start = int(data[40:48].view(np.uint64)[0])  # qcc_weights_header.data_offset
     weights = {}
     for tensor in manifest["tensors"]:
@@ -106,10 +109,8 @@ def decoded(folder, library):
     return weights
 
 
-def run(folder, library, feed, extra, runner=[]):
-    args = runner + ["qcc-run", f"{folder}/{library}.so", "--threads", "2", *extra]
-    if runner:
-        args[len(runner)] = subprocess.check_output(["which", "qcc-run"], text=True).strip()
+def run(command, library, feed, extra):
+    args = [*command, f"{folder}/{library}.so", "--threads", "2", *extra]
     for name, value in feed.items():
         np.save(f"{folder}/{name}.npy", value)
         args += ["--input", f"{name}={folder}/{name}.npy"]
@@ -120,28 +121,24 @@ def run(folder, library, feed, extra, runner=[]):
     return [np.load(f"{folder}/{name}.npy") for name in outputs]
 
 
-def compare(folder, fast, reference, variant, *runner):
-    weights, bad, equal, bounded = decoded(folder, reference), 0, 0, 0
+def compare(variant, inspect, *command):
+    weights, bad = decoded(inspect), 0
     rng = np.random.default_rng(11)
     for m in rows:
         feed = {"x." + name: rng.standard_normal((m, k)).astype(np.float32) * rng.choice([0.1, 1, 10], (m, 1)).astype(np.float32) for name, _, k in names()}
-        got, want = run(folder, fast, feed, ["--variant", variant], list(runner)), run(folder, reference, feed, [])
-        for (name, n, k), a, b in zip(names(), got, want):
-            isFloat = fast == "float" or re.match(r"f16|f32|w4g16", name)
-            x, w = feed["x." + name].astype(np.float64), weights["w." + name]
-            bound = 2 * k * eps * (np.abs(x) @ np.abs(w).T)
-            exact = x @ w.T
-            if not isFloat:
-                equal += 1
+        fast, reference = run(command, "fast", feed, ["--variant", variant]), run(command[-1:], "reference", feed, [])
+        for (name, n, k), a, b in zip(names(), fast, reference):
+            if kind == "int":
                 ok = np.array_equal(a.view(np.int32), b.view(np.int32))
             else:
-                bounded += 1
-                ok = (np.abs(a - exact) <= bound).all() and (np.abs(b - exact) <= bound).all()
+                x, w = feed["x." + name].astype(np.float64), weights["w." + name]
+                bound = 2 * k * eps * (np.abs(x) @ np.abs(w).T)
+                ok = (np.abs(a - x @ w.T) <= bound).all() and (np.abs(b - x @ w.T) <= bound).all()
             if not ok or a.shape != (m, n):
                 bad += 1
                 print(f"{name}, {m} rows: {(a != b).sum()} of {a.size} differ, by up to {np.abs(a - b).max():.3g} of {np.abs(b).max():.3g}")
-    print(f"{variant}: {equal} products bit-equal, {bounded} within the float bound, {bad} wrong")
+    print(f"{variant}: {len(cases) * len(rows)} products, {bad} wrong")
     sys.exit(bool(bad))
 
 
-write(*sys.argv[2:]) if sys.argv[1] == "write" else compare(*sys.argv[2:])
+write() if sys.argv[1] == "write" else compare(*sys.argv[4:])
