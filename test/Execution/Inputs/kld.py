@@ -22,5 +22,6 @@ def divergence(p, q):
 bound = 2 * divergence(p, log_softmax(sys.argv[3])[1]) if sys.argv[3].endswith(".npy") else float(sys.argv[3])
 margin = np.diff(np.sort(want, -1)[:, -2:], axis=-1)[:, 0]
 wrong = ((got.argmax(-1) != want.argmax(-1)) & (margin > float(sys.argv[4]))).sum()
-print(f"{len(want)} tokens: mean KLD {divergence(p, q):.2e}, bound {bound:.2e}; other tokens first {(got.argmax(-1) != want.argmax(-1)).sum()}, beyond the margin {wrong}")
+others = (got.argmax(-1) != want.argmax(-1)).sum()
+print(f"{len(want)} tokens: mean KLD {divergence(p, q):.2e}, bound {bound:.2e}; other tokens first {others}, beyond the margin {wrong}")
 sys.exit(not (got.shape == want.shape and divergence(p, q) <= bound and wrong == 0))

@@ -2,8 +2,8 @@
 
 usage: matmul_cases.py write int|float FOLDER             FOLDER/model.onnx, FOLDER/formats (options for qcc)
        matmul_cases.py compare int|float FOLDER VARIANT QCC_INSPECT [EMULATOR ..] QCC_RUN
-Runs FOLDER/fast.so (in the emulator, if given) and FOLDER/reference.so. Integer activations: every result is bit-equal. Float activations: both are within
-2 * K * eps * sum |x| |w| of the product in float64.
+Runs FOLDER/fast.so (in the emulator, if given) and FOLDER/reference.so. Integer activations: every result is bit-equal. Float activations: both
+are within 2 * K * eps * sum |x| |w| of the product in float64.
 """
 import json
 import re
@@ -14,14 +14,15 @@ import numpy as np
 import onnx
 from onnx import TensorProto as T, helper as h, numpy_helper as nh
 
-# (format, N, K), and MatMulNBits: (bits, block, zero points, N, K). Sizes: 1, 7, 31, 33, 127, 4095 and primes between and above; few K are multiples of the
-# group. Code sizes: every one, as they differ in bit planes. Floats, and groups that are not whole multiples of 32, have float kernels only.
+# (format, N, K), and MatMulNBits: (bits, block, zero points, N, K). Sizes: 1, 7, 31, 33, 127, 4095 and primes between and above; few K are
+# multiples of the group. Code sizes: every one, as they differ in bit planes. Floats, and groups that are not whole multiples of 32, have float
+# kernels only.
 every = {
-    "int": [("w4", 33, 4095), ("w2", 33, 127), ("w3g64", 53, 331), ("w5", 127, 33), ("w6", 7, 31), ("w8", 4095, 7), ("w8", 1, 1021), ("w8row", 31, 127),
-            ("w4rowasym", 33, 31), ("w4t", 31, 4095), ("w4s32", 17, 67), (4, 32, None, 127, 1), (4, 32, "int", 31, 33), (8, 64, "int", 7, 331),
-            (2, 32, "int", 127, 127), (4, 128, "float", 53, 4095)],
-    "float": [("w4", 33, 4095), ("w3g64", 53, 331), ("w6", 7, 31), ("w8row", 1, 127), ("w4rowasym", 4095, 7), ("w4t", 31, 1021), ("w4g16", 31, 33), ("f16", 33, 127),
-              ("f32", 7, 31), (4, 128, "float", 53, 331)],
+    "int": [("w4", 33, 4095), ("w2", 33, 127), ("w3g64", 53, 331), ("w5", 127, 33), ("w6", 7, 31), ("w8", 4095, 7), ("w8", 1, 1021),
+            ("w8row", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 4095), ("w4s32", 17, 67), (4, 32, None, 127, 1), (4, 32, "int", 31, 33),
+            (8, 64, "int", 7, 331), (2, 32, "int", 127, 127), (4, 128, "float", 53, 4095)],
+    "float": [("w4", 33, 4095), ("w3g64", 53, 331), ("w6", 7, 31), ("w8row", 1, 127), ("w4rowasym", 4095, 7), ("w4t", 31, 1021),
+              ("w4g16", 31, 33), ("f16", 33, 127), ("f32", 7, 31), (4, 128, "float", 53, 331)],
 }
 kind, folder = sys.argv[2:4]
 cases = every[kind]
@@ -125,7 +126,7 @@ def compare(variant, inspect, *command):
     weights, bad = decoded(inspect), 0
     rng = np.random.default_rng(11)
     for m in rows:
-        feed = {"x." + name: rng.standard_normal((m, k)).astype(np.float32) * rng.choice([0.1, 1, 10], (m, 1)).astype(np.float32) for name, _, k in names()}
+        feed = {"x." + name: (rng.standard_normal((m, k)) * rng.choice([0.1, 1, 10], (m, 1))).astype(np.float32) for name, _, k in names()}
         fast, reference = run(command, "fast", feed, ["--variant", variant]), run(command[-1:], "reference", feed, [])
         for (name, n, k), a, b in zip(names(), fast, reference):
             if kind == "int":
