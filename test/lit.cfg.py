@@ -29,7 +29,7 @@ def cpu_flags():
         return set()
 
 # Features gate execution tests: a test that this machine cannot run is reported as unsupported, never as passed.
-for flag, feature in [("avx2", "avx2"), ("avx512bw", "avx512"), ("avx512_vnni", "avx512vnni"), ("amx_int8", "amx")]:
+for flag, feature in [("avx2", "avx2"), ("avx512bw", "avx512"), ("avx512_vnni", "avx512vnni"), ("avx_vnni", "avxvnni"), ("amx_int8", "amx")]:
     if flag in cpu_flags():
         config.available_features.add(feature)
 if lit.util.which("qemu-x86_64"):

@@ -112,6 +112,24 @@ LogicalResult CacheLoadOp::verify() {
 }
 LogicalResult CacheStoreOp::verify() { return verifyHeadsMatch(*this, getKey().getType(), cast<CacheType>(getCache().getType())); }
 
+/// Keys or values of a cache as memory: strides of batch rows and heads follow from the capacity, which programs know.
+static MemRefType cacheViewType(CacheType cache) {
+  constexpr int64_t any = ShapedType::kDynamic;
+  auto layout = StridedLayoutAttr::get(cache.getContext(), /*offset=*/any, {any, any, cache.getHeadDim(), 1});
+  return MemRefType::get({any, cache.getKvHeads(), any, cache.getHeadDim()}, cache.getElement(), layout);
+}
+void CacheViewOp::build(OpBuilder &builder, OperationState &state, Value cache) {
+  Type type = cacheViewType(cast<CacheType>(cache.getType()));
+  state.addOperands(cache);
+  state.addTypes({type, type});
+}
+LogicalResult CacheViewOp::verify() {
+  MemRefType expected = cacheViewType(cast<CacheType>(getCache().getType()));
+  if (getKey().getType() != expected)
+    return emitOpError("is ") << getKey().getType() << ", but the memory of " << getCache().getType() << " is " << expected;
+  return success();
+}
+
 LogicalResult GluOp::verify() {
   int64_t in = dim(getInput().getType(), -1), out = dim(getType(), -1);
   if (!ShapedType::isDynamic(in) && !ShapedType::isDynamic(out) && in != 2 * out)

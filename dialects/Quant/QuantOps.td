@@ -97,7 +97,7 @@ def Qnt_PositionsOp : Qnt_PureOp<"positions"> {
   let assemblyFormat = "`at` $past attr-dict `:` type($result)";
 }
 
-def Qnt_KvUpdateOp : Qnt_Op<"kv_update", [AllTypesMatch<["key", "value"]>]> {
+def Qnt_KvUpdateOp : Qnt_Op<"kv_update", [DeclareOpInterfaceMethods<ReferenceLowering>, AllTypesMatch<["key", "value"]>]> {
   let summary = "Append keys and values to a layer's cache, in place";
   let description = [{ `key`, `value` `[B, S, kvHeads*D]` go to tokens `past .. past+S-1` of every batch row. Rounds to the cache's element type. }];
   let arguments = (ins Qnt_F32Tensor:$key, Qnt_F32Tensor:$value, Arg<Qnt_CacheType, "", [MemWrite]>:$cache, Index:$past);
@@ -105,7 +105,7 @@ def Qnt_KvUpdateOp : Qnt_Op<"kv_update", [AllTypesMatch<["key", "value"]>]> {
   let hasVerifier = 1;
 }
 
-def Qnt_AttentionOp : Qnt_Op<"attention", [AllTypesMatch<["query", "result"]>]> {
+def Qnt_AttentionOp : Qnt_Op<"attention", [DeclareOpInterfaceMethods<ReferenceLowering>, AllTypesMatch<["query", "result"]>]> {
   let summary = "Attention over a layer's cache, grouped heads";
   let description = [{
     `query [B, S, heads*D]` attends to tokens `0 .. past+S-1` of the cache; query head h reads KV head `h / (heads/kvHeads)`.
@@ -119,7 +119,7 @@ def Qnt_AttentionOp : Qnt_Op<"attention", [AllTypesMatch<["query", "result"]>]> 
   let hasVerifier = 1;
 }
 
-def Qnt_CacheLoadOp : Qnt_Op<"cache_load"> {
+def Qnt_CacheLoadOp : Qnt_Op<"cache_load", [DeclareOpInterfaceMethods<ReferenceLowering>]> {
   let summary = "A cache that lives for one call and starts with the given past keys and values";
   let description = [{
     `past` is key and value `[B, kvHeads, P, D]`, which become tokens `0 .. P-1` (the `--kv-cache=io` form: the caller holds the state). Without operands the
@@ -133,7 +133,7 @@ def Qnt_CacheLoadOp : Qnt_Op<"cache_load"> {
   let hasVerifier = 1;
 }
 
-def Qnt_CacheStoreOp : Qnt_Op<"cache_store", [AllTypesMatch<["key", "value"]>]> {
+def Qnt_CacheStoreOp : Qnt_Op<"cache_store", [DeclareOpInterfaceMethods<ReferenceLowering>, AllTypesMatch<["key", "value"]>]> {
   let summary = "The keys and values that a cache holds";
   let description = [{
     Tokens `0 .. total-1` as tensors `[B, kvHeads, total, D]`.
@@ -143,6 +143,21 @@ def Qnt_CacheStoreOp : Qnt_Op<"cache_store", [AllTypesMatch<["key", "value"]>]> 
   let arguments = (ins Arg<Qnt_CacheType, "", [MemRead]>:$cache, Index:$total);
   let results = (outs Qnt_F32Tensor:$key, Qnt_F32Tensor:$value);
   let assemblyFormat = "$cache `at` $total attr-dict `:` type($cache) `->` type($key)";
+  let hasVerifier = 1;
+}
+
+def Qnt_CacheViewOp : Qnt_Op<"cache_view", [Pure, AllTypesMatch<["key", "value"]>]> {
+  let summary = "The keys and values of a cache as memory, channels innermost";
+  let description = [{
+    `[B, kvHeads, capacity, D]` each, of the cache's element type; capacity is at least the tokens that the cache may hold. Reference lowerings of
+    operations on caches read and write through it; a program that has it lays its caches out this way, so fast paths cannot share them.
+    Example:
+      %key, %value = qnt.cache_view %cache : !qnt.cache<4x32xf16> -> memref<?x4x?x32xf16, strided<[?, ?, 32, 1], offset: ?>>
+  }];
+  let arguments = (ins Qnt_CacheType:$cache);
+  let results = (outs AnyMemRef:$key, AnyMemRef:$value);
+  let assemblyFormat = "$cache attr-dict `:` type($cache) `->` type($key)";
+  let builders = [OpBuilder<(ins "::mlir::Value":$cache)>];
   let hasVerifier = 1;
 }
 

@@ -16,6 +16,12 @@ Value ReferenceBuilder::indexAt(Value tensor, ValueRange indices) {
   return make<arith::IndexCastOp>(b.getIndexType(), make<tensor::ExtractOp>(tensor, indices));
 }
 
+Value ReferenceBuilder::checkedIndex(Value i, int64_t extent) {
+  Value inside = less(i, extent);
+  cf::AssertOp::create(b, loc, inside, "index out of range");
+  return select(inside, i, index(0));
+}
+
 Value ReferenceBuilder::generate(Type type, Value shapeOf, function_ref<Value(ValueRange)> element) {
   SmallVector<Value> extents;
   for (auto [i, extent] : llvm::enumerate(cast<RankedTensorType>(type).getShape()))

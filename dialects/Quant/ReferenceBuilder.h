@@ -3,6 +3,7 @@
 #define QCC_DIALECTS_QUANT_REFERENCEBUILDER_H
 #include "dialects/Quant/Formats/Format.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -35,6 +36,8 @@ public:
   /// An element; f16 and bf16 widen to f32, i8 (unsigned) to i32, integers of other widths to index when `asIndex`.
   Value at(Value tensor, ValueRange indices);
   Value indexAt(Value tensor, ValueRange indices);
+  /// `i` if it is below `extent`; else a run-time error of the program (cf.assert), which goes on with 0.
+  Value checkedIndex(Value i, int64_t extent);
 
   /// The tensor of `type` whose elements are `element(indices)`. Dynamic extents: those of `shapeOf`, dimension by dimension.
   Value generate(mlir::Type type, Value shapeOf, llvm::function_ref<Value(ValueRange)> element);

@@ -59,7 +59,8 @@ Lowered GatherOp::lowerToReference(OpBuilder &builder) {
   if (isa<BlockType>(table.getElementType()))
     components = r.decompose(getTable());
   return SmallVector<Value>{r.generate(getType(), getIds(), [&](ValueRange at) {
-    SmallVector<Value> cell{r.indexAt(getIds(), at.drop_back()), at.back()};
+    Value id = r.indexAt(getIds(), at.drop_back());
+    SmallVector<Value> cell{table.isDynamicDim(0) ? id : r.checkedIndex(id, table.getDimSize(0)), at.back()};
     return components.codes ? r.decodeAt(components, cell) : r.at(getTable(), cell);
   })};
 }
@@ -115,6 +116,7 @@ Lowered RotaryOp::lowerToReference(OpBuilder &builder) {
   if (failed(needStaticChannels(*this, getInput())) || failed(needStaticChannels(*this, getCos())))
     return failure();
   ReferenceBuilder r(builder, getLoc());
+  auto table = cast<RankedTensorType>(getCos().getType());
   int64_t D = lastDim(getInput()) / int64_t(getHeads()), half = lastDim(getCos());
   return SmallVector<Value>{r.generate(getType(), getInput(), [&](ValueRange at) {
     Value channel = at.back(), i = r.rest(channel, D), base = r.make<arith::SubIOp>(channel, i);
@@ -132,7 +134,8 @@ Lowered RotaryOp::lowerToReference(OpBuilder &builder) {
       second = r.add(pair, r.index(half));
     }
     Value a = r.at(getInput(), withLast(at, r.add(base, first))), b = r.at(getInput(), withLast(at, r.add(base, second)));
-    SmallVector<Value> cell{r.indexAt(getPositions(), at.drop_back()), pair};
+    Value position = r.indexAt(getPositions(), at.drop_back());
+    SmallVector<Value> cell{table.isDynamicDim(0) ? position : r.checkedIndex(position, table.getDimSize(0)), pair};
     Value cos = r.at(getCos(), cell), sin = r.at(getSin(), cell);
     Value y = r.select(isFirst, r.subf(r.mulf(a, cos), r.mulf(b, sin)), r.addf(r.mulf(b, cos), r.mulf(a, sin)));
     return r.select(isRotated, y, r.at(getInput(), at));

@@ -99,9 +99,14 @@ FailureOr<ProgramDescription> qcc::describeProgram(ModuleOp module) {
   module.walk([&](qnt::RotaryOp) { bounded = true; });
   program.maxContext = bounded ? number("qnt.max_context") : 0;
   program.vocabulary = number("qnt.vocabulary");
+  llvm::DenseSet<Attribute> read;
+  module.walk([&](qnt::WeightOp weight) {
+    if (!llvm::all_of(weight->getUsers(), llvm::IsaPred<qnt::GatherOp>))
+      read.insert(weight.getDeclAttr().getAttr());
+  });
   for (auto decl : module.getOps<qnt::WeightDeclOp>())
     // A token reads every weight but the embedding table, of which it reads a row.
-    if (auto layout = decl.getLayout(); layout && layout->getAs<StringAttr>("kind") != "rows")
+    if (auto layout = decl.getLayout(); layout && read.contains(decl.getSymNameAttr()))
       program.decodeBytes += layout->getAs<IntegerAttr>("bytes").getInt();
   return program;
 }

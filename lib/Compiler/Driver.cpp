@@ -274,7 +274,7 @@ int Compilation::placeWeights() {
     return ExitUsage;
   if (options.timing)
     pm.enableTiming();
-  addWeightPlacement(pm, target);
+  addWeightPlacement(pm, options, target);
   return succeeded(pm.run(*module)) ? ExitSuccess : ExitCompileError;
 }
 
@@ -419,6 +419,8 @@ int Compilation::stages() {
   if (options.stats) {
     printFormatDecisions(*module, llvm::errs());
     printGenericOps(*module, llvm::errs());
+    if (options.kernels == Kernels::Reference)
+      llvm::errs() << "kernels: none, every operation by its reference lowering (slow)\n";
   }
   if (options.compileTo == Stage::Quant)
     return writeIr();

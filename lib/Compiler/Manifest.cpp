@@ -22,6 +22,8 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
     words.push_back("--mattr=" + o.attributes);
   if (!o.multiversion)
     words.push_back("--multiversion=off");
+  if (o.kernels == Kernels::Reference)
+    words.push_back("--kernels=reference");
   if (o.maxContext)
     words.push_back("--max-context=" + std::to_string(o.maxContext));
   for (const std::string &type : o.tensorTypes)

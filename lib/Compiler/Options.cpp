@@ -38,6 +38,8 @@ struct CommandLine {
   cl::list<std::string> attributes{"mattr", cl::desc("LLVM features, refine the preset"), cl::value_desc("+f,-g"), cl::CommaSeparated, cl::cat(targetCategory)};
   cl::opt<bool> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init(true), cl::cat(targetCategory), cl::value_desc("on|off"),
                              cl::ValueOptional};
+  cl::opt<std::string> kernels{"kernels", cl::desc("fast (generated, default) or reference (every operation's specification: slow, to compare with)"), cl::value_desc("kind"),
+                               cl::init("fast"), cl::cat(targetCategory)};
 
   cl::opt<std::string> output{"o", cl::desc("Output file; - is standard output for text"), cl::value_desc("path"), cl::cat(outputCategory)};
   cl::opt<Emit> emit{"emit", cl::desc("What to write (default lib)"), cl::init(Emit::Library), cl::cat(outputCategory),
@@ -150,6 +152,8 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     refuse("--sym and --asym exclude each other");
   if (line.kvCache != "state" && line.kvCache != "io")
     refuse("--kv-cache=" + line.kvCache + " is neither state nor io");
+  if (line.kernels != "fast" && line.kernels != "reference")
+    refuse("--kernels=" + line.kernels + " is neither fast nor reference");
   if (line.groupSize != -1 && (line.groupSize < 16 || line.groupSize % 16))
     refuse("--group-size=" + llvm::Twine(line.groupSize) + " is neither -1 nor a multiple of 16");
   if (line.maxContext < 0 || line.maxContext > (int64_t(1) << 24))
@@ -170,6 +174,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   o.cpu = line.cpu;
   o.attributes = llvm::join(line.attributes, ",");
   o.multiversion = line.multiversion;
+  o.kernels = line.kernels == "reference" ? Kernels::Reference : Kernels::Fast;
   o.emit = line.emit;
   o.compileTo = line.compileTo;
   o.weights = line.weights;

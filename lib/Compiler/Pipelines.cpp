@@ -48,13 +48,16 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   runExtensions("quant-end", pm);
 }
 
-void qcc::addWeightPlacement(OpPassManager &pm, const TargetInfo &target) {
+void qcc::addWeightPlacement(OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target) {
   pm.addPass(createTrimLogits());                      // before the ports are described: it adds a dimension to the program
-  pm.addPass(createPlaceWeights({target.panelLanes}));
+  pm.addPass(createPlaceWeights({target.panelLanes, options.kernels == Kernels::Reference}));
 }
 
 void qcc::addKernelStage(OpPassManager &pm, const CompilerOptions &options) {
-  buildKernelPipeline(pm);
+  bool reference = options.kernels == Kernels::Reference;
+  if (reference)
+    pm.addPass(createLowerReference({/*constants=*/false, /*only=*/{}}));       // before rows are specialised: the oracle is one program, cloned
+  buildKernelPipeline(pm, reference);
   runExtensions("kernel-end", pm);
 }
 

@@ -1,5 +1,6 @@
 // One case per kind of layout that PlaceWeights gives.
 #include "lib/Compiler/WeightPlan.h"
+#include "lib/Kernel/ComponentLayout.h"
 #include "lib/Kernel/Packing.h"
 #include "lib/Kernel/RowLayout.h"
 using namespace mlir;
@@ -19,6 +20,12 @@ FailureOr<WeightPacking> qcc::packingOf(qnt::WeightDeclOp decl) {
       return failure();
     return WeightPacking{lanes, layout->panelBytes(columns),
                          [layout = *layout](const qnt::QuantizedRows &rows, uint8_t *out) { kernel::packPanels(layout, rows, out); }};
+  }
+  if (kind == "components") {
+    auto layout = kernel::ComponentLayout::get(type.getElementType(), columns, error);
+    if (failed(layout))
+      return failure();
+    return WeightPacking{1, layout->rowBytes(), [layout = *layout](const qnt::QuantizedRows &rows, uint8_t *out) { kernel::packComponents(layout, rows, out); }};
   }
   // Plain tensors are rows without codes.
   auto layout = kernel::RowLayout::get(type.getElementType(), columns, error);

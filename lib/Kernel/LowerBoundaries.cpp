@@ -1,6 +1,7 @@
 // Function boundaries: ports and state come from the invocation, results go where the caller says.
 #include "lib/Kernel/CacheLayout.h"
 #include "lib/Kernel/CloneScalar.h"
+#include "lib/Kernel/ComponentLayout.h"
 #include "lib/Kernel/Packing.h"
 #include "lib/Kernel/RowLayout.h"
 #include "lib/Kernel/SymbolicDims.h"
@@ -38,6 +39,9 @@ struct LowerBoundariesPass : qcc::impl::LowerBoundariesBase<LowerBoundariesPass>
     if (layout == WeightLayout::Panels) {
       auto panels = kernel::PanelLayout::get(type.getElementType(), lanes, error);
       bytes = succeeded(panels) ? panels->bytes(type.getDimSize(0), type.getDimSize(1)) : -1;
+    } else if (layout == WeightLayout::Components) {
+      auto components = kernel::ComponentLayout::get(type.getElementType(), type.getDimSize(1), error);
+      bytes = succeeded(components) ? components->rowBytes() * type.getDimSize(0) : -1;
     } else {
       auto rows = kernel::RowLayout::get(type.getElementType(), type.getDimSize(1), error);
       bytes = succeeded(rows) ? rows->rowBytes() * type.getDimSize(0) : -1;

@@ -9,11 +9,13 @@
 using namespace mlir;
 using namespace qcc;
 
-void qcc::buildKernelPipeline(OpPassManager &pm) {
+void qcc::buildKernelPipeline(OpPassManager &pm, bool reference) {
   pm.addPass(createSpecializeRows());
   pm.addPass(createResolveDims());            // while calls still return tensors
   pm.addPass(createLowerBoundaries());
-  pm.addPass(createLowerQuant());
+  pm.addPass(createLowerComponents({reference}));
+  if (!reference)
+    pm.addPass(createLowerQuant());
   pm.addPass(createReconcileUnrealizedCastsPass());               // joins what both ends of a call made of weights and caches
   // No canonicalization before buffers: it would give tensors of the decode class static types, and casts keep results from their places.
   pm.addPass(createConvertElementwiseToLinalgPass());

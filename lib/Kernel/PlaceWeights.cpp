@@ -1,4 +1,5 @@
 // Gives every weight a layout, by what reads it, and an offset in the data region.
+#include "lib/Kernel/ComponentLayout.h"
 #include "lib/Kernel/Packing.h"
 #include "lib/Kernel/RowLayout.h"
 #include "lib/Kernel/WeightUses.h"
@@ -23,11 +24,17 @@ struct PlaceWeightsPass : qcc::impl::PlaceWeightsBase<PlaceWeightsPass> {
     auto made = decl;
     if (!known.empty()) {
       made = decl.clone();
-      static const char *const suffix[] = {".plain", ".rows", ".panels"};
+      static const char *const suffix[] = {".plain", ".rows", ".panels", ".components"};
       made.setSymName((decl.getSymName() + suffix[int(layout)]).str());
       symbols.insert(made, std::next(Block::iterator(decl)));
     }
     return known[int(layout)] = made;
+  }
+
+  /// What the reference lowering of any use reads.
+  static WeightLayout referenceLayout(qnt::WeightOp weight) {
+    Type element = cast<RankedTensorType>(weight.getType()).getElementType();
+    return isa<qnt::BlockType>(element) ? WeightLayout::Components : WeightLayout::Plain;
   }
 
   LogicalResult chooseLayouts(SymbolTable &symbols) {
@@ -38,7 +45,7 @@ struct PlaceWeightsPass : qcc::impl::PlaceWeightsBase<PlaceWeightsPass> {
       auto decl = symbols.lookup<qnt::WeightDeclOp>(weight.getDecl());
       for (OpOperand &use : llvm::make_early_inc_range(weight->getUses())) {
         bool mixed = false;
-        WeightLayout layout = layoutOfUse(use, mixed);
+        WeightLayout layout = reference ? referenceLayout(weight) : layoutOfUse(use, mixed);
         if (mixed)
           return weight.emitOpError("is read in several layouts by one function that it is passed to");
         auto placed = declFor(decl, layout, layouts, symbols);
@@ -76,12 +83,17 @@ struct PlaceWeightsPass : qcc::impl::PlaceWeightsBase<PlaceWeightsPass> {
       if (failed(rows))
         return failure();
       bytes = type.getDimSize(0) * rows->rowBytes();
+    } else if (layout == WeightLayout::Components) {
+      auto components = kernel::ComponentLayout::get(element, type.getDimSize(1), error);
+      if (failed(components))
+        return failure();
+      bytes = type.getDimSize(0) * components->rowBytes();
     } else {
       if (!element.isIntOrFloat())
         return decl.emitOpError("is read as a plain tensor, which cannot have elements ") << element;
       bytes = type.getNumElements() * std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 8);
     }
-    static const char *const kinds[] = {"plain", "rows", "panels"};
+    static const char *const kinds[] = {"plain", "rows", "panels", "components"};
     attrs.set("kind", b.getStringAttr(kinds[int(layout)]));
     attrs.set("bytes", b.getI64IntegerAttr(bytes));
     decl.setLayoutAttr(attrs.getDictionary(&getContext()));

@@ -11,6 +11,8 @@ WeightLayout qcc::layoutOfUse(OpOperand &use, bool &mixed) {
     return &use == &matmul.getWeightMutable() ? WeightLayout::Panels : WeightLayout::Plain;
   if (auto gather = dyn_cast<qnt::GatherOp>(op))
     return &use == &gather.getTableMutable() ? WeightLayout::Rows : WeightLayout::Plain;
+  if (isa<qnt::DecomposeOp>(op))
+    return WeightLayout::Components;
   if (auto call = dyn_cast<func::CallOp>(op))
     if (auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr()))
       if (!callee.isExternal())

@@ -3,7 +3,7 @@
 #define QCC_LIB_KERNEL_WEIGHTUSES_H
 #include "mlir/IR/Value.h"
 namespace qcc {
-enum class WeightLayout { Plain, Rows, Panels };
+enum class WeightLayout { Plain, Rows, Panels, Components };
 
 /// The layout that this use reads; a call's use is that of the callee's argument (if its uses differ: Plain, which fits none of them but
 /// plain reads; `mixed` is set).

@@ -1,4 +1,4 @@
-// The executable specification: every qnt operation by its own reference lowering, weights that the compiler holds as constants.
+// The executable specification: every qnt operation by its own reference lowering, weights that the compiler holds as constants if wanted.
 #include "WeightReader.h"
 #include "qcc/Quantize/Passes.h"
 namespace qcc {
@@ -63,7 +63,7 @@ template <typename Op> static LogicalResult foldComputed(Op op, qnt::WeightOp we
   return success();
 }
 
-static LogicalResult foldDecompose(qnt::DecomposeOp op) {
+static LogicalResult foldDecompose(qnt::DecomposeOp op, bool constants) {
   SmallVector<OpFoldResult> folded;
   if (succeeded(op.fold(qnt::DecomposeOp::FoldAdaptor(ArrayRef<Attribute>{Attribute()}, op), folded))) {
     for (auto [result, value] : llvm::zip(op->getResults(), folded))
@@ -72,7 +72,7 @@ static LogicalResult foldDecompose(qnt::DecomposeOp op) {
     return success();
   }
   auto weight = op.getInput().getDefiningOp<qnt::WeightOp>();
-  if (!weight)
+  if (!weight || !constants)
     return success();
   return foldComputed(op, weight, [&](const qnt::QuantizedBuffer &buffer) {
     auto bytes = [](Value result, ArrayRef<uint8_t> values) {
@@ -90,9 +90,13 @@ static LogicalResult foldDecompose(qnt::DecomposeOp op) {
 
 namespace {
 struct LowerReference : qcc::impl::LowerReferenceBase<LowerReference> {
+  using Base::Base;
   void runOnOperation() override {
     SmallVector<qnt::ReferenceLowering> ops;
-    getOperation().walk([&](qnt::ReferenceLowering op) { ops.push_back(op); });
+    getOperation().walk([&](qnt::ReferenceLowering op) {
+      if (only.empty() || llvm::is_contained(only, op->getName().getStringRef()))
+        ops.push_back(op);
+    });
     OpBuilder builder(&getContext());
     for (qnt::ReferenceLowering op : ops) {
       builder.setInsertionPoint(op);
@@ -106,7 +110,7 @@ struct LowerReference : qcc::impl::LowerReferenceBase<LowerReference> {
     SmallVector<qnt::WeightOp> weights;
     getOperation().walk([&](qnt::DecomposeOp op) { decomposes.push_back(op); });
     for (qnt::DecomposeOp op : decomposes)
-      if (failed(foldDecompose(op)))
+      if (failed(foldDecompose(op, constants)))
         return signalPassFailure();
     getOperation().walk([&](Operation *op) {
       if (isa<qnt::ComposeOp>(op) && op->use_empty())
@@ -117,7 +121,7 @@ struct LowerReference : qcc::impl::LowerReferenceBase<LowerReference> {
       auto type = cast<RankedTensorType>(op.getType());
       if (op->use_empty())
         op->erase();
-      else if (isa<FloatType>(type.getElementType()) &&
+      else if (constants && isa<FloatType>(type.getElementType()) &&
                failed(foldComputed(op, op, [&](const qnt::QuantizedBuffer &buffer) { return SmallVector<DenseElementsAttr>{floatConstant(type, buffer.values)}; })))
         return signalPassFailure();
     }

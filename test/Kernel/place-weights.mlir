@@ -1,12 +1,18 @@
 // RUN: qcc-opt %s --qcc-kernel-place-weights | FileCheck %s
+// RUN: qcc-opt %s --qcc-kernel-place-weights=reference | FileCheck %s --check-prefix=REFERENCE
 // A matmul reads panels, a gather rows, anything else plain tensors; the tied table becomes two declarations; what nothing reads goes.
-// CHECK: module attributes {{.*}}qnt.weights_bytes = 8320
+// CHECK: module attributes {{.*}}qnt.weights_bytes = 8896
 // CHECK: qnt.weight_decl @tied {{.*}} {layout = {bytes = 4096 : i64, kind = "panels", lanes = 16 : i64}, offset = 0 : i64}
 // CHECK: qnt.weight_decl @tied.rows {{.*}} {layout = {bytes = 4096 : i64, kind = "rows"}, offset = 4096 : i64}
 // CHECK: qnt.weight_decl @scale {{.*}} {layout = {bytes = 128 : i64, kind = "plain"}, offset = 8192 : i64}
+// CHECK: qnt.weight_decl @codes {{.*}} {layout = {bytes = 576 : i64, kind = "panels", lanes = 16 : i64}, offset = 8320 : i64}
 // CHECK-NOT: @unused
+// For reference lowerings there is one layout of each: components of quantized weights (a row: 1 scale, 32 codes), plain tensors else.
+// REFERENCE: qnt.weight_decl @tied {{.*}} {layout = {bytes = 4096 : i64, kind = "plain"}, offset = 0 : i64}
+// REFERENCE: qnt.weight_decl @codes {{.*}} {layout = {bytes = 576 : i64, kind = "components"}, offset = {{[0-9]+}} : i64}
 qnt.weight_decl @tied : tensor<32x32xf32> [#qnt.part<rows = 32, transposed = false, data = <"t", file 0, offset 0, length 4096> : tensor<32x32xf32>>]
 qnt.weight_decl @scale : tensor<32xf32> [#qnt.part<rows = 32, transposed = false, data = <"s", file 0, offset 4096, length 128> : tensor<32xf32>>]
+qnt.weight_decl @codes : tensor<16x32x!qnt.block<bits = 4, group = 32>> [#qnt.part<rows = 16, transposed = false, data = <"c", file 0, offset 4096, length 2048> : tensor<16x32xf32>>]
 qnt.weight_decl @unused : tensor<32xf32> [#qnt.part<rows = 32, transposed = false, data = <"u", file 0, offset 4096, length 128> : tensor<32xf32>>]
 // CHECK: %[[ROWS:.*]] = qnt.weight @tied.rows
 // CHECK: %[[PANELS:.*]] = qnt.weight @tied :
@@ -19,6 +25,11 @@ func.func @main(%ids: tensor<?x?xi64>) -> tensor<?x?x32xf32> {
   %n = qnt.norm rms %x, %s eps 1.0e-5 : tensor<?x?x32xf32>, tensor<32xf32>
   %y = call @head(%n, %w) : (tensor<?x?x32xf32>, tensor<32x32xf32>) -> tensor<?x?x32xf32>
   return %y : tensor<?x?x32xf32>
+}
+func.func @coded(%x: tensor<?x?x32xf32>) -> tensor<?x?x16xf32> {
+  %w = qnt.weight @codes : tensor<16x32x!qnt.block<bits = 4, group = 32>>
+  %y = qnt.matmul %x, %w : tensor<?x?x32xf32>, tensor<16x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x16xf32>
+  return %y : tensor<?x?x16xf32>
 }
 func.func private @head(%x: tensor<?x?x32xf32>, %w: tensor<32x32xf32>) -> tensor<?x?x32xf32> {
   %y = qnt.matmul %x, %w : tensor<?x?x32xf32>, tensor<32x32xf32> -> tensor<?x?x32xf32>

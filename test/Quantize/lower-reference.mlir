@@ -55,3 +55,41 @@ func.func @computed(%ids: tensor<1xi64>) -> (tensor<1x4xf32>, tensor<1x2xf32>) {
   %e = qnt.gather %ids, %t : tensor<1xi64>, tensor<1x2xf16> -> tensor<1x2xf32>
   return %y, %e : tensor<1x4xf32>, tensor<1x2xf32>
 }
+
+// Attention: scores, their maxima, weights, sums, the weighted values. The cache is memory.
+// CHECK-LABEL: func @attention
+// CHECK: qnt.cache_view
+// CHECK: scf.parallel
+// CHECK: arith.truncf {{.*}} : f32 to f16
+// CHECK-COUNT-2: memref.store
+// CHECK: qnt.cache_view
+// CHECK-COUNT-5: tensor.generate
+// CHECK-NOT: qnt.
+// CHECK: return
+func.func @attention(%q: tensor<?x?x32xf32>, %k: tensor<?x?x16xf32>, %cache: !qnt.cache<2x8xf16>, %past: index) -> tensor<?x?x32xf32> {
+  qnt.kv_update %k, %k into %cache at %past : tensor<?x?x16xf32>, !qnt.cache<2x8xf16>
+  %y = qnt.attention %q over %cache at %past heads 4 scale 0.25 : tensor<?x?x32xf32>, !qnt.cache<2x8xf16>
+  return %y : tensor<?x?x32xf32>
+}
+
+// Past tensors are copied into an empty cache.
+// CHECK-LABEL: func @past
+// CHECK: qnt.cache_load -> <2x8xf16>
+// CHECK: scf.parallel
+// CHECK-COUNT-2: tensor.generate
+// CHECK-NOT: qnt.cache_store
+// CHECK: return
+func.func @past(%k: tensor<?x2x?x8xf32>, %total: index) -> (tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>) {
+  %c = qnt.cache_load %k, %k : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32> -> !qnt.cache<2x8xf16>
+  %k1, %v1 = qnt.cache_store %c at %total : !qnt.cache<2x8xf16> -> tensor<?x2x?x8xf32>
+  return %k1, %v1 : tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+}
+
+// RUN: qcc-opt %s --qcc-quantize-lower-reference="constants=false only=qnt.dequantize" | FileCheck %s --check-prefix=ONLY
+// ONLY-LABEL: func @quantized
+// ONLY: qnt.quantize
+// ONLY: qnt.matmul
+// ONLY-LABEL: func @computed
+// ONLY: qnt.decompose
+// ONLY: tensor.generate
+// ONLY: qnt.gather

@@ -11,6 +11,8 @@ namespace qcc {
 /// The stages, in order; `--compile-to=` names the last one to run.
 enum class Stage { Onnx, Graph, Quant, Kernel, Llvm, Link };
 enum class Emit { Library, Object, Assembly, LlvmIr, Mlir };
+/// What computes a recognised operation: a generated kernel, or its reference lowering (slow, the oracle of tests).
+enum class Kernels { Fast, Reference };
 enum class WeightsPlace { Auto, Embed, File };
 
 struct CompilerOptions {
@@ -21,6 +23,7 @@ struct CompilerOptions {
   std::string target = "host";
   std::string cpu, attributes;                // LLVM's -mcpu and -mattr; refine the preset
   bool multiversion = true;
+  Kernels kernels = Kernels::Fast;
 
   // Output.
   Emit emit = Emit::Library;

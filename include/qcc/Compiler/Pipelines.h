@@ -12,7 +12,7 @@ struct TargetInfo;
 void addGraphStage(mlir::OpPassManager &pm, const CompilerOptions &options);
 void addQuantStage(mlir::OpPassManager &pm, const CompilerOptions &options);
 /// Between quant and kernel, once for all versions: where every weight lies. Then bytes can be written while code is generated.
-void addWeightPlacement(mlir::OpPassManager &pm, const TargetInfo &target);
+void addWeightPlacement(mlir::OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target);
 /// For one version of a target, whose facts the module carries (setTargetFacts).
 void addKernelStage(mlir::OpPassManager &pm, const CompilerOptions &options);
 /// Hooks are already lowered. `prefix` goes before the names of exported functions.

@@ -6,7 +6,8 @@ def PlaceWeights : Pass<"qcc-kernel-place-weights", "::mlir::ModuleOp"> {
   let summary = "Decide how every weight lies in the weights file, and where";
   let description = [{
     The use decides: a matmul reads packed panels (lib/Kernel/Packing.h), a gather reads rows one after the other (RowLayout.h), anything else
-    a plain dense tensor. A weight with several uses gets one declaration for each layout. Offsets are multiples of 64 in the order of the
+    a plain dense tensor. With `reference`, every use is a reference lowering: it reads the components of quantized weights (ComponentLayout.h), plain
+    tensors else. A weight with several uses gets one declaration for each layout. Offsets are multiples of 64 in the order of the
     declarations; the module's `qnt.weights_bytes` is the length of the data region.
     Example:
       qnt.weight_decl @w : tensor<512x256x!qnt.block<bits = 4, group = 32>> [...]
@@ -15,7 +16,8 @@ def PlaceWeights : Pass<"qcc-kernel-place-weights", "::mlir::ModuleOp"> {
     becomes
       qnt.weight_decl @w : tensor<512x256x!qnt.block<bits = 4, group = 32>> [...] {layout = {bytes = 73728, kind = "panels", lanes = 16}, offset = 0}
   }];
-  let options = [Option<"lanes", "lanes", "unsigned", "16", "columns of a packed panel">];
+  let options = [Option<"lanes", "lanes", "unsigned", "16", "columns of a packed panel">,
+                 Option<"reference", "reference", "bool", "false", "lay weights out for reference lowerings">];
   let dependentDialects = ["::qcc::qnt::QntDialect"];
 }
 
@@ -99,6 +101,24 @@ def LowerQuant : Pass<"qcc-kernel-lower-quant", "::mlir::ModuleOp"> {
   let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect",
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
     "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect", "::mlir::func::FuncDialect"];
+}
+
+def LowerComponents : Pass<"qcc-kernel-lower-components", "::mlir::ModuleOp"> {
+  let summary = "Components of weights and views of caches become memory: what reference lowerings leave to the kernel stage";
+  let description = [{
+    `qnt.decompose` of a weight becomes views of its rows (ComponentLayout.h), `qnt.cache_view` views of the cache, an empty `qnt.cache_load` a
+    buffer, and `cf.assert` on an index a run-time error of the program. Other operations are left to LowerQuant; with `complete`, there must be none
+    (`--kernels=reference`: no kernel is launched).
+    Example:
+      %codes, %scales = qnt.decompose %w : tensor<512x256x!qnt.block<bits = 4, group = 32>> -> tensor<512x256xi8>, tensor<512x8xf32>
+    becomes
+      %rows = memref.view %w[%c0][] : memref<147456xi8> to memref<512x288xi8>
+      %part = memref.subview %rows[0, 32] [512, 256] [1, 1] : memref<512x288xi8> to memref<512x256xi8, strided<[288, 1], offset: 32>>
+      %codes = bufferization.to_tensor %part restrict : memref<512x256xi8, strided<[288, 1], offset: 32>> to tensor<512x256xi8>
+  }];
+  let options = [Option<"complete", "complete", "bool", "false", "refuse operations that are not lowered to their reference">];
+  let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 
 def PlaceBuffers : Pass<"qcc-kernel-place-buffers", "::mlir::ModuleOp"> {

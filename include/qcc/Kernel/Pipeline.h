@@ -12,7 +12,8 @@ namespace qcc {
 void setTargetFacts(mlir::ModuleOp module, const TargetVersion &version, unsigned panelLanes);
 
 /// The passes of the kernel stage, for a module with `qk.target` set. One target version a run: the module is the version's own clone.
-void buildKernelPipeline(mlir::OpPassManager &pm);
+/// `reference`: its operations are already reference lowerings, and nothing becomes a kernel.
+void buildKernelPipeline(mlir::OpPassManager &pm, bool reference = false);
 
 /// The interface models that bufferization needs.
 void registerKernelInterfaces(mlir::DialectRegistry &registry);

@@ -54,9 +54,11 @@ def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::F
 def LowerReference : Pass<"qcc-quantize-lower-reference", "::mlir::ModuleOp"> {
   let summary = "Replace qnt operations by their reference lowerings";
   let description = [{
-    Builds every pure operation's reference lowering (tensor, scf, arith, math on decoded values). Weights whose values the compiler holds
-    (`values` of their parts) are encoded and become constants, so that a program without inputs files can run anywhere; other weights stay
-    as `qnt.weight`, read through `qnt.decompose` where they are quantized. Operations on KV state have no reference of this form and stay.
+    Builds every operation's reference lowering (tensor, scf, arith, math on decoded values). Weights whose values the compiler holds
+    (`values` of their parts) are encoded and become constants, so that a program without input files can run anywhere; other weights stay
+    as `qnt.weight`, read through `qnt.decompose` where they are quantized. Caches stay too, as memory behind `qnt.cache_view`.
+    `constants=false` leaves all weights: a program with a weights file keeps them there. `only` names the operations to lower (all others stay for
+    kernels), which tells the errors of one kind of kernel from those of others.
     Example:
       %y = qnt.activate relu %x : tensor<4xf32>
     becomes
@@ -68,6 +70,9 @@ def LowerReference : Pass<"qcc-quantize-lower-reference", "::mlir::ModuleOp"> {
         tensor.yield %m : f32
       } : tensor<4xf32>
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+  let options = [Option<"constants", "constants", "bool", "true", "make constants of weights whose values the compiler holds">,
+                 ListOption<"only", "only", "std::string", "names of the operations to lower (qnt.norm); default: all">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 #endif

@@ -18,3 +18,11 @@ func.func @heads(%k: tensor<?x2x?x32xf32>) {
 
 // expected-error @below {{a cache type is <kvHeads x headDim x element>}}
 func.func private @rank(!qnt.cache<4xf32>)
+
+// -----
+
+func.func @view(%c: !qnt.cache<2x8xf16>) {
+  // expected-error @below {{is 'memref<?x2x?x8xf32>', but the memory of '!qnt.cache<2x8xf16>' is 'memref<?x2x?x8xf16, strided<[?, ?, 8, 1], offset: ?>>'}}
+  %k, %v = qnt.cache_view %c : !qnt.cache<2x8xf16> -> memref<?x2x?x8xf32>
+  return
+}

@@ -22,3 +22,10 @@ func.func @a_cache_may_start_empty(%past: index) -> tensor<?x?xi64> {
   %p = qnt.positions at %past : tensor<?x?xi64>
   return %p : tensor<?x?xi64>
 }
+
+// CHECK-LABEL: func @a_cache_is_memory_to_reference_lowerings
+// CHECK: %{{.*}}, %{{.*}} = qnt.cache_view %{{.*}} : <2x8xf16> -> memref<?x2x?x8xf16, strided<[?, ?, 8, 1], offset: ?>>
+func.func @a_cache_is_memory_to_reference_lowerings(%c: !qnt.cache<2x8xf16>) {
+  %k, %v = qnt.cache_view %c : !qnt.cache<2x8xf16> -> memref<?x2x?x8xf16, strided<[?, ?, 8, 1], offset: ?>>
+  return
+}

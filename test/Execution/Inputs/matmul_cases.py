@@ -1,0 +1,145 @@
+"""One model with many linear layers of awkward sizes, in every weight format: a build of kernels against a build of reference lowerings.
+
+usage: matmul_cases.py write int|float FOLDER             FOLDER/model.onnx, FOLDER/formats (options for qcc)
+       matmul_cases.py compare int|float FOLDER VARIANT QCC_INSPECT [EMULATOR ..] QCC_RUN
+Runs FOLDER/fast.so (in the emulator, if given) and FOLDER/reference.so. Integer activations: every result is bit-equal. Float activations: both
+are within 2 * K * eps * sum |x| |w| of the product in float64.
+"""
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+from onnx import TensorProto as T, helper as h, numpy_helper as nh
+
+# (format, N, K), and MatMulNBits: (bits, block, zero points, N, K). Sizes: 1, 7, 31, 33, 127, 4095 and primes between and above; few K are
+# multiples of the group. Code sizes: every one, as they differ in bit planes. Floats, and groups that are not whole multiples of 32, have float
+# kernels only.
+every = {
+    "int": [("w4", 33, 4095), ("w2", 33, 127), ("w3g64", 53, 331), ("w5", 127, 33), ("w6", 7, 31), ("w8", 4095, 7), ("w8", 1, 1021),
+            ("w8row", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 4095), ("w4s32", 17, 67), (4, 32, None, 127, 1), (4, 32, "int", 31, 33),
+            (8, 64, "int", 7, 331), (2, 32, "int", 127, 127), (4, 128, "float", 53, 4095)],
+    "float": [("w4", 33, 4095), ("w3g64", 53, 331), ("w6", 7, 31), ("w8row", 1, 127), ("w4rowasym", 4095, 7), ("w4t", 31, 1021),
+              ("w4g16", 31, 33), ("f16", 33, 127), ("f32", 7, 31), (4, 128, "float", 53, 331)],
+}
+kind, folder = sys.argv[2:4]
+cases = every[kind]
+rows = [1, 7, 31, 33, 127]
+eps = 2.0**-24  # half a unit in the last place of 1
+
+
+def names():
+    for i, case in enumerate(cases):
+        yield f"{i}." + "x".join(map(str, case)), *case[-2:]
+
+
+def pack(codes, bits):
+    """Codes [.., n] as little-endian bit fields in bytes."""
+    fields = 8 // bits
+    codes = np.pad(codes, [(0, 0)] * (codes.ndim - 1) + [(0, -codes.shape[-1] % fields)]).reshape(*codes.shape[:-1], -1, fields)
+    return (codes.astype(np.uint8) << (np.arange(fields, dtype=np.uint8) * bits)).sum(-1).astype(np.uint8)
+
+
+def write():
+    rng = np.random.default_rng(7)
+    nodes, constants, inputs, outputs = [], [], [], []
+
+    def constant(name, value):
+        constants.append(nh.from_array(value, name))
+        return name
+
+    for (name, n, k), case in zip(names(), cases):
+        if len(case) == 3:
+            weight = (rng.standard_normal((k, n)) * rng.uniform(0.2, 2, (1, n))).astype(np.float32)
+            nodes.append(h.make_node("MatMul", ["x." + name, constant("w." + name, weight)], ["y." + name], name=name))
+        else:
+            bits, block, zero, _, _ = case
+            groups = -(-k // block)
+            codes = rng.integers(0, 1 << bits, (n, groups * block))
+            operands = ["x." + name, constant("w." + name, pack(codes, bits).reshape(n, groups, -1)),
+                        constant("s." + name, rng.uniform(0.01, 0.1, (n, groups)).astype(np.float16).astype(np.float32).reshape(-1))]
+            if zero == "int":
+                operands.append(constant("z." + name, pack(rng.integers(0, 1 << bits, (n, groups)), bits).reshape(-1)))
+            if zero == "float":
+                operands.append(constant("z." + name, rng.uniform(0, 1 << bits, (n, groups)).astype(np.float16).astype(np.float32)))
+            nodes.append(h.make_node("MatMulNBits", operands, ["y." + name], name=name, domain="com.microsoft", N=n, K=k, bits=bits, block_size=block))
+        inputs.append(h.make_tensor_value_info("x." + name, T.FLOAT, ["seq", k]))
+        outputs.append(h.make_tensor_value_info("y." + name, T.FLOAT, ["seq", n]))
+    graph = h.make_graph(nodes, "matmuls", inputs, outputs, constants)
+    onnx.save(h.make_model(graph, ir_version=10, opset_imports=[h.make_opsetid("", 21), h.make_opsetid("com.microsoft", 1)]), f"{folder}/model.onnx")
+    with open(f"{folder}/formats", "w") as f:
+        for (name, _, _), case in zip(names(), cases):
+            if len(case) == 3:
+                f.write(f"--tensor-type=^w\\.{re.escape(name)}$={case[0]}\n")
+
+
+def decoded(inspect):
+    """Every weight of a build of reference lowerings in float64, from the components in its weights file (ComponentLayout.h)."""
+    manifest = json.loads(subprocess.check_output([inspect, f"{folder}/reference.so", "--json"]))
+    data = np.fromfile(f"{folder}/reference.weights", np.uint8)
+    start = int(data[40:48].view(np.uint64)[0])  # qcc_weights_header.data_offset
+    weights = {}
+    for tensor in manifest["tensors"]:
+        n, k = tensor["shape"]
+        at = start + tensor["offset"]
+        form = tensor["format"]
+        if form in ("f32", "f16"):
+            dtype = np.float32 if form == "f32" else np.float16
+            weights[tensor["name"]] = data[at:at + n * k * dtype().itemsize].view(dtype).reshape(n, k).astype(np.float64)
+            continue
+        bits, group, whole, zero = re.fullmatch(r"w(\d)t?(?:g(\d+)|(row))?(asym|zf)?(?:s32)?", form).groups()
+        two = form == "w4t"
+        group = k if whole else int(group or 32)
+        groups, scales = -(-k // group), -(-k // 256) if two else -(-k // group)
+        front = 4 * scales + (4 * groups if zero == "zf" else 0)
+        size = -(-(front + k + (groups if two or zero == "asym" else 0)) // 4) * 4
+        table = data[at:at + n * size].reshape(n, size)
+        floats = np.ascontiguousarray(table[:, :front]).view(np.float32).reshape(n, -1).astype(np.float64)
+        spread = lambda v, every=group: np.repeat(v, every, 1)[:, :k]
+        scale, center = spread(floats[:, :scales], 256 if two else group), float(1 << (int(bits) - 1))
+        codes, side = table[:, front:front + k].astype(np.float64), table[:, front + k:front + k + groups].astype(np.float64)
+        if two:
+            scale = scale * spread(side)
+        elif zero == "asym":
+            center = spread(side)
+        elif zero == "zf":
+            center = spread(floats[:, scales:scales + groups])
+        weights[tensor["name"]] = scale * (codes - center)
+    return weights
+
+
+def run(command, library, feed, extra):
+    args = [*command, f"{folder}/{library}.so", "--threads", "2", *extra]
+    for name, value in feed.items():
+        np.save(f"{folder}/{name}.npy", value)
+        args += ["--input", f"{name}={folder}/{name}.npy"]
+    outputs = ["y" + name[1:] for name in feed]
+    for name in outputs:
+        args += ["--output", f"{name}={folder}/{name}.npy"]
+    subprocess.check_call(args)
+    return [np.load(f"{folder}/{name}.npy") for name in outputs]
+
+
+def compare(variant, inspect, *command):
+    weights, bad = decoded(inspect), 0
+    rng = np.random.default_rng(11)
+    for m in rows:
+        feed = {"x." + name: (rng.standard_normal((m, k)) * rng.choice([0.1, 1, 10], (m, 1))).astype(np.float32) for name, _, k in names()}
+        fast, reference = run(command, "fast", feed, ["--variant", variant]), run(command[-1:], "reference", feed, [])
+        for (name, n, k), a, b in zip(names(), fast, reference):
+            if kind == "int":
+                ok = np.array_equal(a.view(np.int32), b.view(np.int32))
+            else:
+                x, w = feed["x." + name].astype(np.float64), weights["w." + name]
+                bound = 2 * k * eps * (np.abs(x) @ np.abs(w).T)
+                ok = (np.abs(a - x @ w.T) <= bound).all() and (np.abs(b - x @ w.T) <= bound).all()
+            if not ok or a.shape != (m, n):
+                bad += 1
+                print(f"{name}, {m} rows: {(a != b).sum()} of {a.size} differ, by up to {np.abs(a - b).max():.3g} of {np.abs(b).max():.3g}")
+    print(f"{variant}: {len(cases) * len(rows)} products, {bad} wrong")
+    sys.exit(bool(bad))
+
+
+write() if sys.argv[1] == "write" else compare(*sys.argv[4:])
