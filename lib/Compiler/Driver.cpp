@@ -244,20 +244,12 @@ int Compilation::writeIr() {
   return ExitSuccess;
 }
 
-static std::vector<const Target *> allTargets() {
-  return {
-#define QCC_TARGET(Name) &get##Name##Target(),
-#include "qcc/Target/AllTargets.def"
-  };
-}
-
 int Compilation::findTarget() {
-  std::vector<const Target *> targets = allTargets();
-  llvm::Expected<TargetInfo> found = qcc::findTarget(targets, options.target, options.cpu, options.attributes, options.multiversion);
+  llvm::Expected<TargetInfo> found = qcc::findTarget(allTargets(), options.target, options.cpu, options.attributes, options.multiversion);
   if (!found)
     return complain(ExitUsage, llvm::toString(found.takeError()));
   target = std::move(*found);
-  family = targetOf(targets, target);
+  family = targetOf(allTargets(), target);
   return ExitSuccess;
 }
 

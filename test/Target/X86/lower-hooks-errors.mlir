@@ -1,4 +1,4 @@
-// RUN: qcc-opt %s --qcc-target-lower-x86-hooks=version=avx512vnni -split-input-file -verify-diagnostics
+// RUN: qcc-opt %s --qcc-target-lower-hooks=version=avx512vnni -split-input-file -verify-diagnostics
 
 func.func @bf16_tiles_need_amx(%a: memref<?xbf16>, %c: memref<?xf32>, %at: index, %stride: index) {
   // expected-error @below {{has no lowering for avx512vnni}}
