@@ -188,7 +188,7 @@ static llvm::Error generateOne(CompiledVersion &compiled, const CompilerOptions 
   std::unique_ptr<llvm::Module> module;
   {
     std::lock_guard<std::mutex> lock(translating);     // translation registers interfaces with the MLIR context
-    auto translated = translateToLlvmIr(lowered, context, **machine, exported);
+    auto translated = translateToLlvmIr(lowered, context, **machine, *compiled.version, exported);
     if (!translated)
       return translated.takeError();
     module = std::move(*translated);
