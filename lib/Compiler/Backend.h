@@ -9,15 +9,17 @@
 #include "llvm/Support/Error.h"
 namespace qcc {
 struct CompilerOptions;
+class PassRunner;
 
 /// Ports, dimensions and state of `@main`, before the kernel stage. Fails after a diagnostic.
 mlir::FailureOr<ProgramDescription> describeProgram(mlir::ModuleOp module);
 
 /// The kernel stage for one version, on a clone of `module`. Null after a diagnostic.
-mlir::OwningOpRef<mlir::ModuleOp> runKernelStage(mlir::ModuleOp module, const CompilerOptions &options, const TargetInfo &target, const TargetVersion &version);
+mlir::OwningOpRef<mlir::ModuleOp> runKernelStage(mlir::ModuleOp module, PassRunner &runner, const CompilerOptions &options, const TargetInfo &target,
+                                                 const TargetVersion &version);
 
 /// The llvm stage for one version, in place; exported functions are called `versionPrefix(version)` + decode, short, long, ...
-mlir::LogicalResult runLlvmStage(mlir::ModuleOp module, const CompilerOptions &options, const Target &family, const TargetVersion &version);
+mlir::LogicalResult runLlvmStage(mlir::ModuleOp module, PassRunner &runner, const CompilerOptions &options, const Target &family, const TargetVersion &version);
 std::string versionPrefix(const TargetVersion &version);
 
 /// One version in the LLVM dialect, ready for code generation.
@@ -26,7 +28,7 @@ struct CompiledVersion {
   mlir::OwningOpRef<mlir::ModuleOp> module;
 };
 /// Both stages for every version, and the entries of `program`.
-mlir::FailureOr<std::vector<CompiledVersion>> lowerVersions(mlir::ModuleOp module, const CompilerOptions &options, const TargetInfo &target,
+mlir::FailureOr<std::vector<CompiledVersion>> lowerVersions(mlir::ModuleOp module, PassRunner &runner, const CompilerOptions &options, const TargetInfo &target,
                                                             const Target &family, ProgramDescription &program);
 
 enum class CodeKind { LlvmIr, Assembly, Object };

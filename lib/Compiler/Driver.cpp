@@ -16,8 +16,11 @@
 #include "qcc/Target/Link.h"
 #include "qcc/Target/Target.h"
 #include "lib/Compiler/Backend.h"
+#include "lib/Compiler/InternalErrors.h"
 #include "lib/Compiler/Manifest.h"
 #include "lib/Compiler/OutputFiles.h"
+#include "lib/Compiler/PassRunner.h"
+#include "lib/Compiler/Phases.h"
 #include "lib/Compiler/WeightPlan.h"
 #include "lib/Compiler/WeightsFile.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -25,7 +28,6 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Support/Timing.h"
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "llvm/Support/FileSystem.h"
@@ -51,8 +53,13 @@ int complain(int exitCode, const Twine &message) {
 
 /// A folder for intermediate files, removed with what is in it.
 struct Scratch {
-  Scratch() { error = llvm::sys::fs::createUniqueDirectory("qcc", folder); }
+  Scratch() {
+    error = llvm::sys::fs::createUniqueDirectory("qcc", folder);
+    if (!error)
+      setScratchFolder(folder);
+  }
   ~Scratch() {
+    setScratchFolder("");
     if (!error)
       llvm::sys::fs::remove_directories(folder);
   }
@@ -83,9 +90,33 @@ int flushScreen() {
   return complain(ExitResource, "cannot write to standard output: " + why);
 }
 
+/// Says how far the encoding of weights is.
+class CountedSink : public WeightSink {
+public:
+  CountedSink(WeightSink &sink, Phases &phases, int64_t total) : sink(sink), phases(phases), total(total) {}
+  llvm::Expected<int64_t> begin(llvm::StringRef symbol, llvm::StringRef name, int64_t bytes) override {
+    phases.step(++number, total);
+    return sink.begin(symbol, name, bytes);
+  }
+  llvm::Error append(llvm::ArrayRef<uint8_t> bytes) override { return sink.append(bytes); }
+  llvm::Error end() override { return sink.end(); }
+
+private:
+  WeightSink &sink;
+  Phases &phases;
+  int64_t total, number = 0;
+};
+
+/// The name of the output, else of the input, without its extension.
+std::string baseName(const CompilerOptions &options) {
+  llvm::SmallString<128> name(options.output.empty() || options.output == "-" ? options.input == "-" ? "model" : llvm::sys::path::filename(options.input) : options.output);
+  llvm::sys::path::replace_extension(name, "");
+  return name.str().str();
+}
+
 class Compilation {
 public:
-  explicit Compilation(const CompilerOptions &options) : options(options) {}
+  explicit Compilation(const CompilerOptions &options) : options(options), phases(options), runner(options, phases, baseName(options) + ".repro.mlir") {}
   int run();
 
 private:
@@ -93,7 +124,6 @@ private:
   int attachPasses();
   int stages();
   int findTarget();
-  int placeWeights();
   int writeCode();
   int writeLibrary();
   int readInput();
@@ -105,12 +135,12 @@ private:
   int saveTemps(Stage stage);
   /// -o, or the input's name with another extension, in this folder.
   std::string outputPath(llvm::StringRef extension) const {
-    if (!options.output.empty())
-      return options.output;
-    return (options.input == "-" ? "model" : llvm::sys::path::stem(options.input)).str() + extension.str();
+    return options.output.empty() ? baseName(options) + extension.str() : options.output;
   }
 
   const CompilerOptions &options;
+  Phases phases;
+  PassRunner runner;
   std::unique_ptr<MLIRContext> context;
   OwningOpRef<ModuleOp> module;
   std::shared_ptr<SourceFiles> sources = std::make_shared<SourceFiles>();  // what the module's references to weights index
@@ -205,13 +235,7 @@ int Compilation::readMlir() {
 int Compilation::runStage(Stage stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build) {
   if (stage > options.compileTo)
     return ExitSuccess;
-  PassManager pm(context.get());
-  if (failed(applyPassManagerCLOptions(pm)))
-    return ExitUsage;
-  if (options.timing)
-    pm.enableTiming();
-  build(pm);
-  if (failed(pm.run(*module)))
+  if (failed(runner.run(*module, build)))
     return failureCode;
   return saveTemps(stage);
 }
@@ -259,27 +283,17 @@ static void printTargets() {
       llvm::outs() << llvm::left_justify(preset.name, 18) << preset.description << "\n";
 }
 
-/// After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset.
-int Compilation::placeWeights() {
-  PassManager pm(context.get());
-  if (failed(applyPassManagerCLOptions(pm)))
-    return ExitUsage;
-  if (options.timing)
-    pm.enableTiming();
-  addWeightPlacement(pm, target);
-  return succeeded(pm.run(*module)) ? ExitSuccess : ExitCompileError;
-}
-
 /// IR or code for people to read: of the best version.
 int Compilation::writeCode() {
   const TargetVersion &version = target.versions.front();
-  OwningOpRef<ModuleOp> lowered = runKernelStage(*module, options, target, version);
+  phases.begin("lowering to kernels");
+  OwningOpRef<ModuleOp> lowered = runKernelStage(*module, runner, options, target, version);
   if (!lowered)
     return ExitCompileError;
   module = std::move(lowered);
   if (options.compileTo == Stage::Kernel)
     return writeIr();
-  if (failed(runLlvmStage(*module, options, *family, version)))
+  if (failed(runLlvmStage(*module, runner, options, *family, version)))
     return ExitCompileError;
   if (options.compileTo == Stage::Llvm || options.emit == Emit::Mlir)
     return writeIr();
@@ -291,6 +305,7 @@ int Compilation::writeCode() {
   auto path = toScreen ? llvm::Expected<std::string>(scratch.str().str()) : files.reserve(output);
   if (!path)
     return complain(ExitResource, llvm::toString(path.takeError()));
+  phases.begin("generating code");
   std::vector<CompiledVersion> one;
   one.push_back({&version, std::move(module)});
   llvm::Error error = generateCode(one, options, target, options.emit == Emit::Assembly ? CodeKind::Assembly : CodeKind::LlvmIr, {*path});
@@ -335,7 +350,10 @@ int Compilation::writeLibrary() {
   auto file = WeightsFile::create(*weightsPath);
   if (!file)
     return complain(ExitResource, llvm::toString(file.takeError()));
-  if (ExitCode code = materializeWeights(*module, *sources, packingOf, **file))
+  phases.begin("encoding weights");
+  auto weightDecls = module->getOps<qnt::WeightDeclOp>();
+  CountedSink counted(**file, phases, std::distance(weightDecls.begin(), weightDecls.end()));
+  if (ExitCode code = materializeWeights(*module, *sources, packingOf, counted))
     return code;
   if (llvm::Error error = (*file)->finish())
     return complain(ExitResource, llvm::toString(std::move(error)));
@@ -344,7 +362,8 @@ int Compilation::writeLibrary() {
   if (embed)
     program->embeddedWeights = *weightsPath;
 
-  auto versions = lowerVersions(*module, options, target, *family, *program);
+  phases.begin("lowering to kernels");
+  auto versions = lowerVersions(*module, runner, options, target, *family, *program);
   if (failed(versions))
     return ExitCompileError;
   CompilerOptions resolved = options;
@@ -353,12 +372,14 @@ int Compilation::writeLibrary() {
   LinkInputs link{target.triple, {}, runtimeArchive(), llvm::sys::path::filename(library).str(), scratch.path("")};
   for (const CompiledVersion &version : *versions)
     link.objects.push_back(scratch.path(version.version->name + ".o"));
+  phases.begin("generating code");
   if (llvm::Error error = generateCode(*versions, options, target, CodeKind::Object, link.objects))
     return complain(ExitCompileError, llvm::toString(std::move(error)));
   link.objects.push_back(scratch.path("program.o"));
   if (llvm::Error error = generateTable(*program, target, link.objects.back()))
     return complain(ExitCompileError, llvm::toString(std::move(error)));
 
+  phases.begin("linking");
   auto libraryPath = files.reserve(library);
   if (!libraryPath)
     return complain(ExitResource, llvm::toString(libraryPath.takeError()));
@@ -392,10 +413,12 @@ static void printGenericOps(ModuleOp module, llvm::raw_ostream &out) {
 int Compilation::stages() {
   if (int code = findTarget())
     return code;
+  phases.begin("reading the model");
   if (int code = readInput())
     return code;
   if (int code = saveTemps(Stage::Onnx))
     return code;
+  phases.begin("recognizing the model");
   if (int code = runStage(Stage::Graph, ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); }))
     return code;
   if (options.check) {
@@ -404,6 +427,7 @@ int Compilation::stages() {
   }
   if (options.compileTo <= Stage::Graph)
     return writeIr();
+  phases.begin("choosing formats");
   if (ExitCode code = narrowScales(*module, *sources))  // before formats are assigned: it changes what arrives quantized
     return code;
   if (int code = runStage(Stage::Quant, ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
@@ -414,8 +438,9 @@ int Compilation::stages() {
   }
   if (options.compileTo == Stage::Quant)
     return writeIr();
-  if (int code = placeWeights())
-    return code;
+  // After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset.
+  if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, target); })))
+    return ExitCompileError;
   bool readable = options.compileTo != Stage::Link || options.emit == Emit::Assembly || options.emit == Emit::LlvmIr || options.emit == Emit::Mlir;
   return readable ? writeCode() : writeLibrary();
 }
@@ -444,8 +469,15 @@ int Compilation::run() {
   }
   context->printOpOnDiagnostic(options.verbose);       // locations name the node already
   ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) { report(diagnostic); });
+  if (PassManager probe(context.get()); failed(applyPassManagerCLOptions(probe)))
+    return ExitUsage;
   int code = stages();
   summarize();
+  if (runner.sawInternalError()) {
+    (void)module.release();                            // what a pass has broken cannot be taken apart safely
+    (void)context.release();
+    return ExitInternal;
+  }
   module = {};                                         // before the context that it lives in
   return code;
 }
