@@ -128,12 +128,16 @@ LogicalResult qcc::runLlvmStage(ModuleOp module, PassRunner &runner, const Compi
 }
 
 FailureOr<std::vector<CompiledVersion>> qcc::lowerVersions(ModuleOp module, PassRunner &runner, const CompilerOptions &options, const TargetInfo &target, const Target &family,
-                                                           ProgramDescription &program) {
+                                                           ProgramDescription &program, llvm::function_ref<void(StringRef, const TargetVersion &, ModuleOp)> after) {
   std::vector<CompiledVersion> compiled;
   for (const TargetVersion &version : target.versions) {
     OwningOpRef<ModuleOp> lowered = runKernelStage(module, runner, options, target, version);
-    if (!lowered || failed(runLlvmStage(*lowered, runner, options, family, version)))
+    if (!lowered)
       return failure();
+    after("kernel", version, *lowered);
+    if (failed(runLlvmStage(*lowered, runner, options, family, version)))
+      return failure();
+    after("llvm", version, *lowered);
     std::string prefix = versionPrefix(version);
     auto exists = [&](const Twine &name) { return lowered->lookupSymbol(prefix + name.str()) != nullptr; };
     ProgramVariant variant{version.name, version.runtimeFeatures, {}};

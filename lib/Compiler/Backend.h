@@ -27,9 +27,10 @@ struct CompiledVersion {
   const TargetVersion *version;
   mlir::OwningOpRef<mlir::ModuleOp> module;
 };
-/// Both stages for every version, and the entries of `program`.
+/// Both stages for every version, and the entries of `program`. `after` sees the program after each stage ("kernel", "llvm").
 mlir::FailureOr<std::vector<CompiledVersion>> lowerVersions(mlir::ModuleOp module, PassRunner &runner, const CompilerOptions &options, const TargetInfo &target,
-                                                            const Target &family, ProgramDescription &program);
+                                                            const Target &family, ProgramDescription &program,
+                                                            llvm::function_ref<void(llvm::StringRef stage, const TargetVersion &, mlir::ModuleOp)> after);
 
 enum class CodeKind { LlvmIr, Assembly, Object };
 /// Generates code for each version (several at a time) into `paths`, one file each.

@@ -38,6 +38,7 @@
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
+#include <filesystem>
 #include <map>
 #include <mutex>
 using namespace mlir;
@@ -128,11 +129,13 @@ private:
   int writeLibrary();
   int readInput();
   int readMlir();
+  void nameFiles(ModuleOp program, llvm::StringRef folder);
+  void printFor(ModuleOp program, llvm::StringRef path, llvm::raw_ostream &out);
   void report(Diagnostic &diagnostic);
   void summarize();
-  int runStage(Stage stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build);
+  int runStage(llvm::StringRef stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build);
   int writeIr();
-  int saveTemps(Stage stage);
+  int saveTemps(const Twine &stage, ModuleOp program);
   /// -o, or the input's name with another extension, in this folder.
   std::string outputPath(llvm::StringRef extension) const {
     return options.output.empty() ? baseName(options) + extension.str() : options.output;
@@ -210,7 +213,7 @@ int Compilation::readInput() {
   return module ? ExitSuccess : imported.code ? imported.code : ExitMalformed;
 }
 
-/// A program as text or bytecode. The files that its weights refer to are looked for beside it.
+/// A program as text or bytecode. Its `qnt.files` are relative to its folder; from here on they are as seen from the working folder.
 int Compilation::readMlir() {
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
   if (!buffer)
@@ -226,31 +229,54 @@ int Compilation::readMlir() {
       llvm::sys::path::append(path, name.getValue());
       auto file = mapFile(path, std::numeric_limits<int64_t>::max());
       if (!file)
-        return complain(ExitInput, "cannot read '" + path + "', which '" + options.input + "' refers to: " + file.getError().message());
-      sources->add(name.str(), std::move(*file));
+        return complain(ExitInput, "cannot read '" + path + "', which '" + options.input + "' refers to: " +
+                                       (path.str().contains('#') ? "its values are numbers inside the ONNX file, which has to be compiled itself" : file.getError().message()));
+      sources->add(path.str().str(), std::move(*file));
     }
+  nameFiles(*module, "");
   return ExitSuccess;
 }
 
-int Compilation::runStage(Stage stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build) {
-  if (stage > options.compileTo)
-    return ExitSuccess;
-  if (failed(runner.run(*module, build)))
-    return failureCode;
-  return saveTemps(stage);
+/// Writes into `qnt.files` how the input files are found from `folder`; "" is the working folder. Relative paths: a folder may be moved as a whole, and
+/// the text does not depend on where it was written.
+void Compilation::nameFiles(ModuleOp program, llvm::StringRef folder) {
+  if (!program->hasAttr("qnt.files"))
+    return;
+  namespace stdfs = std::filesystem;
+  std::error_code code;
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < sources->count(); ++i) {
+    stdfs::path file = sources->name(i).str();
+    // Links are followed, but for the file's own: ".." leads out of where a folder really is.
+    stdfs::path relative = folder.empty() ? file : (stdfs::canonical(stdfs::absolute(file).parent_path(), code) / file.filename()).lexically_relative(stdfs::canonical(folder.str(), code));
+    names.push_back((relative.empty() || code ? file : relative).generic_string());
+  }
+  std::vector<llvm::StringRef> references(names.begin(), names.end());
+  program->setAttr("qnt.files", OpBuilder(context.get()).getStrArrayAttr(references));
+}
+
+/// Text of the program for the file `path`, whose folder exists.
+void Compilation::printFor(ModuleOp program, llvm::StringRef path, llvm::raw_ostream &out) {
+  llvm::StringRef folder = llvm::sys::path::parent_path(path);
+  nameFiles(program, folder.empty() ? "." : folder);
+  program.print(out);
+  nameFiles(program, "");
+}
+
+int Compilation::runStage(llvm::StringRef stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build) {
+  return succeeded(runner.run(*module, build)) ? saveTemps(stage, *module) : failureCode;
 }
 
 /// --save-temps: the IR after a stage, as <folder>/<stage>.mlir. Kept even when a later stage fails, so it is no part of `files`.
-int Compilation::saveTemps(Stage stage) {
+int Compilation::saveTemps(const Twine &stage, ModuleOp program) {
   if (!options.saveTemps)
     return ExitSuccess;
-  static const llvm::StringRef names[] = {"onnx", "graph", "quant", "kernel", "llvm", "link"};
   llvm::SmallString<128> path(*options.saveTemps);
   if (path.empty())
     path = llvm::sys::path::parent_path(options.output);
-  llvm::sys::path::append(path, names[int(stage)] + ".mlir");
+  llvm::sys::path::append(path, stage + ".mlir");
   OutputFiles one;
-  llvm::Error error = one.write(path, [&](llvm::raw_ostream &out) { module->print(out); });
+  llvm::Error error = one.write(path, [&](llvm::raw_ostream &out) { printFor(program, path, out); });
   if (!error)
     error = one.commit();
   return error ? complain(ExitResource, llvm::toString(std::move(error))) : int(ExitSuccess);
@@ -261,7 +287,7 @@ int Compilation::writeIr() {
     module->print(llvm::outs());
     return flushScreen();
   }
-  if (llvm::Error error = files.write(options.output, [&](llvm::raw_ostream &out) { module->print(out); }))
+  if (llvm::Error error = files.write(options.output, [&](llvm::raw_ostream &out) { printFor(*module, options.output, out); }))
     return complain(ExitResource, llvm::toString(std::move(error)));
   if (llvm::Error error = files.commit())
     return complain(ExitResource, llvm::toString(std::move(error)));
@@ -291,10 +317,14 @@ int Compilation::writeCode() {
   if (!lowered)
     return ExitCompileError;
   module = std::move(lowered);
+  if (int code = saveTemps("kernel." + version.name, *module))
+    return code;
   if (options.compileTo == Stage::Kernel)
     return writeIr();
   if (failed(runLlvmStage(*module, runner, options, *family, version)))
     return ExitCompileError;
+  if (int code = saveTemps("llvm." + version.name, *module))
+    return code;
   if (options.compileTo == Stage::Llvm || options.emit == Emit::Mlir)
     return writeIr();
   std::string output = outputPath(options.emit == Emit::Assembly ? ".s" : ".ll");
@@ -363,9 +393,13 @@ int Compilation::writeLibrary() {
     program->embeddedWeights = *weightsPath;
 
   phases.begin("lowering to kernels");
-  auto versions = lowerVersions(*module, runner, options, target, *family, *program);
+  int saved = ExitSuccess;
+  auto save = [&](llvm::StringRef stage, const TargetVersion &version, ModuleOp program) { saved = saved ? saved : saveTemps(stage + "." + version.name, program); };
+  auto versions = lowerVersions(*module, runner, options, target, *family, *program, save);
   if (failed(versions))
     return ExitCompileError;
+  if (saved)
+    return saved;
   CompilerOptions resolved = options;
   resolved.target = target.name;
   program->manifest = buildManifest(*module, resolved, *program, *sources, (*file)->digests());
@@ -416,21 +450,23 @@ int Compilation::stages() {
   phases.begin("reading the model");
   if (int code = readInput())
     return code;
-  if (int code = saveTemps(Stage::Onnx))
+  if (int code = saveTemps("onnx", *module))
     return code;
+  if (options.compileTo == Stage::Onnx && !options.check)
+    return writeIr();
   phases.begin("recognizing the model");
-  if (int code = runStage(Stage::Graph, ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); }))
+  if (int code = runStage("graph", ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); }))
     return code;
   if (options.check) {
     llvm::errs() << "qcc: " << options.input << ": no problems found\n";
     return ExitSuccess;
   }
-  if (options.compileTo <= Stage::Graph)
+  if (options.compileTo == Stage::Graph)
     return writeIr();
   phases.begin("choosing formats");
   if (ExitCode code = narrowScales(*module, *sources))  // before formats are assigned: it changes what arrives quantized
     return code;
-  if (int code = runStage(Stage::Quant, ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
+  if (int code = runStage("quant", ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
     return code;
   if (options.stats) {
     printFormatDecisions(*module, llvm::errs());
