@@ -11,7 +11,6 @@
 #include "qcc/Frontend/Diagnostics.h"
 #include "qcc/Frontend/ImportONNX.h"
 #include "qcc/Compiler/ModelHeader.h"
-#include "qcc/Quantize/FormatDecisions.h"
 #include "qcc/Quantize/WeightPipeline.h"
 #include "qcc/Target/Link.h"
 #include "qcc/Target/Target.h"
@@ -21,9 +20,9 @@
 #include "lib/Compiler/OutputFiles.h"
 #include "lib/Compiler/PassRunner.h"
 #include "lib/Compiler/Phases.h"
+#include "lib/Compiler/Statistics.h"
 #include "lib/Compiler/WeightPlan.h"
 #include "lib/Compiler/WeightsFile.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -39,7 +38,6 @@
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 #include <filesystem>
-#include <map>
 #include <mutex>
 using namespace mlir;
 using namespace qcc;
@@ -317,6 +315,8 @@ int Compilation::writeCode() {
   if (!lowered)
     return ExitCompileError;
   module = std::move(lowered);
+  if (options.stats)
+    printMatmulKernels(*module, version, llvm::errs());
   if (int code = saveTemps("kernel." + version.name, *module))
     return code;
   if (options.compileTo == Stage::Kernel)
@@ -394,7 +394,11 @@ int Compilation::writeLibrary() {
 
   phases.begin("lowering to kernels");
   int saved = ExitSuccess;
-  auto save = [&](llvm::StringRef stage, const TargetVersion &version, ModuleOp program) { saved = saved ? saved : saveTemps(stage + "." + version.name, program); };
+  auto save = [&](llvm::StringRef stage, const TargetVersion &version, ModuleOp program) {
+    if (stage == "kernel" && options.stats)
+      printMatmulKernels(program, version, llvm::errs());
+    saved = saved ? saved : saveTemps(stage + "." + version.name, program);
+  };
   auto versions = lowerVersions(*module, runner, options, target, *family, *program, save);
   if (failed(versions))
     return ExitCompileError;
@@ -429,21 +433,6 @@ int Compilation::writeLibrary() {
   return ExitSuccess;
 }
 
-/// What was recognised and what compiles through the generic path.
-static void printGenericOps(ModuleOp module, llvm::raw_ostream &out) {
-  std::map<std::string, int64_t> generic;
-  int64_t recognised = 0;
-  module.walk([&](Operation *op) {
-    if (isa<linalg::LinalgOp>(op))
-      ++generic[op->getName().getStringRef().str()];
-    recognised += isa<qnt::MatmulOp, qnt::AttentionOp, qnt::NormOp, qnt::GatherOp, qnt::RotaryOp, qnt::GluOp, qnt::ActivateOp>(op);
-  });
-  out << "recognised operations: " << recognised << " (repeated layers count once)\ngeneric path:";
-  for (auto &[name, count] : generic)
-    out << " " << name << " x" << count;
-  out << (generic.empty() ? " nothing\n" : "\n");
-}
-
 int Compilation::stages() {
   if (int code = findTarget())
     return code;
@@ -468,10 +457,8 @@ int Compilation::stages() {
     return code;
   if (int code = runStage("quant", ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
     return code;
-  if (options.stats) {
-    printFormatDecisions(*module, llvm::errs());
-    printGenericOps(*module, llvm::errs());
-  }
+  if (options.stats)
+    printStatistics(*module, llvm::errs());
   if (options.compileTo == Stage::Quant)
     return writeIr();
   // After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset.
