@@ -1,12 +1,13 @@
 // Kernel and llvm stages per version, code generation in parallel, program description.
 #include "lib/Compiler/Backend.h"
+#include "lib/Compiler/InternalErrors.h"
+#include "lib/Compiler/PassRunner.h"
 #include "dialects/Quant/Quant.h"
 #include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Pipelines.h"
 #include "qcc/Kernel/Pipeline.h"
 #include "qcc/Target/Emit.h"
 #include "qcc/Target/Passes.h"
-#include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -135,37 +136,33 @@ static ProgramRegion describeRegion(DictionaryAttr attrs, llvm::ArrayRef<std::st
 
 std::string qcc::versionPrefix(const TargetVersion &version) { return "qcc." + version.name + "."; }
 
-OwningOpRef<ModuleOp> qcc::runKernelStage(ModuleOp module, const CompilerOptions &options, const TargetInfo &target, const TargetVersion &version) {
+OwningOpRef<ModuleOp> qcc::runKernelStage(ModuleOp module, PassRunner &runner, const CompilerOptions &options, const TargetInfo &target, const TargetVersion &version) {
   OwningOpRef<ModuleOp> clone = module.clone();
   setTargetFacts(*clone, version, target.panelLanes);
-  PassManager pm(module.getContext());
-  if (failed(applyPassManagerCLOptions(pm)))
-    return {};
-  addKernelStage(pm, options);
-  if (failed(pm.run(*clone)))
+  if (failed(runner.run(*clone, [&](OpPassManager &pm) { addKernelStage(pm, options); })))
     return {};
   for (auto decl : llvm::make_early_inc_range(clone->getOps<qnt::WeightDeclOp>()))
     decl.erase();                                      // programs know offsets now
   return clone;
 }
 
-LogicalResult qcc::runLlvmStage(ModuleOp module, const CompilerOptions &options, const Target &family, const TargetVersion &version) {
+LogicalResult qcc::runLlvmStage(ModuleOp module, PassRunner &runner, const CompilerOptions &options, const Target &family, const TargetVersion &version) {
   if (failed(lowerHooks(module, family, version)))
     return failure();
-  PassManager pm(module.getContext());
-  if (failed(applyPassManagerCLOptions(pm)))
-    return failure();
-  addLlvmStage(pm, options, versionPrefix(version));
-  return pm.run(module);
+  return runner.run(module, [&](OpPassManager &pm) { addLlvmStage(pm, options, versionPrefix(version)); });
 }
 
-FailureOr<std::vector<CompiledVersion>> qcc::lowerVersions(ModuleOp module, const CompilerOptions &options, const TargetInfo &target, const Target &family,
-                                                           ProgramDescription &program) {
+FailureOr<std::vector<CompiledVersion>> qcc::lowerVersions(ModuleOp module, PassRunner &runner, const CompilerOptions &options, const TargetInfo &target, const Target &family,
+                                                           ProgramDescription &program, llvm::function_ref<void(StringRef, const TargetVersion &, ModuleOp)> after) {
   std::vector<CompiledVersion> compiled;
   for (const TargetVersion &version : target.versions) {
-    OwningOpRef<ModuleOp> lowered = runKernelStage(module, options, target, version);
-    if (!lowered || failed(runLlvmStage(*lowered, options, family, version)))
+    OwningOpRef<ModuleOp> lowered = runKernelStage(module, runner, options, target, version);
+    if (!lowered)
       return failure();
+    after("kernel", version, *lowered);
+    if (failed(runLlvmStage(*lowered, runner, options, family, version)))
+      return failure();
+    after("llvm", version, *lowered);
     std::string prefix = versionPrefix(version);
     auto exists = [&](const Twine &name) { return lowered->lookupSymbol(prefix + name.str()) != nullptr; };
     ProgramVariant variant{version.name, version.runtimeFeatures, {}, {}};
@@ -204,6 +201,7 @@ static llvm::Error writeChecked(llvm::StringRef path, llvm::function_ref<llvm::E
 
 static llvm::Error generateOne(CompiledVersion &compiled, const CompilerOptions &options, const TargetInfo &target, CodeKind kind, llvm::StringRef path,
                                std::mutex &translating) {
+  useSignalStack();
   auto machine = createTargetMachine(target, *compiled.version, options.optLevel);
   if (!machine)
     return machine.takeError();
@@ -216,7 +214,7 @@ static llvm::Error generateOne(CompiledVersion &compiled, const CompilerOptions 
   std::unique_ptr<llvm::Module> module;
   {
     std::lock_guard<std::mutex> lock(translating);     // translation registers interfaces with the MLIR context
-    auto translated = translateToLlvmIr(lowered, context, **machine, exported);
+    auto translated = translateToLlvmIr(lowered, context, **machine, *compiled.version, exported);
     if (!translated)
       return translated.takeError();
     module = std::move(*translated);

@@ -9,15 +9,17 @@
 #include "llvm/Support/Error.h"
 namespace qcc {
 struct CompilerOptions;
+class PassRunner;
 
 /// Ports, dimensions and state of `@main`, before the kernel stage. Fails after a diagnostic.
 mlir::FailureOr<ProgramDescription> describeProgram(mlir::ModuleOp module);
 
 /// The kernel stage for one version, on a clone of `module`. Null after a diagnostic.
-mlir::OwningOpRef<mlir::ModuleOp> runKernelStage(mlir::ModuleOp module, const CompilerOptions &options, const TargetInfo &target, const TargetVersion &version);
+mlir::OwningOpRef<mlir::ModuleOp> runKernelStage(mlir::ModuleOp module, PassRunner &runner, const CompilerOptions &options, const TargetInfo &target,
+                                                 const TargetVersion &version);
 
 /// The llvm stage for one version, in place; exported functions are called `versionPrefix(version)` + decode, short, long, ...
-mlir::LogicalResult runLlvmStage(mlir::ModuleOp module, const CompilerOptions &options, const Target &family, const TargetVersion &version);
+mlir::LogicalResult runLlvmStage(mlir::ModuleOp module, PassRunner &runner, const CompilerOptions &options, const Target &family, const TargetVersion &version);
 std::string versionPrefix(const TargetVersion &version);
 
 /// One version in the LLVM dialect, ready for code generation.
@@ -25,9 +27,10 @@ struct CompiledVersion {
   const TargetVersion *version;
   mlir::OwningOpRef<mlir::ModuleOp> module;
 };
-/// Both stages for every version, and the entries of `program`.
-mlir::FailureOr<std::vector<CompiledVersion>> lowerVersions(mlir::ModuleOp module, const CompilerOptions &options, const TargetInfo &target,
-                                                            const Target &family, ProgramDescription &program);
+/// Both stages for every version, and the entries of `program`. `after` sees the program after each stage ("kernel", "llvm").
+mlir::FailureOr<std::vector<CompiledVersion>> lowerVersions(mlir::ModuleOp module, PassRunner &runner, const CompilerOptions &options, const TargetInfo &target,
+                                                            const Target &family, ProgramDescription &program,
+                                                            llvm::function_ref<void(llvm::StringRef stage, const TargetVersion &, mlir::ModuleOp)> after);
 
 enum class CodeKind { LlvmIr, Assembly, Object };
 /// Generates code for each version (several at a time) into `paths`, one file each.

@@ -11,21 +11,22 @@
 #include "qcc/Frontend/Diagnostics.h"
 #include "qcc/Frontend/ImportONNX.h"
 #include "qcc/Compiler/ModelHeader.h"
-#include "qcc/Quantize/FormatDecisions.h"
 #include "qcc/Quantize/WeightPipeline.h"
 #include "qcc/Target/Link.h"
 #include "qcc/Target/Target.h"
 #include "lib/Compiler/Backend.h"
+#include "lib/Compiler/InternalErrors.h"
 #include "lib/Compiler/Manifest.h"
 #include "lib/Compiler/OutputFiles.h"
+#include "lib/Compiler/PassRunner.h"
+#include "lib/Compiler/Phases.h"
+#include "lib/Compiler/Statistics.h"
 #include "lib/Compiler/WeightPlan.h"
 #include "lib/Compiler/WeightsFile.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Support/Timing.h"
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "llvm/Support/FileSystem.h"
@@ -36,7 +37,7 @@
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
-#include <map>
+#include <filesystem>
 #include <mutex>
 using namespace mlir;
 using namespace qcc;
@@ -51,8 +52,13 @@ int complain(int exitCode, const Twine &message) {
 
 /// A folder for intermediate files, removed with what is in it.
 struct Scratch {
-  Scratch() { error = llvm::sys::fs::createUniqueDirectory("qcc", folder); }
+  Scratch() {
+    error = llvm::sys::fs::createUniqueDirectory("qcc", folder);
+    if (!error)
+      setScratchFolder(folder);
+  }
   ~Scratch() {
+    setScratchFolder("");
     if (!error)
       llvm::sys::fs::remove_directories(folder);
   }
@@ -83,9 +89,33 @@ int flushScreen() {
   return complain(ExitResource, "cannot write to standard output: " + why);
 }
 
+/// Says how far the encoding of weights is.
+class CountedSink : public WeightSink {
+public:
+  CountedSink(WeightSink &sink, Phases &phases, int64_t total) : sink(sink), phases(phases), total(total) {}
+  llvm::Expected<int64_t> begin(llvm::StringRef symbol, llvm::StringRef name, int64_t bytes) override {
+    phases.step(++number, total);
+    return sink.begin(symbol, name, bytes);
+  }
+  llvm::Error append(llvm::ArrayRef<uint8_t> bytes) override { return sink.append(bytes); }
+  llvm::Error end() override { return sink.end(); }
+
+private:
+  WeightSink &sink;
+  Phases &phases;
+  int64_t total, number = 0;
+};
+
+/// The name of the output, else of the input, without its extension.
+std::string baseName(const CompilerOptions &options) {
+  llvm::SmallString<128> name(options.output.empty() || options.output == "-" ? options.input == "-" ? "model" : llvm::sys::path::filename(options.input) : options.output);
+  llvm::sys::path::replace_extension(name, "");
+  return name.str().str();
+}
+
 class Compilation {
 public:
-  explicit Compilation(const CompilerOptions &options) : options(options) {}
+  explicit Compilation(const CompilerOptions &options) : options(options), phases(options), runner(options, phases, baseName(options) + ".repro.mlir") {}
   int run();
 
 private:
@@ -93,24 +123,25 @@ private:
   int attachPasses();
   int stages();
   int findTarget();
-  int placeWeights();
   int writeCode();
   int writeLibrary();
   int readInput();
   int readMlir();
+  void nameFiles(ModuleOp program, llvm::StringRef folder);
+  void printFor(ModuleOp program, llvm::StringRef path, llvm::raw_ostream &out);
   void report(Diagnostic &diagnostic);
   void summarize();
-  int runStage(Stage stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build);
+  int runStage(llvm::StringRef stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build);
   int writeIr();
-  int saveTemps(Stage stage);
+  int saveTemps(const Twine &stage, ModuleOp program);
   /// -o, or the input's name with another extension, in this folder.
   std::string outputPath(llvm::StringRef extension) const {
-    if (!options.output.empty())
-      return options.output;
-    return (options.input == "-" ? "model" : llvm::sys::path::stem(options.input)).str() + extension.str();
+    return options.output.empty() ? baseName(options) + extension.str() : options.output;
   }
 
   const CompilerOptions &options;
+  Phases phases;
+  PassRunner runner;
   std::unique_ptr<MLIRContext> context;
   OwningOpRef<ModuleOp> module;
   std::shared_ptr<SourceFiles> sources = std::make_shared<SourceFiles>();  // what the module's references to weights index
@@ -180,7 +211,7 @@ int Compilation::readInput() {
   return module ? ExitSuccess : imported.code ? imported.code : ExitMalformed;
 }
 
-/// A program as text or bytecode. The files that its weights refer to are looked for beside it.
+/// A program as text or bytecode. Its `qnt.files` are relative to its folder; from here on they are as seen from the working folder.
 int Compilation::readMlir() {
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
   if (!buffer)
@@ -196,37 +227,54 @@ int Compilation::readMlir() {
       llvm::sys::path::append(path, name.getValue());
       auto file = mapFile(path, std::numeric_limits<int64_t>::max());
       if (!file)
-        return complain(ExitInput, "cannot read '" + path + "', which '" + options.input + "' refers to: " + file.getError().message());
-      sources->add(name.str(), std::move(*file));
+        return complain(ExitInput, "cannot read '" + path + "', which '" + options.input + "' refers to: " +
+                                       (path.str().contains('#') ? "its values are numbers inside the ONNX file, which has to be compiled itself" : file.getError().message()));
+      sources->add(path.str().str(), std::move(*file));
     }
+  nameFiles(*module, "");
   return ExitSuccess;
 }
 
-int Compilation::runStage(Stage stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build) {
-  if (stage > options.compileTo)
-    return ExitSuccess;
-  PassManager pm(context.get());
-  if (failed(applyPassManagerCLOptions(pm)))
-    return ExitUsage;
-  if (options.timing)
-    pm.enableTiming();
-  build(pm);
-  if (failed(pm.run(*module)))
-    return failureCode;
-  return saveTemps(stage);
+/// Writes into `qnt.files` how the input files are found from `folder`; "" is the working folder. Relative paths: a folder may be moved as a whole, and
+/// the text does not depend on where it was written.
+void Compilation::nameFiles(ModuleOp program, llvm::StringRef folder) {
+  if (!program->hasAttr("qnt.files"))
+    return;
+  namespace stdfs = std::filesystem;
+  std::error_code code;
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < sources->count(); ++i) {
+    stdfs::path file = sources->name(i).str();
+    // Links are followed, but for the file's own: ".." leads out of where a folder really is.
+    stdfs::path relative = folder.empty() ? file : (stdfs::canonical(stdfs::absolute(file).parent_path(), code) / file.filename()).lexically_relative(stdfs::canonical(folder.str(), code));
+    names.push_back((relative.empty() || code ? file : relative).generic_string());
+  }
+  std::vector<llvm::StringRef> references(names.begin(), names.end());
+  program->setAttr("qnt.files", OpBuilder(context.get()).getStrArrayAttr(references));
+}
+
+/// Text of the program for the file `path`, whose folder exists.
+void Compilation::printFor(ModuleOp program, llvm::StringRef path, llvm::raw_ostream &out) {
+  llvm::StringRef folder = llvm::sys::path::parent_path(path);
+  nameFiles(program, folder.empty() ? "." : folder);
+  program.print(out);
+  nameFiles(program, "");
+}
+
+int Compilation::runStage(llvm::StringRef stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build) {
+  return succeeded(runner.run(*module, build)) ? saveTemps(stage, *module) : failureCode;
 }
 
 /// --save-temps: the IR after a stage, as <folder>/<stage>.mlir. Kept even when a later stage fails, so it is no part of `files`.
-int Compilation::saveTemps(Stage stage) {
+int Compilation::saveTemps(const Twine &stage, ModuleOp program) {
   if (!options.saveTemps)
     return ExitSuccess;
-  static const llvm::StringRef names[] = {"onnx", "graph", "quant", "kernel", "llvm", "link"};
   llvm::SmallString<128> path(*options.saveTemps);
   if (path.empty())
     path = llvm::sys::path::parent_path(options.output);
-  llvm::sys::path::append(path, names[int(stage)] + ".mlir");
+  llvm::sys::path::append(path, stage + ".mlir");
   OutputFiles one;
-  llvm::Error error = one.write(path, [&](llvm::raw_ostream &out) { module->print(out); });
+  llvm::Error error = one.write(path, [&](llvm::raw_ostream &out) { printFor(program, path, out); });
   if (!error)
     error = one.commit();
   return error ? complain(ExitResource, llvm::toString(std::move(error))) : int(ExitSuccess);
@@ -237,27 +285,19 @@ int Compilation::writeIr() {
     module->print(llvm::outs());
     return flushScreen();
   }
-  if (llvm::Error error = files.write(options.output, [&](llvm::raw_ostream &out) { module->print(out); }))
+  if (llvm::Error error = files.write(options.output, [&](llvm::raw_ostream &out) { printFor(*module, options.output, out); }))
     return complain(ExitResource, llvm::toString(std::move(error)));
   if (llvm::Error error = files.commit())
     return complain(ExitResource, llvm::toString(std::move(error)));
   return ExitSuccess;
 }
 
-static std::vector<const Target *> allTargets() {
-  return {
-#define QCC_TARGET(Name) &get##Name##Target(),
-#include "qcc/Target/AllTargets.def"
-  };
-}
-
 int Compilation::findTarget() {
-  std::vector<const Target *> targets = allTargets();
-  llvm::Expected<TargetInfo> found = qcc::findTarget(targets, options.target, options.cpu, options.attributes, options.multiversion);
+  llvm::Expected<TargetInfo> found = qcc::findTarget(allTargets(), options.target, options.cpu, options.attributes, options.multiversion);
   if (!found)
     return complain(ExitUsage, llvm::toString(found.takeError()));
   target = std::move(*found);
-  family = targetOf(targets, target);
+  family = targetOf(allTargets(), target);
   return ExitSuccess;
 }
 
@@ -267,28 +307,24 @@ static void printTargets() {
       llvm::outs() << llvm::left_justify(preset.name, 18) << preset.description << "\n";
 }
 
-/// After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset.
-int Compilation::placeWeights() {
-  PassManager pm(context.get());
-  if (failed(applyPassManagerCLOptions(pm)))
-    return ExitUsage;
-  if (options.timing)
-    pm.enableTiming();
-  addWeightPlacement(pm, options, target);
-  return succeeded(pm.run(*module)) ? ExitSuccess : ExitCompileError;
-}
-
 /// IR or code for people to read: of the best version.
 int Compilation::writeCode() {
   const TargetVersion &version = target.versions.front();
-  OwningOpRef<ModuleOp> lowered = runKernelStage(*module, options, target, version);
+  phases.begin("lowering to kernels");
+  OwningOpRef<ModuleOp> lowered = runKernelStage(*module, runner, options, target, version);
   if (!lowered)
     return ExitCompileError;
   module = std::move(lowered);
+  if (options.stats)
+    printMatmulKernels(*module, version, llvm::errs());
+  if (int code = saveTemps("kernel." + version.name, *module))
+    return code;
   if (options.compileTo == Stage::Kernel)
     return writeIr();
-  if (failed(runLlvmStage(*module, options, *family, version)))
+  if (failed(runLlvmStage(*module, runner, options, *family, version)))
     return ExitCompileError;
+  if (int code = saveTemps("llvm." + version.name, *module))
+    return code;
   if (options.compileTo == Stage::Llvm || options.emit == Emit::Mlir)
     return writeIr();
   std::string output = outputPath(options.emit == Emit::Assembly ? ".s" : ".ll");
@@ -299,6 +335,7 @@ int Compilation::writeCode() {
   auto path = toScreen ? llvm::Expected<std::string>(scratch.str().str()) : files.reserve(output);
   if (!path)
     return complain(ExitResource, llvm::toString(path.takeError()));
+  phases.begin("generating code");
   std::vector<CompiledVersion> one;
   one.push_back({&version, std::move(module)});
   llvm::Error error = generateCode(one, options, target, options.emit == Emit::Assembly ? CodeKind::Assembly : CodeKind::LlvmIr, {*path});
@@ -343,7 +380,10 @@ int Compilation::writeLibrary() {
   auto file = WeightsFile::create(*weightsPath);
   if (!file)
     return complain(ExitResource, llvm::toString(file.takeError()));
-  if (ExitCode code = materializeWeights(*module, *sources, packingOf, **file))
+  phases.begin("encoding weights");
+  auto weightDecls = module->getOps<qnt::WeightDeclOp>();
+  CountedSink counted(**file, phases, std::distance(weightDecls.begin(), weightDecls.end()));
+  if (ExitCode code = materializeWeights(*module, *sources, packingOf, counted))
     return code;
   if (llvm::Error error = (*file)->finish())
     return complain(ExitResource, llvm::toString(std::move(error)));
@@ -352,21 +392,32 @@ int Compilation::writeLibrary() {
   if (embed)
     program->embeddedWeights = *weightsPath;
 
-  auto versions = lowerVersions(*module, options, target, *family, *program);
+  phases.begin("lowering to kernels");
+  int saved = ExitSuccess;
+  auto save = [&](llvm::StringRef stage, const TargetVersion &version, ModuleOp program) {
+    if (stage == "kernel" && options.stats)
+      printMatmulKernels(program, version, llvm::errs());
+    saved = saved ? saved : saveTemps(stage + "." + version.name, program);
+  };
+  auto versions = lowerVersions(*module, runner, options, target, *family, *program, save);
   if (failed(versions))
     return ExitCompileError;
+  if (saved)
+    return saved;
   CompilerOptions resolved = options;
   resolved.target = target.name;
   program->manifest = buildManifest(*module, resolved, *program, *sources, (*file)->digests());
   LinkInputs link{target.triple, {}, runtimeArchive(), llvm::sys::path::filename(library).str(), scratch.path("")};
   for (const CompiledVersion &version : *versions)
     link.objects.push_back(scratch.path(version.version->name + ".o"));
+  phases.begin("generating code");
   if (llvm::Error error = generateCode(*versions, options, target, CodeKind::Object, link.objects))
     return complain(ExitCompileError, llvm::toString(std::move(error)));
   link.objects.push_back(scratch.path("program.o"));
   if (llvm::Error error = generateTable(*program, target, link.objects.back()))
     return complain(ExitCompileError, llvm::toString(std::move(error)));
 
+  phases.begin("linking");
   auto libraryPath = files.reserve(library);
   if (!libraryPath)
     return complain(ExitResource, llvm::toString(libraryPath.takeError()));
@@ -382,50 +433,40 @@ int Compilation::writeLibrary() {
   return ExitSuccess;
 }
 
-/// What was recognised and what compiles through the generic path.
-static void printGenericOps(ModuleOp module, llvm::raw_ostream &out) {
-  std::map<std::string, int64_t> generic;
-  int64_t recognised = 0;
-  module.walk([&](Operation *op) {
-    if (isa<linalg::LinalgOp>(op))
-      ++generic[op->getName().getStringRef().str()];
-    recognised += isa<qnt::MatmulOp, qnt::AttentionOp, qnt::NormOp, qnt::GatherOp, qnt::RotaryOp, qnt::GluOp, qnt::ActivateOp>(op);
-  });
-  out << "recognised operations: " << recognised << " (repeated layers count once)\ngeneric path:";
-  for (auto &[name, count] : generic)
-    out << " " << name << " x" << count;
-  out << (generic.empty() ? " nothing\n" : "\n");
-}
-
 int Compilation::stages() {
   if (int code = findTarget())
     return code;
+  phases.begin("reading the model");
   if (int code = readInput())
     return code;
-  if (int code = saveTemps(Stage::Onnx))
+  if (int code = saveTemps("onnx", *module))
     return code;
-  if (int code = runStage(Stage::Graph, ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); }))
+  if (options.compileTo == Stage::Onnx && !options.check)
+    return writeIr();
+  phases.begin("recognizing the model");
+  if (int code = runStage("graph", ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); }))
     return code;
   if (options.check) {
     llvm::errs() << "qcc: " << options.input << ": no problems found\n";
     return ExitSuccess;
   }
-  if (options.compileTo <= Stage::Graph)
+  if (options.compileTo == Stage::Graph)
     return writeIr();
+  phases.begin("choosing formats");
   if (ExitCode code = narrowScales(*module, *sources))  // before formats are assigned: it changes what arrives quantized
     return code;
-  if (int code = runStage(Stage::Quant, ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
+  if (int code = runStage("quant", ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
     return code;
   if (options.stats) {
-    printFormatDecisions(*module, llvm::errs());
-    printGenericOps(*module, llvm::errs());
+    printStatistics(*module, llvm::errs());
     if (options.kernels == Kernels::Reference)
       llvm::errs() << "kernels: none, every operation by its reference lowering (slow)\n";
   }
   if (options.compileTo == Stage::Quant)
     return writeIr();
-  if (int code = placeWeights())
-    return code;
+  // After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset.
+  if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
+    return ExitCompileError;
   bool readable = options.compileTo != Stage::Link || options.emit == Emit::Assembly || options.emit == Emit::LlvmIr || options.emit == Emit::Mlir;
   return readable ? writeCode() : writeLibrary();
 }
@@ -454,8 +495,15 @@ int Compilation::run() {
   }
   context->printOpOnDiagnostic(options.verbose);       // locations name the node already
   ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) { report(diagnostic); });
+  if (PassManager probe(context.get()); failed(applyPassManagerCLOptions(probe)))
+    return ExitUsage;
   int code = stages();
   summarize();
+  if (runner.sawInternalError()) {
+    (void)module.release();                            // what a pass has broken cannot be taken apart safely
+    (void)context.release();
+    return ExitInternal;
+  }
   module = {};                                         // before the context that it lives in
   return code;
 }

@@ -33,6 +33,9 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   return words;
 }
 
+/// Names come from files and need not be UTF-8, which JSON is.
+static std::string text(llvm::StringRef name) { return json::isUTF8(name) ? name.str() : json::fixUTF8(name); }
+
 namespace {
 struct Writer {
   json::OStream out;
@@ -47,11 +50,11 @@ struct Writer {
     out.attributeArray(key, [&] {
       for (const ProgramPort &port : list)
         out.object([&] {
-          out.attribute("name", port.name);
+          out.attribute("name", text(port.name));
           out.attribute("dtype", typeName(port));
           out.attributeArray("shape", [&] {
             for (int64_t extent : port.shape)
-              extent >= 0 ? out.value(extent) : out.value(program.dims[-1 - extent]);
+              extent >= 0 ? out.value(extent) : out.value(text(program.dims[-1 - extent]));
           });
           out.attribute("role", roles[port.role]);
         });
@@ -105,14 +108,14 @@ struct Writer {
           if (part.getData())
             names.push_back(part.getData().getName().str());
         out.object([&] {
-          out.attribute("name", names.empty() ? decl.getSymName().str() : llvm::join(names, "+"));
+          out.attribute("name", text(names.empty() ? decl.getSymName().str() : llvm::join(names, "+")));
           out.attributeArray("shape", [&] {
             for (int64_t extent : type.getShape())
               out.value(extent);
           });
           out.attribute("format", qnt::formatName(type.getElementType()));
           if (auto reason = decl->getAttrOfType<StringAttr>("qnt.decided"))
-            out.attribute("reason", reason.getValue());
+            out.attribute("reason", text(reason.getValue()));
           out.attribute("bits_per_weight", qnt::bitsPerWeight(type.getElementType(), columns));
           if (auto layout = decl.getLayout()) {
             out.attribute("layout", layout->getAs<StringAttr>("kind").getValue());
@@ -131,17 +134,17 @@ struct Writer {
 
 std::string qcc::buildManifest(ModuleOp module, const CompilerOptions &options, const ProgramDescription &program, const SourceFiles &sources,
                                const llvm::StringMap<std::string> &digests) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
+  std::string manifest;
+  llvm::raw_string_ostream stream(manifest);
   Writer w{json::OStream(stream), program};
   w.out.object([&] {
     w.out.attribute("manifest", 1);
     w.out.attribute("qcc", kVersion);
-    w.out.attribute("model", llvm::sys::path::filename(options.input));
+    w.out.attribute("model", text(llvm::sys::path::filename(options.input)));
     w.out.attributeArray("sources", [&] {
       for (int64_t i = 0; i < sources.count(); ++i)
         w.out.object([&] {
-          w.out.attribute("name", llvm::sys::path::filename(sources.name(i)));
+          w.out.attribute("name", text(llvm::sys::path::filename(sources.name(i))));
           w.out.attribute("bytes", sources.size(i));
         });
     });
@@ -149,7 +152,7 @@ std::string qcc::buildManifest(ModuleOp module, const CompilerOptions &options, 
     w.variants();
     w.out.attributeArray("dims", [&] {
       for (const std::string &dim : program.dims)
-        w.out.value(dim);
+        w.out.value(text(dim));
     });
     w.ports("inputs", program.inputs);
     w.ports("outputs", program.outputs);
@@ -158,7 +161,7 @@ std::string qcc::buildManifest(ModuleOp module, const CompilerOptions &options, 
     w.out.attribute("vocabulary", program.vocabulary);
     w.out.attributeArray("options", [&] {
       for (const std::string &word : reproducingOptions(options))
-        w.out.value(word);
+        w.out.value(text(word));
     });
     w.out.attributeObject("weights", [&] {
       w.out.attribute("bytes", program.weightsBytes);
@@ -166,5 +169,5 @@ std::string qcc::buildManifest(ModuleOp module, const CompilerOptions &options, 
     });
     w.tensors(module, digests);
   });
-  return text;
+  return manifest;
 }

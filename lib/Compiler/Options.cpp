@@ -36,8 +36,8 @@ struct CommandLine {
   cl::opt<bool> printTargets{"print-targets", cl::desc("List the presets and what they need"), cl::cat(targetCategory)};
   cl::opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU, refines the preset"), cl::value_desc("name"), cl::cat(targetCategory)};
   cl::list<std::string> attributes{"mattr", cl::desc("LLVM features, refine the preset"), cl::value_desc("+f,-g"), cl::CommaSeparated, cl::cat(targetCategory)};
-  cl::opt<bool> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init(true), cl::cat(targetCategory), cl::value_desc("on|off"),
-                             cl::ValueOptional};
+  cl::opt<std::string> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init("on"), cl::cat(targetCategory),
+                                    cl::value_desc("on|off"), cl::ValueOptional};
   cl::opt<std::string> kernels{"kernels", cl::desc("fast (generated, default) or reference (every operation's specification: slow, to compare with)"), cl::value_desc("kind"),
                                cl::init("fast"), cl::cat(targetCategory)};
 
@@ -80,13 +80,8 @@ struct CommandLine {
   llvm::SmallVector<const cl::OptionCategory *> categories() { return {&targetCategory, &outputCategory, &quantCategory, &shapeCategory, &workCategory}; }
 };
 
-/// "--multiversion=on" reads better than "=true"; LLVM's booleans do not know the words.
-std::string spellBoolean(StringRef arg) {
-  for (StringRef name : {"--multiversion=", "-multiversion="})
-    if (arg.starts_with(name)) {
-      StringRef value = arg.drop_front(name.size());
-      return (name + (value == "on" ? "true" : value == "off" ? "false" : value)).str();
-    }
+/// --config-file=f is LLVM's @f.
+std::string asResponseFile(StringRef arg) {
   if (arg.consume_front("--config-file=") || arg.consume_front("-config-file="))
     return ("@" + arg).str();
   return arg.str();
@@ -126,7 +121,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
 
   std::vector<std::string> words;
   for (int i = 0; i < argc; ++i)
-    words.push_back(i ? spellBoolean(argv[i]) : argv[i]);
+    words.push_back(i ? asResponseFile(argv[i]) : argv[i]);
   std::vector<const char *> args;
   for (const std::string &word : words)
     args.push_back(word.c_str());
@@ -150,6 +145,8 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   };
   if (line.sym && line.asym)
     refuse("--sym and --asym exclude each other");
+  if (!llvm::is_contained({"on", "off", ""}, line.multiversion.getValue()))
+    refuse("--multiversion=" + line.multiversion + " is neither on nor off");
   if (line.kvCache != "state" && line.kvCache != "io")
     refuse("--kv-cache=" + line.kvCache + " is neither state nor io");
   if (line.kernels != "fast" && line.kernels != "reference")
@@ -173,7 +170,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   o.target = line.printTargets ? "list" : line.printOperators ? "operators" : line.target.getValue();
   o.cpu = line.cpu;
   o.attributes = llvm::join(line.attributes, ",");
-  o.multiversion = line.multiversion;
+  o.multiversion = line.multiversion != "off";
   o.kernels = line.kernels == "reference" ? Kernels::Reference : Kernels::Fast;
   o.emit = line.emit;
   o.compileTo = line.compileTo;

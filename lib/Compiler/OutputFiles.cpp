@@ -5,6 +5,7 @@
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 #include <fcntl.h>
+#include <optional>
 #include <unistd.h>
 using namespace qcc;
 using llvm::StringRef;
@@ -12,6 +13,20 @@ namespace fs = llvm::sys::fs;
 
 static llvm::Error failure(StringRef path, std::error_code code) {
   return llvm::createStringError(code, "cannot write '" + path + "': " + code.message());
+}
+
+/// A rename would put a file in the place of whatever is there: of a device, for everyone on the machine; of a file that its owner has protected.
+static std::optional<llvm::Error> refuse(StringRef path) {
+  fs::file_status status;
+  if (fs::status(path, status))                        // nothing there, or what cannot be seen: creating the temporary file will tell
+    return std::nullopt;
+  if (status.type() == fs::file_type::directory_file)
+    return failure(path, std::make_error_code(std::errc::is_a_directory));
+  if (status.type() != fs::file_type::regular_file)
+    return llvm::createStringError("cannot write '" + path + "': it is no regular file");
+  if (!(status.permissions() & (fs::owner_write | fs::group_write | fs::others_write)))
+    return failure(path, std::make_error_code(std::errc::permission_denied));
+  return std::nullopt;
 }
 
 OutputFiles::~OutputFiles() {
@@ -26,8 +41,8 @@ llvm::Expected<std::string> OutputFiles::reserve(StringRef path) {
   if (!folder.empty())
     if (std::error_code code = fs::create_directories(folder))
       return failure(path, code);
-  if (fs::is_directory(path))
-    return failure(path, std::make_error_code(std::errc::is_a_directory));
+  if (std::optional<llvm::Error> refused = refuse(path))
+    return std::move(*refused);
   llvm::SmallString<128> temporary;
   int descriptor;
   if (std::error_code code = fs::createUniqueFile(path + ".%%%%%%%%.tmp", descriptor, temporary, fs::OF_None, 0644))

@@ -96,3 +96,17 @@ void qcc::printDiagnostic(raw_ostream &out, Diagnostic &diagnostic) {
     out << "note: " << note << "\n";
   }
 }
+
+std::string qcc::onnxNode(Location location) {
+  Origin origin = findOrigin(location);
+  if (!origin.kind.contains(" v"))
+    return "(no node)";
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  out << "'";
+  printName(out, origin.name);
+  out << "' (";
+  printName(out, origin.kind);
+  out << ")";
+  return text;
+}

@@ -22,7 +22,7 @@ ExitCode qcc::narrowScales(ModuleOp module, const SourceFiles &sources) {
       if (!error && reader.isQuantized())
         error = reader.readScales(scales);
       if (error) {
-        decl.emitError() << error->message;
+        decl.emitError() << error->message << (error->isValue ? " [unencodable-value]" : "");
         return error->isValue ? ExitQuantization : ExitMalformed;
       }
       isExact &= llvm::all_of(scales, [](float scale) { return qnt::roundToScale(scale, qnt::ScaleKind::F16) == scale; });

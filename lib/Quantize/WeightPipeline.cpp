@@ -25,7 +25,7 @@ private:
   std::optional<ReadError> fill(int64_t from, int64_t count, qnt::QuantizedBuffer &buffer) const;
   std::optional<ReadError> fillPart(const PartReader &part, int64_t from, int64_t count, int64_t at, qnt::QuantizedBuffer &buffer) const;
   ExitCode fail(const ReadError &error) {
-    decl.emitError() << error.message;
+    decl.emitError() << error.message << (error.isValue ? " [unencodable-value]" : "");
     return error.isValue ? ExitQuantization : ExitMalformed;
   }
   ExitCode fail(llvm::Error error) {

@@ -1,13 +1,13 @@
 // RUN: qcc-opt %s --qcc-frontend-map-fused-ops --qcc-frontend-simplify-views | FileCheck %s
 
-// CHECK: qnt.weight_decl @codes : tensor<32x64x!qnt.block<bits = 4, group = 32>> [#qnt.part<rows = 32, transposed = false, data = <"codes", file 0, offset 0, length 1024> : tensor<32x2x16xui8>, scales = <"scales", file 0, offset 1024, length 256> : tensor<32x2xf32>>]
-// CHECK: qnt.weight_decl @affine : tensor<32x64x!qnt.block<bits = 4, group = 32, zero = int>>
-// CHECK: qnt.weight_decl @floats : tensor<32x64x!qnt.block<bits = 4, group = 32, zero = float>>
+// CHECK: qnt.weight_decl @codes : tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32>> [#qnt.part<rows = 32, transposed = false, data = <"codes", file 0, offset 0, length 1024> : tensor<32x2x16xui8>, scales = <"scales", file 0, offset 1024, length 256> : tensor<32x2xf32>>]
+// CHECK: qnt.weight_decl @affine : tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32, zero = int>>
+// CHECK: qnt.weight_decl @floats : tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32, zero = float>>
 
 // CHECK-LABEL: func @block_quantized_weights
-// CHECK:         qnt.matmul %arg0, %{{.*}} : tensor<?x?x64xf32>, tensor<32x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x32xf32>
-// CHECK:         qnt.matmul %arg0, %{{.*}} : tensor<?x?x64xf32>, tensor<32x64x!qnt.block<bits = 4, group = 32, zero = int>> -> tensor<?x?x32xf32>
-// CHECK:         qnt.matmul %arg0, %{{.*}} : tensor<?x?x64xf32>, tensor<32x64x!qnt.block<bits = 4, group = 32, zero = float>> -> tensor<?x?x32xf32>
+// CHECK:         qnt.matmul %arg0, %{{.*}} : tensor<?x?x64xf32>, tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32>> -> tensor<?x?x32xf32>
+// CHECK:         qnt.matmul %arg0, %{{.*}} : tensor<?x?x64xf32>, tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32, zero = int>> -> tensor<?x?x32xf32>
+// CHECK:         qnt.matmul %arg0, %{{.*}} : tensor<?x?x64xf32>, tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32, zero = float>> -> tensor<?x?x32xf32>
 func.func @block_quantized_weights(%x: tensor<?x?x64xf32> {onnx.dims = ["b", "s", ""]}) -> (tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>) {
   %none = onnx.none : none
   %codes = onnx.initializer #onnx.bytes<"codes", file 0, offset 0, length 1024> : tensor<32x2x16xui8>

@@ -138,6 +138,9 @@ bool npy_write(const char *path, const NpyArray *array, char *error, size_t size
   memcpy(start, magic, MagicBytes);
   if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof temporary)
     return refuse(&why, "the path is too long");
+  struct stat facts;
+  if (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode))     /* the rename below would replace a device */
+    return refuse(&why, "cannot be written: it is no regular file");
   FILE *out = fopen(temporary, "wb");
   if (!out)
     return refuse(&why, "cannot be written: %s", strerror(errno));

@@ -6,6 +6,7 @@
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  qcc::handleCrashes(argc, argv);
   std::signal(SIGXFSZ, SIG_IGN);                       // a write past a size limit is an error like a full disk, not a death
   qcc::ParsedCommandLine line = qcc::parseCommandLine(argc, argv);
   return line.options ? qcc::runCompiler(*line.options) : line.exitCode;

@@ -5,6 +5,7 @@
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 namespace qcc {
 
@@ -13,6 +14,7 @@ struct TargetVersion {
   std::string name;              // also the suffix of its functions: avx512, avx512vnni, amx
   std::string cpu;               // LLVM's -mcpu
   std::string features;          // LLVM's -mattr
+  std::vector<std::pair<std::string, std::string>> functionAttributes;  // further ones that LLVM's code generator reads: name, value
   uint64_t runtimeFeatures = 0;  // QCC_CPU_* bits that the runtime must find
   unsigned vectorBits = 512;     // of one register
   unsigned numVectorRegisters = 32;

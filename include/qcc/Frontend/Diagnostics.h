@@ -17,5 +17,8 @@ mlir::Location onnxLocation(mlir::MLIRContext *context, llvm::StringRef file);
 ///     note: supported here: 2, 4, 8
 /// A location that comes from no ONNX file is printed as MLIR does. Names are cut and escaped, so that hostile ones cannot forge lines.
 void printDiagnostic(llvm::raw_ostream &out, mlir::Diagnostic &diagnostic);
+
+/// The node that an operation comes from, as printDiagnostic names it: "'/layers.0/q' (MatMul v13)". "(no node)" where it has none.
+std::string onnxNode(mlir::Location location);
 } // namespace qcc
 #endif

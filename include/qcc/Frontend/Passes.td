@@ -32,9 +32,9 @@ def MapFusedOps : FrontendModulePass<"map-fused-ops"> {
     Example:
       %1 = onnx.node "MatMulNBits"(%x, %codes, %scales) {domain = "com.microsoft", since = 1 : i64, K = 64 : i64, N = 32 : i64, bits = 4 : i64, block_size = 32 : i64} : ...
     becomes
-      qnt.weight_decl @w : tensor<32x64x!qnt.block<bits = 4, group = 32>> [#qnt.part<rows = 32, ...>]
-      %w = qnt.weight @w : tensor<32x64x!qnt.block<bits = 4, group = 32>>
-      %1 = qnt.matmul %x, %w : tensor<?x?x64xf32>, tensor<32x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x32xf32>
+      qnt.weight_decl @w : tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32>> [#qnt.part<rows = 32, ...>]
+      %w = qnt.weight @w : tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32>>
+      %1 = qnt.matmul %x, %w : tensor<?x?x64xf32>, tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32>> -> tensor<?x?x32xf32>
   }];
   let options = [Option<"maxContext", "max-context", "int64_t", "4096", "positions of rotary tables that the compiler computes">];
   let statistics = [Statistic<"numMapped", "num-mapped", "nodes mapped">];

@@ -16,10 +16,10 @@ namespace qcc {
 /// The code generator for one version of a target: position independent, -O3 (or -O2 for optLevel < 3: AMX code needs an optimizing back end).
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const TargetInfo &target, const TargetVersion &version, unsigned optLevel);
 
-/// Translates a module of the LLVM dialect. Functions get the version's CPU and features; every function but those named in `exported`
-/// becomes internal, so that versions can be linked together.
+/// Translates a module of the LLVM dialect. Functions get the CPU, features and further attributes of `version`, which `machine` was made for;
+/// every function but those named in `exported` becomes internal, so that versions can be linked together.
 llvm::Expected<std::unique_ptr<llvm::Module>> translateToLlvmIr(mlir::ModuleOp module, llvm::LLVMContext &context, llvm::TargetMachine &machine,
-                                                                 llvm::ArrayRef<std::string> exported);
+                                                                 const TargetVersion &version, llvm::ArrayRef<std::string> exported);
 
 /// LLVM's default pipeline at -O3 (-O2 for optLevel < 3).
 void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLevel);

@@ -30,19 +30,19 @@ def ApproximateMath : Pass<"qcc-target-approximate-math"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }
 
-def LowerX86Hooks : Pass<"qcc-target-lower-x86-hooks"> {
-  let summary = "Micro-kernel hooks become x86 instructions";
+def LowerHooks : Pass<"qcc-target-lower-hooks"> {
+  let summary = "Micro-kernel hooks become instructions of a target";
   let description = [{
-    `version` names a version of an x86 preset (avx2, avxvnni, avx512, avx512vnni, amx); its instructions are used where it has them, the
-    generic lowering to vector and arith elsewhere. With `version=generic`, the generic lowering of all hooks: their meaning. The compiler
-    itself calls `lowerHooks` with the version that it compiles for.
+    `version` names a version of some target's preset (avx2, avx512vnni, amx, ...); its instructions are used where it has them, the generic
+    lowering to vector and arith elsewhere. With `version=generic`, the generic lowering of all hooks: their meaning. The compiler itself
+    calls `lowerHooks` with the version that it compiles for.
     Example:
       %1 = qk.dot4 %0, %u, %s {max = 15 : i32} : vector<16xi32>, vector<64xi8>
-    becomes
+    becomes, with `version=avx512vnni`,
       %1 = llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"(%0, %u, %s) : (vector<16xi32>, vector<64xi8>, vector<64xi8>) -> vector<16xi32>
   }];
-  let options = [Option<"version", "version", "std::string", "\"avx512vnni\"", "version of a preset, or generic">];
-  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::amx::AMXDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
-                           "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+  let options = [Option<"version", "version", "std::string", "\"generic\"", "version of a preset, or generic">];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];                                             // and those of the targets
 }
 #endif

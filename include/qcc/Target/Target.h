@@ -27,6 +27,7 @@ public:
 
 #define QCC_TARGET(Name) const Target &get##Name##Target();
 #include "qcc/Target/AllTargets.def"
+llvm::ArrayRef<const Target *> allTargets();
 
 /// The preset called `name` ("host" included) among `targets`, refined; with `multiversion` false only its floor. An error lists the
 /// closest names.

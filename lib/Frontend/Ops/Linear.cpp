@@ -41,7 +41,9 @@ static FailureOr<Value> declareCodes(FusedOps &c, onnx::NodeOp node, const Codes
       return refuse(node, "has " + Twine(zeros.getType().getNumElements()) + " elements of zero points, expected " + Twine(size), "zeros-size");
   }
   MLIRContext *context = node.getContext();
-  auto block = qnt::BlockType::get(context, qnt::Element::Int, unsigned(codes.bits), codes.block, qnt::ScaleKind::F16, zero, 0, 0, StringAttr());
+  // Kept as the file has them; those that an f16 holds become f16 when all are read (NarrowScales.cpp).
+  auto scale = scales.getType().getElementType().isF16() ? qnt::ScaleKind::F16 : qnt::ScaleKind::F32;
+  auto block = qnt::BlockType::get(context, qnt::Element::Int, unsigned(codes.bits), codes.block, scale, zero, 0, 0, StringAttr());
   auto part = qnt::PartAttr::get(context, codes.rows, false, data, scales, zeros, {}, {}, Weights::nodeName(node.getLoc()));
   return c.r.weights.get(c.r.builder, node.getLoc(), RankedTensorType::get({codes.rows, codes.columns}, block), part);
 }

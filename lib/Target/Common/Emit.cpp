@@ -38,7 +38,7 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> qcc::createTargetMachine(co
 }
 
 llvm::Expected<std::unique_ptr<llvm::Module>> qcc::translateToLlvmIr(mlir::ModuleOp module, llvm::LLVMContext &context, llvm::TargetMachine &machine,
-                                                                      llvm::ArrayRef<std::string> exported) {
+                                                                      const TargetVersion &version, llvm::ArrayRef<std::string> exported) {
   mlir::DialectRegistry registry;
   mlir::registerAllToLLVMIRTranslations(registry);
   module->getContext()->appendDialectRegistry(registry);
@@ -52,7 +52,8 @@ llvm::Expected<std::unique_ptr<llvm::Module>> qcc::translateToLlvmIr(mlir::Modul
       continue;
     function.addFnAttr("target-cpu", machine.getTargetCPU());
     function.addFnAttr("target-features", machine.getTargetFeatureString());
-    function.addFnAttr("prefer-vector-width", "512");                        // kernels choose their width themselves
+    for (const auto &[name, value] : version.functionAttributes)
+      function.addFnAttr(name, value);
     function.addFnAttr(llvm::Attribute::NoUnwind);
     if (!llvm::is_contained(exported, function.getName()))
       function.setLinkage(llvm::GlobalValue::InternalLinkage);

@@ -3,7 +3,7 @@
 #include "llvm/ADT/StringExtras.h"
 using namespace qcc;
 
-// Names at an edit distance of up to a third of the asked one, closest first.
+// The closest three names at an edit distance of up to a third of the asked one; all names if there are none.
 static std::string closest(llvm::StringRef name, llvm::ArrayRef<std::string> known) {
   std::vector<std::pair<unsigned, std::string>> near;
   for (const std::string &candidate : known) {
@@ -12,6 +12,7 @@ static std::string closest(llvm::StringRef name, llvm::ArrayRef<std::string> kno
       near.emplace_back(distance, candidate);
   }
   llvm::sort(near);
+  near.resize(std::min<size_t>(near.size(), 3));
   std::vector<std::string> names;
   for (auto &[distance, candidate] : near)
     names.push_back(candidate);

@@ -13,6 +13,7 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
+#include "llvm/TargetParser/X86TargetParser.h"
 #include <memory>
 using namespace qcc;
 
@@ -49,6 +50,29 @@ std::unique_ptr<llvm::MCSubtargetInfo> subtarget(llvm::StringRef cpu, llvm::Stri
   return std::unique_ptr<llvm::MCSubtargetInfo>(target ? target->createMCSubtargetInfo(parsed, cpu, features) : nullptr);
 }
 
+uint64_t checkable(const llvm::MCSubtargetInfo &info) {
+  uint64_t bits = 0;
+  for (const FeatureBit &feature : featureBits)
+    if (info.checkFeatures(("+" + llvm::StringRef(feature.name)).str()))
+      bits |= feature.bit;
+  return bits;
+}
+
+/// Those instructions of `cpu` with `features` that the runtime can look for: code that used others would start on machines that lack them.
+/// The CPU's name decides how they are scheduled.
+void setInstructions(TargetVersion &version, llvm::StringRef cpu, llvm::StringRef features) {
+  uint64_t bits = checkable(*subtarget(cpu, features));
+  auto reaches = [&](uint64_t level) { return (bits & level) == level; };
+  version.cpu = reaches(QCC_CPU_X86_64_V4) ? "x86-64-v4" : reaches(QCC_CPU_X86_64_V3) ? "x86-64-v3" : "x86-64";
+  uint64_t implied = checkable(*subtarget(version.cpu, ""));
+  std::vector<std::string> above;
+  for (const FeatureBit &feature : featureBits)
+    if (bits & ~implied & feature.bit)
+      above.push_back(std::string("+") + feature.name);
+  version.features = llvm::join(above, ",");
+  version.functionAttributes.push_back({"tune-cpu", cpu.str()});
+}
+
 TargetVersion describe(const VersionName &names) {
   TargetVersion version;
   version.name = names.name;
@@ -57,7 +81,7 @@ TargetVersion describe(const VersionName &names) {
   return version;
 }
 
-// Facts from names: everything but name, cpu and features is computed.
+// Facts from names: everything but name, cpu, features and tuning is computed.
 void derive(TargetVersion &version) {
   std::unique_ptr<llvm::MCSubtargetInfo> info = subtarget(version.cpu, version.features);
   auto has = [&](llvm::StringRef feature) { return info->checkFeatures(("+" + feature).str()); };
@@ -67,10 +91,9 @@ void derive(TargetVersion &version) {
   version.dot4 = wide ? has("avx512vnni") : has("avxvnni");
   version.tileInt8 = has("amx-tile") && has("amx-int8");
   version.tileBf16 = has("amx-tile") && has("amx-bf16");
-  version.runtimeFeatures = 0;
-  for (const FeatureBit &feature : featureBits)
-    if (has(feature.name))
-      version.runtimeFeatures |= feature.bit;
+  version.runtimeFeatures = checkable(*info);
+  llvm::erase_if(version.functionAttributes, [](const auto &attribute) { return attribute.first == "prefer-vector-width"; });
+  version.functionAttributes.push_back({"prefer-vector-width", std::to_string(version.vectorBits)});  // kernels choose their width themselves
 }
 
 TargetInfo preset(const char *name, const char *description, unsigned lanes, llvm::ArrayRef<VersionName> versions) {
@@ -80,6 +103,17 @@ TargetInfo preset(const char *name, const char *description, unsigned lanes, llv
     derive(info.versions.back());
   }
   return info;
+}
+
+/// Whether a feature stands for instructions; others tell LLVM what is fast.
+bool isInstructions(llvm::StringRef feature) {
+  llvm::SmallVector<llvm::StringRef> cpus;
+  llvm::X86::fillValidCPUArchList(cpus, /*Only64Bit=*/true);
+  return llvm::any_of(cpus, [&](llvm::StringRef cpu) {
+    llvm::SmallVector<llvm::StringRef> features;
+    llvm::X86::getFeaturesForCPU(cpu, features);
+    return llvm::is_contained(features, feature);
+  });
 }
 
 std::string nearest(llvm::StringRef name, llvm::ArrayRef<std::string> known) {
@@ -105,13 +139,12 @@ public:
   std::optional<TargetInfo> host() const override {
     if (!llvm::Triple(llvm::sys::getDefaultTargetTriple()).isX86_64())
       return std::nullopt;
-    TargetVersion version;
-    version.cpu = llvm::sys::getHostCPUName().str();
-    std::vector<std::string> features;
+    std::vector<std::string> features;               // CPUs of one name differ: virtual machines hide some
     for (const auto &feature : llvm::sys::getHostCPUFeatures())
       features.push_back((feature.second ? "+" : "-") + feature.first().str());
-    llvm::sort(features);                            // the map has no order: same machine, same bytes
-    version.features = llvm::join(features, ",");
+    llvm::sort(features);                            // the map has no order, and the last word counts
+    TargetVersion version;
+    setInstructions(version, llvm::sys::getHostCPUName(), llvm::join(features, ","));
     derive(version);
     if ((version.runtimeFeatures & QCC_CPU_X86_64_V3) != QCC_CPU_X86_64_V3)
       return std::nullopt;
@@ -127,7 +160,7 @@ public:
       return error;
     for (TargetVersion &version : info.versions) {
       if (!cpu.empty())
-        version.cpu = cpu.str();
+        setInstructions(version, cpu, version.features);
       if (!attributes.empty())
         version.features += (version.features.empty() ? "" : ",") + attributes.str();
       derive(version);
@@ -154,7 +187,7 @@ public:
 private:
   // LLVM itself only warns, on the standard error.
   static llvm::Error checkNames(llvm::StringRef cpu, llvm::StringRef attributes) {
-    std::unique_ptr<llvm::MCSubtargetInfo> info = subtarget("x86-64", "");
+    std::unique_ptr<llvm::MCSubtargetInfo> info = subtarget("x86-64-v3", "");   // what every version may use
     std::vector<std::string> cpus, features;
     for (const auto &known : info->getAllProcessorDescriptions())
       cpus.push_back(known.Key);
@@ -169,6 +202,9 @@ private:
         return llvm::createStringError("--mattr wants +feature or -feature, not '" + part + "'");
       if (!llvm::is_contained(features, part.drop_front()))
         return llvm::createStringError("unknown feature '" + part.drop_front() + "'" + nearest(part.drop_front(), features));
+      if (part.consume_front("+") && isInstructions(part) && !info->checkFeatures(("+" + part).str()) &&
+          llvm::none_of(featureBits, [&](const FeatureBit &known) { return part == known.name; }))
+        return llvm::createStringError("feature '" + part + "' is refused: artifacts cannot check that a machine has it");
     }
     return llvm::Error::success();
   }

@@ -1,5 +1,5 @@
-// RUN: qcc-opt %s --qcc-target-lower-x86-hooks=version=amx | FileCheck %s --check-prefix=AMX
-// RUN: qcc-opt %s --qcc-target-lower-x86-hooks=version=avx512vnni | FileCheck %s --check-prefix=VNNI
+// RUN: qcc-opt %s --qcc-target-lower-hooks=version=amx | FileCheck %s --check-prefix=AMX
+// RUN: qcc-opt %s --qcc-target-lower-hooks=version=avx512vnni | FileCheck %s --check-prefix=VNNI
 
 // Signed activations times unsigned codes; without a matrix unit the same products row by row, one unit after the other.
 // AMX-LABEL: func @product

@@ -70,7 +70,7 @@ llvm::Expected<SmallVector<char, 0>> test::emitKernels(ArrayRef<NamedKernel> ker
   auto machine = createTargetMachine(info, emitted, 3);
   if (!machine)
     return machine.takeError();
-  auto llvmModule = translateToLlvmIr(*module, llvmContext, **machine, names);
+  auto llvmModule = translateToLlvmIr(*module, llvmContext, **machine, emitted, names);
   if (!llvmModule)
     return llvmModule.takeError();
   optimize(**llvmModule, **machine, 3);

@@ -1,6 +1,6 @@
-// RUN: qcc-opt %s --qcc-target-lower-x86-hooks=version=avx512vnni | FileCheck %s --check-prefixes=CHECK,VNNI
-// RUN: qcc-opt %s --qcc-target-lower-x86-hooks=version=avx512 | FileCheck %s --check-prefixes=CHECK,AVX512
-// RUN: qcc-opt %s --qcc-target-lower-x86-hooks=version=generic | FileCheck %s --check-prefixes=CHECK,GENERIC
+// RUN: qcc-opt %s --qcc-target-lower-hooks=version=avx512vnni | FileCheck %s --check-prefixes=CHECK,VNNI
+// RUN: qcc-opt %s --qcc-target-lower-hooks=version=avx512 | FileCheck %s --check-prefixes=CHECK,AVX512
+// RUN: qcc-opt %s --qcc-target-lower-hooks=version=generic | FileCheck %s --check-prefixes=CHECK,GENERIC
 
 // CHECK-LABEL: func @small_codes
 func.func @small_codes(%0: vector<16xi32>, %u: vector<64xi8>, %s: vector<64xi8>) -> vector<16xi32> {

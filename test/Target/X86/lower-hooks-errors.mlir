@@ -1,4 +1,4 @@
-// RUN: qcc-opt %s --qcc-target-lower-x86-hooks=version=avx512vnni -split-input-file -verify-diagnostics
+// RUN: qcc-opt %s --qcc-target-lower-hooks=version=avx512vnni -split-input-file -verify-diagnostics
 
 // Tiles live inside of one function: only loops and branches carry them.
 func.func @tiles_are_no_arguments(%tile: !qk.tile<16x16xf32>, %c: memref<?xf32>, %at: index, %stride: index) {
