@@ -173,7 +173,9 @@ int Compilation::readInput() {
   StringRef extension = llvm::sys::path::extension(options.input);
   if (extension == ".mlir" || extension == ".mlirbc" || options.input == "-")
     return readMlir();
-  ImportedModel imported = importONNX(options.input, *context);
+  ImportOptions import;
+  import.shapes = options.shapes;
+  ImportedModel imported = importONNX(options.input, *context, import);
   module = std::move(imported.module);
   if (imported.sources)
     sources = std::move(imported.sources);
@@ -182,6 +184,8 @@ int Compilation::readInput() {
 
 /// A program as text or bytecode. The files that its weights refer to are looked for beside it.
 int Compilation::readMlir() {
+  if (!options.shapes.empty())
+    return complain(ExitUsage, "--shape fixes inputs of ONNX models; '" + options.input + "' is MLIR [bad-option]");
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
   if (!buffer)
     return complain(ExitInput, "cannot read '" + options.input + "': " + buffer.getError().message());

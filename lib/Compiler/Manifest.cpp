@@ -24,6 +24,12 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
     words.push_back("--multiversion=off");
   if (o.maxContext)
     words.push_back("--max-context=" + std::to_string(o.maxContext));
+  for (const InputShape &shape : o.shapes) {
+    std::vector<std::string> extents;
+    for (int64_t extent : shape.extents)
+      extents.push_back(extent == InputShape::asInFile ? "?" : std::to_string(extent));
+    words.push_back("--shape=" + shape.input + ":" + llvm::join(extents, "x"));
+  }
   for (const std::string &type : o.tensorTypes)
     words.push_back("--tensor-type=" + type);
   for (const std::string &pass : o.extraPasses)
@@ -49,7 +55,7 @@ struct Writer {
           out.attribute("dtype", typeName(port));
           out.attributeArray("shape", [&] {
             for (int64_t extent : port.shape)
-              extent >= 0 ? out.value(extent) : out.value(program.dims[-1 - extent]);
+              extent >= 0 ? out.value(extent) : out.value(program.dims[-1 - extent].name);
           });
           out.attribute("role", roles[port.role]);
         });
@@ -146,8 +152,8 @@ std::string qcc::buildManifest(ModuleOp module, const CompilerOptions &options, 
     w.out.attribute("target", options.target);
     w.variants();
     w.out.attributeArray("dims", [&] {
-      for (const std::string &dim : program.dims)
-        w.out.value(dim);
+      for (const ProgramDim &dim : program.dims)
+        w.out.value(dim.name);
     });
     w.ports("inputs", program.inputs);
     w.ports("outputs", program.outputs);

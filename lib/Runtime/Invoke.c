@@ -15,6 +15,14 @@ bool qccrt_port_bytes(const qcc_port *port, const int64_t *dims, size_t *bytes) 
   return bits >= 0;
 }
 
+qcc_status qccrt_compute_dims(qcc_model *m, int64_t *dims) {
+  const qcc_program *p = m->program;
+  for (int64_t i = 0; i < p->num_dims; i++)
+    if (p->dims[i].value && (dims[i] = p->dims[i].value(dims)) < 0)
+      return qccrt_fail(m, QCC_ERROR_ARGUMENT, "the extent '%s' of an output is %lld with these inputs", p->dims[i].name, (long long)dims[i]);
+  return QCC_OK;
+}
+
 qcc_status qccrt_check_tokens(qcc_model *model, const void *tokens, int bits, int64_t count) {
   int64_t vocabulary = model->program->vocabulary;
   for (int64_t i = 0; i < count && vocabulary > 0; i++) {
