@@ -162,13 +162,17 @@ static LogicalResult attention(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<V
   Parts parts;
   Location loc = node.getLoc();
   if (node.input(3) || node.input(6) || (node.output(3) && !node.output(3).use_empty()))
-    return refuse(node, "attn_mask, nonpad_kv_seqlen and the scores as output are not supported", "unsupported-input");
+    return refuse(node, "attn_mask, nonpad_kv_seqlen and the scores as output belong to ONNX's definition of the operator, which importing puts in its place", "unsupported-input");
   if (node.intAttribute("left_window_size", -1) >= 0 || node.intAttribute("right_window_size", -1) >= 0)
-    return refuse(node, "left_window_size and right_window_size are not supported", "unsupported-attribute");
+    return refuse(node, "windows belong to ONNX's definition of the operator, which importing puts in its place", "unsupported-attribute");
   RankedTensorType query = c.r.type(node.input(0)), key = c.r.type(node.input(1));
   if (!query || !key || query.getRank() != key.getRank() || (query.getRank() != 3 && query.getRank() != 4) || !query.getElementType().isF32())
     return refuse(node, "needs float32 Q, K, V of rank 3 or 4", "attention-shape");
   bool headsFirst = query.getRank() == 4;
+  const Elements::Shape *tokens = c.r.elements.shape(node.input(0)), *keys = c.r.elements.shape(node.input(1));
+  if ((*tokens)[headsFirst ? 2 : 1] != (*keys)[headsFirst ? 2 : 1])
+    return refuse(node, "Q has " + ExprPool::print((*tokens)[headsFirst ? 2 : 1]) + " tokens and K " + ExprPool::print((*keys)[headsFirst ? 2 : 1]) + ": they must be the same",
+                  "attention-length");
   parts.heads = headsFirst ? query.getDimSize(1) : node.intAttribute("q_num_heads", 0);
   parts.kvHeads = headsFirst ? key.getDimSize(1) : node.intAttribute("kv_num_heads", 0);
   if (parts.heads < 1 || parts.kvHeads < 1 || parts.heads % parts.kvHeads)
