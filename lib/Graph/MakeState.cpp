@@ -134,6 +134,7 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
       Value past = qnt::DimOp::create(b, rotary.getLoc(), b.getIndexType(), b.getStringAttr("past"));
       rotary.getPositionsMutable().assign(qnt::PositionsOp::create(b, rotary.getLoc(), argument.getType(), past));
     });
+    main.walk([](qnt::CheckLengthsOp check) { check.erase(); });
     main.walk([&](qnt::AttentionOp attention) {
       if (attention.getKeyMask() && isa<BlockArgument>(attention.getKeyMask()))
         attention.getKeyMaskMutable().clear();

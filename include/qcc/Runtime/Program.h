@@ -21,7 +21,11 @@
 #define QCC_WEIGHTS_SECTION ".qcc.weights"
 
 /* Run-time errors that compiled code can find; the first one is kept in invocation.status[0], its detail in status[1]. */
-enum { QCC_RUN_OK = 0, QCC_RUN_INDEX_OUT_OF_RANGE = 1 };
+enum {
+  QCC_RUN_OK = 0,
+  QCC_RUN_INDEX_OUT_OF_RANGE = 1,                             /* detail: the index */
+  QCC_RUN_ROW_LENGTH = 2                                      /* a row of the batch is not as long as past and new tokens; detail: its tokens */
+};
 
 /* A dimension: one that compilation fixed (--shape, or the file), one that compiled code computes from those before and after it that it does
  * not compute (`batch*seq` of a reshaped output), or one that inputs or the runtime tell. */
