@@ -2,6 +2,7 @@
 #include "dialects/Quant/Quant.h"
 #include "qcc/Graph/Passes.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
 namespace qcc {
 #define GEN_PASS_DEF_MAKESTATE
@@ -152,6 +153,9 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
     });
     for (Operation *op : llvm::reverse(dead))
       op->erase();
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body))) // what counted the rows' tokens in the mask
+      if (isOpTriviallyDead(&op))
+        op.erase();
     arguments.resize(main.getNumArguments());
     for (BlockArgument argument : body.getArguments())
       if (argument.use_empty())
