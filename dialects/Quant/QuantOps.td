@@ -105,6 +105,18 @@ def Qnt_KvUpdateOp : Qnt_Op<"kv_update", [DeclareOpInterfaceMethods<ReferenceLow
   let hasVerifier = 1;
 }
 
+def Qnt_CheckLengthsOp : Qnt_Op<"check_lengths"> {
+  let summary = "A run-time error unless every row of the batch is as long as the cache";
+  let description = [{
+    `lengths [B]` are the tokens of each row less one, as ONNX Runtime's `seqlens_k`. They must be `past + S`: keys of a shorter row would lie
+    elsewhere. At the beginning (`past` 0) rows may be padded on the right, where causal attention does not look.
+    Example:
+      qnt.check_lengths %seqlens for %cache at %past : tensor<?xi32>, !qnt.cache<4x32xf32>
+  }];
+  let arguments = (ins Qnt_Ids:$lengths, Arg<Qnt_CacheType, "", [MemWrite]>:$cache, Index:$past);
+  let assemblyFormat = "$lengths `for` $cache `at` $past attr-dict `:` type($lengths) `,` type($cache)";
+}
+
 def Qnt_AttentionOp : Qnt_Op<"attention", [DeclareOpInterfaceMethods<ReferenceLowering>, AllTypesMatch<["query", "result"]>]> {
   let summary = "Attention over a layer's cache, grouped heads";
   let description = [{

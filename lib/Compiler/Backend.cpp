@@ -6,6 +6,7 @@
 #include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Pipelines.h"
 #include "qcc/Kernel/Pipeline.h"
+#include "qcc/Kernel/RowClasses.h"
 #include "qcc/Target/Emit.h"
 #include "qcc/Target/Passes.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -20,14 +21,6 @@ using namespace qcc;
 
 //===-- what the program is -----------------------------------------------------------------------------------------------------===//
 
-namespace {
-struct RowClass {
-  llvm::StringLiteral name;
-  int64_t min, max;
-};
-constexpr RowClass rowClasses[] = {{"decode", 1, 1}, {"short", 2, 15}, {"long", 16, std::numeric_limits<int64_t>::max()}};
-} // namespace
-
 static int32_t roleCode(StringRef role) {
   return llvm::StringSwitch<int32_t>(role)
       .Case("tokens", QCC_ROLE_TOKENS)
@@ -39,7 +32,7 @@ static int32_t roleCode(StringRef role) {
       .Default(QCC_ROLE_NONE);
 }
 
-static FailureOr<ProgramPort> describePort(func::FuncOp main, DictionaryAttr attrs, Type type, llvm::ArrayRef<std::string> dims, const Twine &what) {
+static FailureOr<ProgramPort> describePort(func::FuncOp main, DictionaryAttr attrs, Type type, llvm::ArrayRef<ProgramDim> dims, const Twine &what) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor)
     return main.emitOpError() << what << " is no tensor of known rank, but " << type;
@@ -59,7 +52,7 @@ static FailureOr<ProgramPort> describePort(func::FuncOp main, DictionaryAttr att
       continue;
     }
     StringRef dim = names && i < names.size() ? cast<StringAttr>(names[i]).getValue() : StringRef();
-    auto at = llvm::find(dims, dim.str());
+    auto at = llvm::find_if(dims, [&](const ProgramDim &one) { return one.name == dim; });
     if (at == dims.end())
       return main.emitOpError() << what << " '" << port.name << "' has an extent '" << dim << "' that is none of the program's dimensions";
     port.shape.push_back(-1 - (at - dims.begin()));
@@ -72,9 +65,12 @@ FailureOr<ProgramDescription> qcc::describeProgram(ModuleOp module) {
   if (!main)
     return module.emitError("has no function @main to compile");
   ProgramDescription program;
+  auto fixed = module->getAttrOfType<DictionaryAttr>("qnt.fixed_dims");
   if (auto dims = module->getAttrOfType<ArrayAttr>("qnt.dims"))
-    for (auto dim : dims.getAsRange<StringAttr>())
-      program.dims.push_back(dim.str());
+    for (auto dim : dims.getAsRange<StringAttr>()) {
+      auto extent = fixed ? fixed.getAs<IntegerAttr>(dim.getValue()) : IntegerAttr();
+      program.dims.push_back({dim.str(), extent ? extent.getInt() : 0, ""});
+    }
   for (unsigned i = 0; i < main.getNumArguments(); ++i) {
     if (isa<qnt::CacheType>(main.getArgument(i).getType())) {
       program.hasState = true;
@@ -113,7 +109,7 @@ FailureOr<ProgramDescription> qcc::describeProgram(ModuleOp module) {
 }
 
 /// What DescribeRegions left on the module. Rows whose factors are not all dimensions of the program cannot be counted at run time.
-static ProgramRegion describeRegion(DictionaryAttr attrs, llvm::ArrayRef<std::string> dims) {
+static ProgramRegion describeRegion(DictionaryAttr attrs, llvm::ArrayRef<ProgramDim> dims) {
   ProgramRegion region;
   region.kernels = attrs.getAs<StringAttr>("kernels").str();
   region.nodes = attrs.getAs<StringAttr>("nodes").str();
@@ -123,7 +119,7 @@ static ProgramRegion describeRegion(DictionaryAttr attrs, llvm::ArrayRef<std::st
     return region;
   region.macs = macs.getInt();
   for (auto factor : attrs.getAs<ArrayAttr>("rows").getAsRange<StringAttr>()) {
-    auto at = llvm::find(dims, factor.str());
+    auto at = llvm::find_if(dims, [&](const ProgramDim &dim) { return dim.name == factor.getValue(); });
     int64_t extent = 0;
     if (at == dims.end() && factor.getValue().getAsInteger(10, extent))
       region.macs = 0;
@@ -172,6 +168,9 @@ FailureOr<std::vector<CompiledVersion>> qcc::lowerVersions(ModuleOp module, Pass
     for (const RowClass &rows : rowClasses)
       if (exists(rows.name))
         variant.entries.push_back({rows.name.str(), rows.min, rows.max, prefix + rows.name.str(), prefix + rows.name.str() + ".frame.of"});
+    for (auto [i, dim] : llvm::enumerate(program.dims))
+      if (exists("dim." + Twine(i) + ".of"))
+        dim.value = prefix + "dim." + std::to_string(i) + ".of";
     if (exists("state_bytes.of"))
       program.stateBytes = prefix + "state_bytes.of";  // the same in every version: caches are laid out by the floor
     program.variants.push_back(std::move(variant));

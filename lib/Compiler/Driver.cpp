@@ -204,7 +204,9 @@ int Compilation::readInput() {
   StringRef extension = llvm::sys::path::extension(options.input);
   if (extension == ".mlir" || extension == ".mlirbc" || options.input == "-")
     return readMlir();
-  ImportedModel imported = importONNX(options.input, *context);
+  ImportOptions import;
+  import.shapes = options.shapes;
+  ImportedModel imported = importONNX(options.input, *context, import);
   module = std::move(imported.module);
   if (imported.sources)
     sources = std::move(imported.sources);
@@ -213,6 +215,8 @@ int Compilation::readInput() {
 
 /// A program as text or bytecode. Its `qnt.files` are relative to its folder; from here on they are as seen from the working folder.
 int Compilation::readMlir() {
+  if (!options.shapes.empty())
+    return complain(ExitUsage, "--shape fixes inputs of ONNX models; '" + options.input + "' is MLIR [bad-option]");
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
   if (!buffer)
     return complain(ExitInput, "cannot read '" + options.input + "': " + buffer.getError().message());

@@ -26,6 +26,12 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
     words.push_back("--kernels=reference");
   if (o.maxContext)
     words.push_back("--max-context=" + std::to_string(o.maxContext));
+  for (const InputShape &shape : o.shapes) {
+    std::vector<std::string> extents;
+    for (int64_t extent : shape.extents)
+      extents.push_back(extent == InputShape::asInFile ? "?" : std::to_string(extent));
+    words.push_back("--shape=" + shape.input + ":" + llvm::join(extents, "x"));
+  }
   for (const std::string &type : o.tensorTypes)
     words.push_back("--tensor-type=" + type);
   for (const std::string &pass : o.extraPasses)
@@ -54,7 +60,7 @@ struct Writer {
           out.attribute("dtype", typeName(port));
           out.attributeArray("shape", [&] {
             for (int64_t extent : port.shape)
-              extent >= 0 ? out.value(extent) : out.value(text(program.dims[-1 - extent]));
+              extent >= 0 ? out.value(extent) : out.value(text(program.dims[-1 - extent].name));
           });
           out.attribute("role", roles[port.role]);
         });
@@ -151,8 +157,8 @@ std::string qcc::buildManifest(ModuleOp module, const CompilerOptions &options, 
     w.out.attribute("target", options.target);
     w.variants();
     w.out.attributeArray("dims", [&] {
-      for (const std::string &dim : program.dims)
-        w.out.value(text(dim));
+      for (const ProgramDim &dim : program.dims)
+        w.out.value(text(dim.name));
     });
     w.ports("inputs", program.inputs);
     w.ports("outputs", program.outputs);

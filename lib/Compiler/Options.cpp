@@ -62,6 +62,7 @@ struct CommandLine {
   cl::list<std::string> tensorTypes{"tensor-type", cl::desc("Format of the weights whose name matches; repeatable, first match wins"), cl::value_desc("regex=format"), cl::cat(quantCategory)};
   cl::opt<unsigned> kvBits{"kv-bits", cl::desc("Bits of a cached key or value: 16 32 (default 16; 32 with --wbits=32 --abits=32)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
 
+  cl::list<std::string> shapes{"shape", cl::desc("Fix extents of inputs, ? leaves one open"), cl::value_desc("name:AxB,..."), cl::CommaSeparated, cl::cat(shapeCategory)};
   cl::opt<std::string> kvCache{"kv-cache", cl::desc("state (kept inside, default) or io (inputs and outputs)"), cl::value_desc("form"), cl::init("state"), cl::cat(shapeCategory)};
   cl::opt<int64_t> maxContext{"max-context", cl::desc("Longest sequence (default: the model's, else 4096)"), cl::value_desc("n"), cl::init(0), cl::cat(shapeCategory)};
 
@@ -94,6 +95,23 @@ bool oneOf(unsigned value, std::initializer_list<unsigned> allowed, StringRef op
   llvm::interleave(allowed, llvm::errs(), " ");
   llvm::errs() << "\n";
   return false;
+}
+
+/// "input_ids:4x?": the extents after the last colon, since names may have colons. Returns what is wrong, or nothing.
+std::string parseShape(StringRef text, InputShape &shape) {
+  auto [name, extents] = text.rsplit(':');
+  if (name.empty() || extents.empty())
+    return "is no name:AxB";
+  shape.input = name.str();
+  llvm::SmallVector<StringRef> parts;
+  extents.split(parts, 'x');
+  for (StringRef part : parts) {
+    int64_t extent = InputShape::asInFile;
+    if (part != "?" && (part.getAsInteger(10, extent) || extent < 1 || extent > (int64_t(1) << 31)))
+      return "has the extent '" + part.str() + "', which is neither ? nor a number from 1 to 2147483648";
+    shape.extents.push_back(extent);
+  }
+  return "";
 }
 
 } // namespace
@@ -155,6 +173,14 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     refuse("--group-size=" + llvm::Twine(line.groupSize) + " is neither -1 nor a multiple of 16");
   if (line.maxContext < 0 || line.maxContext > (int64_t(1) << 24))
     refuse("--max-context=" + llvm::Twine(line.maxContext) + " is outside 1 .. 16777216");
+  for (StringRef text : line.shapes) {
+    InputShape &shape = o.shapes.emplace_back();
+    if (std::string problem = parseShape(text, shape); !problem.empty())
+      refuse("--shape=" + text + " " + problem);
+    for (const InputShape &other : llvm::ArrayRef(o.shapes).drop_back())
+      if (other.input == shape.input)
+        refuse("--shape names '" + shape.input + "' twice");
+  }
   if (line.optLevel > 3)
     refuse("-O" + llvm::Twine(line.optLevel) + " is outside -O0 .. -O3");
   bool listsOnly = line.printTargets || line.printOperators || llvm::is_contained(line.extraPasses, "list");

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 namespace qcc {
 #define GEN_PASS_DEF_ASSIGNROLES
 #include "qcc/Graph/Passes.h.inc"
@@ -19,20 +20,31 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
     if (!main || main.isExternal())
       return;
     llvm::StringMap<std::string> canonical;
+    NamedAttrList fixed;
     for (BlockArgument argument : main.getArguments())
       if (StringRef role = roleOf(argument); !role.empty()) {
         main.setArgAttr(argument.getArgNumber(), "qnt.role", StringAttr::get(&getContext(), role));
         auto dims = main.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "qnt.dims");
         auto name = [&](unsigned i, StringRef as) {
-          int64_t fixed;                               // a static extent is written as its number, and is nobody's name
-          if (dims && i < dims.size() && cast<StringAttr>(dims[i]).getValue().getAsInteger(10, fixed))
-            canonical.try_emplace(cast<StringAttr>(dims[i]).getValue(), as);
+          if (dims && i < dims.size())
+            identify(cast<StringAttr>(dims[i]).getValue(), as, canonical, fixed);
         };
         if (role == "tokens")
           name(0, "batch"), name(1, "seq");
         else if (role == "past")
           name(2, "past");
       }
+    if (auto rows = main->getAttrOfType<ArrayAttr>("qnt.rows")) // without tokens, attention says what they are
+      for (unsigned i : {0, 1}) {
+        StringRef as = i ? "seq" : "batch";
+        if (!llvm::any_of(canonical, [&](auto &entry) { return entry.second == as; }) && !fixed.get(as))
+          identify(cast<StringAttr>(rows[i]).getValue(), as, canonical, fixed);
+      }
+    main->removeAttr("qnt.rows");
+    if (!fixed.empty())
+      getOperation()->setAttr("qnt.fixed_dims", fixed.getDictionary(&getContext()));
+    if (auto seq = fixed.get("seq"))
+      fixedSeq = cast<IntegerAttr>(seq).getInt();
     Operation *end = main.getBody().front().getTerminator();
     for (OpOperand &operand : end->getOpOperands()) {
       unsigned i = operand.getOperandNumber();
@@ -47,6 +59,16 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
     if (std::optional<int64_t> rows = vocabulary(main))
       getOperation()->setAttr("qnt.vocabulary", Builder(&getContext()).getI64IntegerAttr(*rows));
   }
+
+  /// `dim` is what the program calls `as`: a name, or the number of an extent that is fixed (and nobody's name).
+  void identify(StringRef dim, StringRef as, llvm::StringMap<std::string> &canonical, NamedAttrList &fixed) {
+    int64_t extent;
+    if (dim.getAsInteger(10, extent))
+      canonical.try_emplace(dim, as);
+    else if (!fixed.get(as))
+      fixed.set(as, IntegerAttr::get(IntegerType::get(&getContext(), 64), extent));
+  }
+  int64_t fixedSeq = 0;
 
   /// What the program does with an argument.
   static StringRef roleOf(BlockArgument argument) {
@@ -75,22 +97,59 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
     return rows;
   }
 
+  /// The names that extents of inputs have, without those that are sums of others ("past + seq").
+  static llvm::StringSet<> plainNames(func::FuncOp main) {
+    llvm::StringSet<> all;
+    for (unsigned i = 0; i < main.getNumArguments(); ++i)
+      if (auto dims = main.getArgAttrOfType<ArrayAttr>(i, "qnt.dims"))
+        for (auto dim : dims.getAsRange<StringAttr>())
+          all.insert(dim.getValue());
+    llvm::StringSet<> plain;
+    for (const auto &entry : all) {
+      SmallVector<StringRef> terms;
+      entry.getKey().split(terms, '+');
+      int64_t number;
+      auto isTerm = [&](StringRef term) { return !term.trim().getAsInteger(10, number) || all.contains(term.trim()); };
+      if (terms.size() == 1 || !llvm::all_of(terms, isTerm))
+        plain.insert(entry.getKey());
+    }
+    return plain;
+  }
+
+  /// An expression ("2*s + p", "div(s, 2)") with the names in it renamed. Names may be any text: the longest one wins.
+  static std::string renameNames(StringRef text, const llvm::StringSet<> &names, const llvm::StringMap<std::string> &canonical) {
+    std::string result;
+    for (bool boundary = true; !text.empty();) {
+      StringRef best;
+      for (const auto &entry : names) {
+        StringRef name = entry.getKey(), after = text.starts_with(name) ? text.drop_front(name.size()) : "!";
+        if (boundary && name.size() > best.size() && (after.empty() || StringRef("*+,) ").contains(after.front())))
+          best = name;
+      }
+      auto known = canonical.find(best);
+      result += best.empty() ? text.take_front(1).str() : known == canonical.end() ? best.str() : known->second;
+      text = text.drop_front(std::max<size_t>(1, best.size()));
+      boundary = StringRef("*+,( ").contains(result.back());
+    }
+    return result;
+  }
+
   void rename(func::FuncOp main, const llvm::StringMap<std::string> &canonical) {
     Builder b(&getContext());
+    llvm::StringSet<> names = plainNames(main);
     auto renamed = [&](StringRef name) -> std::string {
       auto it = canonical.find(name);
       if (it != canonical.end())
         return it->second;
-      SmallVector<StringRef> parts;
-      name.split(parts, '+');
-      SmallVector<std::string> terms;
-      for (StringRef part : parts) {
-        auto known = canonical.find(part.trim());
-        terms.push_back(known == canonical.end() ? part.trim().str() : known->second);
-      }
+      std::string text = renameNames(name, names, canonical);
+      SmallVector<StringRef> terms;
+      StringRef(text).split(terms, '+');
+      for (StringRef &term : terms)
+        term = term.trim();
       llvm::sort(terms);
-      std::string joined = llvm::join(terms, " + ");
-      return joined == "past + seq" ? "total" : joined;
+      std::string number = std::to_string(fixedSeq);
+      bool isTotal = terms.size() == 2 && (terms == ArrayRef<StringRef>{"past", "seq"} || (fixedSeq && terms == ArrayRef<StringRef>{number, "past"}));
+      return isTotal ? "total" : text;
     };
     auto renameAll = [&](ArrayAttr dims) {
       SmallVector<Attribute> result;

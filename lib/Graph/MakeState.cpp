@@ -2,6 +2,7 @@
 #include "dialects/Quant/Quant.h"
 #include "qcc/Graph/Passes.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
 namespace qcc {
 #define GEN_PASS_DEF_MAKESTATE
@@ -42,6 +43,9 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
     for (unsigned i = 0; i < main.getNumResults(); ++i)
       take(main.getResultAttrOfType<ArrayAttr>(i, "qnt.dims"));
     getOperation().walk([&](qnt::DimOp dim) { used.insert(dim.getName()); });
+    if (auto fixed = getOperation()->getAttrOfType<DictionaryAttr>("qnt.fixed_dims"))
+      for (NamedAttribute dim : fixed)
+        used.insert(dim.getName().getValue());
     if (llvm::any_of(main.getArgumentTypes(), llvm::IsaPred<qnt::CacheType>))
       used.insert("past"), used.insert("context");
     llvm::SetVector<StringRef> names;
@@ -50,12 +54,35 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
         names.insert(canonical);
     for (StringRef name : used)
       names.insert(name);
-    getOperation()->setAttr("qnt.dims", Builder(&getContext()).getStrArrayAttr(names.getArrayRef()));
+    Builder b(&getContext());
+    getOperation()->setAttr("qnt.dims", b.getStrArrayAttr(names.getArrayRef()));
+    SmallVector<StringRef> derived;
+    for (StringRef name : names)
+      if (isDerived(main, name))
+        derived.push_back(name);
+    if (!derived.empty())
+      getOperation()->setAttr("qnt.derived_dims", b.getStrArrayAttr(derived));
   }
 
-  /// A cache whose past are two inputs of main that nothing else reads, and whose present goes nowhere but out of main.
+  /// Is `name` the extent of a result, and of no input? The runtime knows the canonical ones.
+  bool isDerived(func::FuncOp main, StringRef name) {
+    auto has = [&](ArrayAttr dims) { return dims && llvm::is_contained(dims, StringAttr::get(&getContext(), name)); };
+    if (llvm::is_contained({"batch", "seq", "past", "total", "context"}, name))
+      return false;
+    bool ofInput = false, ofResult = false;
+    for (unsigned i = 0; i < main.getNumArguments(); ++i)
+      ofInput |= has(main.getArgAttrOfType<ArrayAttr>(i, "qnt.dims"));
+    for (unsigned i = 0; i < main.getNumResults(); ++i)
+      ofResult |= has(main.getResultAttrOfType<ArrayAttr>(i, "qnt.dims"));
+    return ofResult && !ofInput;
+  }
+
+  /// A cache whose past are two inputs of main that nothing else reads, and whose present goes nowhere but out of main. A past of fixed length
+  /// cannot grow.
   static bool isState(qnt::CacheLoadOp load) {
     if (load.getPast().size() != 2 || !llvm::all_of(load.getPast(), [](Value v) { return isa<BlockArgument>(v) && v.hasOneUse(); }))
+      return false;
+    if (!cast<RankedTensorType>(load.getPast()[0].getType()).isDynamicDim(2))
       return false;
     for (Operation *user : load.getCache().getUsers())
       if (isa<qnt::CacheStoreOp>(user) && !llvm::all_of(user->getUsers(), [](Operation *out) { return isa<func::ReturnOp>(out); }))
@@ -108,6 +135,7 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
       Value past = qnt::DimOp::create(b, rotary.getLoc(), b.getIndexType(), b.getStringAttr("past"));
       rotary.getPositionsMutable().assign(qnt::PositionsOp::create(b, rotary.getLoc(), argument.getType(), past));
     });
+    main.walk([](qnt::CheckLengthsOp check) { check.erase(); });
     main.walk([&](qnt::AttentionOp attention) {
       if (attention.getKeyMask() && isa<BlockArgument>(attention.getKeyMask()))
         attention.getKeyMaskMutable().clear();
@@ -125,6 +153,9 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
     });
     for (Operation *op : llvm::reverse(dead))
       op->erase();
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body))) // what counted the rows' tokens in the mask
+      if (isOpTriviallyDead(&op))
+        op.erase();
     arguments.resize(main.getNumArguments());
     for (BlockArgument argument : body.getArguments())
       if (argument.use_empty())

@@ -22,6 +22,9 @@ static Value dimension(OpBuilder &b, Location loc, Value value, unsigned i) {
       if (!dims || i >= dims.size())
         break;
       StringRef name = cast<StringAttr>(dims[i]).getValue();
+      int64_t number;
+      if (!name.getAsInteger(10, number))
+        return arith::ConstantIndexOp::create(b, loc, number);
       if (name.empty() || name.contains('+'))
         break;
       return qnt::DimOp::create(b, loc, b.getIndexType(), b.getStringAttr(name));

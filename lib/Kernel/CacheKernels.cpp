@@ -49,6 +49,23 @@ FlatSymbolRefAttr qcc::kvUpdateKernel(KernelLibrary &library, const CacheLayout 
   });
 }
 
+FlatSymbolRefAttr qcc::checkLengthsKernel(KernelLibrary &library, const CacheLayout &cache, Type length) {
+  return library.get("check_lengths_" + cacheName(cache) + "_i" + Twine(length.getIntOrFloatBitWidth()),
+                     {MemRefType::get({ShapedType::kDynamic}, length), cache.type()}, [&](KernelBuilder &b, ValueRange args) {
+    Value past = b.dim("past"), total = b.add(past, b.dim("seq"));
+    auto compare = [&](arith::CmpIPredicate how, Value x, Value y) { return arith::CmpIOp::create(b, how, x, y); };
+    b.share(b.size(args[0], 0), [&](Value row) {
+      Value tokens = b.add(arith::IndexCastOp::create(b, b.getIndexType(), b.load(args[0], row)), 1);
+      Value start = compare(arith::CmpIPredicate::eq, past, b.idx(0)), some = compare(arith::CmpIPredicate::sgt, tokens, b.idx(0));
+      Value padded = arith::AndIOp::create(b, arith::AndIOp::create(b, start, some), b.less(tokens, total));
+      Value other = compare(arith::CmpIPredicate::ne, tokens, total), no = arith::ConstantIntOp::create(b, 0, 1);
+      b.when(b.select(padded, no, other), [&] {
+        qk::FailOp::create(b, /*QCC_RUN_ROW_LENGTH*/ 2, arith::IndexCastOp::create(b, b.getI64Type(), tokens));
+      });
+    });
+  });
+}
+
 /// Loops over this thread's tokens of [B, kvHeads, T, D] tensors `key` and `value` beside a cache.
 static void tokens(KernelBuilder &b, const CacheView &view, Value tensor, function_ref<void(ValueRange, Value, Value)> body) {
   int64_t heads = view.layout.kvHeads;

@@ -80,6 +80,8 @@ FlatSymbolRefAttr rotaryKernel(KernelLibrary &, const RotarySpec &);
 
 /// (key, value, cache)
 FlatSymbolRefAttr kvUpdateKernel(KernelLibrary &, const CacheLayout &, const Columns &key, const Columns &value);
+/// (lengths, cache): reads no cache; it is what the check stands before
+FlatSymbolRefAttr checkLengthsKernel(KernelLibrary &, const CacheLayout &, mlir::Type length);
 /// (pastKey, pastValue, cache): memref<?x kvHeads x ? x D> each
 FlatSymbolRefAttr cacheLoadKernel(KernelLibrary &, const CacheLayout &);
 /// (cache, key, value)

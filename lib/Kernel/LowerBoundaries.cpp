@@ -145,7 +145,9 @@ struct LowerBoundariesPass : qcc::impl::LowerBoundariesBase<LowerBoundariesPass>
   /// `@state_bytes`: how much state the program needs, from its dimensions.
   void makeStateBytes(func::FuncOp program, KernelBuilder &k, Value bytes) {
     auto module = getOperation();
-    if (program->getAttrOfType<StringAttr>("qk.rows") != "long" || module.lookupSymbol("state_bytes"))
+    // The class for any number of rows: others have constants for some dimensions. Without it the dimensions are fixed.
+    bool general = program->getAttrOfType<StringAttr>("qk.rows") == "long" || !module.lookupSymbol("long");
+    if (!general || module.lookupSymbol("state_bytes"))
       return;
     OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
     auto function = func::FuncOp::create(b, program.getLoc(), "state_bytes", b.getFunctionType({}, b.getIndexType()));
@@ -229,7 +231,7 @@ struct LowerBoundariesPass : qcc::impl::LowerBoundariesBase<LowerBoundariesPass>
     }
     SmallVector<func::FuncOp> programs;
     for (auto function : module.getOps<func::FuncOp>())
-      if (!function.isExternal() && !callees.contains(function) && !function->hasAttr("qk.kernel"))
+      if (!function.isExternal() && !callees.contains(function) && !function->hasAttr("qk.kernel") && !function->hasAttr("qk.size"))
         programs.push_back(function);
     for (func::FuncOp callee : callees)
       rewriteCallee(callee);

@@ -1,6 +1,7 @@
 // The memory behind reference lowerings: views of weights as components and of caches.
 #include "lib/Kernel/CacheLayout.h"
 #include "lib/Kernel/ComponentLayout.h"
+#include "lib/Kernel/Kernels.h"
 #include "lib/Kernel/SymbolicDims.h"
 #include "qcc/Kernel/Passes.h"
 namespace qcc {
@@ -100,6 +101,19 @@ struct LowerComponentsPass : qcc::impl::LowerComponentsBase<LowerComponentsPass>
     return success();
   }
 
+  /// A check has no formula: it is the kernel's.
+  static LogicalResult convert(qnt::CheckLengthsOp op) {
+    auto cache = memory(op, op.getCache());
+    if (failed(cache))
+      return failure();
+    KernelLibrary library(op->getParentOfType<ModuleOp>());
+    CacheLayout layout(cast<qnt::CacheType>(op.getCache().getType()), /*lanes=*/1);
+    auto kernel = checkLengthsKernel(library, layout, cast<RankedTensorType>(op.getLengths().getType()).getElementType());
+    OpBuilder b(op);
+    qk::LaunchOp::create(b, op.getLoc(), TypeRange(), kernel, ValueRange{op.getLengths()}, ValueRange{*cache});
+    return success();
+  }
+
   template <typename Op> LogicalResult convertAll() {
     SmallVector<Op> ops;
     getOperation().walk([&](Op op) { ops.push_back(op); });
@@ -142,7 +156,7 @@ struct LowerComponentsPass : qcc::impl::LowerComponentsBase<LowerComponentsPass>
       return signalPassFailure();
     if (failed(convertAll<qnt::DecomposeOp>()) || failed(convertAll<cf::AssertOp>()))
       return signalPassFailure();
-    if (complete && failed(checkComplete()))
+    if (complete && (failed(convertAll<qnt::CheckLengthsOp>()) || failed(checkComplete())))
       return signalPassFailure();
     getOperation().walk([](UnrealizedConversionCastOp cast) {
       if (cast->use_empty())

@@ -10,6 +10,7 @@ using namespace mlir;
 using namespace qcc;
 
 void qcc::buildKernelPipeline(OpPassManager &pm, bool reference) {
+  pm.addPass(createDeriveDims());             // before the classes: for all of them
   pm.addPass(createSpecializeRows());
   pm.addPass(createResolveDims());            // while calls still return tensors
   pm.addPass(createLowerBoundaries());

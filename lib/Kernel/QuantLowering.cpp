@@ -253,6 +253,12 @@ LogicalResult QuantLowering::kvUpdate(qnt::KvUpdateOp op) {
   return success();
 }
 
+LogicalResult QuantLowering::checkLengths(qnt::CheckLengthsOp op) {
+  Type element = tensorType(op.getLengths()).getElementType();
+  launch(op, checkLengthsKernel(library, layout(op.getCache()), element), op.getLengths(), memory(op.getCache()));
+  return success();
+}
+
 LogicalResult QuantLowering::attention(qnt::AttentionOp op) {
   Type maskType = op.getKeyMask() ? tensorType(op.getKeyMask()).getElementType() : Type();
   AttentionSpec spec{layout(op.getCache()), int64_t(op.getHeads()), op.getScale().convertToFloat(), op.getSoftcap().convertToFloat(),

@@ -1,5 +1,7 @@
 // Clones the program for each class of row counts, so that later passes pick kernels per class.
+#include "lib/Kernel/SymbolicDims.h"
 #include "qcc/Kernel/Passes.h"
+#include "qcc/Kernel/RowClasses.h"
 #include "mlir/IR/SymbolTable.h"
 namespace qcc {
 #define GEN_PASS_DEF_SPECIALIZEROWS
@@ -24,15 +26,23 @@ struct SpecializeRowsPass : qcc::impl::SpecializeRowsBase<SpecializeRowsPass> {
       if (callee && !callee.isExternal())
         call.setCallee(specialize(callee, rows, (callee.getSymName() + "." + rows).str(), symbols, done).getSymName());
     });
-    if (rows == "decode")
-      clone.walk([&](qnt::DimOp dim) {
-        if (dim.getName() != "batch" && dim.getName() != "seq")
-          return;
-        OpBuilder b(dim);
-        dim.replaceAllUsesWith(arith::ConstantIndexOp::create(b, dim.getLoc(), 1).getResult());
-        dim.erase();
-      });
+    clone.walk([&](qnt::DimOp dim) {
+      bool one = rows == "decode" && (dim.getName() == "batch" || dim.getName() == "seq");
+      std::optional<int64_t> extent = one ? 1 : fixedDim(dim, dim.getName());
+      if (!extent)
+        return;
+      OpBuilder b(dim);
+      dim.replaceAllUsesWith(arith::ConstantIndexOp::create(b, dim.getLoc(), *extent).getResult());
+      dim.erase();
+    });
     return clone;
+  }
+
+  /// Can a call have as many rows? Fixed dimensions bound them.
+  bool isPossible(const RowClass &rows) {
+    std::optional<int64_t> batch = fixedDim(getOperation(), "batch"), seq = fixedDim(getOperation(), "seq");
+    int64_t least = batch.value_or(1) * seq.value_or(1);
+    return least <= rows.max && (!batch || !seq || least >= rows.min);
   }
 
   void runOnOperation() override {
@@ -43,9 +53,11 @@ struct SpecializeRowsPass : qcc::impl::SpecializeRowsBase<SpecializeRowsPass> {
       return signalPassFailure();
     }
     llvm::StringMap<func::FuncOp> old;
-    for (StringRef rows : {"decode", "short", "long"}) {
+    for (const RowClass &rows : rowClasses) {
+      if (!isPossible(rows))
+        continue;
       llvm::StringMap<func::FuncOp> done;
-      specialize(main, rows, rows, symbols, done);
+      specialize(main, rows.name, rows.name, symbols, done);
       for (auto &entry : done)
         old[entry.getKey()] = symbols.lookup<func::FuncOp>(entry.getKey());
     }

@@ -19,6 +19,16 @@ static bool isDecodeClass(Operation *op) {
   return rows && rows == "decode";
 }
 
+std::optional<int64_t> qcc::fixedDim(Operation *op, StringRef name) {
+  auto module = isa<ModuleOp>(op) ? cast<ModuleOp>(op) : op->getParentOfType<ModuleOp>();
+  auto fixed = module ? module->getAttrOfType<DictionaryAttr>("qnt.fixed_dims") : DictionaryAttr();
+  auto extent = fixed ? fixed.getAs<IntegerAttr>(name) : IntegerAttr();
+  return extent ? std::optional(extent.getInt()) : std::nullopt;
+}
+
+/// As a factor of a product.
+static std::string factor(const std::string &text) { return StringRef(text).contains(" + ") ? "(" + text + ")" : text; }
+
 static std::optional<std::string> indexName(OpFoldResult value) {
   if (auto number = getConstantIntValue(value))
     return std::to_string(*number);
@@ -30,14 +40,25 @@ static std::optional<std::string> indexName(OpFoldResult value) {
   if (auto dim = dyn_cast_or_null<tensor::DimOp>(op))
     if (auto i = dim.getConstantIndex())
       return dimName(dim.getSource(), *i);
-  if (auto sum = dyn_cast_or_null<arith::AddIOp>(op)) {             // past + seq; in the decode class seq is the constant 1
-    auto a = indexName(sum.getLhs()), b = indexName(sum.getRhs());
-    if (b == "past")
-      std::swap(a, b);
-    if (a == "past" && (b == "seq" || (b == "1" && isDecodeClass(op))))
-      return "total";
-  }
-  return std::nullopt;
+  if (auto cast = dyn_cast_or_null<arith::IndexCastOp>(op))
+    return indexName(cast.getIn());
+  if (!isa_and_nonnull<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::DivSIOp, arith::RemSIOp>(op))
+    return std::nullopt;
+  auto a = indexName(op->getOperand(0)), b = indexName(op->getOperand(1));
+  if (!a || !b)
+    return std::nullopt;
+  if (isa<arith::MulIOp>(op))
+    return factor(*a) + "*" + factor(*b);
+  if (isa<arith::DivSIOp>(op))
+    return "div(" + *a + ", " + *b + ")";
+  if (isa<arith::RemSIOp>(op))
+    return "mod(" + *a + ", " + *b + ")";
+  if (isa<arith::SubIOp>(op))
+    return *a + " + -1*" + factor(*b);
+  if (b == "past")
+    std::swap(a, b);
+  std::optional<int64_t> seq = isDecodeClass(op) ? 1 : fixedDim(op, "seq");   // a constant then
+  return a == "past" && (b == "seq" || (seq && b == std::to_string(*seq))) ? "total" : *a + " + " + *b;
 }
 
 static std::optional<std::string> argumentName(BlockArgument argument, int64_t i) {
@@ -94,12 +115,15 @@ std::optional<std::string> qcc::dimName(Value tensor, int64_t i) {
     auto group = collapse.getReassociationIndices()[i];
     std::optional<std::string> name;
     for (int64_t from : group)
-      if (auto one = dimName(collapse.getSrc(), from); one != "1") {
-        if (name || !one)
-          return std::nullopt;
-        name = one;
-      }
-    return name;
+      if (auto one = dimName(collapse.getSrc(), from); !one)
+        return std::nullopt;
+      else if (one != "1")
+        name = name ? factor(*name) + "*" + factor(*one) : *one;
+    return name ? name : "1";
+  }
+  if (auto reshape = dyn_cast<tensor::ReshapeOp>(op)) {
+    auto extents = reshape.getShape().getDefiningOp<tensor::FromElementsOp>();
+    return extents ? indexName(extents.getElements()[i]) : std::nullopt;
   }
   if (auto call = dyn_cast<func::CallOp>(op)) {
     auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
@@ -126,15 +150,105 @@ std::optional<std::string> qcc::dimName(Value tensor, int64_t i) {
   return std::nullopt;
 }
 
+namespace {
+/// Computes what a dimension's text says: sums of products of numbers, the program's dimensions, div(a, b) and mod(a, b), as the frontend's
+/// ExprPool::print and indexName write it. Names of dimensions are any text of an ONNX file: the longest that the program has wins.
+class DimText {
+public:
+  DimText(OpBuilder &b, Location loc, StringRef text) : b(b), loc(loc), rest(text) {
+    if (Operation *parent = b.getInsertionBlock() ? b.getInsertionBlock()->getParentOp() : nullptr)
+      if (auto module = isa<ModuleOp>(parent) ? cast<ModuleOp>(parent) : parent->getParentOfType<ModuleOp>()) {
+        collect(module->getAttrOfType<ArrayAttr>("qnt.dims"), names);
+        SmallVector<StringRef> derived;
+        collect(module->getAttrOfType<ArrayAttr>("qnt.derived_dims"), derived);
+        llvm::erase_if(names, [&](StringRef name) { return llvm::is_contained(derived, name); });
+      }
+  }
+  Value parse() {
+    Value value = sum();
+    return value && rest.empty() ? value : Value();
+  }
+
+private:
+  static void collect(ArrayAttr list, SmallVectorImpl<StringRef> &into) {
+    for (Attribute name : list ? list.getValue() : ArrayRef<Attribute>())
+      into.push_back(cast<StringAttr>(name).getValue());
+  }
+  Value sum() {
+    Value value = product();
+    while (value && rest.consume_front(" + "))
+      if (Value next = product(); (value = next ? Value(arith::AddIOp::create(b, loc, value, next)) : Value()))
+        continue;
+    return value;
+  }
+  Value product() {
+    Value value = factor();
+    while (value && rest.consume_front("*"))
+      if (Value next = factor(); (value = next ? Value(arith::MulIOp::create(b, loc, value, next)) : Value()))
+        continue;
+    return value;
+  }
+  Value factor() {
+    if (Value dim = name())
+      return dim;
+    bool isDiv = rest.consume_front("div("), isMod = !isDiv && rest.consume_front("mod(");
+    if (isDiv || isMod) {
+      Value x = sum();
+      Value y = x && rest.consume_front(", ") ? sum() : Value();
+      if (!y || !rest.consume_front(")"))
+        return {};
+      return isDiv ? Value(arith::DivSIOp::create(b, loc, x, y)) : arith::RemSIOp::create(b, loc, x, y);
+    }
+    if (rest.consume_front("(")) {
+      Value inner = sum();
+      return inner && rest.consume_front(")") ? inner : Value();
+    }
+    int64_t number;
+    if (!rest.consumeInteger(10, number))
+      return arith::ConstantIndexOp::create(b, loc, number);
+    return {};
+  }
+  Value name() {
+    StringRef best;
+    for (StringRef name : names) {
+      StringRef after = rest.starts_with(name) ? rest.drop_front(name.size()) : "!";
+      if (name.size() > best.size() && (after.empty() || StringRef("*,) ").contains(after.front())))
+        best = name;
+    }
+    if (best.empty())
+      return {};
+    rest = rest.drop_front(best.size());
+    return materializeDim(b, loc, best);
+  }
+
+  OpBuilder &b;
+  Location loc;
+  StringRef rest;
+  SmallVector<StringRef> names;
+};
+} // namespace
+
+Value qcc::computeDim(OpBuilder &b, Location loc, StringRef text) { return DimText(b, loc, text).parse(); }
+
 Value qcc::materializeDim(OpBuilder &b, Location loc, StringRef name) {
   int64_t number;
   if (!name.getAsInteger(10, number))
     return arith::ConstantIndexOp::create(b, loc, number);
-  Value dim = qk::DimOp::create(b, loc, b.getIndexType(), name);
-  if (!isDecodeClass(dim.getDefiningOp()) || (name != "batch" && name != "seq" && name != "keep"))
+  auto dim = qk::DimOp::create(b, loc, b.getIndexType(), name);
+  std::optional<int64_t> fixed = fixedDim(dim, name);
+  if (isDecodeClass(dim) && (name == "batch" || name == "seq" || name == "keep"))
+    fixed = 1;
+  auto module = dim->getParentOfType<ModuleOp>();
+  auto listed = module ? module->getAttrOfType<ArrayAttr>("qnt.dims") : ArrayAttr();
+  bool expression = name.find_first_of("*+(") != StringRef::npos && !(listed && llvm::is_contained(listed, b.getStringAttr(name)));
+  if (!fixed && !expression)
     return dim;
-  dim.getDefiningOp()->erase();
-  return arith::ConstantIndexOp::create(b, loc, 1);
+  dim.erase();
+  if (fixed)
+    return arith::ConstantIndexOp::create(b, loc, *fixed);
+  if (Value computed = computeDim(b, loc, name))
+    return computed;
+  return qk::DimOp::create(b, loc, b.getIndexType(), name);          // refused where the program's dimensions are known
 }
 
 std::optional<SmallVector<Value>> qcc::materializeDynamicDims(OpBuilder &b, Location loc, Value tensor) {

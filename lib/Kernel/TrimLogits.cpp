@@ -33,7 +33,7 @@ struct TrimLogitsPass : qcc::impl::TrimLogitsBase<TrimLogitsPass> {
       auto dims = main.getResultAttrOfType<ArrayAttr>(i, "qnt.dims");
       OpOperand *start = startOfHead(result);
       auto type = dyn_cast<RankedTensorType>(start->get().getType());
-      if (!role || role != "logits" || !dims || dims.size() != 3 || start == &result || !type || type.getRank() != 3)
+      if (!role || role != "logits" || !dims || dims.size() != 3 || start == &result || !type || type.getRank() != 3 || !type.isDynamicDim(1))
         continue;
       trim(main, *start, type);
       Builder b(&getContext());
@@ -45,7 +45,10 @@ struct TrimLogitsPass : qcc::impl::TrimLogitsBase<TrimLogitsPass> {
   static void trim(func::FuncOp main, OpOperand &start, RankedTensorType type) {
     OpBuilder b(start.getOwner());
     Location loc = start.getOwner()->getLoc();
-    Value batch = qnt::DimOp::create(b, loc, "batch"), seq = qnt::DimOp::create(b, loc, "seq"), keep = qnt::DimOp::create(b, loc, "keep");
+    OpFoldResult batch = b.getIndexAttr(type.getDimSize(0));
+    if (type.isDynamicDim(0))
+      batch = qnt::DimOp::create(b, loc, "batch").getResult();
+    Value seq = qnt::DimOp::create(b, loc, "seq"), keep = qnt::DimOp::create(b, loc, "keep");
     Value from = arith::SubIOp::create(b, loc, seq, keep);
     OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
     start.set(tensor::ExtractSliceOp::create(b, loc, type, start.get(), ArrayRef<OpFoldResult>{zero, from, zero},

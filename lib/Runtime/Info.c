@@ -39,7 +39,7 @@ static qcc_status portInfo(const qcc_model *model, const qcc_port *ports, int64_
   for (int d = 0; d < port->rank; d++) {
     bool symbolic = port->shape[d] < 0;
     all.shape[d] = symbolic ? -1 : port->shape[d];
-    all.dims[d] = symbolic ? model->program->dims[-1 - port->shape[d]] : NULL;
+    all.dims[d] = symbolic ? model->program->dims[-1 - port->shape[d]].name : NULL;
   }
   memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
   return QCC_OK;

@@ -15,6 +15,14 @@ bool qccrt_port_bytes(const qcc_port *port, const int64_t *dims, size_t *bytes) 
   return bits >= 0;
 }
 
+qcc_status qccrt_compute_dims(qcc_model *m, int64_t *dims) {
+  const qcc_program *p = m->program;
+  for (int64_t i = 0; i < p->num_dims; i++)
+    if (p->dims[i].value && (dims[i] = p->dims[i].value(dims)) < 0)
+      return qccrt_fail(m, QCC_ERROR_ARGUMENT, "the extent '%s' of an output is %lld with these inputs", p->dims[i].name, (long long)dims[i]);
+  return QCC_OK;
+}
+
 qcc_status qccrt_check_tokens(qcc_model *model, const void *tokens, int bits, int64_t count) {
   int64_t vocabulary = model->program->vocabulary;
   for (int64_t i = 0; i < count && vocabulary > 0; i++) {
@@ -93,5 +101,8 @@ qcc_status qccrt_invoke(qcc_model *model, const int64_t *dims, uint8_t *state, v
     return QCC_OK;
   if (status[0] == QCC_RUN_INDEX_OUT_OF_RANGE)
     return qccrt_fail(model, QCC_ERROR_TOKEN, "index %lld is out of range", (long long)status[1]);
+  if (status[0] == QCC_RUN_ROW_LENGTH)
+    return qccrt_fail(model, QCC_ERROR_ARGUMENT, "a row of the batch has %lld tokens, which are not past and new tokens together: rows must have the same length",
+                      (long long)status[1]);
   return qccrt_fail(model, QCC_ERROR_ARGUMENT, "the program stopped with code %lld (%lld)", (long long)status[0], (long long)status[1]);
 }

@@ -30,7 +30,7 @@ static bool portsFit(const qcc_program *program, const qcc_port *ports, int64_t 
 
 static int dimIndex(const qcc_program *program, const char *name) {
   for (int64_t i = 0; i < program->num_dims; i++)
-    if (!strcmp(program->dims[i], name))
+    if (!strcmp(program->dims[i].name, name))
       return (int)i;
   return -1;
 }

@@ -38,6 +38,9 @@ qcc_status qccrt_invoke(qcc_model *model, const int64_t *dims, uint8_t *state, v
 int64_t qccrt_extent(const qcc_port *port, int i, const int64_t *dims);
 bool qccrt_port_bytes(const qcc_port *port, const int64_t *dims, size_t *bytes);
 
+/* Sets the dims that compiled code computes; the others are set. An extent below 0 is an error. */
+qcc_status qccrt_compute_dims(qcc_model *model, int64_t *dims);
+
 /* Tokens must be in [0, vocabulary): the first that is not is named. bits: 32 or 64, signed. */
 qcc_status qccrt_check_tokens(qcc_model *model, const void *tokens, int bits, int64_t count);
 static inline void qccrt_set_dim(int64_t *dims, int index, int64_t value) { if (index >= 0) dims[index] = value; }

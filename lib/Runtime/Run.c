@@ -53,12 +53,12 @@ static qcc_status bindShape(qcc_model *m, const qcc_port *port, const DLTensor *
     if (port->shape[i] < 0 && want == Unbound) {
       int index = (int)(-1 - port->shape[i]);
       if (got == 0 && index != m->dim.past)
-        return qccrt_fail(m, QCC_ERROR_ARGUMENT, "'%s': extent %d ('%s') is 0", port->name, i, m->program->dims[index]);
+        return qccrt_fail(m, QCC_ERROR_ARGUMENT, "'%s': extent %d ('%s') is 0", port->name, i, m->program->dims[index].name);
       dims[index] = got;
     } else if (got != want) {
       shapeText(t, text, sizeof text);
       return qccrt_fail(m, QCC_ERROR_ARGUMENT, "'%s' has shape %s, but extent %d must be %lld%s%s", port->name, text, i, (long long)want,
-                        port->shape[i] < 0 ? ", as other tensors say for " : "", port->shape[i] < 0 ? m->program->dims[-1 - port->shape[i]] : "");
+                        port->shape[i] < 0 ? ", as other tensors say for " : "", port->shape[i] < 0 ? m->program->dims[-1 - port->shape[i]].name : "");
     }
   }
   return QCC_OK;
@@ -84,9 +84,9 @@ static qcc_status bindDerived(qcc_model *m, int64_t *dims) {
   if (m->dim.context >= 0 && dims[m->dim.context] == Unbound)
     dims[m->dim.context] = p->max_context;
   for (int64_t i = 0; i < p->num_dims; i++)
-    if (dims[i] == Unbound)
-      return qccrt_fail(m, QCC_ERROR_ARGUMENT, "no input tells the dimension '%s'", p->dims[i]);
-  return QCC_OK;
+    if (dims[i] == Unbound && !p->dims[i].value)
+      return qccrt_fail(m, QCC_ERROR_ARGUMENT, "no input tells the dimension '%s'", p->dims[i].name);
+  return qccrt_compute_dims(m, dims);
 }
 
 static qcc_status bindInputs(qcc_model *m, const DLTensor *inputs, int64_t count, int64_t *dims, void **buffers) {
@@ -96,7 +96,7 @@ static qcc_status bindInputs(qcc_model *m, const DLTensor *inputs, int64_t count
   if (count != p->num_inputs || (count && !inputs))
     return qccrt_fail(m, QCC_ERROR_ARGUMENT, "%lld inputs given, but the model has %lld", (long long)count, (long long)p->num_inputs);
   for (int64_t i = 0; i < p->num_dims; i++)
-    dims[i] = Unbound;
+    dims[i] = p->dims[i].fixed ? p->dims[i].fixed : Unbound;
   for (int64_t i = 0; i < count; i++) {
     char *data = denseData(m, &p->inputs[i], &inputs[i]);
     qcc_status status = data ? bindShape(m, &p->inputs[i], &inputs[i], dims) : QCC_ERROR_ARGUMENT;

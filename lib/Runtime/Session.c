@@ -10,6 +10,7 @@ enum { MaxRows = 512 };
 struct qcc_session {
   qcc_model *model;
   int64_t batch, context, position;
+  int64_t seq;                                                /* tokens of every call, where compilation fixed it; else 0 */
   int logits;                                                 /* index of the output */
   bool keeps;                                                 /* the program has a `keep` dimension */
   qccrt_block state;
@@ -23,18 +24,22 @@ static int findRole(const qcc_port *ports, int64_t count, int role) {
   return -1;
 }
 
+/* The only extent that compilation left to a dimension, or 0. */
+static int64_t fixedExtent(const qcc_model *m, int dim) { return dim >= 0 ? m->program->dims[dim].fixed : 0; }
+
 /* A session can feed tokens, positions and a mask; anything else would be a silent guess. */
 static qcc_status checkPorts(qcc_model *m, int *logits) {
   const qcc_program *p = m->program;
+  int64_t batch = fixedExtent(m, m->dim.batch), seq = fixedExtent(m, m->dim.seq);
   for (int64_t i = 0; i < p->num_inputs; i++) {
     const qcc_port *in = &p->inputs[i];
     if (in->role != QCC_ROLE_TOKENS && in->role != QCC_ROLE_POSITIONS && in->role != QCC_ROLE_MASK)
       return qccrt_fail(m, QCC_ERROR_ARGUMENT, "a session cannot provide the input '%s'", in->name);
     if (in->code != QCC_DTYPE_INT || (in->bits != 64 && in->bits != 32) || in->rank != 2)
       return qccrt_fail(m, QCC_ERROR_ARGUMENT, "a session cannot provide the input '%s': it must be of int32 or int64, rank 2", in->name);
-    /* Buffers are made for any number of positions: a fixed extent would be written past its end. */
-    if (in->shape[0] >= 0 || in->shape[1] >= 0)
-      return qccrt_fail(m, QCC_ERROR_ARGUMENT, "a session cannot provide the input '%s': its extents must be free", in->name);
+    /* Buffers are made for any number of positions: an extent that does not follow them would be written past its end. */
+    if ((in->shape[0] >= 0 && in->shape[0] != batch) || (in->shape[1] >= 0 && (in->role == QCC_ROLE_MASK || in->shape[1] != seq)))
+      return qccrt_fail(m, QCC_ERROR_ARGUMENT, "a session cannot provide the input '%s': its extents must be free, or those of the tokens", in->name);
   }
   *logits = findRole(p->outputs, p->num_outputs, QCC_ROLE_LOGITS);
   if (findRole(p->inputs, p->num_inputs, QCC_ROLE_TOKENS) < 0 || *logits < 0)
@@ -45,8 +50,8 @@ static qcc_status checkPorts(qcc_model *m, int *logits) {
   return QCC_OK;
 }
 
-static void setDims(const qcc_session *s, int64_t past, int64_t seq, int64_t keep, int64_t *dims) {
-  const qcc_model *m = s->model;
+static qcc_status setDims(const qcc_session *s, int64_t past, int64_t seq, int64_t keep, int64_t *dims) {
+  qcc_model *m = s->model;
   memset(dims, 0, QCCRT_MAX_DIMS * sizeof *dims);
   qccrt_set_dim(dims, m->dim.batch, s->batch);
   qccrt_set_dim(dims, m->dim.seq, seq);
@@ -54,6 +59,7 @@ static void setDims(const qcc_session *s, int64_t past, int64_t seq, int64_t kee
   qccrt_set_dim(dims, m->dim.total, past + seq);
   qccrt_set_dim(dims, m->dim.context, s->context);
   qccrt_set_dim(dims, m->dim.keep, keep);
+  return qccrt_compute_dims(m, dims);
 }
 
 static qcc_status openLocked(qcc_model *m, qcc_session_options o, qcc_session **session) {
@@ -67,14 +73,18 @@ static qcc_status openLocked(qcc_model *m, qcc_session_options o, qcc_session **
   qcc_status status = checkPorts(m, &s.logits);
   if (status)
     return status;
-  const qcc_port *tokens = &p->inputs[findRole(p->inputs, p->num_inputs, QCC_ROLE_TOKENS)];
-  if (s.batch < 1 || s.batch > MaxRows || (tokens->shape[0] >= 0 && s.batch != tokens->shape[0]))
-    return qccrt_fail(m, QCC_ERROR_ARGUMENT, "batch = %lld, but this model was compiled for %lld to %lld", (long long)s.batch,
-                      (long long)(tokens->shape[0] >= 0 ? tokens->shape[0] : 1), (long long)(tokens->shape[0] >= 0 ? tokens->shape[0] : MaxRows));
+  int64_t batch = fixedExtent(m, m->dim.batch);
+  if (batch && s.batch != batch)
+    return qccrt_fail(m, QCC_ERROR_ARGUMENT, "batch = %lld, but this model was compiled for sessions of batch %lld", (long long)s.batch, (long long)batch);
+  if (s.batch < 1 || (!batch && s.batch > MaxRows))
+    return qccrt_fail(m, QCC_ERROR_ARGUMENT, "batch = %lld, but it must be 1 to %d", (long long)s.batch, MaxRows);
   if (s.context < 1 || s.context > p->max_context)
     return qccrt_fail(m, QCC_ERROR_CONTEXT, "context = %lld, but this model was compiled for 1 to %lld", (long long)s.context,
                       (long long)p->max_context);
-  setDims(&s, 0, 1, 1, dims);
+  s.seq = fixedExtent(m, m->dim.seq);
+  status = setDims(&s, 0, s.seq ? s.seq : 1, 1, dims);
+  if (status)
+    return status;
   int64_t bytes = p->state_bytes ? p->state_bytes(dims) : 0;
   s.scratch = calloc((size_t)(p->num_inputs + p->num_outputs), sizeof *s.scratch);
   if (s.scratch && bytes >= 0 && qccrt_block_reserve(&s.state, (size_t)bytes)) {
@@ -134,7 +144,9 @@ static qcc_status runChunk(qcc_session *s, const int64_t *tokens, int64_t count,
   const qcc_program *p = m->program;
   int64_t dims[QCCRT_MAX_DIMS], computed = s->keeps ? (want > 1 ? want : 1) : seq;
   void *buffers[2 * QCCRT_MAX_PORTS];
-  setDims(s, past, seq, computed, dims);
+  qcc_status status = setDims(s, past, seq, computed, dims);
+  if (status)
+    return status;
   bool direct = logits && want == computed && (s->batch == 1 || stride == computed * p->vocabulary);
   for (int64_t i = 0; i < p->num_inputs + p->num_outputs; i++) {
     const qcc_port *port = i < p->num_inputs ? &p->inputs[i] : &p->outputs[i - p->num_inputs];
@@ -149,7 +161,7 @@ static qcc_status runChunk(qcc_session *s, const int64_t *tokens, int64_t count,
     if (i < p->num_inputs)
       fillInput(s, port, buffers[i], tokens, count, past, seq);
   }
-  qcc_status status = qccrt_invoke(m, dims, s->state.data, buffers);
+  status = qccrt_invoke(m, dims, s->state.data, buffers);
   if (status || !logits || direct)
     return status;
   const float *from = buffers[p->num_inputs + s->logits];
@@ -160,9 +172,11 @@ static qcc_status runChunk(qcc_session *s, const int64_t *tokens, int64_t count,
 
 static qcc_status appendLocked(qcc_session *s, const int64_t *tokens, int64_t count, int what, float *logits) {
   qcc_model *m = s->model;
-  int64_t vocabulary = m->program->vocabulary, chunk = MaxRows / s->batch;
+  int64_t vocabulary = m->program->vocabulary, chunk = s->seq ? s->seq : s->batch < MaxRows ? MaxRows / s->batch : 1;
   if (!tokens || count < 1 || what < QCC_LOGITS_NONE || what > QCC_LOGITS_ALL || (what != QCC_LOGITS_NONE && !logits))
     return qccrt_fail(m, QCC_ERROR_ARGUMENT, "append needs at least one token, and memory for the logits that it is asked for");
+  if (s->seq && count % s->seq)
+    return qccrt_fail(m, QCC_ERROR_ARGUMENT, "%lld tokens, but this model was compiled for %lld at a time", (long long)count, (long long)s->seq);
   if (count > s->context - s->position)
     return qccrt_fail(m, QCC_ERROR_CONTEXT, "%lld tokens after the first %lld exceed the context of %lld", (long long)count,
                       (long long)s->position, (long long)s->context);

@@ -1,6 +1,7 @@
 // What a user can ask of qcc: one struct, filled from the command line. Everything else in the compiler sees only this.
 #ifndef QCC_COMPILER_OPTIONS_H
 #define QCC_COMPILER_OPTIONS_H
+#include "qcc/Frontend/InputShape.h"
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,6 +39,7 @@ struct CompilerOptions {
   std::vector<std::string> tensorTypes;       // regex=format, first match wins
 
   // Shapes and state.
+  std::vector<InputShape> shapes;             // extents of inputs that are fixed
   bool kvState = true;
   int64_t maxContext = 0;                     // 0: what the model says, else 4096
 

@@ -3,6 +3,7 @@
 #define QCC_FRONTEND_IMPORTONNX_H
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Base/SourceFiles.h"
+#include "qcc/Frontend/InputShape.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
@@ -23,6 +24,8 @@ struct ImportOptions {
   /// External data must lie below the model's own folder without following any link (the rule of ONNX's library). Otherwise links are
   /// followed when they stay below the model's folder or the folder of its real path, as in a Hugging Face cache.
   bool strictPaths = false;
+  /// Extents of inputs that are fixed, which the file leaves open.
+  std::vector<InputShape> shapes;
   ImportLimits limits;
 };
 
@@ -31,7 +34,8 @@ struct ImportedModel {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   /// The files that the module's `qnt.files` lists; attributes of the module index them.
   std::shared_ptr<SourceFiles> sources;
-  /// ExitSuccess, or the code for the gravest problem: malformed, then unsafe or unreadable, then too large, then unsupported.
+  /// ExitSuccess, or the code for the gravest problem: malformed, then unsafe or unreadable, then too large, then unsupported,
+  /// then shapes that the model cannot have.
   ExitCode code = ExitSuccess;
 };
 

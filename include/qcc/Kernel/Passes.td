@@ -21,10 +21,24 @@ def PlaceWeights : Pass<"qcc-kernel-place-weights", "::mlir::ModuleOp"> {
   let dependentDialects = ["::qcc::qnt::QntDialect"];
 }
 
+def DeriveDims : Pass<"qcc-kernel-derive-dims", "::mlir::ModuleOp"> {
+  let summary = "Functions for the extents of results that follow from the program's other dimensions";
+  let description = [{
+    A result may have an extent that no input has: `batch*seq` of a reshape, `a + b` of a concatenation. The module lists it in `qnt.dims` and in
+    `qnt.derived_dims`; the function `dim.<index>` computes it, and the artifact's table refers to it (`qcc_dim.value` in qcc/Runtime/Program.h).
+    Example:
+      module attributes {qnt.dims = ["batch", "seq", "batch*seq"], qnt.derived_dims = ["batch*seq"]} { ... }
+    gets
+      func.func @dim.2() -> index attributes {qk.size} { %b = qk.dim "batch" %s = qk.dim "seq" %0 = arith.muli %b, %s return %0 }
+  }];
+  let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
+}
+
 def SpecializeRows : Pass<"qcc-kernel-specialize-rows", "::mlir::ModuleOp"> {
   let summary = "One program for each class of row counts: decode (1), short (2..15), long (16..)";
   let description = [{
     Clones `@main` and the functions it calls. Functions say their class in `qk.rows`; in the decode class `batch` and `seq` are the constant 1.
+    Dimensions that compilation fixed (`qnt.fixed_dims`) are constants, and classes that they rule out do not exist.
     Example:
       func.func @main(...) { %s = qnt.dim "seq" ... }
     becomes

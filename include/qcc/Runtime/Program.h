@@ -10,7 +10,7 @@
 
 #define QCC_PROGRAM_VERSION 2
 
-/* Dimensions that the runtime knows by name in program.dims (each may be missing); every other one must be an extent of some input.
+/* Dimensions that the runtime knows by name in program.dims (each may be missing); every other one is an extent of some input, or computed.
  *   batch, seq   rows of this call = batch * seq
  *   past         positions already in the KV state (0 at first); total = past + seq
  *   context      capacity of the KV state, fixed for a session: state_bytes and the cache's strides may depend on it
@@ -22,7 +22,19 @@
 #define QCC_WEIGHTS_SECTION ".qcc.weights"
 
 /* Run-time errors that compiled code can find; the first one is kept in invocation.status[0], its detail in status[1]. */
-enum { QCC_RUN_OK = 0, QCC_RUN_INDEX_OUT_OF_RANGE = 1 };
+enum {
+  QCC_RUN_OK = 0,
+  QCC_RUN_INDEX_OUT_OF_RANGE = 1,                             /* detail: the index */
+  QCC_RUN_ROW_LENGTH = 2                                      /* a row of the batch is not as long as past and new tokens; detail: its tokens */
+};
+
+/* A dimension: one that compilation fixed (--shape, or the file), one that compiled code computes from those before and after it that it does
+ * not compute (`batch*seq` of a reshaped output), or one that inputs or the runtime tell. */
+typedef struct {
+  const char *name;                                           /* batch, seq, past, context, ... */
+  int64_t fixed;                                              /* its only extent; 0: any */
+  int64_t (*value)(const int64_t *dims);                      /* null: not computed */
+} qcc_dim;
 
 /* One call of the program; the same for all threads. The order and types of the fields are known to the code generator. */
 typedef struct qcc_invocation {
@@ -78,7 +90,7 @@ typedef struct {
   uint32_t flags;                                             /* bit 0: keeps KV state (generates text); bit 1: weights are embedded */
   const qcc_port *inputs, *outputs;
   int64_t num_inputs, num_outputs;
-  const char *const *dims;                                    /* names: batch, seq, past, context, ... */
+  const qcc_dim *dims;
   int64_t num_dims;
   const qcc_variant *variants;
   int64_t num_variants;

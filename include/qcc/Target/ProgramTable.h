@@ -13,6 +13,11 @@ class TargetMachine;
 } // namespace llvm
 namespace qcc {
 
+struct ProgramDim {
+  std::string name;
+  int64_t fixed = 0;               // its only extent, or 0
+  std::string value;               // symbol: int64_t(const int64_t *); empty: the caller tells it
+};
 struct ProgramPort {
   std::string name;
   int32_t code = QCC_DTYPE_FLOAT, bits = 32, role = QCC_ROLE_NONE;
@@ -37,7 +42,7 @@ struct ProgramVariant {
 struct ProgramDescription {
   bool hasState = false;
   std::vector<ProgramPort> inputs, outputs;
-  std::vector<std::string> dims;
+  std::vector<ProgramDim> dims;
   std::vector<ProgramVariant> variants;   // best first
   std::string stateBytes;                 // symbol, or empty
   int64_t maxContext = 0, vocabulary = 0, weightsBytes = 0, decodeBytes = 0;

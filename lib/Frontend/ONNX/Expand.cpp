@@ -84,9 +84,35 @@ static bool isCheapToExpand(const proto::ModelProto &model, int opset, Problems 
   return false;
 }
 
+/// Attention that the attention kernels do not express: a mask, lengths of rows, a window, the scores as an output, keys of another length than
+/// the queries. By ONNX's definition it is other operators; what is a mask of keys after all is recovered from those.
+static bool needsDefinition(const proto::NodeProto &node, const std::vector<proto::TypeProto> &inputs) {
+  auto has = [](const auto &list, int i) { return i < list.size() && !list[i].empty(); };
+  if (has(node.input(), 3) || has(node.input(), 6) || has(node.output(), 3))
+    return true;
+  for (const auto &attribute : node.attribute())
+    if ((attribute.name() == "left_window_size" || attribute.name() == "right_window_size") && attribute.i() >= 0)
+      return true;
+  if (inputs.size() < 3)
+    return false;
+  auto dim = [&](int input, int fromEnd) -> const proto::TensorShapeProto::Dimension * {
+    const auto &shape = inputs[input].tensor_type().shape();
+    int axis = shape.dim_size() == 4 ? 4 - fromEnd : 3 - fromEnd;
+    return shape.dim_size() == 3 || shape.dim_size() == 4 ? &shape.dim(axis) : nullptr;
+  };
+  auto differ = [](const auto *a, const auto *b) {
+    return a && b && (a->has_dim_value() ? b->has_dim_value() && a->dim_value() != b->dim_value() : a->dim_param() != b->dim_param());
+  };
+  return differ(dim(0, 2), dim(1, 2)) || differ(dim(1, 1), dim(2, 1));
+}
+
 void qcc::importer::expandDefinedOperators(proto::ModelProto &model, const Opsets &opsets, const ImportLimits &limits, Problems &problems) {
   auto opset = opsets.find("");
-  if (opset == opsets.end() || !isCheapToExpand(model, opset->second, problems))
+  if (opset == opsets.end())
+    return;
+  if (Complaint complaint = expandNodes(model, "Attention", needsDefinition))
+    return problems.add(Rule::FunctionExpansion, {}, "Attention cannot be expanded: " + *complaint);
+  if (!isCheapToExpand(model, opset->second, problems))
     return;
   if (Complaint complaint = expandOperators(model, wholeOperators))
     return problems.add(Rule::FunctionExpansion, {}, "operators cannot be expanded: " + *complaint);

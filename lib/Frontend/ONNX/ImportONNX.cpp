@@ -6,6 +6,7 @@
 #include "lib/Frontend/ONNX/CheckModel.h"
 #include "lib/Frontend/ONNX/Constants.h"
 #include "lib/Frontend/ONNX/Expand.h"
+#include "lib/Frontend/ONNX/FixShapes.h"
 #include "lib/Frontend/ONNX/Schemas.h"
 #include "lib/Frontend/ONNX/SlimModel.h"
 #include "lib/Frontend/ONNX/Tensors.h"
@@ -33,6 +34,7 @@ private:
   void normalizeTensors();
   void foldConstants();
   void removeDefaults();
+  void fixInputShapes();
   void convert();
   void expand();
   void inferTypes();
@@ -123,6 +125,9 @@ void Importer::removeDefaults() {
   model.set_ir_version(std::max<int64_t>(model.ir_version(), 8)); // before version 4 every initializer had to be an input
 }
 
+/// Before conversion and expansion: they may depend on shapes.
+void Importer::fixInputShapes() { fixShapes(model, options.shapes, problems); }
+
 void Importer::convert() {
   convertOpset(model, opsets, problems);
   foldConstants(); // the library's adapters add Constant nodes
@@ -178,7 +183,8 @@ OwningOpRef<ModuleOp> Importer::run() {
     expandFunctions(model, options.limits, problems);
   checkGraph(model, opsets, indices, problems);
   // Nothing below sees a model with a known problem.
-  void (Importer::*steps[])() = {&Importer::foldConstants, &Importer::removeDefaults, &Importer::convert, &Importer::expand, &Importer::inferTypes};
+  void (Importer::*steps[])() = {&Importer::foldConstants, &Importer::removeDefaults, &Importer::fixInputShapes,
+                                &Importer::convert,       &Importer::expand,         &Importer::inferTypes};
   for (auto step : steps) {
     if (problems.any())
       return {};
@@ -204,9 +210,9 @@ static std::string printable(StringRef message) {
 
 /// Emits every problem as a diagnostic and returns the code of the gravest.
 static ExitCode report(const Problems &problems, StringRef file, MLIRContext &context) {
-  static const ExitCode order[] = {ExitMalformed, ExitInput, ExitResource, ExitUnsupported};
+  static const ExitCode order[] = {ExitMalformed, ExitInput, ExitResource, ExitUnsupported, ExitUsage};
   auto rank = [&](ExitCode code) { return llvm::find(order, code) - std::begin(order); };
-  ExitCode worst = ExitUnsupported;
+  ExitCode worst = ExitUsage;
   for (const Problem &problem : problems.list) {
     const Subject &subject = problem.subject;
     Location where = subject.kind.empty() ? onnxLocation(&context, file) : onnxLocation(&context, file, subject.kind, subject.name, subject.index);

@@ -11,6 +11,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/stubs/logging.h>
 #include <mutex>
+#include <set>
 using namespace onnx;
 using namespace qcc::importer;
 
@@ -132,6 +133,62 @@ Complaint qcc::importer::expandOperators(ModelProto &model, const std::vector<st
   });
 }
 
+static ModelProto withTypes(const ModelProto &model);
+
+Complaint qcc::importer::expandNodes(ModelProto &model, const std::string &op, const NodeChoice &chooses) {
+  static const std::string domain = "qcc.expanded";
+  return guard([&] {
+    int version = 0;
+    for (const OperatorSetIdProto &import : model.opset_import())
+      if (import.domain().empty())
+        version = static_cast<int>(import.version());
+    const OpSchema *schema = OpSchemaRegistry::Schema(op, version, ONNX_DOMAIN);
+    if (!schema || !schema->HasContextDependentFunction())
+      return;
+    ModelProto typed = withTypes(model);
+    std::unordered_map<std::string, TypeProto> types;
+    for (const auto *list : {&typed.graph().input(), &typed.graph().value_info(), &typed.graph().output()})
+      for (const ValueInfoProto &value : *list)
+        types.emplace(value.name(), value.type());
+    for (NodeProto &node : *model.mutable_graph()->mutable_node()) {
+      if (node.op_type() != op || !node.domain().empty())
+        continue;
+      std::vector<TypeProto> inputs;
+      for (const std::string &name : node.input())
+        inputs.push_back(types[name]);
+      if (!chooses(node, inputs))
+        continue;
+      FunctionProto body;
+      if (!schema->BuildContextDependentFunction(FunctionBodyBuildContextImpl(node, inputs), body, version))
+        throw std::runtime_error("ONNX does not define operator '" + op + "' with these attributes and types");
+      body.set_name(op + "." + std::to_string(model.functions_size()));
+      body.set_domain(domain);
+      for (NodeProto &part : *body.mutable_node())
+        part.set_name(node.name());                        // what messages call them
+      node.set_domain(domain);
+      node.set_op_type(body.name());
+      node.clear_attribute();                              // the body is made for their values
+      *model.add_functions() = std::move(body);
+    }
+    if (model.functions_size() == 0)
+      return;
+    OperatorSetIdProto *import = model.add_opset_import();
+    import->set_domain(domain);
+    import->set_version(1);
+    std::set<std::string> before;
+    for (const NodeProto &node : model.graph().node())
+      before.insert(node.name());
+    inliner::InlineLocalFunctions(model, /*convert_version=*/false);
+    model.clear_functions();
+    for (NodeProto &node : *model.mutable_graph()->mutable_node())
+      if (!before.count(node.name()))                      // made unique by a suffix: "/attention__1_58"
+        if (std::string name = node.name().substr(0, node.name().rfind("__")); before.count(name))
+          node.set_name(name);
+    auto &imports = *model.mutable_opset_import();
+    imports.erase(std::remove_if(imports.begin(), imports.end(), [](const auto &one) { return one.domain() == domain; }), imports.end());
+  });
+}
+
 Complaint qcc::importer::convertVersion(ModelProto &model, int target) {
   return guard([&] { model = version_conversion::ConvertVersion(model, target); });
 }
@@ -178,6 +235,15 @@ static bool hasLongVectors(const ModelProto &model) {
   shape_inference::InferShapes(copy, OpSchemaRegistry::Instance(), options);
   const GraphProto &graph = copy.graph();
   return llvm::any_of(graph.input(), isLong) || llvm::any_of(graph.value_info(), isLong) || llvm::any_of(graph.output(), isLong);
+}
+
+/// A copy with what inference finds, whatever else is wrong.
+static ModelProto withTypes(const ModelProto &model) {
+  ModelProto typed(model);
+  shape_inference::DataValueMap values;
+  ShapeInferenceOptions options(/*check_type=*/false, /*error_mode=*/0, /*enable_data_propagation=*/!hasLongVectors(model));
+  shape_inference::InferShapes(typed, OpSchemaRegistry::Instance(), options, &values);
+  return typed;
 }
 
 std::vector<NodeComplaint> qcc::importer::inferShapes(ModelProto &model) {

@@ -2,6 +2,7 @@
 #ifndef QCC_LIB_FRONTEND_ONNX_LIBRARY_H
 #define QCC_LIB_FRONTEND_ONNX_LIBRARY_H
 #include "onnx/onnx_pb.h"
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -45,6 +46,10 @@ Complaint inlineFunctions(proto::ModelProto &model);
 /// Replaces operators that ONNX defines as functions by their bodies, but not those in `whole` (of ONNX's own domain).
 Complaint expandOperators(proto::ModelProto &model, const std::vector<std::string> &whole);
 /// Converts ONNX's own operators to version `target`.
+/// Replaces the nodes of operator `op` that `chooses` by ONNX's definition of it. Types of inputs are what inference finds; empty where it does not.
+using NodeChoice = std::function<bool(const proto::NodeProto &, const std::vector<proto::TypeProto> &inputs)>;
+Complaint expandNodes(proto::ModelProto &model, const std::string &op, const NodeChoice &chooses);
+
 Complaint convertVersion(proto::ModelProto &model, int target);
 
 /// Adds a value_info for every value whose type can be inferred, or returns one complaint for every node in conflict. `node` is the name of the

@@ -11,6 +11,7 @@ namespace {
 /// Attention in the form of the qnt ops: everything `[B, S, heads * D]`.
 struct Parts {
   Value query, key, value, pastKey, pastValue, mask;
+  Value lengths;                   // of the batch's rows, less one
   int64_t heads = 0, kvHeads = 0, size = 0, window = 0;
   double scale = 0, softcap = 0;
   bool causal = true;
@@ -42,6 +43,9 @@ static FailureOr<Value> attend(FusedOps &c, onnx::NodeOp node, const Parts &part
   }
   auto cacheType = qnt::CacheType::get(node.getContext(), parts.kvHeads, parts.size, b.getF32Type());
   Value cache = qnt::CacheLoadOp::create(b, loc, cacheType, held);
+  // Layers share their lengths: once is enough.
+  if (parts.lengths && llvm::none_of(parts.lengths.getUsers(), llvm::IsaPred<qnt::CheckLengthsOp>))
+    qnt::CheckLengthsOp::create(b, loc, parts.lengths, cache, past);
   qnt::KvUpdateOp::create(b, loc, parts.key, parts.value, cache, past);
   double scale = roundedScale(parts.scale != 0 ? parts.scale : 1 / std::sqrt(double(parts.size)), parts.size);
   Value result = qnt::AttentionOp::create(b, loc, parts.query.getType(), parts.query, cache, past, parts.mask, parts.heads, llvm::APFloat(float(scale)), parts.causal,
@@ -98,7 +102,10 @@ static LogicalResult groupQueryAttention(FusedOps &c, onnx::NodeOp node, SmallVe
       if (FailureOr<int64_t> size = value ? lastSize(c, node, value) : FailureOr<int64_t>(0); failed(size) || *size != parts.kvHeads * parts.size)
         return failed(size) ? failure() : refuse(node, "key and value are not " + Twine(parts.kvHeads) + " heads of " + Twine(parts.size), "attention-heads");
   }
-  parts.pastKey = node.input(3), parts.pastValue = node.input(4);
+  parts.pastKey = node.input(3), parts.pastValue = node.input(4), parts.lengths = node.input(5);
+  RankedTensorType lengths = parts.lengths ? c.r.type(parts.lengths) : RankedTensorType();
+  if (parts.lengths && (!lengths || lengths.getRank() < 1 || !lengths.getElementType().isSignlessInteger()))
+    return refuse(node, "seqlens_k is not [batch] integers", "attention-shape");
   if (!parts.pastKey != !parts.pastValue)
     return refuse(node, "only one of past_key and past_value is given", "past-shape");
   parts.scale = node.floatAttribute("scale", 0), parts.softcap = node.floatAttribute("softcap", 0);
@@ -162,13 +169,17 @@ static LogicalResult attention(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<V
   Parts parts;
   Location loc = node.getLoc();
   if (node.input(3) || node.input(6) || (node.output(3) && !node.output(3).use_empty()))
-    return refuse(node, "attn_mask, nonpad_kv_seqlen and the scores as output are not supported", "unsupported-input");
+    return refuse(node, "attn_mask, nonpad_kv_seqlen and the scores as output belong to ONNX's definition of the operator, which importing puts in its place", "unsupported-input");
   if (node.intAttribute("left_window_size", -1) >= 0 || node.intAttribute("right_window_size", -1) >= 0)
-    return refuse(node, "left_window_size and right_window_size are not supported", "unsupported-attribute");
+    return refuse(node, "windows belong to ONNX's definition of the operator, which importing puts in its place", "unsupported-attribute");
   RankedTensorType query = c.r.type(node.input(0)), key = c.r.type(node.input(1));
   if (!query || !key || query.getRank() != key.getRank() || (query.getRank() != 3 && query.getRank() != 4) || !query.getElementType().isF32())
     return refuse(node, "needs float32 Q, K, V of rank 3 or 4", "attention-shape");
   bool headsFirst = query.getRank() == 4;
+  const Elements::Shape *tokens = c.r.elements.shape(node.input(0)), *keys = c.r.elements.shape(node.input(1));
+  if ((*tokens)[headsFirst ? 2 : 1] != (*keys)[headsFirst ? 2 : 1])
+    return refuse(node, "Q has " + ExprPool::print((*tokens)[headsFirst ? 2 : 1]) + " tokens and K " + ExprPool::print((*keys)[headsFirst ? 2 : 1]) + ": they must be the same",
+                  "attention-length");
   parts.heads = headsFirst ? query.getDimSize(1) : node.intAttribute("q_num_heads", 0);
   parts.kvHeads = headsFirst ? key.getDimSize(1) : node.intAttribute("kv_num_heads", 0);
   if (parts.heads < 1 || parts.kvHeads < 1 || parts.heads % parts.kvHeads)

@@ -41,7 +41,7 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
     GenericOps g(r);
     llvm::SetVector<Operation *> needed = neededNodes(r);
     if (func->hasAttr(onnx::OnnxDialect::getGraphAttrName()))  // a program that starts as qnt has its names
-      nameResultDimensions(r);
+      nameResultDimensions(r), nameRows(r);
     bool ok = true;
     for (onnx::NodeOp node : r.nodes())
       if (needed.contains(node))
@@ -111,6 +111,26 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
         named.push_back(b.getStringAttr(!fresh ? text : names ? cast<StringAttr>(names[k]).getValue() : StringRef()));
       }
       r.func.setResultAttr(i, onnx::OnnxDialect::getDimsAttrName(), b.getArrayAttr(named));
+    }
+  }
+
+  /// `qnt.rows`: the batch and the new tokens of every attention by the names of the inputs' dimensions.
+  void nameRows(Recovery &r) {
+    for (Operation &op : r.func.getBody().front()) {
+      auto attention = dyn_cast<qnt::AttentionOp>(op);
+      const Elements::Shape *shape = attention ? r.elements.shape(attention.getQuery()) : nullptr;
+      if (!shape)
+        continue;
+      SmallVector<StringRef> names;
+      std::string texts[2];
+      for (int i : {0, 1}) {
+        texts[i] = ExprPool::print((*shape)[i]);
+        if ((ExprPool::integer((*shape)[i]) || (*shape)[i]->kind == Kind::Dim) && !StringRef(texts[i]).starts_with("?"))
+          names.push_back(texts[i]);
+      }
+      if (names.size() == 2)
+        r.func->setAttr("qnt.rows", Builder(&getContext()).getStrArrayAttr(names));
+      return;
     }
   }
 

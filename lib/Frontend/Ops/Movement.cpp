@@ -176,6 +176,43 @@ static Results gather(GenericOps &g, onnx::NodeOp node) {
   return one(generic.getResult(0));
 }
 
+/// Element by element, since an extent may be taken away (a negative pad) where that is known only at run time.
+static Results pad(GenericOps &g, onnx::NodeOp node) {
+  auto [from, to] = shapes(g, node);
+  auto pads = from ? g.r.elements.pads(node) : std::nullopt;
+  if (!pads)
+    return from ? Results(refuse(node, "pads are not known, or the mode is not constant", "pad-mode")) : Results(failure());
+  Location loc = node.getLoc();
+  Value x = g.get(node, node.input(0)), value = node.input(2) ? g.get(node, node.input(2)) : Value();
+  if (!x || (node.input(2) && !value))
+    return failure();
+  Type element = g.type(node.output(0)).getElementType();
+  if (value) {
+    SmallVector<Value> first(cast<ShapedType>(value.getType()).getRank(), arith::ConstantIndexOp::create(g.b, loc, 0));
+    value = tensor::ExtractOp::create(g.b, loc, value, first);
+  } else
+    value = arith::ConstantOp::create(g.b, loc, g.b.getZeroAttr(element));
+  SmallVector<Value> before, limits;
+  for (size_t i = 0; i < to->size(); ++i) {
+    OpFoldResult offset = g.size(loc, (*pads)[i].first), limit = g.size(loc, (*from)[i]);
+    if (!offset || !limit)
+      return refuse(node, "the padding depends on data", "data-dependent-shape");
+    before.push_back(getValueOrCreateConstantIndexOp(g.b, loc, offset));
+    limits.push_back(getValueOrCreateConstantIndexOp(g.b, loc, limit));
+  }
+  return one(g.elementwise(node, {}, *to, element, [&](OpBuilder &b, Location loc, ValueRange) -> Value {
+    Value inside = arith::ConstantIntOp::create(b, loc, 1, 1), zero = arith::ConstantIndexOp::create(b, loc, 0);
+    SmallVector<Value> at;
+    for (size_t i = 0; i < limits.size(); ++i) {
+      Value index = arith::SubIOp::create(b, loc, linalg::IndexOp::create(b, loc, i), before[i]);
+      Value last = arith::SubIOp::create(b, loc, limits[i], arith::ConstantIndexOp::create(b, loc, 1));
+      at.push_back(arith::MaxSIOp::create(b, loc, arith::MinSIOp::create(b, loc, index, last), zero));
+      inside = arith::AndIOp::create(b, loc, inside, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, at.back(), index));
+    }
+    return arith::SelectOp::create(b, loc, inside, tensor::ExtractOp::create(b, loc, x, at), value);
+  }));
+}
+
 static Results shapeOf(GenericOps &g, onnx::NodeOp node) {
   const Shape *from = g.r.elements.shape(node.input(0)), *to = g.r.elements.shape(node.output(0));
   auto dims = to ? g.r.elements.vector(node.output(0)) : std::nullopt;
@@ -247,6 +284,7 @@ static constexpr GenericRow rows[] = {
     {"Expand", "", 8, expand, 0b10},
     {"Slice", "", 10, slice, 0b11110},
     {"Split", "", 2, split, 0b10},
+    {"Pad", "", 11, pad, 0b1010},
     {"Concat", "", 4, concat},
     {"Gather", "", 1, gather},
     {"Shape", "", 1, shapeOf},

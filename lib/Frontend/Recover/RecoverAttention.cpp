@@ -30,6 +30,8 @@ struct Match {
   E b, head, s, d;       // the root's indices
   E query = nullptr, queryChannel = nullptr;
   E token = nullptr;     // index of a new token
+  E tokens = nullptr;    // how many there are
+  E added = nullptr;     // the additive mask
   E kvHead = nullptr, past = nullptr;
   E keyToken = nullptr, keyChannel = nullptr, valueToken = nullptr;
   Stream key, value;
@@ -72,7 +74,7 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
     std::optional<int64_t> heads = ExprPool::integer((*shape)[1]), size = ExprPool::integer((*shape)[3]);
     if (!heads || !size)
       return "heads or their size are not known";
-    m.root = root, m.heads = *heads, m.size = *size;
+    m.root = root, m.heads = *heads, m.size = *size, m.tokens = (*shape)[2];
     SmallVector<E> at = r.elements.variables(root);
     m.b = at[0], m.head = at[1], m.s = at[2], m.d = at[3];
     E sum = r.elements.element(root, at);
@@ -82,15 +84,20 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
     E body = sum->operands[1];
     if (body->kind != Kind::Poly || body->terms.size() != 1 || body->terms[0].atoms.size() != 2)
       return "not a product of two";
-    E weights = body->terms[0].atoms[0], value = body->terms[0].atoms[1];
-    if (weights->kind != Kind::Softmax)
+    E weights = body->terms[0].atoms[0], value = body->terms[0].atoms[1], guard = nullptr;
+    auto isWeights = [](E e) { return e->kind == Kind::Softmax || (e->kind == Kind::Select && e->operands[2]->kind == Kind::Softmax); };
+    if (!isWeights(weights))
       std::swap(weights, value);
+    if (weights->kind == Kind::Select && isWeights(weights)) // rows without a token give 0
+      guard = weights->operands[1] == p.number(0) ? weights->operands[0] : p.number(0), weights = weights->operands[2];
     if (weights->kind != Kind::Softmax || weights->operands[2] != m.valueToken)
       return "no softmax over the tokens";
     m.keyToken = weights->operands[0];
     E condition = p.number(1);
     if (std::string why = scores(r, m, weights->operands[1], condition); !why.empty())
       return why;
+    if (guard && !saysAllMasked(p, m, guard))
+      return "a selection among weights that does not follow from the mask: " + ExprPool::print(guard);
     if (!stream(r, m, value, m.valueToken, m.d, m.value))
       return "values are not understood: " + ExprPool::print(value);
     if (!m.key.past != !m.value.past)
@@ -139,6 +146,7 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
         part = p.mul(part, a);
       added = p.add(added, part);
     }
+    m.added = added;
     condition = p.logicalAnd(condition, kept(p, added));
     if (!condition)
       return "an addend that is no mask: " + ExprPool::print(added);
@@ -157,6 +165,20 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
     if (!stream(r, m, key, m.keyToken, m.keyChannel, m.key))
       return "keys are not understood: " + ExprPool::print(key);
     return "";
+  }
+
+  /// Is `guard` that the additive mask is -infinity for every token? That is also what makes qnt.attention give 0.
+  static bool saysAllMasked(ExprPool &p, const Match &m, E guard) {
+    E e = guard->kind == Kind::Eq ? guard->operands[0] : nullptr;
+    if (!e || e->kind != Kind::Poly || e->terms.size() != 2)
+      return false;
+    for (int i : {0, 1}) {
+      const Term &constant = e->terms[i], &largest = e->terms[1 - i];
+      E max = largest.atoms.size() == 1 ? largest.atoms[0] : nullptr;
+      if (constant.atoms.empty() && std::fabs(constant.factor) >= infinity && max && max->kind == Kind::Max && std::fabs(largest.factor) == 1)
+        return constant.factor * largest.factor > 0 && p.substitute(max->operands[1], max->operands[0], m.keyToken) == m.added;
+    }
+    return false;
   }
 
   /// The condition under which an additive mask `e` is 0 rather than very negative; null when `e` is not of that kind.
@@ -206,8 +228,11 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
     if (out.past == Value() && m.past)
       return false;
     // The new tokens, at index `new` of their own: new = token - past.
+    E tokens = out.past ? p.sub(token->operands[0], length) : token->operands[0];
+    if (tokens != m.tokens) // attention over another sequence
+      return false;
     if (!m.token)
-      m.token = p.var(200, out.past ? p.sub(token->operands[0], length) : token->operands[0]);
+      m.token = ExprPool::integer(m.tokens) == 1 ? p.number(0) : p.var(200, m.tokens);
     fresh = p.substitute(fresh, token, p.add(m.token, length));
     for (int64_t group = 1; group <= m.heads; ++group) {
       if (m.heads % group || (m.kvHeads && m.kvHeads != m.heads / group))
@@ -224,12 +249,20 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
     return false;
   }
 
+  /// The element of a mask [B, T], or [B, 1, .., T].
+  static bool isOfKeys(ExprPool &p, const Match &m, ArrayRef<E> at) {
+    return at.size() >= 2 && at.front() == m.b && at.back() == m.keyToken && llvm::all_of(at.drop_front().drop_back(), [&](E e) { return e == p.number(0); });
+  }
+
   std::string mask(Recovery &r, Match &m, E condition) {
     ExprPool &p = r.pool;
     if (ExprPool::constant(condition) == 1.0)
       return "";
     E past = m.past ? m.past : p.number(0), last = p.add(past, m.s); // the query's own token
     for (E c : condition->kind == Kind::And ? ArrayRef<E>(condition->operands) : ArrayRef<E>(condition)) {
+      if (c->kind == Kind::Not && c->operands[0]->kind == Kind::Le) // "not s < u": integers, if the comparisons below hold
+        if (E flipped = p.lessEqual(p.number(1), c->operands[0]->operands[0], true); flipped && flipped->kind == Kind::Le)
+          c = flipped;
       if (c == p.lessEqual(m.keyToken, last, true)) {
         m.causal = true;
         continue;
@@ -247,7 +280,7 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
         load = c->operands[0]->operands[0];
       if (load->kind == Kind::Poly && load->terms.size() == 1 && load->terms[0].atoms.size() == 1)
         load = load->terms[0].atoms[0];
-      if (load->kind == Kind::Load && load->operands.size() == 2 && load->operands[0] == m.b && load->operands[1] == m.keyToken && !m.mask) {
+      if (load->kind == Kind::Load && isOfKeys(p, m, load->operands) && !m.mask && !Elements::isFloat(load->tensor)) {
         m.mask = load->tensor;
         continue;
       }
@@ -308,8 +341,13 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
     Value cache = qnt::CacheLoadOp::create(r.builder, loc, cacheType, held);
     qnt::KvUpdateOp::create(r.builder, loc, key, value, cache, at);
     Value mask = m.mask;
-    if (mask && !isa<IntegerType>(cast<ShapedType>(mask.getType()).getElementType()))
-      mask = {};
+    if (const Elements::Shape *shape = mask ? r.elements.shape(mask) : nullptr; shape && shape->size() > 2) {
+      auto type = r.type({shape->front(), shape->back()}, cast<ShapedType>(mask.getType()).getElementType());
+      SmallVector<int64_t> ones;
+      for (size_t i = 1; i + 1 < shape->size(); ++i)
+        ones.push_back(i);
+      mask = r.node(loc, "Squeeze", {mask, r.constant(loc, ones)}, type);
+    }
     if (mask && cast<ShapedType>(mask.getType()).getElementType().isInteger(1)) {
       auto type = r.type(*r.elements.shape(mask), r.builder.getI64Type());
       mask = r.node(loc, "Cast", mask, type, r.builder.getNamedAttr("to", r.builder.getI64IntegerAttr(7)));

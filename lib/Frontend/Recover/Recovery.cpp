@@ -76,6 +76,12 @@ Value Recovery::index(Location loc, E e, llvm::function_ref<Value(E)> measure) {
       return measure ? measure(e) : Value();
     return qnt::DimOp::create(builder, loc, builder.getIndexType(), builder.getStringAttr(e->name));
   }
+  if (e->kind == Kind::FloorDiv || e->kind == Kind::Mod) { // extents are not negative: rounding towards 0 is rounding down
+    Value a = index(loc, e->operands[0], measure), b = index(loc, e->operands[1], measure);
+    if (!a || !b)
+      return {};
+    return e->kind == Kind::Mod ? Value(arith::RemSIOp::create(builder, loc, a, b)) : arith::DivSIOp::create(builder, loc, a, b);
+  }
   if (e->kind != Kind::Poly)
     return {};
   Value sum;

@@ -323,6 +323,25 @@ static E trilu(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   return e.pool.select(keep, e.element(node.input(0), at), e.pool.number(0));
 }
 
+/// Constant padding, and none that cuts off.
+static E pad(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  auto pads = e.pads(node);
+  if (!pads || pads->size() != at.size())
+    return nullptr;
+  E inside = e.pool.number(1);
+  SmallVector<E> own(at);
+  const Shape &from = *e.shape(node.input(0));
+  for (auto [i, pad] : llvm::enumerate(*pads)) {
+    if (pad.first == e.pool.number(0) && pad.second == e.pool.number(0))
+      continue;
+    own[i] = e.pool.sub(at[i], pad.first);
+    inside = e.pool.logicalAnd(inside, e.pool.lessEqual(e.pool.number(0), own[i], true));
+    inside = e.pool.logicalAnd(inside, e.pool.lessEqual(e.pool.add(own[i], e.pool.number(1)), from[i], true));
+  }
+  E value = node.input(2) ? e.element(node.input(2), SmallVector<E>(e.shape(node.input(2))->size(), e.pool.number(0))) : e.pool.number(0);
+  return ExprPool::constant(inside) == 1.0 ? e.element(node.input(0), at) : e.pool.select(inside, e.element(node.input(0), own), value);
+}
+
 /// Sum over `axes`, divided by `count` when it is a mean.
 static E reduce(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   const Shape *in = e.shape(node.input(0));
@@ -365,12 +384,12 @@ static E matMul(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
 
 static Rule movementRule(StringRef op) {
   return llvm::StringSwitch<Rule>(op)
-      .Cases({"Identity", "Dropout"}, identity).Case("Cast", cast)
+      .Cases({"Identity", "Dropout"}, identity).Cases({"Cast", "CastLike"}, cast)
       .Case("Transpose", transpose)
       .Cases({"Reshape", "Flatten", "Squeeze", "Unsqueeze"}, reshape)
       .Case("Expand", [](Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) { return e.broadcastElement(node.input(0), at); })
       .Case("Concat", concat).Case("Slice", slice).Case("Split", split).Case("Gather", gather)
-      .Case("Shape", shapeOf).Case("Size", size).Case("Range", range).Case("ConstantOfShape", constantOfShape).Case("Trilu", trilu)
+      .Case("Shape", shapeOf).Case("Size", size).Case("Range", range).Case("ConstantOfShape", constantOfShape).Case("Trilu", trilu).Case("Pad", pad)
       .Default(nullptr);
 }
 static Rule arithmeticRule(StringRef op) {

@@ -57,6 +57,8 @@ public:
   /// constant extent of the operand (a table of positions); a program that passes it has no meaning, but must not read other memory.
   struct SliceAxis { int64_t axis, step; E start, extent; bool assumed; };
   std::optional<llvm::SmallVector<SliceAxis>> slices(onnx::NodeOp node);
+  /// What Pad adds in front of and behind each dimension, in constant mode; nullopt: not known, or another mode.
+  std::optional<llvm::SmallVector<std::pair<E, E>>> pads(onnx::NodeOp node);
   std::optional<llvm::SmallVector<E>> splits(onnx::NodeOp node, int64_t axis);
 
 private:
@@ -76,7 +78,8 @@ private:
 inline int64_t normalizeAxis(int64_t axis, int64_t rank) {
   return axis < -rank || axis >= rank ? -1 : axis < 0 ? axis + rank : axis;
 }
-/// Parses a dimension's name as exporters write it: `a`, `a + b`, `a + 1`.
-E parseDim(ExprPool &pool, llvm::StringRef text);
+/// Parses a dimension's name as exporters write it: `a`, `a + b`, `a + 1`. It is a sum only if all its names are dimensions themselves; otherwise
+/// nothing would tell them.
+E parseDim(ExprPool &pool, llvm::StringRef text, llvm::function_ref<bool(llvm::StringRef)> isDim);
 } // namespace qcc::frontend
 #endif

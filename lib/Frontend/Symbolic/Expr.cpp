@@ -114,7 +114,7 @@ E ExprPool::poly(SmallVector<Term, 2> terms) {
 E ExprPool::number(double value) {
   // Infinity would turn 0 * x into NaN; masks are the only place that has it, and there this is as good.
   if (std::isinf(value))
-    value = std::copysign(1e300, value);
+    value = std::copysign(infinity, value);
   if (std::isnan(value))
     return nullptr;
   Term term;
@@ -365,6 +365,8 @@ E ExprPool::sum(E var, E body) {
 E ExprPool::maximum(E var, E body) {
   if (!var || !body)
     return nullptr;
+  if (!contains(body, var))
+    return body;
   Expr e(Kind::Max);
   e.operands = {var, body};
   return intern(std::move(e));

@@ -52,6 +52,9 @@ struct Expr {
   mlir::Value tensor;               // Load
 };
 
+/// What stands for infinity in an expression: sums and products of it are still numbers.
+inline constexpr double infinity = 1e300;
+
 class ExprPool {
 public:
   E number(double value);

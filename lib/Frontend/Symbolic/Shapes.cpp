@@ -8,18 +8,30 @@ using namespace qcc;
 using namespace qcc::frontend;
 using Shape = Elements::Shape;
 
-E qcc::frontend::parseDim(ExprPool &pool, StringRef text) {
+E qcc::frontend::parseDim(ExprPool &pool, StringRef text, function_ref<bool(StringRef)> isDim) {
   SmallVector<StringRef> parts;
   text.split(parts, '+');
   E result = pool.number(0);
   for (StringRef part : parts) {
     part = part.trim();
     int64_t number;
-    if (part.empty())
+    if (!part.getAsInteger(10, number))
+      result = pool.add(result, pool.number(double(number)));
+    else if (isDim(part))
+      result = pool.add(result, pool.dim(part));
+    else
       return pool.dim(text);
-    result = pool.add(result, !part.getAsInteger(10, number) ? pool.number(double(number)) : pool.dim(part));
   }
   return result;
+}
+
+/// Is `name` all that an extent of an input is called?
+static bool isInputDim(func::FuncOp func, StringRef name) {
+  for (unsigned i = 0; i < func.getNumArguments(); ++i)
+    if (auto names = func.getArgAttrOfType<ArrayAttr>(i, onnx::OnnxDialect::getDimsAttrName()))
+      if (llvm::any_of(names.getAsRange<StringAttr>(), [&](StringAttr dim) { return dim.getValue() == name; }))
+        return true;
+  return false;
 }
 
 bool Elements::isFloat(Value value) {
@@ -152,6 +164,21 @@ std::optional<SmallVector<Elements::SliceAxis>> Elements::slices(onnx::NodeOp no
       return std::nullopt;
     result.push_back({at, steps[i], start, extent, assumed});
   }
+  return result;
+}
+
+std::optional<SmallVector<std::pair<E, E>>> Elements::pads(onnx::NodeOp node) {
+  const Shape *in = shape(node.input(0));
+  auto given = node.input(1) ? vector(node.input(1)) : std::nullopt;
+  auto mode = dyn_cast_or_null<StringAttr>(node.attribute("mode"));
+  if (!in || !given || (mode && mode.getValue() != "constant"))
+    return std::nullopt;
+  auto axes = node.input(3) ? this->axes(node, 3, in->size(), false) : std::optional(llvm::to_vector(llvm::seq<int64_t>(0, in->size())));
+  if (!axes || given->size() != 2 * axes->size() || llvm::is_contained(*given, nullptr))
+    return std::nullopt;
+  SmallVector<std::pair<E, E>> result(in->size(), {pool.number(0), pool.number(0)});
+  for (auto [i, axis] : llvm::enumerate(*axes))
+    result[axis] = {(*given)[i], (*given)[axes->size() + i]};
   return result;
 }
 
@@ -352,6 +379,14 @@ static bool slice(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
     out[s.axis] = s.extent;
   return true;
 }
+static bool pad(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  auto pads = e.pads(node);
+  if (!pads || !sameAsInput(e, node, 0, out))
+    return false;
+  for (auto [dim, pad] : llvm::zip(out, *pads))
+    dim = e.pool.add(e.pool.add(dim, pad.first), pad.second);
+  return true;
+}
 static bool split(Elements &e, onnx::NodeOp node, unsigned output, Shape &out) {
   if (!sameAsInput(e, node, 0, out))
     return false;
@@ -423,7 +458,7 @@ static bool groupQueryAttention(Elements &e, onnx::NodeOp node, unsigned output,
 
 static Rule ruleFor(StringRef op) {
   return llvm::StringSwitch<Rule>(op)
-      .Cases({"Identity", "Cast", "Neg", "Sqrt", "Exp", "Log", "Erf", "Tanh", "Sigmoid", "Cos", "Sin"}, sameAsInput)
+      .Cases({"Identity", "Cast", "CastLike", "Neg", "Sqrt", "Exp", "Log", "Erf", "Tanh", "Sigmoid", "Cos", "Sin"}, sameAsInput)
       .Cases({"Not", "IsNaN", "Abs", "Reciprocal", "Relu", "Gelu", "FastGelu", "Softmax", "LogSoftmax", "Trilu", "Clip", "Dropout"}, sameAsInput)
       .Cases({"LayerNormalization", "SimplifiedLayerNormalization", "RMSNormalization", "RotaryEmbedding", "CumSum", "Floor", "Ceil", "Round"}, sameAsInput)
       .Cases({"SkipSimplifiedLayerNormalization", "SkipLayerNormalization", "BiasGelu", "QuickGelu", "HardSigmoid", "LeakyRelu", "Softplus"}, sameAsInput)
@@ -432,7 +467,7 @@ static Rule ruleFor(StringRef op) {
       .Cases({"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"}, reduce)
       .Case("MatMul", matMul).Case("Gemm", gemm).Case("MatMulNBits", matMulNBits)
       .Case("Transpose", transpose).Case("Reshape", reshape).Case("Flatten", flatten).Case("Unsqueeze", unsqueeze).Case("Squeeze", squeeze)
-      .Case("Expand", expand).Case("Concat", concat).Case("Slice", slice).Case("Split", split)
+      .Case("Expand", expand).Case("Concat", concat).Case("Slice", slice).Case("Split", split).Case("Pad", pad)
       .Cases({"Gather", "GatherBlockQuantized"}, gather)
       .Case("Shape", rank).Case("Range", range).Case("ConstantOfShape", constantOfShape)
       .Case("GroupQueryAttention", groupQueryAttention)
@@ -448,7 +483,8 @@ bool Elements::computeShape(Value value, Shape &out) {
       return false;
     for (Attribute name : names) {
       auto text = dyn_cast<StringAttr>(name);
-      out.push_back(text && !text.getValue().empty() ? parseDim(pool, text.getValue()) : fresh(value, out.size()));
+      auto isDim = [&](StringRef part) { return isInputDim(func, part); };
+      out.push_back(text && !text.getValue().empty() ? parseDim(pool, text.getValue(), isDim) : fresh(value, out.size()));
     }
     return true;
   }

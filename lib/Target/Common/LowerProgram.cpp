@@ -67,6 +67,9 @@ private:
   Value toI64(ImplicitLocOpBuilder &b, Value v) { return arith::IndexCastOp::create(b, i64, v); }
 
   FailureOr<Value> dim(ImplicitLocOpBuilder &b, Value invocation, qk::DimOp op, StringRef name) {
+    if (auto fixed = module->getAttrOfType<DictionaryAttr>("qnt.fixed_dims"))
+      if (auto extent = fixed.getAs<IntegerAttr>(name))
+        return Value(arith::ConstantIndexOp::create(b, extent.getInt()));
     auto at = llvm::find(dims, name);
     if (at != dims.end())
       return toIndex(b, element(b, field(b, invocation, Dims, pointer), at - dims.begin(), i64));
@@ -174,7 +177,7 @@ private:
       function.setSymName((prefix + name).str());
       return;
     }
-    if (!sizes.contains(function) || !(name == "state_bytes" || (name.ends_with(".frame") && isProgram(name.drop_back(6)))))
+    if (!sizes.contains(function) || !(name == "state_bytes" || name.starts_with("dim.") || (name.ends_with(".frame") && isProgram(name.drop_back(6)))))
       return;
     OpBuilder at(function);
     ImplicitLocOpBuilder b(function.getLoc(), at);

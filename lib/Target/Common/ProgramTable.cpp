@@ -104,8 +104,8 @@ std::unique_ptr<Module> qcc::buildProgramTable(const ProgramDescription &program
   module->setTargetTriple(machine.getTargetTriple());
   TableBuilder b(*module);
   SmallVector<Constant *> dims;
-  for (const std::string &dim : program.dims)
-    dims.push_back(b.text(dim));
+  for (const ProgramDim &dim : program.dims)
+    dims.push_back(b.record({b.text(dim.name), b.i64(dim.fixed), b.function(dim.value, b.sizeFunction())}));
   uint32_t flags = (program.hasState ? 1 : 0) | (program.embeddedWeights.empty() ? 0 : 2);
   Constant *weights = program.embeddedWeights.empty() ? b.null() : embedFile(*module, program.embeddedWeights);
   Constant *table = b.record({

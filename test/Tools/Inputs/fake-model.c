@@ -3,7 +3,7 @@
 #include "qcc/Runtime/Program.h"
 #include <stddef.h>
 enum { Vocabulary = 11, Batch = 0, Seq, Past, Context };
-static const char *const dims[] = {"batch", "seq", "past", "context"};
+static const qcc_dim dims[] = {{"batch", 0, 0}, {"seq", 0, 0}, {"past", 0, 0}, {"context", 0, 0}};
 static const int64_t two[] = {-1 - Batch, -1 - Seq};
 
 #ifdef PLAIN

@@ -41,7 +41,7 @@ std::vector<uint8_t> weightsFile(const std::vector<std::vector<uint8_t>> &sectio
 }
 
 enum { Batch, Seq, Past, ContextDim, Keep };
-static const char *const dimNames[] = {"batch", "seq", "past", "context", "keep"};
+static const qcc_dim dimNames[] = {{"batch", 0, nullptr}, {"seq", 0, nullptr}, {"past", 0, nullptr}, {"context", 0, nullptr}, {"keep", 0, nullptr}};
 
 static void runState(const qcc_invocation *call, int64_t thread, bool keeps) {
   int64_t batch = call->dims[Batch], seq = call->dims[Seq], past = call->dims[Past], context = call->dims[ContextDim];
@@ -139,7 +139,7 @@ static void runPlain(const qcc_invocation *call, int64_t thread) {
     for (int64_t m = 0; m < columns; ++m)
       y[n * columns + m] = x[n * columns + m] + n * k[m];
 }
-static const char *const plainDims[] = {"N", "M"};
+static const qcc_dim plainDims[] = {{"N", 0, nullptr}, {"M", 0, nullptr}};
 static const int64_t matrix[] = {-1, -2}, row[] = {-2};
 static const qcc_port plainPorts[] = {
     {"x", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 2, matrix}, {"k", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 1, row}, {"y", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 2, matrix}};
@@ -164,7 +164,7 @@ static void runCache(const qcc_invocation *call, int64_t thread) {
       y[b * seq + i] = total;
   }
 }
-static const char *const cacheDims[] = {"batch", "seq", "past", "total", "context"};
+static const qcc_dim cacheDims[] = {{"batch", 0, nullptr}, {"seq", 0, nullptr}, {"past", 0, nullptr}, {"total", 0, nullptr}, {"context", 0, nullptr}};
 static const int64_t batchSeq[] = {-1, -2}, batchPast[] = {-1, -3}, batchTotal[] = {-1, -4};
 static const qcc_port cachePorts[] = {{"x", QCC_DTYPE_INT, 64, QCC_ROLE_TOKENS, 2, batchSeq},
                                       {"past", QCC_DTYPE_INT, 64, QCC_ROLE_PAST, 2, batchPast},
