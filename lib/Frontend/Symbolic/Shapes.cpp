@@ -427,7 +427,7 @@ static Rule ruleFor(StringRef op) {
       .Cases({"Not", "IsNaN", "Abs", "Reciprocal", "Relu", "Gelu", "FastGelu", "Softmax", "LogSoftmax", "Trilu", "Clip", "Dropout"}, sameAsInput)
       .Cases({"LayerNormalization", "SimplifiedLayerNormalization", "RMSNormalization", "RotaryEmbedding", "CumSum", "Floor", "Ceil", "Round"}, sameAsInput)
       .Cases({"SkipSimplifiedLayerNormalization", "SkipLayerNormalization", "BiasGelu", "QuickGelu", "HardSigmoid", "LeakyRelu", "Softplus"}, sameAsInput)
-      .Cases({"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Mean"}, broadcast)
+      .Cases({"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum"}, broadcast)
       .Cases({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Where"}, broadcast)
       .Cases({"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"}, reduce)
       .Case("MatMul", matMul).Case("Gemm", gemm).Case("MatMulNBits", matMulNBits)

@@ -31,6 +31,9 @@ def step(op, inputs, outputs=["o"], **attributes):
 I64 = T.INT64
 for op in ["Add", "Sub", "Mul", "Div", "Min", "Max"]:
     case(op, [step(op, ["x", "y"])])
+for op in ["Min", "Max", "Sum"]:
+    case(op + "OfOne", [step(op, ["x"])])
+    case(op + "OfThree", [step(op, ["x", "k", "y"])], {"k": random(8)})
 for op in ["Neg", "Abs", "Exp", "Erf", "Tanh", "Cos", "Sin", "Sigmoid", "Relu", "Floor", "Ceil", "Round", "Reciprocal", "Gelu", "Softmax", "Dropout"]:
     case(op, [step(op, ["x"])])
 for op in ["Sqrt", "Log"]:
