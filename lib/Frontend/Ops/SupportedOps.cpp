@@ -12,10 +12,10 @@ void qcc::printSupportedOps(llvm::raw_ostream &out) {
     auto [it, isNew] = found[{domain.str(), op.str()}].try_emplace(how.str(), since);
     it->second = std::min(it->second, since);
   };
-  for (llvm::ArrayRef<FusedRow> family : {linearRows(), normRows(), attentionRows(), activationRows()})
+  for (llvm::ArrayRef<FusedRow> family : fusedFamilies())
     for (const FusedRow &row : family)
       add(row.domain, row.op, row.since, "qnt");
-  for (llvm::ArrayRef<GenericRow> family : {elementwiseRows(), movementRows(), reductionRows()})
+  for (llvm::ArrayRef<GenericRow> family : genericFamilies())
     for (const GenericRow &row : family)
       add(row.domain, row.op, row.since, "generic");
   out << "# Supported ONNX operators\n\n"
