@@ -200,6 +200,7 @@ static constexpr GenericRow rows[] = {
     {"Greater", "", 7, apply<compare<CmpFPredicate::OGT, CmpIPredicate::sgt>>},
     {"GreaterOrEqual", "", 12, apply<compare<CmpFPredicate::OGE, CmpIPredicate::sge>>},
     {"Cast", "", 6, cast},
+    {"CastLike", "", 15, cast, 0b10},
     {"Identity", "", 1, identity},
     {"Dropout", "", 7, identity, 0b110},
 };

@@ -365,7 +365,7 @@ static E matMul(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
 
 static Rule movementRule(StringRef op) {
   return llvm::StringSwitch<Rule>(op)
-      .Cases({"Identity", "Dropout"}, identity).Case("Cast", cast)
+      .Cases({"Identity", "Dropout"}, identity).Cases({"Cast", "CastLike"}, cast)
       .Case("Transpose", transpose)
       .Cases({"Reshape", "Flatten", "Squeeze", "Unsqueeze"}, reshape)
       .Case("Expand", [](Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) { return e.broadcastElement(node.input(0), at); })

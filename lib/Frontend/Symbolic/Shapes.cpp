@@ -423,7 +423,7 @@ static bool groupQueryAttention(Elements &e, onnx::NodeOp node, unsigned output,
 
 static Rule ruleFor(StringRef op) {
   return llvm::StringSwitch<Rule>(op)
-      .Cases({"Identity", "Cast", "Neg", "Sqrt", "Exp", "Log", "Erf", "Tanh", "Sigmoid", "Cos", "Sin"}, sameAsInput)
+      .Cases({"Identity", "Cast", "CastLike", "Neg", "Sqrt", "Exp", "Log", "Erf", "Tanh", "Sigmoid", "Cos", "Sin"}, sameAsInput)
       .Cases({"Not", "IsNaN", "Abs", "Reciprocal", "Relu", "Gelu", "FastGelu", "Softmax", "LogSoftmax", "Trilu", "Clip", "Dropout"}, sameAsInput)
       .Cases({"LayerNormalization", "SimplifiedLayerNormalization", "RMSNormalization", "RotaryEmbedding", "CumSum", "Floor", "Ceil", "Round"}, sameAsInput)
       .Cases({"SkipSimplifiedLayerNormalization", "SkipLayerNormalization", "BiasGelu", "QuickGelu", "HardSigmoid", "LeakyRelu", "Softplus"}, sameAsInput)
