@@ -1,6 +1,7 @@
 // Passes of the llvm stage that all targets share, and the stage as one call.
 #ifndef QCC_TARGET_PASSES_H
 #define QCC_TARGET_PASSES_H
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

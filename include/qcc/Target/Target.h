@@ -37,8 +37,6 @@ const Target *targetOf(llvm::ArrayRef<const Target *> targets, const TargetInfo 
 void populateGenericHookPatterns(mlir::RewritePatternSet &patterns);
 /// Lowers every hook under `root`, by `target`'s patterns first. Fails, with a diagnostic, if one is left.
 mlir::LogicalResult lowerHooks(mlir::Operation *root, const Target &target, const TargetVersion &version);
-/// The same as a pass of `target` asks for it: for the version of that name of one of its presets, or, as "generic", without its patterns.
-mlir::LogicalResult lowerHooks(mlir::Operation *root, const Target &target, llvm::StringRef version);
 
 } // namespace qcc
 #endif

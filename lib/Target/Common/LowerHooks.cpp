@@ -202,26 +202,3 @@ LogicalResult qcc::lowerHooks(Operation *root, const Target &target, const Targe
   });
   return failure(left.wasInterrupted());
 }
-
-namespace {
-/// No target's patterns: the generic lowerings are the hooks' meaning.
-struct Generic : Target {
-  std::vector<TargetInfo> presets() const override { return {}; }
-  llvm::Error refine(TargetInfo &, StringRef, StringRef) const override { return llvm::Error::success(); }
-  void populateHookPatterns(RewritePatternSet &, const TargetVersion &) const override {}
-};
-} // namespace
-
-LogicalResult qcc::lowerHooks(Operation *root, const Target &target, StringRef version) {
-  if (version == "generic") {
-    TargetVersion generic;
-    generic.name = version.str();
-    return lowerHooks(root, Generic(), generic);
-  }
-  std::vector<TargetInfo> presets = target.presets();
-  for (const TargetInfo &preset : presets)
-    for (const TargetVersion &known : preset.versions)
-      if (known.name == version)
-        return lowerHooks(root, target, known);
-  return root->emitError() << "no preset of this target has a version '" << version << "'";
-}

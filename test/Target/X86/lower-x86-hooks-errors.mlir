@@ -1,6 +1,4 @@
 // RUN: qcc-opt %s --qcc-target-lower-x86-hooks=version=avx512vnni -split-input-file -verify-diagnostics
-// RUN: not qcc-opt %s --qcc-target-lower-x86-hooks=version=avx10 -split-input-file 2>&1 | FileCheck %s --check-prefix=VERSION
-// VERSION: error: no preset of this target has a version 'avx10'
 
 func.func @bf16_tiles_need_amx(%a: memref<?xbf16>, %c: memref<?xf32>, %at: index, %stride: index) {
   // expected-error @below {{has no lowering for avx512vnni}}
