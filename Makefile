@@ -5,7 +5,7 @@ PROMPT ?= The old house stood at the end of
 MODEL ?= test/Models/tiny-llama-6m
 export QCC_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/qcc
 
-.PHONY: all setup build demo test clean
+.PHONY: all setup build demo test docs clean
 all: build
 
 setup:                                   # packages, Python tools, ONNX's C++ library: only what is missing
@@ -21,6 +21,10 @@ demo: build                              # compiles the model in the repository 
 
 test: build                              # lit, FileCheck, GoogleTest, execution
 	@$(QCC_CACHE)/venv/bin/python test/run.py $(BUILD) --jobs $(JOBS)
+
+docs: build                              # rewrites what the documentation shows of qcc's output; review the difference
+	@$(BUILD)/bin/qcc --print-operators > docs/SupportedOps.md
+	@$(QCC_CACHE)/venv/bin/python test/Docs/generated.py $(CURDIR) $(BUILD)/bin --bless
 
 clean:
 	rm -rf $(BUILD)

@@ -19,11 +19,15 @@ def Qk_Bytes : FixedVectorOfRankAndType<[1], [I8]>;
 def Qk_Sums : FixedVectorOfRankAndType<[1], [I32]>;
 def Qk_Floats : FixedVectorOfRankAndType<[1], [F32]>;
 
-class Qk_Hook<string mnemonic, list<Trait> traits = []> : Qk_Op<mnemonic, !listconcat([Pure], traits)>;
+// Every hook has the trait: lowerHooks fails for one that is left.
+def Qk_HookTrait : NativeOpTrait<"Hook"> {
+  let cppNamespace = "::qcc::qk";
+}
+class Qk_Hook<string mnemonic, list<Trait> traits = [Pure]> : Qk_Op<mnemonic, !listconcat([Qk_HookTrait], traits)>;
 
 //===-- codes -------------------------------------------------------------------------------------------------------------------===//
 
-def Qk_UnpackOp : Qk_Hook<"unpack", [AllTypesMatch<["plane", "codes"]>]> {
+def Qk_UnpackOp : Qk_Hook<"unpack", [Pure, AllTypesMatch<["plane", "codes"]>]> {
   let summary = "Take one unit of codes out of a register of a bit plane";
   let description = [{
     Every byte of `plane` holds `8 / bits` fields of `bits` bits; the result's bytes are field `index` (0 = lowest bits), moved to bit `to`:
@@ -65,7 +69,7 @@ def Qk_Bcast4Op : Qk_Hook<"bcast4"> {
   let assemblyFormat = "$four attr-dict `:` type($four) `->` type($bytes)";
 }
 
-def Qk_Dot4Op : Qk_Hook<"dot4", [AllTypesMatch<["acc", "result"]>, AllTypesMatch<["u", "s"]>]> {
+def Qk_Dot4Op : Qk_Hook<"dot4", [Pure, AllTypesMatch<["acc", "result"]>, AllTypesMatch<["u", "s"]>]> {
   let summary = "acc[i] += sum of four products of an unsigned and a signed byte, exactly";
   let description = [{
     `result[i] = acc[i] + sum over j < 4 of zext(u[4i+j]) * sext(s[4i+j])` in i32, without saturation at any step. `max` bounds the bytes
@@ -79,7 +83,7 @@ def Qk_Dot4Op : Qk_Hook<"dot4", [AllTypesMatch<["acc", "result"]>, AllTypesMatch
   let hasVerifier = 1;
 }
 
-def Qk_Mac16Op : Qk_Hook<"mac16", [AllTypesMatch<["acc", "a", "b", "result"]>]> {
+def Qk_Mac16Op : Qk_Hook<"mac16", [Pure, AllTypesMatch<["acc", "a", "b", "result"]>]> {
   let summary = "acc + a * b, where a and b fit 16 bits and b is not negative";
   let description = [{
     Zero points and integer sub-scales: `-32768 <= a <= 32767`, `0 <= b <= 32767`, so that one multiply-add of 16-bit pairs does it.
@@ -91,7 +95,7 @@ def Qk_Mac16Op : Qk_Hook<"mac16", [AllTypesMatch<["acc", "a", "b", "result"]>]> 
   let assemblyFormat = "$acc `,` $a `,` $b attr-dict `:` type($acc)";
 }
 
-def Qk_RescaleOp : Qk_Hook<"rescale", [AllTypesMatch<["scale", "acc", "result"]>]> {
+def Qk_RescaleOp : Qk_Hook<"rescale", [Pure, AllTypesMatch<["scale", "acc", "result"]>]> {
   let summary = "acc + float(sum) * scale, rounded once";
   let description = [{
     The end of a group of an integer product. `sum` converts exactly (|sum| < 2^24); one fused multiply-add rounds.
@@ -103,7 +107,7 @@ def Qk_RescaleOp : Qk_Hook<"rescale", [AllTypesMatch<["scale", "acc", "result"]>
   let assemblyFormat = "$sum `,` $scale `,` $acc attr-dict `:` type($sum) `,` type($acc)";
 }
 
-def Qk_Bf16PairOp : Qk_Hook<"bf16_pair", [AllTypesMatch<["even", "odd"]>]> {
+def Qk_Bf16PairOp : Qk_Hook<"bf16_pair", [Pure, AllTypesMatch<["even", "odd"]>]> {
   let summary = "Two vectors of f32, rounded to bf16 and interleaved";
   let description = [{
     `result[2i] = bf16(even[i])`, `result[2i+1] = bf16(odd[i])`: a row of the right-hand tile of `tile_mma`. Rounded to nearest, ties away from
@@ -125,7 +129,7 @@ def Qk_TileZeroOp : Qk_Hook<"tile_zero"> {
   let assemblyFormat = "attr-dict `:` type($tile)";
 }
 
-def Qk_TileLoadOp : Qk_Op<"tile_load"> {
+def Qk_TileLoadOp : Qk_Hook<"tile_load", []> {
   let summary = "Load a tile whose rows lie `stride` elements apart";
   let description = [{
     Example:
@@ -136,13 +140,13 @@ def Qk_TileLoadOp : Qk_Op<"tile_load"> {
   let assemblyFormat = "$base `[` $at `]` `,` $stride attr-dict `:` type($base) `->` type($tile)";
 }
 
-def Qk_TileStoreOp : Qk_Op<"tile_store"> {
+def Qk_TileStoreOp : Qk_Hook<"tile_store", []> {
   let summary = "Store a tile with rows `stride` elements apart";
   let arguments = (ins Qk_TileType:$tile, Arg<MemRefRankOf<[AnyType], [1]>, "", [MemWrite]>:$base, Index:$at, Index:$stride);
   let assemblyFormat = "$tile `,` $base `[` $at `]` `,` $stride attr-dict `:` type($tile) `,` type($base)";
 }
 
-def Qk_TileMmaOp : Qk_Hook<"tile_mma", [AllTypesMatch<["acc", "result"]>]> {
+def Qk_TileMmaOp : Qk_Hook<"tile_mma", [Pure, AllTypesMatch<["acc", "result"]>]> {
   let summary = "acc += lhs * rhs of tiles";
   let description = [{
     `lhs` is rows x K (row major). `rhs` holds K x columns in the order of units: row k/4, then column, then k%4 for bytes (k/2 and k%2 for

@@ -12,6 +12,10 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace qcc::qk {
+/// Trait of the micro-kernel hooks (HookOps.td).
+template <typename ConcreteOp> class Hook : public mlir::OpTrait::TraitBase<ConcreteOp, Hook> {};
+} // namespace qcc::qk
 #include "dialects/Kernel/KernelDialect.h.inc"
 #include "dialects/Kernel/KernelEnums.h.inc"
 #define GET_ATTRDEF_CLASSES

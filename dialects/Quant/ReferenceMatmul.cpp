@@ -85,24 +85,24 @@ Lowered MatmulOp::lowerToReference(OpBuilder &builder) {
     return failure();
   ReferenceBuilder r(builder, getLoc());
   int64_t K = lastDim(getWeight());
-  bool isIntegerX = bool(blockOf(getInput())), isIntegerW = bool(blockOf(getWeight()));
+  bool isQuantizedX = bool(blockOf(getInput())), isQuantizedW = bool(blockOf(getWeight()));
   ReferenceBuilder::Components x, w;
-  if (isIntegerX)
+  if (isQuantizedX)
     x = r.decompose(getInput());
-  if (isIntegerW)
+  if (isQuantizedW)
     w = r.decompose(getWeight());
-  Value shape = isIntegerX ? x.codes : getInput();
+  Value shape = isQuantizedX ? x.codes : getInput();
   return SmallVector<Value>{r.generate(getType(), shape, [&](ValueRange at) {
     ValueRange row = at.drop_back();
     Value n = at.back(), y;
-    if (isIntegerX && isIntegerW)
+    if (isQuantizedX && isQuantizedW && w.type.getElement() == Element::Int)
       y = integerDot(r, x, w, row, n, K);
     else
       y = r.fold(r.index(0), r.index(K), r.f32(0), [&](Value k, Value sum) {
         SmallVector<Value> cell(row);
         cell.push_back(k);
-        Value a = isIntegerX ? r.decodeAt(x, cell) : r.at(getInput(), cell);
-        Value b = isIntegerW ? r.decodeAt(w, ValueRange{n, k}) : r.at(getWeight(), ValueRange{n, k});
+        Value a = isQuantizedX ? r.decodeAt(x, cell) : r.at(getInput(), cell);
+        Value b = isQuantizedW ? r.decodeAt(w, ValueRange{n, k}) : r.at(getWeight(), ValueRange{n, k});
         return r.addf(sum, r.mulf(a, b));
       });
     return getBias() ? r.addf(y, r.at(getBias(), n)) : y;

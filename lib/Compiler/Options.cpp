@@ -1,5 +1,6 @@
 // The command line of qcc. Options are members of one object that lives while they are parsed: nothing is registered by merely linking.
 #include "qcc/Compiler/Options.h"
+#include "qcc/Compiler/Registration.h"
 #include "qcc/Base/ExitCodes.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
@@ -130,6 +131,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   });
   mlir::registerMLIRContextCLOptions();
   mlir::registerAsmPrinterCLOptions();
+  registerPasses();                                        // before the options that take their names (--mlir-print-ir-after)
   mlir::registerPassManagerCLOptions();
   mlir::registerDefaultTimingManagerCLOptions();
   // LLVM's and MLIR's options stay behind --help-hidden (cl::HideUnrelatedOptions would hide them from that as well).

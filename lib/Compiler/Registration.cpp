@@ -12,6 +12,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include <utility>
 
 void qcc::registerDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);                 // costs nothing until a dialect is loaded
@@ -20,13 +21,20 @@ void qcc::registerDialects(mlir::DialectRegistry &registry) {
   registry.insert<onnx::OnnxDialect, qnt::QntDialect, qk::QkDialect>();
 }
 
-void qcc::registerEverything(mlir::DialectRegistry &registry) {
+void qcc::registerPasses() {
+  static bool done = false;
+  if (std::exchange(done, true))
+    return;
   mlir::registerAllPasses();
-  registerDialects(registry);
   registerFrontendPasses();
   registerGraphPasses();
   registerQuantizePasses();
   registerKernelPasses();
   registerTargetPasses();
   mlir::PassPipelineRegistration<>("qcc-kernel", "the kernel stage", [](mlir::OpPassManager &pm) { buildKernelPipeline(pm); });
+}
+
+void qcc::registerEverything(mlir::DialectRegistry &registry) {
+  registerPasses();
+  registerDialects(registry);
 }

@@ -11,10 +11,10 @@ using namespace qcc;
 /// Activations have one scale per this many values, as llama.cpp's do.
 static constexpr int64_t activationGroup = 32;
 
-/// Whether one activation scale holds within each of the weight's groups.
-static bool groupsFit(qnt::BlockType weight, int64_t K) {
+/// Whether the weight's codes are integers, and one activation scale holds within each of its groups.
+static bool multipliesIntegers(qnt::BlockType weight, int64_t K) {
   int64_t group = weight.getGroup();
-  return group < 0 || group % activationGroup == 0 || group >= K;
+  return weight.getElement() == qnt::Element::Int && (group < 0 || group % activationGroup == 0 || group >= K);
 }
 
 namespace {
@@ -42,7 +42,7 @@ struct AssignActivations : qcc::impl::AssignActivationsBase<AssignActivations> {
       auto block = dyn_cast<qnt::BlockType>(weight.getElementType());
       if (!block || !isa<FloatType>(input.getElementType()))
         return;
-      if (!groupsFit(block, weight.getDimSize(1))) {
+      if (!multipliesIntegers(block, weight.getDimSize(1))) {
         ++numKept;
         return;
       }

@@ -57,6 +57,17 @@ func.func @movement(%x: tensor<?x8xf32> {onnx.dims = ["n", ""]}) -> tensor<12x?x
   return %2 : tensor<12x?xf32>
 }
 
+// Operators of any number of operands use all of them.
+// CHECK-LABEL: func @variadic
+// CHECK:         %[[M:.*]] = arith.maximumf
+// CHECK-NEXT:    arith.maximumf %[[M]], %{{.*}}
+// CHECK:         linalg.yield %in
+func.func @variadic(%x: tensor<?x8xf32> {onnx.dims = ["n", ""]}, %y: tensor<?x8xf32> {onnx.dims = ["n", ""]}, %z: tensor<?x8xf32> {onnx.dims = ["n", ""]}) -> tensor<?x8xf32> {
+  %0 = onnx.node "Max"(%x, %y, %z) {since = 13 : i64} : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %1 = onnx.node "Max"(%0) {since = 13 : i64} : (tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %1 : tensor<?x8xf32>
+}
+
 // CHECK-LABEL: func @mean
 // CHECK:         linalg.generic {{.*}}iterator_types = ["parallel", "reduction"]
 // CHECK:         tensor.expand_shape

@@ -77,6 +77,7 @@ SmallVector<Type> qcc::qnt::componentTypes(RankedTensorType type) {
 Value FormatFamily::integerValue(OpBuilder &, Location, BlockType, const ElementValues &element) const { return element.code; }
 
 Value FormatFamily::decode(OpBuilder &builder, Location loc, BlockType type, const ElementValues &element) const {
+  assert(type.getElement() == Element::Int && "a family of code tables decodes them itself");
   Value value = arith::SIToFPOp::create(builder, loc, builder.getF32Type(), integerValue(builder, loc, type, element));
   if (type.getZero() == ZeroKind::Float)
     value = arith::SubFOp::create(builder, loc, value, element.side);

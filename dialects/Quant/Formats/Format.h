@@ -61,10 +61,10 @@ public:
   virtual mlir::LogicalResult encodeRow(llvm::ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why) const = 0;
   /// Decodes row `row` into `values`: the reference that kernels and decode-as-IR must match.
   virtual void decodeRow(const QuantizedRows &rows, int64_t row, llvm::MutableArrayRef<float> values) const = 0;
-  /// The integer (i32) that integer matmuls multiply: code without zero point, times the sub-scale. Float zero points are not in it.
+  /// Element::Int only. The integer (i32) that integer matmuls multiply: code without zero point, times the sub-scale; float zero points are not in it.
   virtual mlir::Value integerValue(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element) const;
-  /// decodeRow of one element, as IR: f32. Block types only.
-  mlir::Value decode(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element) const;
+  /// decodeRow of one element, as IR: f32. Block types only. By default from integerValue; codes that are no integers (Element::Table) have their own.
+  virtual mlir::Value decode(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element) const;
 };
 
 #define QCC_FORMAT(Class, Grammar, Summary) const FormatFamily &get##Class();

@@ -7,7 +7,9 @@ class DialectRegistry;
 namespace qcc {
 /// qcc's dialects and the upstream ones that the pipeline uses, with their interface models.
 void registerDialects(mlir::DialectRegistry &registry);
-/// The above, and all passes and pipelines by name, upstream's and qcc's (for qcc-opt).
+/// All passes and pipelines by name, upstream's and qcc's. The second call does nothing.
+void registerPasses();
+/// Both.
 void registerEverything(mlir::DialectRegistry &registry);
 } // namespace qcc
 #endif

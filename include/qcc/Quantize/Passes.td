@@ -39,7 +39,8 @@ def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::F
   let description = [{
     Inserts one `qnt.quantize` per value that feeds matmuls with block-typed weights: symmetric int8, one f32 scale per 32 values.
     A matmul whose weight has groups that are not whole multiples of 32 values keeps its float input, since a group's products
-    are summed under one activation scale. With 16 bits, float inputs stay and every matmul gets `bf16`; with 32 nothing changes.
+    are summed under one activation scale; so does one whose weight's codes select from a table, which are no integers to multiply. With 16 bits,
+    float inputs stay and every matmul gets `bf16`; with 32 nothing changes.
     Example:
       %y = qnt.matmul %x, %w : tensor<?x32xf32>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
     becomes

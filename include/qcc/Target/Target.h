@@ -33,7 +33,7 @@ llvm::ArrayRef<const Target *> allTargets();
 /// closest names.
 llvm::Expected<TargetInfo> findTarget(llvm::ArrayRef<const Target *> targets, llvm::StringRef name, llvm::StringRef cpu, llvm::StringRef attributes,
                                       bool multiversion);
-/// The target that `info` belongs to.
+/// The target that findTarget took `info` from.
 const Target *targetOf(llvm::ArrayRef<const Target *> targets, const TargetInfo &info);
 
 /// Lowerings of all hooks to vector and arith: their meaning. Benefit 1; a target's own patterns have 2.

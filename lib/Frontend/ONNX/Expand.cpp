@@ -1,20 +1,12 @@
 // Expansion can be a bomb: everything here is counted before the library is let loose on it.
 #include "lib/Frontend/ONNX/Expand.h"
+#include "qcc/Frontend/SupportedOps.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 using namespace llvm;
 using namespace qcc;
 using namespace qcc::importer;
-
-/// Operators that ONNX defines by others, but that later stages understand as they are: expanding them would hide what the model is.
-static const std::vector<std::string> wholeOperators = {
-    "Attention",       "CastLike",       "Clip",           "Elu",          "Gelu",            "GreaterOrEqual",     "HardSigmoid",
-    "HardSwish",       "LayerNormalization", "LeakyRelu",  "LessOrEqual",  "LogSoftmax",      "Mish",               "PRelu",
-    "Range",           "ReduceL1",       "ReduceL2",       "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare",    "RMSNormalization",
-    "Relu",            "RotaryEmbedding", "Selu",          "Softmax",      "Softplus",        "Softsign",           "Swish",
-    "TensorScatter",   "ThresholdedRelu",
-};
 
 /// What the graph becomes when every call is expanded: a few functions that call each other twice can stand for 2^100 nodes. Both counts stop at
 /// their limit. Calls are at most 100 deep and have no cycles (checkFunctions).
@@ -72,10 +64,10 @@ void qcc::importer::convertOpset(proto::ModelProto &model, Opsets &opsets, Probl
 }
 
 /// The library infers the types of the whole graph anew for each operator whose body depends on them: the product is what it costs.
-static bool isCheapToExpand(const proto::ModelProto &model, int opset, Problems &problems) {
+static bool isCheapToExpand(const proto::ModelProto &model, ArrayRef<std::string> whole, int opset, Problems &problems) {
   constexpr int64_t limit = 500000; // some seconds
   int64_t dependent = count_if(model.graph().node(), [&](const proto::NodeProto &node) {
-    return node.domain().empty() && !is_contained(wholeOperators, node.op_type()) && findOperator(node, opset).bodyDependsOnTypes;
+    return node.domain().empty() && !is_contained(whole, node.op_type()) && findOperator(node, opset).bodyDependsOnTypes;
   });
   if (dependent * model.graph().node_size() <= limit)
     return true;
@@ -112,9 +104,11 @@ void qcc::importer::expandDefinedOperators(proto::ModelProto &model, const Opset
     return;
   if (Complaint complaint = expandNodes(model, "Attention", needsDefinition))
     return problems.add(Rule::FunctionExpansion, {}, "Attention cannot be expanded: " + *complaint);
-  if (!isCheapToExpand(model, opset->second, problems))
+  // What later stages understand as it is stays whole: expanding it would hide what the model is.
+  std::vector<std::string> whole = supportedOps("");
+  if (!isCheapToExpand(model, whole, opset->second, problems))
     return;
-  if (Complaint complaint = expandOperators(model, wholeOperators))
+  if (Complaint complaint = expandOperators(model, whole))
     return problems.add(Rule::FunctionExpansion, {}, "operators cannot be expanded: " + *complaint);
   if (model.graph().node_size() > limits.nodes)
     problems.add(Rule::ResourceLimit, {}, "the model has more than " + std::to_string(limits.nodes) + " nodes");

@@ -123,8 +123,25 @@ Complaint qcc::importer::inlineFunctions(ModelProto &model) {
   return guard([&] { inliner::InlineLocalFunctions(model, /*convert_version=*/true); });
 }
 
+/// Attributes that were left out, with their defaults: the inliner substitutes into a body only what the node says.
+static void addDefaults(NodeProto &node, int opset) {
+  const OpSchema *schema = OpSchemaRegistry::Schema(node.op_type(), opset, node.domain());
+  if (!schema || (!schema->HasFunction() && !schema->HasContextDependentFunction()))
+    return;
+  for (const auto &[name, attribute] : schema->attributes()) {
+    bool given = llvm::any_of(node.attribute(), [&name = name](const AttributeProto &a) { return a.name() == name; });
+    if (!given && attribute.default_value.has_type() && attribute.default_value.type() != AttributeProto::UNDEFINED)
+      *node.add_attribute() = attribute.default_value;
+  }
+}
+
 Complaint qcc::importer::expandOperators(ModelProto &model, const std::vector<std::string> &whole) {
   return guard([&] {
+    for (const OperatorSetIdProto &import : model.opset_import())
+      if (import.domain() == ONNX_DOMAIN)
+        for (NodeProto &node : *model.mutable_graph()->mutable_node())
+          if (node.domain() == ONNX_DOMAIN && !llvm::is_contained(whole, node.op_type()))
+            addDefaults(node, static_cast<int>(import.version()));
     inliner::FunctionIdVector kept;
     for (const std::string &name : whole)
       kept.emplace_back(ONNX_DOMAIN, name);

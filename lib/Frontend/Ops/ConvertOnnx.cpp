@@ -5,7 +5,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/SetVector.h"
-#include "llvm/ADT/StringMap.h"
 namespace qcc {
 #define GEN_PASS_DEF_CONVERTONNX
 #include "qcc/Frontend/Passes.h.inc"
@@ -17,23 +16,12 @@ using namespace qcc::frontend;
 namespace {
 struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
   void runOnOperation() override {
-    for (ArrayRef<GenericRow> family : {elementwiseRows(), movementRows(), reductionRows()})
-      for (const GenericRow &row : family)
-        rows[(row.domain + "." + row.op).str()].push_back(&row);
     bool ok = true;
     for (auto func : getOperation().getOps<func::FuncOp>())
       if (!func.isExternal())
         ok &= convert(func);
     if (!ok)
       signalPassFailure();
-  }
-
-  const GenericRow *rowFor(onnx::NodeOp node) {
-    const GenericRow *best = nullptr;
-    for (const GenericRow *row : rows.lookup((node.getDomain() + "." + node.getOpType()).str()))
-      if (row->since <= int64_t(node.getSince()) && (!best || row->since > best->since))
-        best = row;
-    return best;
   }
 
   bool convert(func::FuncOp func) {
@@ -87,7 +75,7 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
       auto node = cast<onnx::NodeOp>(work.pop_back_val());
       if (isKnown(r, node) || node.is("Shape") || node.is("Size"))
         continue;
-      const GenericRow *row = rowFor(node);
+      const GenericRow *row = rowFor(genericFamilies(), node);
       for (auto [i, input] : llvm::enumerate(node.getInputs()))
         if (!row || !(row->shapeOperands >> i & 1))
           visit(input);
@@ -148,7 +136,7 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
       g.set(node.output(0), arith::ConstantOp::create(g.b, node.getLoc(), DenseElementsAttr::get(type, ArrayRef<int64_t>(values))));
       return success();
     }
-    const GenericRow *row = rowFor(node);
+    const GenericRow *row = rowFor(genericFamilies(), node);
     if (!row)
       return refuse(node, "operator " + (node.getDomain().empty() ? "" : node.getDomain() + ".") + node.getOpType() + " v" + Twine(node.getSince()) + " is not supported", "unsupported-operator");
     FailureOr<SmallVector<Value>> results = row->handler(g, node);
@@ -185,7 +173,5 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
       func.setResultAttrs(i, renamed(func.getResultAttrDict(i), func.getResultTypes()[i]));
     func->removeAttr(onnx::OnnxDialect::getGraphAttrName());
   }
-
-  llvm::StringMap<SmallVector<const GenericRow *, 1>> rows;
 };
 } // namespace

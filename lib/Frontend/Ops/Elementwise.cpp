@@ -18,10 +18,12 @@ Value number(OpBuilder &b, Location loc, Type type, double value) {
   return arith::ConstantOp::create(b, loc, b.getIntegerAttr(type, int64_t(value)));
 }
 
+/// From left to right over all operands: Min, Max and Sum take any number of them.
 template <typename Float, typename Integer> Value arithmetic(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
-  if (isFloat(a[0]))
-    return Float::create(b, loc, a[0], a[1]);
-  return Integer::create(b, loc, a[0], a[1]);
+  Value result = a[0];
+  for (Value next : a.drop_front())
+    result = isFloat(next) ? Value(Float::create(b, loc, result, next)) : Value(Integer::create(b, loc, result, next));
+  return result;
 }
 template <typename Op> Value unary(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) { return Op::create(b, loc, a[0]); }
 template <typename Op> Value logic(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) { return Op::create(b, loc, a[0], a[1]); }
@@ -168,6 +170,7 @@ static constexpr GenericRow rows[] = {
     {"Mod", "", 10, apply<arithmetic<arith::RemFOp, arith::RemSIOp>>},
     {"Min", "", 8, apply<arithmetic<arith::MinimumFOp, arith::MinSIOp>>},
     {"Max", "", 8, apply<arithmetic<arith::MaximumFOp, arith::MaxSIOp>>},
+    {"Sum", "", 8, apply<arithmetic<arith::AddFOp, arith::AddIOp>>},
     {"Pow", "", 7, apply<power>},
     {"Neg", "", 6, apply<negate>},
     {"Abs", "", 6, apply<absolute>},

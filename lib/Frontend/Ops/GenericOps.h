@@ -50,5 +50,6 @@ struct GenericRow {
 llvm::ArrayRef<GenericRow> elementwiseRows();
 llvm::ArrayRef<GenericRow> movementRows();
 llvm::ArrayRef<GenericRow> reductionRows();
+inline std::array<llvm::ArrayRef<GenericRow>, 3> genericFamilies() { return {elementwiseRows(), movementRows(), reductionRows()}; }
 } // namespace qcc::frontend
 #endif

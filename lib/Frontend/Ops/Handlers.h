@@ -2,6 +2,7 @@
 #ifndef QCC_FRONTEND_OPS_HANDLERS_H
 #define QCC_FRONTEND_OPS_HANDLERS_H
 #include "lib/Frontend/Recover/Recovery.h"
+#include <array>
 
 namespace qcc::frontend {
 /// What a handler may ask and build. The builder stands at the node.
@@ -28,6 +29,17 @@ llvm::ArrayRef<FusedRow> linearRows();
 llvm::ArrayRef<FusedRow> normRows();
 llvm::ArrayRef<FusedRow> attentionRows();
 llvm::ArrayRef<FusedRow> activationRows();
+inline std::array<llvm::ArrayRef<FusedRow>, 4> fusedFamilies() { return {linearRows(), normRows(), attentionRows(), activationRows()}; }
+
+/// The row for `node`: of those with its operator, the newest that is not newer than the node. Null when there is none.
+template <typename Families> auto rowFor(const Families &families, onnx::NodeOp node) -> decltype(families[0].data()) {
+  decltype(families[0].data()) best = nullptr;
+  for (const auto &family : families)
+    for (const auto &row : family)
+      if (row.op == node.getOpType() && row.domain == node.getDomain() && row.since <= int64_t(node.getSince()) && (!best || row.since > best->since))
+        best = &row;
+  return best;
+}
 
 /// `error: <message> [rule]` at the node.
 mlir::LogicalResult refuse(onnx::NodeOp node, const llvm::Twine &message, llvm::StringRef rule);

@@ -1,7 +1,6 @@
 // Applies the rows of fused operators: those that are one qnt op, or a few, by definition.
 #include "lib/Frontend/Ops/Handlers.h"
 #include "qcc/Frontend/Passes.h"
-#include "llvm/ADT/StringMap.h"
 namespace qcc {
 #define GEN_PASS_DEF_MAPFUSEDOPS
 #include "qcc/Frontend/Passes.h.inc"
@@ -42,9 +41,6 @@ namespace {
 struct MapFusedOps : qcc::impl::MapFusedOpsBase<MapFusedOps> {
   using MapFusedOpsBase::MapFusedOpsBase;
   void runOnOperation() override {
-    for (ArrayRef<FusedRow> family : {linearRows(), normRows(), attentionRows(), activationRows()})
-      for (const FusedRow &row : family)
-        rows[(row.domain + "." + row.op).str()].push_back(&row);
     bool ok = true;
     for (auto func : getOperation().getOps<func::FuncOp>())
       if (!func.isExternal())
@@ -58,7 +54,7 @@ struct MapFusedOps : qcc::impl::MapFusedOpsBase<MapFusedOps> {
     FusedOps context(recovery, maxContext);
     bool ok = true;
     for (onnx::NodeOp node : recovery.nodes()) {
-      const FusedRow *row = rowFor(node);
+      const FusedRow *row = rowFor(fusedFamilies(), node);
       if (!row || node.use_empty())
         continue;
       recovery.builder.setInsertionPoint(node);
@@ -76,14 +72,5 @@ struct MapFusedOps : qcc::impl::MapFusedOpsBase<MapFusedOps> {
       recovery.finish();
     return ok;
   }
-
-  const FusedRow *rowFor(onnx::NodeOp node) {
-    const FusedRow *best = nullptr;
-    for (const FusedRow *row : rows.lookup((node.getDomain() + "." + node.getOpType()).str()))
-      if (row->since <= int64_t(node.getSince()) && (!best || row->since > best->since))
-        best = row;
-    return best;
-  }
-  llvm::StringMap<SmallVector<const FusedRow *, 1>> rows;
 };
 } // namespace

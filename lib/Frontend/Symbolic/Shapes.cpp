@@ -421,6 +421,7 @@ static bool reduce(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
       out.push_back(e.pool.number(1));
   return true;
 }
+static bool scalar(Elements &, onnx::NodeOp, unsigned, Shape &) { return true; }
 static bool rank(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
   const Shape *in = e.shape(node.input(0));
   if (!in)
@@ -459,20 +460,22 @@ static bool groupQueryAttention(Elements &e, onnx::NodeOp node, unsigned output,
 static Rule ruleFor(StringRef op) {
   return llvm::StringSwitch<Rule>(op)
       .Cases({"Identity", "Cast", "CastLike", "Neg", "Sqrt", "Exp", "Log", "Erf", "Tanh", "Sigmoid", "Cos", "Sin"}, sameAsInput)
-      .Cases({"Not", "IsNaN", "Abs", "Reciprocal", "Relu", "Gelu", "FastGelu", "Softmax", "LogSoftmax", "Trilu", "Clip", "Dropout"}, sameAsInput)
+      .Cases({"Not", "IsNaN", "Abs", "Reciprocal", "Relu", "Gelu", "FastGelu", "Softmax", "Trilu", "Clip", "Dropout"}, sameAsInput)
       .Cases({"LayerNormalization", "SimplifiedLayerNormalization", "RMSNormalization", "RotaryEmbedding", "CumSum", "Floor", "Ceil", "Round"}, sameAsInput)
-      .Cases({"SkipSimplifiedLayerNormalization", "SkipLayerNormalization", "BiasGelu", "QuickGelu", "HardSigmoid", "LeakyRelu", "Softplus"}, sameAsInput)
-      .Cases({"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Mean"}, broadcast)
+      .Cases({"SkipSimplifiedLayerNormalization", "SkipLayerNormalization"}, sameAsInput)
+      .Cases({"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum"}, broadcast)
       .Cases({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Where"}, broadcast)
       .Cases({"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"}, reduce)
       .Case("MatMul", matMul).Case("Gemm", gemm).Case("MatMulNBits", matMulNBits)
       .Case("Transpose", transpose).Case("Reshape", reshape).Case("Flatten", flatten).Case("Unsqueeze", unsqueeze).Case("Squeeze", squeeze)
       .Case("Expand", expand).Case("Concat", concat).Case("Slice", slice).Case("Split", split).Case("Pad", pad)
       .Cases({"Gather", "GatherBlockQuantized"}, gather)
-      .Case("Shape", rank).Case("Range", range).Case("ConstantOfShape", constantOfShape)
+      .Case("Size", scalar).Case("Shape", rank).Case("Range", range).Case("ConstantOfShape", constantOfShape)
       .Case("GroupQueryAttention", groupQueryAttention)
       .Default(nullptr);
 }
+
+bool Elements::hasShapeRule(StringRef op) { return ruleFor(op); }
 
 bool Elements::computeShape(Value value, Shape &out) {
   auto type = cast<ShapedType>(value.getType());

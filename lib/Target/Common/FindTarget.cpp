@@ -47,8 +47,8 @@ llvm::Expected<TargetInfo> qcc::findTarget(llvm::ArrayRef<const Target *> target
 
 const Target *qcc::targetOf(llvm::ArrayRef<const Target *> targets, const TargetInfo &info) {
   for (const Target *target : targets)
-    for (const TargetInfo &preset : target->presets())
-      if (preset.triple == info.triple)
-        return target;
+    if (info.name == "host" ? target->host().has_value()
+                            : llvm::any_of(target->presets(), [&](const TargetInfo &preset) { return preset.name == info.name; }))
+      return target;
   return nullptr;
 }

@@ -317,9 +317,8 @@ LogicalResult qcc::lowerHooks(Operation *root, const Target &target, const Targe
   populateGenericHookPatterns(patterns);
   if (failed(applyPatternsGreedily(root, std::move(patterns))))
     return root->emitError("lowering of hooks does not converge");
-  auto isHook = [](Operation *op) { return isa<qk::UnpackOp, qk::Lut16Op, qk::Bcast4Op, qk::Dot4Op, qk::Mac16Op, qk::RescaleOp, qk::Bf16PairOp>(op) || hasTiles(op); };
   WalkResult left = root->walk([&](Operation *op) {
-    if (!isHook(op))
+    if (!op->hasTrait<qk::Hook>() && !hasTiles(op))
       return WalkResult::advance();
     op->emitError("has no lowering for ") << version.name;
     return WalkResult::interrupt();

@@ -31,8 +31,18 @@ def step(op, inputs, outputs=["o"], **attributes):
 I64 = T.INT64
 for op in ["Add", "Sub", "Mul", "Div", "Min", "Max"]:
     case(op, [step(op, ["x", "y"])])
+for op in ["Min", "Max", "Sum"]:
+    case(op + "OfOne", [step(op, ["x"])])
+    case(op + "OfThree", [step(op, ["x", "k", "y"])], {"k": random(8)})
 for op in ["Neg", "Abs", "Exp", "Erf", "Tanh", "Cos", "Sin", "Sigmoid", "Relu", "Floor", "Ceil", "Round", "Reciprocal", "Gelu", "Softmax", "Dropout"]:
     case(op, [step(op, ["x"])])
+# Defined by others in ONNX, expanded by the importer.
+for op in ["Elu", "HardSigmoid", "HardSwish", "LeakyRelu", "LogSoftmax", "Mish", "Selu", "Softplus", "Softsign", "ThresholdedRelu"]:
+    case(op, [step(op, ["x"])])
+for op in ["ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceSumSquare"]:
+    case(op, [step(op, ["x", "k"], keepdims=1)], {"k": ints([-1])})
+case("PRelu", [step("PRelu", ["x", "k"])], {"k": random(8)})
+case("CastLike", [step("CastLike", ["i", "x"])])
 for op in ["Sqrt", "Log"]:
     case(op, [step("Abs", ["x"], ["a"]), step(op, ["a"])])
 for exponent in [2, 3, 0.5, -0.5, 1.7]:

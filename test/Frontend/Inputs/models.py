@@ -92,11 +92,11 @@ def attributes():
     """Every kind of attribute that an operator of ONNX has, but strings in a list."""
     nodes = [
         h.make_node("Transpose", ["x"], ["t"], perm=[1, 0], name="/ints"),
-        h.make_node("LeakyRelu", ["t"], ["l"], alpha=0.25, name="/float"),
+        h.make_node("Gemm", ["t", "x"], ["l"], alpha=0.25, name="/float"),
         h.make_node("Gelu", ["l"], ["g"], approximate="tanh", name="/string"),
         h.make_node("ConstantOfShape", ["shape"], ["c"], value=array("v", [3], np.int64), name="/tensor"),
     ]
-    return make(nodes, [X, ("shape", T.INT64, [1])], [("g", T.FLOAT, [8, "batch"]), ("c", T.INT64, ["n"])], opset=20)
+    return make(nodes, [X, ("shape", T.INT64, [1])], [("g", T.FLOAT, [8, 8]), ("c", T.INT64, ["n"])], opset=20)
 
 
 @model
