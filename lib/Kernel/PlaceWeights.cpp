@@ -4,6 +4,7 @@
 #include "lib/Kernel/RowLayout.h"
 #include "lib/Kernel/WeightUses.h"
 #include "qcc/Kernel/Passes.h"
+#include "llvm/ADT/MapVector.h"
 namespace qcc {
 #define GEN_PASS_DEF_PLACEWEIGHTS
 #include "qcc/Kernel/Passes.h.inc"
@@ -14,7 +15,7 @@ using namespace qcc;
 namespace {
 struct PlaceWeightsPass : qcc::impl::PlaceWeightsBase<PlaceWeightsPass> {
   using PlaceWeightsBase::PlaceWeightsBase;
-  using Layouts = llvm::DenseMap<Operation *, llvm::DenseMap<int, qnt::WeightDeclOp>>;
+  using Layouts = llvm::MapVector<Operation *, llvm::SmallMapVector<int, qnt::WeightDeclOp, 2>>;   // ordered, as diagnostics are
 
   /// The declaration of `decl`'s values in `layout`: itself for its first layout, a copy for others.
   qnt::WeightDeclOp declFor(qnt::WeightDeclOp decl, WeightLayout layout, Layouts &layouts, SymbolTable &symbols) {
@@ -58,18 +59,19 @@ struct PlaceWeightsPass : qcc::impl::PlaceWeightsBase<PlaceWeightsPass> {
       if (weight->use_empty())
         weight.erase();
     }
+    bool all = true;                                   // every weight that has no layout gets its diagnostic
     for (auto &[decl, byLayout] : layouts)
       for (auto &[layout, placed] : byLayout)
-        if (failed(setLayout(placed, WeightLayout(layout))))
-          return failure();
-    return success();
+        all &= succeeded(setLayout(placed, WeightLayout(layout), cast<qnt::WeightDeclOp>(decl).getSymName()));
+    return success(all);
   }
 
-  LogicalResult setLayout(qnt::WeightDeclOp decl, WeightLayout layout) {
+  /// Diagnostics call the weight `name`, since copies have another one than the model gives.
+  LogicalResult setLayout(qnt::WeightDeclOp decl, WeightLayout layout, StringRef name) {
     auto type = cast<RankedTensorType>(decl.getType());
     Type element = type.getElementType();
     Builder b(&getContext());
-    auto error = [&] { return decl.emitOpError(); };
+    auto error = [&] { return decl.emitError() << "weight '" << name << "': "; };
     NamedAttrList attrs;
     int64_t bytes = 0;
     if (layout == WeightLayout::Panels) {
@@ -90,7 +92,7 @@ struct PlaceWeightsPass : qcc::impl::PlaceWeightsBase<PlaceWeightsPass> {
       bytes = type.getDimSize(0) * components->rowBytes();
     } else {
       if (!element.isIntOrFloat())
-        return decl.emitOpError("is read as a plain tensor, which cannot have elements ") << element;
+        return error() << "is read as a plain tensor, which has no format " << qnt::formatName(element) << " [unsupported-format]";
       bytes = type.getNumElements() * std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 8);
     }
     static const char *const kinds[] = {"plain", "rows", "panels", "components"};
