@@ -4,6 +4,7 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
   // A program takes nothing: ports, state and weights are bound.
   // CHECK-LABEL: func.func @long() attributes
   // CHECK: %[[IN:.*]] = qk.bind port sizes(%[[B:.*]], %[[S:.*]]) : memref<?x?x64xf32>
+  // CHECK: bufferization.to_tensor %[[IN]] restrict
   // CHECK: qk.bind state at %{{.*}} sizes(%{{.*}}) : memref<?xf16>
   // CHECK: %[[OUT:.*]] = qk.bind port 1 sizes(%{{.*}}, %{{.*}}) : memref<?x?x64xf32>
   // CHECK: %[[W:.*]] = qk.bind weights at %c128{{.*}} : memref<16384xi8>
