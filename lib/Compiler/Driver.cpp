@@ -482,13 +482,15 @@ int Compilation::run() {
     return code;
   if (int code = attachPasses())
     return code;
-  if (options.target == "list") {
+  switch (options.print) {
+  case Table::Targets:
     printTargets();
-    return ExitSuccess;
-  }
-  if (options.target == "operators") {
+    return flushScreen();
+  case Table::Operators:
     printSupportedOps(llvm::outs());
-    return ExitSuccess;
+    return flushScreen();
+  case Table::None:
+    break;
   }
   if (options.input.empty())
     return ExitSuccess;
