@@ -7,7 +7,7 @@ def Qnt_BytesAttr : AttrDef<Qnt_Dialect, "Bytes"> {
   let summary = "A tensor that lies in an input file";
   let description = [{
     `type` is how the bytes are stored (ONNX raw layout, little endian, row major); `file` indexes the module's `qnt.files`;
-    `length` is in bytes and equals the type's size. `name` is the initializer's name, for messages, recipes and `--tensor-type`.
+    `length` is in bytes and equals the type's size. `name` is the initializer's name, for messages and `--tensor-type`.
   }];
   let parameters = (ins "::mlir::StringAttr":$name, "int64_t":$file, "int64_t":$offset, "int64_t":$length, "::mlir::ShapedType":$type);
   let assemblyFormat = "`<` $name `,` `file` $file `,` `offset` $offset `,` `length` $length `>` `:` $type";
@@ -23,6 +23,19 @@ def Qnt_RotaryTableAttr : AttrDef<Qnt_Dialect, "RotaryTable"> {
   }];
   let parameters = (ins "RotaryFunction":$function, "::mlir::FloatAttr":$scale, "::mlir::DenseElementsAttr":$frequencies);
   let assemblyFormat = "`<` $function `,` $scale `,` $frequencies `>`";
+}
+
+def Qnt_LayoutAttr : AttrDef<Qnt_Dialect, "Layout"> {
+  let mnemonic = "layout";
+  let summary = "How a weight lies in the weights file, and how many bytes it takes there";
+  let description = [{
+    `plain`: a dense tensor, row major. `rows`, `panels` and `components` are those of `lib/Kernel` (RowLayout.h, Packing.h, ComponentLayout.h);
+    `lanes` is the number of columns of a panel.
+    Example: `#qnt.layout<panels, bytes = 73728, lanes = 16>`
+  }];
+  let parameters = (ins "WeightLayout":$kind, "int64_t":$bytes, DefaultValuedParameter<"unsigned", "0">:$lanes);
+  let assemblyFormat = "`<` $kind `,` struct($bytes, $lanes) `>`";
+  let genVerifyDecl = 1;
 }
 
 def Qnt_PartAttr : AttrDef<Qnt_Dialect, "Part"> {

@@ -30,6 +30,9 @@ def Qnt_ActivationEnum : Qnt_Enum<"Activation", "activation function", [
   I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Silu", 1, "silu">, I32EnumAttrCase<"Gelu", 2, "gelu">,
   I32EnumAttrCase<"GeluTanh", 3, "gelu_tanh">, I32EnumAttrCase<"Relu", 4, "relu">]>;
 def Qnt_Activation : EnumAttr<Qnt_Dialect, Qnt_ActivationEnum, "activation">;
+def Qnt_WeightLayoutEnum : Qnt_Enum<"WeightLayout", "how a weight lies in the weights file", [
+  I32EnumAttrCase<"Plain", 0, "plain">, I32EnumAttrCase<"Rows", 1, "rows">, I32EnumAttrCase<"Panels", 2, "panels">,
+  I32EnumAttrCase<"Components", 3, "components">]>;
 def Qnt_ElementEnum : Qnt_Enum<"Element", "what a code means", [
   I32EnumAttrCase<"Int", 0, "int">, I32EnumAttrCase<"Table", 1, "table">]>;
 def Qnt_RotaryFunctionEnum : Qnt_Enum<"RotaryFunction", "function of a rotary table", [

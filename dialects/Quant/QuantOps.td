@@ -25,7 +25,7 @@ def Qnt_WeightDeclOp : Qnt_Op<"weight_decl", [Symbol]> {
       qnt.weight_decl @qkv0 : tensor<512x256xf32> [#qnt.part<rows = 256, transposed = true, data = #qnt.bytes<"onnx::MatMul_1", file 0, offset 64, length 262144> : tensor<256x256xf32>>]
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, TypedArrayAttrBase<Qnt_PartAttr, "parts">:$parts,
-    OptionalAttr<DictionaryAttr>:$layout, OptionalAttr<I64Attr>:$offset, OptionalAttr<StrAttr>:$role);
+    OptionalAttr<Qnt_LayoutAttr>:$layout, OptionalAttr<I64Attr>:$offset, OptionalAttr<StrAttr>:$role);
   let assemblyFormat = "$sym_name `:` $type $parts attr-dict";
   let hasVerifier = 1;
 }

@@ -21,6 +21,14 @@ void QntDialect::registerTypesAndAttributes() {
       >();
 }
 
+LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, WeightLayout kind, int64_t bytes, unsigned lanes) {
+  if (bytes < 0)
+    return emitError() << "a layout has at least 0 bytes, not " << bytes;
+  if ((kind == WeightLayout::Panels) != (lanes > 0))
+    return emitError() << "panels have lanes, other layouts have none";
+  return success();
+}
+
 LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, Element element, unsigned bits, int64_t group,
                                 ScaleKind scale, ZeroKind zero, int64_t super, unsigned subBits, StringAttr table) {
   if (bits < 1 || bits > 8)

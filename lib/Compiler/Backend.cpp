@@ -104,7 +104,7 @@ FailureOr<ProgramDescription> qcc::describeProgram(ModuleOp module) {
   for (auto decl : module.getOps<qnt::WeightDeclOp>())
     // A token reads every weight but the embedding table, of which it reads a row.
     if (auto layout = decl.getLayout(); layout && read.contains(decl.getSymNameAttr()))
-      program.decodeBytes += layout->getAs<IntegerAttr>("bytes").getInt();
+      program.decodeBytes += layout->getBytes();
   return program;
 }
 

@@ -468,9 +468,9 @@ int Compilation::stages() {
   }
   if (options.compileTo == Stage::Quant)
     return writeIr();
-  // After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset.
+  // After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset. Formats that no kernel reads are refused here.
   if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
-    return ExitCompileError;
+    return ExitUnsupported;
   bool readable = options.compileTo != Stage::Link || options.emit == Emit::Assembly || options.emit == Emit::LlvmIr || options.emit == Emit::Mlir;
   return readable ? writeCode() : writeLibrary();
 }
@@ -482,13 +482,15 @@ int Compilation::run() {
     return code;
   if (int code = attachPasses())
     return code;
-  if (options.target == "list") {
+  switch (options.print) {
+  case Table::Targets:
     printTargets();
-    return ExitSuccess;
-  }
-  if (options.target == "operators") {
+    return flushScreen();
+  case Table::Operators:
     printSupportedOps(llvm::outs());
-    return ExitSuccess;
+    return flushScreen();
+  case Table::None:
+    break;
   }
   if (options.input.empty())
     return ExitSuccess;

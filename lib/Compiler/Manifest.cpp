@@ -124,8 +124,8 @@ struct Writer {
             out.attribute("reason", text(reason.getValue()));
           out.attribute("bits_per_weight", qnt::bitsPerWeight(type.getElementType(), columns));
           if (auto layout = decl.getLayout()) {
-            out.attribute("layout", layout->getAs<StringAttr>("kind").getValue());
-            out.attribute("bytes", layout->getAs<IntegerAttr>("bytes").getInt());
+            out.attribute("layout", qnt::stringifyWeightLayout(layout->getKind()));
+            out.attribute("bytes", layout->getBytes());
           }
           if (auto offset = decl.getOffset())
             out.attribute("offset", int64_t(*offset));

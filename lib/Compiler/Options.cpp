@@ -186,6 +186,8 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   if (line.optLevel > 3)
     refuse("-O" + llvm::Twine(line.optLevel) + " is outside -O0 .. -O3");
   bool listsOnly = line.printTargets || line.printOperators || llvm::is_contained(line.extraPasses, "list");
+  if (line.printTargets && line.printOperators)
+    refuse("--print-targets and --print-operators exclude each other");
   if (line.input.empty() && !listsOnly)
     refuse("no input file; qcc --help shows the use");
   if (!good) {
@@ -195,7 +197,8 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
 
   o.input = line.input;
   o.output = line.output;
-  o.target = line.printTargets ? "list" : line.printOperators ? "operators" : line.target.getValue();
+  o.print = line.printTargets ? Table::Targets : line.printOperators ? Table::Operators : Table::None;
+  o.target = line.target;
   o.cpu = line.cpu;
   o.attributes = llvm::join(line.attributes, ",");
   o.multiversion = line.multiversion != "off";

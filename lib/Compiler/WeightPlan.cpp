@@ -9,19 +9,19 @@ using namespace qcc;
 FailureOr<WeightPacking> qcc::packingOf(qnt::WeightDeclOp decl) {
   auto error = [&] { return decl.emitOpError(); };
   auto type = cast<RankedTensorType>(decl.getType());
-  auto kind = decl.getLayout() ? decl.getLayout()->getAs<StringAttr>("kind") : StringAttr();
-  if (!kind)
+  if (!decl.getLayout())
     return decl.emitOpError("has no layout"), failure();
+  qnt::WeightLayout kind = decl.getLayout()->getKind();
   int64_t columns = type.getNumElements() / std::max<int64_t>(1, type.getDimSize(0));
-  if (kind == "panels") {
-    unsigned lanes = decl.getLayout()->getAs<IntegerAttr>("lanes").getInt();
+  if (kind == qnt::WeightLayout::Panels) {
+    unsigned lanes = decl.getLayout()->getLanes();
     auto layout = kernel::PanelLayout::get(type.getElementType(), lanes, error);
     if (failed(layout))
       return failure();
     return WeightPacking{lanes, layout->panelBytes(columns),
                          [layout = *layout](const qnt::QuantizedRows &rows, uint8_t *out) { kernel::packPanels(layout, rows, out); }};
   }
-  if (kind == "components") {
+  if (kind == qnt::WeightLayout::Components) {
     auto layout = kernel::ComponentLayout::get(type.getElementType(), columns, error);
     if (failed(layout))
       return failure();

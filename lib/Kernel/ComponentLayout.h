@@ -14,7 +14,7 @@ struct ComponentLayout {
   static mlir::FailureOr<ComponentLayout> get(mlir::Type element, int64_t k, llvm::function_ref<mlir::InFlightDiagnostic()> emitError) {
     auto block = mlir::dyn_cast<qnt::BlockType>(element);
     if (!block)
-      return emitError() << "elements " << element << " have no components", mlir::failure();
+      return emitError() << "no components of weights of format " << qnt::formatName(element) << " [unsupported-format]", mlir::failure();
     return ComponentLayout{block, k};
   }
   bool hasFloatZeros() const { return block.getZero() == qnt::ZeroKind::Float; }

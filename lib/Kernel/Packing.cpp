@@ -1,5 +1,6 @@
 // Sizes of packed weights and the packer. The picture is in Packing.h.
 #include "lib/Kernel/Packing.h"
+#include "dialects/Quant/Formats/Format.h"
 #include "dialects/Quant/Formats/Half.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/Endian.h"
@@ -17,30 +18,25 @@ FailureOr<PanelLayout> PanelLayout::get(Type element, unsigned lanes, function_r
     layout.kind = element.isF32() ? Kind::F32 : element.isF16() ? Kind::F16 : Kind::BF16;
     return layout;
   }
+  auto refuse = [&](StringRef supported) -> FailureOr<PanelLayout> {
+    InFlightDiagnostic error = emitError() << "no packed layout for weights of format " << qnt::formatName(element) << " [unsupported-format]";
+    error.attachNote() << "supported here: " << supported;
+    return failure();
+  };
   auto block = dyn_cast<qnt::BlockType>(element);
-  if (!block) {
-    emitError() << "no packed layout for weights of " << element << "; f32, f16, bf16 and !qnt.block have one";
-    return failure();
-  }
-  if (block.getElement() != qnt::Element::Int || block.getBits() < 2 || block.getBits() > 8) {
-    emitError() << "no packed layout for " << block << "; integer codes of 2 to 8 bits have one";
-    return failure();
-  }
+  if (!block || block.getElement() != qnt::Element::Int || block.getBits() < 2 || block.getBits() > 8)
+    return refuse("f32, f16, bf16 and integer codes of 2 to 8 bits");
   layout.bits = block.getBits();
   layout.group = block.getGroup() < 0 ? -1 : block.getGroup();
   layout.scale = block.getScale();
   layout.zero = block.getZero();
   layout.super = block.getSuper();
   layout.subBits = block.getSubBits();
-  if (layout.group > 0 && layout.group % 16) {
-    emitError() << "packed weights need a group that is a multiple of 16 or the whole row, but " << layout.group << " is not";
-    return failure();
-  }
+  if (layout.group > 0 && layout.group % 16)
+    return refuse("groups of a multiple of 16 weights or of the whole row; any group with --kernels=reference");
   if (layout.super && (layout.perRow() || layout.super % layout.group || layout.super % 32 || layout.subBits < 1 || layout.subBits > 8 ||
-                       layout.zero != qnt::ZeroKind::None)) {
-    emitError() << "no packed layout for " << block << "; two levels need a group that divides the super-group, 1 to 8 bits of sub-scale, no zeros";
-    return failure();
-  }
+                       layout.zero != qnt::ZeroKind::None))
+    return refuse("two levels with a group that divides the super-group, 1 to 8 bits of sub-scale and no zeros");
   return layout;
 }
 

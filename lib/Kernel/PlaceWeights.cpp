@@ -4,6 +4,7 @@
 #include "lib/Kernel/RowLayout.h"
 #include "lib/Kernel/WeightUses.h"
 #include "qcc/Kernel/Passes.h"
+#include "llvm/ADT/MapVector.h"
 namespace qcc {
 #define GEN_PASS_DEF_PLACEWEIGHTS
 #include "qcc/Kernel/Passes.h.inc"
@@ -14,21 +15,20 @@ using namespace qcc;
 namespace {
 struct PlaceWeightsPass : qcc::impl::PlaceWeightsBase<PlaceWeightsPass> {
   using PlaceWeightsBase::PlaceWeightsBase;
-  using Layouts = llvm::DenseMap<Operation *, llvm::DenseMap<int, qnt::WeightDeclOp>>;
+  using Layouts = llvm::MapVector<Operation *, llvm::SmallMapVector<WeightLayout, qnt::WeightDeclOp, 2>>;   // ordered, as diagnostics are
 
   /// The declaration of `decl`'s values in `layout`: itself for its first layout, a copy for others.
   qnt::WeightDeclOp declFor(qnt::WeightDeclOp decl, WeightLayout layout, Layouts &layouts, SymbolTable &symbols) {
     auto &known = layouts[decl];
-    if (auto found = known.lookup(int(layout)))
+    if (auto found = known.lookup(layout))
       return found;
     auto made = decl;
     if (!known.empty()) {
       made = decl.clone();
-      static const char *const suffix[] = {".plain", ".rows", ".panels", ".components"};
-      made.setSymName((decl.getSymName() + suffix[int(layout)]).str());
+      made.setSymName((decl.getSymName() + "." + qnt::stringifyWeightLayout(layout)).str());
       symbols.insert(made, std::next(Block::iterator(decl)));
     }
-    return known[int(layout)] = made;
+    return known[layout] = made;
   }
 
   /// What the reference lowering of any use reads.
@@ -58,26 +58,24 @@ struct PlaceWeightsPass : qcc::impl::PlaceWeightsBase<PlaceWeightsPass> {
       if (weight->use_empty())
         weight.erase();
     }
+    bool all = true;                                   // every weight that has no layout gets its diagnostic
     for (auto &[decl, byLayout] : layouts)
       for (auto &[layout, placed] : byLayout)
-        if (failed(setLayout(placed, WeightLayout(layout))))
-          return failure();
-    return success();
+        all &= succeeded(setLayout(placed, layout, cast<qnt::WeightDeclOp>(decl).getSymName()));
+    return success(all);
   }
 
-  LogicalResult setLayout(qnt::WeightDeclOp decl, WeightLayout layout) {
+  /// Diagnostics call the weight `name`, since copies have another one than the model gives.
+  LogicalResult setLayout(qnt::WeightDeclOp decl, WeightLayout layout, StringRef name) {
     auto type = cast<RankedTensorType>(decl.getType());
     Type element = type.getElementType();
-    Builder b(&getContext());
-    auto error = [&] { return decl.emitOpError(); };
-    NamedAttrList attrs;
+    auto error = [&] { return decl.emitError() << "weight '" << name << "': "; };
     int64_t bytes = 0;
     if (layout == WeightLayout::Panels) {
       auto panels = kernel::PanelLayout::get(element, lanes, error);
       if (failed(panels))
         return failure();
       bytes = panels->bytes(type.getDimSize(0), type.getDimSize(1));
-      attrs.set("lanes", b.getI64IntegerAttr(lanes));
     } else if (layout == WeightLayout::Rows) {
       auto rows = kernel::RowLayout::get(element, type.getDimSize(1), error);
       if (failed(rows))
@@ -90,13 +88,10 @@ struct PlaceWeightsPass : qcc::impl::PlaceWeightsBase<PlaceWeightsPass> {
       bytes = type.getDimSize(0) * components->rowBytes();
     } else {
       if (!element.isIntOrFloat())
-        return decl.emitOpError("is read as a plain tensor, which cannot have elements ") << element;
+        return error() << "is read as a plain tensor, which has no format " << qnt::formatName(element) << " [unsupported-format]";
       bytes = type.getNumElements() * std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 8);
     }
-    static const char *const kinds[] = {"plain", "rows", "panels", "components"};
-    attrs.set("kind", b.getStringAttr(kinds[int(layout)]));
-    attrs.set("bytes", b.getI64IntegerAttr(bytes));
-    decl.setLayoutAttr(attrs.getDictionary(&getContext()));
+    decl.setLayoutAttr(qnt::LayoutAttr::get(&getContext(), layout, bytes, layout == WeightLayout::Panels ? lanes : 0u));
     return success();
   }
 
@@ -111,7 +106,7 @@ struct PlaceWeightsPass : qcc::impl::PlaceWeightsBase<PlaceWeightsPass> {
         continue;
       }
       decl.setOffset(offset);
-      offset += (decl.getLayout()->getAs<IntegerAttr>("bytes").getInt() + 63) / 64 * 64;
+      offset += (decl.getLayout()->getBytes() + 63) / 64 * 64;
     }
     getOperation()->setAttr("qnt.weights_bytes", Builder(&getContext()).getI64IntegerAttr(offset));
   }

@@ -1,6 +1,5 @@
 // Follows weights through calls to the operations that read them.
 #include "lib/Kernel/WeightUses.h"
-#include "dialects/Quant/Quant.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 using namespace mlir;
 using namespace qcc;

@@ -1,9 +1,9 @@
 // Which layouts the uses of a weight ask for.
 #ifndef QCC_LIB_KERNEL_WEIGHTUSES_H
 #define QCC_LIB_KERNEL_WEIGHTUSES_H
-#include "mlir/IR/Value.h"
+#include "dialects/Quant/Quant.h"
 namespace qcc {
-enum class WeightLayout { Plain, Rows, Panels, Components };
+using qnt::WeightLayout;
 
 /// The layout that this use reads; a call's use is that of the callee's argument (if its uses differ: Plain, which fits none of them but
 /// plain reads; `mixed` is set).

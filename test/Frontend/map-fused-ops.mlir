@@ -5,7 +5,8 @@
 // CHECK: qnt.weight_decl @floats : tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32, zero = float>>
 
 // CHECK-LABEL: func @block_quantized_weights
-// CHECK:         qnt.matmul %arg0, %{{.*}} : tensor<?x?x64xf32>, tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32>> -> tensor<?x?x32xf32>
+// CHECK:         %[[W:.*]] = qnt.weight @codes
+// CHECK:         qnt.matmul %arg0, %[[W]] : tensor<?x?x64xf32>, tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32>> -> tensor<?x?x32xf32>
 // CHECK:         qnt.matmul %arg0, %{{.*}} : tensor<?x?x64xf32>, tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32, zero = int>> -> tensor<?x?x32xf32>
 // CHECK:         qnt.matmul %arg0, %{{.*}} : tensor<?x?x64xf32>, tensor<32x64x!qnt.block<bits = 4, group = 32, scale = f32, zero = float>> -> tensor<?x?x32xf32>
 func.func @block_quantized_weights(%x: tensor<?x?x64xf32> {onnx.dims = ["b", "s", ""]}) -> (tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>) {

@@ -1,12 +1,14 @@
 // RUN: qcc-opt %s --qcc-graph-assign-roles | FileCheck %s
 
 // CHECK: module attributes {qnt.vocabulary = 100 : i64}
-// CHECK: func @main(%arg0: tensor<?x?xi64> {qnt.dims = ["batch", "seq"], qnt.name = "ids", qnt.role = "tokens"}
+// CHECK: func.func @main(%arg0: tensor<?x?xi64> {qnt.dims = ["batch", "seq"], qnt.name = "ids", qnt.role = "tokens"}
 // CHECK-SAME: %arg1: tensor<?x?xi64> {qnt.dims = ["batch", "seq"], qnt.role = "positions"}
 // CHECK-SAME: %arg2: tensor<?x?xi64> {qnt.dims = ["batch", "total"], qnt.role = "mask"}
 // CHECK-SAME: %arg3: tensor<?x2x?x8xf32> {qnt.dims = ["batch", "2", "past", "8"], qnt.role = "past"}
 // CHECK-SAME: -> (tensor<?x?x16xf32> {qnt.dims = ["batch", "seq", "16"], qnt.role = "output"}, tensor<?x2x?x8xf32> {qnt.dims = ["batch", "2", "total", "8"], qnt.role = "present"}
+// CHECK: qnt.gather %arg0
 // CHECK: qnt.dim "past"
+// CHECK: qnt.dim "seq"
 qnt.weight_decl @table : tensor<100x16xf32> [#qnt.part<rows = 100, transposed = false, data = <"t", file 0, offset 0, length 6400> : tensor<100x16xf32>>]
 qnt.weight_decl @cos : tensor<32x4xf32> [#qnt.part<rows = 32, transposed = false, data = <"c", file 0, offset 0, length 512> : tensor<32x4xf32>>]
 func.func @main(%ids: tensor<?x?xi64> {qnt.name = "ids", qnt.dims = ["b", "s"]}, %positions: tensor<?x?xi64> {qnt.dims = ["b", "s"]}, %mask: tensor<?x?xi64> {qnt.dims = ["b", "s + p"]},

@@ -5,7 +5,7 @@
 // RUN: not qcc-opt %s --qcc-graph-make-state=kv-cache=both 2>&1 | FileCheck %s --check-prefix=FORM
 
 // CHECK: module attributes {qnt.dims = ["batch", "seq", "past", "context"], qnt.max_context = 32 : i64}
-// CHECK: func @main(%arg0: tensor<?x?x16xf32> {{{.*}}}, %arg1: !qnt.cache<2x8xf16> {qnt.name = "kv.0", qnt.role = "state", qnt.state = 0 : i64}) -> tensor<?x?x16xf32>
+// CHECK: func.func @main(%arg0: tensor<?x?x16xf32> {{{.*}}}, %arg1: !qnt.cache<2x8xf16> {qnt.name = "kv.0", qnt.role = "state", qnt.state = 0 : i64}) -> tensor<?x?x16xf32>
 // CHECK:   %[[P:.*]] = qnt.positions at %{{.*}} : tensor<?x?xi64>
 // CHECK:   %[[K:.*]] = qnt.rotary %arg0 at %[[P]]
 // CHECK:   qnt.kv_update %[[K]], %arg0 into %arg1

@@ -8,7 +8,7 @@
 // CHECK:         %[[Y1:.*]] = call @layer(%[[Y0]]
 // CHECK:         %[[Y2:.*]] = call @layer(%[[Y1]]
 // CHECK:         return %[[Y2]]
-// CHECK-LABEL: func private @layer(
+// CHECK-LABEL: func.func private @layer(
 // CHECK-SAME:    %[[X:.*]]: tensor<?x?x8xf32>, %[[N:.*]]: tensor<8xf32>, %[[W:.*]]: tensor<8x8xf32>) -> tensor<?x?x8xf32>
 // CHECK:         %[[H:.*]] = qnt.norm rms %[[X]], %[[N]]
 // CHECK:         %[[M:.*]] = qnt.matmul %[[H]], %[[W]]

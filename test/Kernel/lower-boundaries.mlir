@@ -1,9 +1,10 @@
 // RUN: qcc-opt %s --qcc-kernel-lower-boundaries | FileCheck %s
 module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
-  qnt.weight_decl @w : tensor<64x64xf32> [#qnt.part<rows = 64, transposed = false, data = <"w", file 0, offset 0, length 16384> : tensor<64x64xf32>>] {layout = {bytes = 16384 : i64, kind = "panels", lanes = 16 : i64}, offset = 128 : i64}
+  qnt.weight_decl @w : tensor<64x64xf32> [#qnt.part<rows = 64, transposed = false, data = <"w", file 0, offset 0, length 16384> : tensor<64x64xf32>>] {layout = #qnt.layout<panels, bytes = 16384, lanes = 16>, offset = 128 : i64}
   // A program takes nothing: ports, state and weights are bound.
   // CHECK-LABEL: func.func @long() attributes
   // CHECK: %[[IN:.*]] = qk.bind port sizes(%[[B:.*]], %[[S:.*]]) : memref<?x?x64xf32>
+  // CHECK: bufferization.to_tensor %[[IN]] restrict
   // CHECK: qk.bind state at %{{.*}} sizes(%{{.*}}) : memref<?xf16>
   // CHECK: %[[OUT:.*]] = qk.bind port 1 sizes(%{{.*}}, %{{.*}}) : memref<?x?x64xf32>
   // CHECK: %[[W:.*]] = qk.bind weights at %c128{{.*}} : memref<16384xi8>

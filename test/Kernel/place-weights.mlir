@@ -2,14 +2,14 @@
 // RUN: qcc-opt %s --qcc-kernel-place-weights=reference | FileCheck %s --check-prefix=REFERENCE
 // A matmul reads panels, a gather rows, anything else plain tensors; the tied table becomes two declarations; what nothing reads goes.
 // CHECK: module attributes {{.*}}qnt.weights_bytes = 8896
-// CHECK: qnt.weight_decl @tied {{.*}} {layout = {bytes = 4096 : i64, kind = "panels", lanes = 16 : i64}, offset = 0 : i64}
-// CHECK: qnt.weight_decl @tied.rows {{.*}} {layout = {bytes = 4096 : i64, kind = "rows"}, offset = 4096 : i64}
-// CHECK: qnt.weight_decl @scale {{.*}} {layout = {bytes = 128 : i64, kind = "plain"}, offset = 8192 : i64}
-// CHECK: qnt.weight_decl @codes {{.*}} {layout = {bytes = 576 : i64, kind = "panels", lanes = 16 : i64}, offset = 8320 : i64}
+// CHECK: qnt.weight_decl @tied {{.*}} {layout = #qnt.layout<panels, bytes = 4096, lanes = 16>, offset = 0 : i64}
+// CHECK: qnt.weight_decl @tied.rows {{.*}} {layout = #qnt.layout<rows, bytes = 4096>, offset = 4096 : i64}
+// CHECK: qnt.weight_decl @scale {{.*}} {layout = #qnt.layout<plain, bytes = 128>, offset = 8192 : i64}
+// CHECK: qnt.weight_decl @codes {{.*}} {layout = #qnt.layout<panels, bytes = 576, lanes = 16>, offset = 8320 : i64}
 // CHECK-NOT: @unused
 // For reference lowerings there is one layout of each: components of quantized weights (a row: 1 scale, 32 codes), plain tensors else.
-// REFERENCE: qnt.weight_decl @tied {{.*}} {layout = {bytes = 4096 : i64, kind = "plain"}, offset = 0 : i64}
-// REFERENCE: qnt.weight_decl @codes {{.*}} {layout = {bytes = 576 : i64, kind = "components"}, offset = {{[0-9]+}} : i64}
+// REFERENCE: qnt.weight_decl @tied {{.*}} {layout = #qnt.layout<plain, bytes = 4096>, offset = 0 : i64}
+// REFERENCE: qnt.weight_decl @codes {{.*}} {layout = #qnt.layout<components, bytes = 576>, offset = {{[0-9]+}} : i64}
 qnt.weight_decl @tied : tensor<32x32xf32> [#qnt.part<rows = 32, transposed = false, data = <"t", file 0, offset 0, length 4096> : tensor<32x32xf32>>]
 qnt.weight_decl @scale : tensor<32xf32> [#qnt.part<rows = 32, transposed = false, data = <"s", file 0, offset 4096, length 128> : tensor<32xf32>>]
 qnt.weight_decl @codes : tensor<16x32x!qnt.block<bits = 4, group = 32>> [#qnt.part<rows = 16, transposed = false, data = <"c", file 0, offset 4096, length 2048> : tensor<16x32xf32>>]

@@ -68,7 +68,7 @@ struct Printer {
   }
   void options() {
     if (const json::Array *array = manifest.getArray("options")) {
-      line("recipe");
+      line("options");
       ListSeparator space(" ");
       for (const json::Value &word : *array)
         out << space << word.getAsString().value_or("");

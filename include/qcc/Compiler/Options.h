@@ -15,10 +15,14 @@ enum class Emit { Library, Object, Assembly, LlvmIr, Mlir };
 /// What computes a recognised operation: a generated kernel, or its reference lowering (slow, the oracle of tests).
 enum class Kernels { Fast, Reference };
 enum class WeightsPlace { Auto, Embed, File };
+/// A table that is printed instead of compiling.
+enum class Table { None, Targets, Operators };
 
 struct CompilerOptions {
   std::string input;                          // .onnx, .mlir, .mlirbc, or - for MLIR on standard input
   std::string output;                         // empty: derived from the input and `emit`
+
+  Table print = Table::None;
 
   // Target.
   std::string target = "host";

@@ -14,7 +14,7 @@ def PlaceWeights : Pass<"qcc-kernel-place-weights", "::mlir::ModuleOp"> {
       %w = qnt.weight @w : ...
       %y = qnt.matmul %x, %w : ...
     becomes
-      qnt.weight_decl @w : tensor<512x256x!qnt.block<bits = 4, group = 32>> [...] {layout = {bytes = 73728, kind = "panels", lanes = 16}, offset = 0}
+      qnt.weight_decl @w : tensor<512x256x!qnt.block<bits = 4, group = 32>> [...] {layout = #qnt.layout<panels, bytes = 73728, lanes = 16>, offset = 0}
   }];
   let options = [Option<"lanes", "lanes", "unsigned", "16", "columns of a packed panel">,
                  Option<"reference", "reference", "bool", "false", "lay weights out for reference lowerings">];

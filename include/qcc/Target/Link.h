@@ -15,10 +15,10 @@ struct LinkInputs {
   std::string scratch;                // an existing folder for intermediate files
 };
 
-/// Writes the shared library `output`, which needs only libc.so.6 and libm.so.6 at run time and exports only qcc_*.
+/// Writes the shared library `output`, which needs only libc.so.6 and libm.so.6 at run time and exports only qcc_*. Fails, naming them, for symbols
+/// that neither the inputs define nor these libraries (lib/Target/Common/Imports.def).
 /// Neither a C library nor a compiler is needed on this machine: libc is linked by name only, which also serves cross-linking.
 llvm::Error linkSharedLibrary(const LinkInputs &inputs, llvm::StringRef output);
-
 
 /// Joins the objects into one relocatable object, `output`, without the runtime (link it with libqccrt.a).
 llvm::Error linkObject(const LinkInputs &inputs, llvm::StringRef output);

@@ -25,7 +25,7 @@ def ApproximateMath : Pass<"qcc-target-approximate-math"> {
     Example:
       %y = math.erf %x : vector<16xf32>
     becomes
-      %y = ... arith.mulf, math.fma, arith.divf : vector<16xf32>
+      %y = ... arith.select, math.fma, arith.divf : vector<16xf32>
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }

@@ -138,6 +138,8 @@ Value Recovery::heads(Location loc, Value value, int64_t heads, int64_t size, bo
 }
 
 void Recovery::finish() {
+  if (func.isExternal())
+    return;
   // Backwards over the block: a node's users come after it, so one sweep finds chains of dead nodes.
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(func.getBody().front())))
     if (op.use_empty() && (isa<onnx::NodeOp>(op) || isMemoryEffectFree(&op)) && !op.hasTrait<OpTrait::IsTerminator>())

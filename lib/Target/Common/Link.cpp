@@ -11,6 +11,18 @@ LLD_HAS_DRIVER(elf)
 using namespace qcc;
 using llvm::StringRef;
 
+// Linker scripts that define what Imports.def names.
+static constexpr StringRef libcSymbols =
+#define QCC_LIBC(name) #name " = 0;\n"
+#define QCC_LIBM(name)
+#include "Imports.def"
+    ;
+static constexpr StringRef libmSymbols =
+#define QCC_LIBC(name)
+#define QCC_LIBM(name) #name " = 0;\n"
+#include "Imports.def"
+    ;
+
 /// lld keeps global state: one link at a time in a process.
 static llvm::Error runLld(llvm::ArrayRef<std::string> arguments) {
   static std::mutex mutex;
@@ -64,21 +76,22 @@ llvm::Error qcc::linkSharedLibrary(const LinkInputs &inputs, StringRef output) {
   if (!emulation)
     return emulation.takeError();
 
-  // Stand-ins with the libraries' names make them needed; the symbols stay undefined and unversioned, so any glibc resolves them.
-  std::string empty = scratch("empty.ld"), exports = scratch("exports.map");
-  if (llvm::Error error = writeFile(empty, ""))
-    return error;
+  std::string exports = scratch("exports.map");
   if (llvm::Error error = writeFile(exports, "{ global: qcc_*; local: *; };\n"))
     return error;
+  // Stand-ins with the libraries' names make them needed and say which symbols they have; these are unversioned, so any glibc resolves them.
   std::vector<std::string> needed;
-  for (const char *name : {"libm.so.6", "libc.so.6"}) {
+  for (auto [name, symbols] : {std::pair<StringRef, StringRef>("libm.so.6", libmSymbols), std::pair<StringRef, StringRef>("libc.so.6", libcSymbols)}) {
+    std::string script = scratch(name.str() + ".ld");
     needed.push_back(scratch(name));
-    if (llvm::Error error = runLld({"ld.lld", "-m", *emulation, "-shared", "-soname", name, "-o", needed.back(), empty}))
+    if (llvm::Error error = writeFile(script, symbols))
+      return error;
+    if (llvm::Error error = runLld({"ld.lld", "-m", *emulation, "-shared", "-soname", name.str(), "-o", needed.back(), script}))
       return error;
   }
 
   std::vector<std::string> arguments = {"ld.lld", "-m", *emulation, "-shared", "-o", output.str(), "--version-script", exports,
-                                        "--allow-shlib-undefined", "-z", "now", "-z", "relro", "-z", "noexecstack", "--gc-sections", "--build-id=sha1", "--hash-style=gnu", "--threads=1"};
+                                        "--no-undefined", "-z", "now", "-z", "relro", "-z", "noexecstack", "--gc-sections", "--build-id=sha1", "--hash-style=gnu", "--threads=1"};
   if (!inputs.soname.empty())
     arguments.insert(arguments.end(), {"-soname", inputs.soname});
   arguments.insert(arguments.end(), inputs.objects.begin(), inputs.objects.end());

@@ -18,6 +18,12 @@ func.func private @table(tensor<8x!qnt.block<element = table, bits = 4, group = 
 // expected-error @below {{needs a static shape of rank 1 or more}}
 qnt.weight_decl @w : tensor<?x4xf32> []
 // -----
+// expected-error @below {{panels have lanes, other layouts have none}}
+qnt.weight_decl @w : tensor<4x2xf32> [] {layout = #qnt.layout<panels, bytes = 64>}
+// -----
+// expected-error @below {{a layout has at least 0 bytes, not -1}}
+qnt.weight_decl @w : tensor<4x2xf32> [] {layout = #qnt.layout<plain, bytes = -1>}
+// -----
 // expected-error @below {{has 4 rows, but its parts have 3}}
 qnt.weight_decl @w : tensor<4x2xf32> [#qnt.part<rows = 3, transposed = false, values = dense<0.0> : tensor<3x2xf32>>]
 // -----

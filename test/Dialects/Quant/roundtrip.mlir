@@ -11,6 +11,10 @@ qnt.weight_decl @nbits : tensor<4x40x!qnt.block<bits = 4, group = 32, scale = f3
             scales = <"s", file 1, offset 0, length 32> : tensor<4x2xf32>, zeros = <"z", file 1, offset 32, length 4> : tensor<4x1xui8>>]
 // CHECK: qnt.weight_decl @cos : tensor<2x2xf32> [#qnt.part<rows = 2, transposed = false, values = dense<1.000000e+00> : tensor<2x2xf32>>] {role = "rotary"}
 qnt.weight_decl @cos : tensor<2x2xf32> [#qnt.part<rows = 2, transposed = false, values = dense<1.0> : tensor<2x2xf32>>] {role = "rotary"}
+// CHECK: qnt.weight_decl @panels {{.*}} {layout = #qnt.layout<panels, bytes = 2048, lanes = 16>, offset = 64 : i64}
+qnt.weight_decl @panels : tensor<4x32xf32> [#qnt.part<rows = 4, transposed = false, values = dense<1.0> : tensor<4x32xf32>>] {layout = #qnt.layout<panels, bytes = 2048, lanes = 16>, offset = 64 : i64}
+// CHECK: qnt.weight_decl @rows {{.*}} {layout = #qnt.layout<rows, bytes = 512>}
+qnt.weight_decl @rows : tensor<4x32xf32> [#qnt.part<rows = 4, transposed = false, values = dense<1.0> : tensor<4x32xf32>>] {layout = #qnt.layout<rows, bytes = 512>}
 
 // CHECK-LABEL: func @types
 // CHECK-SAME: !qnt.block<bits = 4, group = 32, super = 256, subBits = 4>

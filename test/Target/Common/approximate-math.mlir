@@ -1,7 +1,9 @@
 // RUN: qcc-opt %s --qcc-target-approximate-math | FileCheck %s
 // CHECK-LABEL: func.func @erf
 // CHECK-NOT: math.erf
+// CHECK: arith.select
 // CHECK: math.fma
+// CHECK: arith.divf
 func.func @erf(%x: vector<16xf32>) -> vector<16xf32> {
   %y = math.erf %x : vector<16xf32>
   return %y : vector<16xf32>

@@ -11,7 +11,7 @@ namespace {
 struct WeightPlanTest : testing::Test {
   WeightPlanTest() { context.loadDialect<qnt::QntDialect>(); }
   FailureOr<WeightPacking> packing(const std::string &type, const std::string &layout) {
-    module = parseSourceString<ModuleOp>("qnt.weight_decl @w : " + type + " [#qnt.part<rows = 1, transposed = false>] {layout = {" + layout + "}}", &context);
+    module = parseSourceString<ModuleOp>("qnt.weight_decl @w : " + type + " [#qnt.part<rows = 1, transposed = false>]" + (layout.empty() ? "" : " {layout = #qnt.layout<" + layout + ">}"), &context);
     return packingOf(*module->getOps<qnt::WeightDeclOp>().begin());
   }
   MLIRContext context;
@@ -20,14 +20,14 @@ struct WeightPlanTest : testing::Test {
 } // namespace
 
 TEST_F(WeightPlanTest, PlainTensorsKeepTheirBytes) {
-  auto f32 = packing("tensor<1x3xf32>", "kind = \"plain\", bytes = 12");
+  auto f32 = packing("tensor<1x3xf32>", "plain, bytes = 12");
   ASSERT_TRUE(succeeded(f32));
   EXPECT_EQ(f32->panelBytes, 12);
   qnt::QuantizedBuffer buffer;
   buffer.reset(Float16Type::get(&context), 0, 1, 3);
   buffer.values = {1.0f, -2.0f, 0.5f};
   buffer.view.values = buffer.values;
-  auto f16 = packing("tensor<1x3xf16>", "kind = \"rows\", bytes = 6");
+  auto f16 = packing("tensor<1x3xf16>", "rows, bytes = 6");
   uint16_t out[3];
   f16->pack(buffer.view, reinterpret_cast<uint8_t *>(out));
   EXPECT_EQ(ArrayRef<uint16_t>(out), (ArrayRef<uint16_t>{0x3c00, 0xc000, 0x3800}));
@@ -35,7 +35,7 @@ TEST_F(WeightPlanTest, PlainTensorsKeepTheirBytes) {
 
 // 3-bit codes cross byte borders: 7 codes are 21 bits, padded to 4 bytes, then two f16 scales and two zero points.
 TEST_F(WeightPlanTest, QuantizedRowsAreBitStreams) {
-  auto rows = packing("tensor<1x7x!qnt.block<bits = 3, group = 4, zero = int>>", "kind = \"rows\", bytes = 12");
+  auto rows = packing("tensor<1x7x!qnt.block<bits = 3, group = 4, zero = int>>", "rows, bytes = 12");
   ASSERT_TRUE(succeeded(rows));
   ASSERT_EQ(rows->panelBytes, 12);
   qnt::QuantizedBuffer buffer;
