@@ -1,10 +1,11 @@
 // Long inputs on a matrix unit in bf16: factors rounded to bfloat16, products summed in f32, no rescaling in the loop.
 //
 // A chunk of K of two panels is decoded into a panel of pairs in L1 (scales folded in), then 32 rows at a time run over it in 2 x 2 tiles that
-// stay in registers. A chunk's panel is half of L1 (256 k in 32 KB), as a larger one does not stay there beside the rows. Two more sizes:
-//   - 16 panels share the rows' chunk (256 rows x 256 k: 128 KB in L2), so rows are read from beyond L2 once per 256 columns;
-//   - their sums wait in tile order (256 x 256 f32: 256 KB in L2) and go out as rows of 1 KB: 64 bytes at a time at a stride of a row of the
-//     output cost a quarter of the time of the whole product when that stride is a power of two.
+// stay in registers. A chunk's panel is half of L1 (256 k in 32 KB), as a larger one does not stay there beside the rows. 16 panels share the
+// rows' chunk (256 rows x 256 k: 128 KB in L2), so rows are read from beyond L2 once per 256 columns; their sums wait in tile order (256 x 256
+// f32: 256 KB in L2). Two things hide memory behind work, as a core has few lines in flight:
+//   - the codes that come next are fetched block by block while the present ones are decoded: all at once they cost 8% of the time at 32 rows;
+//   - finished sums leave L1 as rows after each 32 x 32 of them, while the next tiles are computed: one pass over a group's sums cost 7%.
 // Rows past a multiple of 16 are computed as 16 (the input has them, zero): a row's result depends neither on M nor on its place.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/MatmulEmitter.h"
@@ -48,9 +49,12 @@ void MatmulEmitter::decodeBf16(const Bf16Chunk &c, unsigned count) {
         return Values();
       });
     }
+    prefetchBf16(nextBf16(c, count), index(c.chunk * w.superBytes() / w.superK()), count);
     return;
   }
-  loop(div(c.k0, 32), div(c.kEnd, 32), 1, {}, [&](Value kBlock, ValueRange) {
+  Value firstBlock = div(c.k0, 32), next = nextBf16(c, count);
+  loop(firstBlock, div(c.kEnd, 32), 1, {}, [&](Value kBlock, ValueRange) {
+    prefetchBf16(add(next, div(mul(sub(kBlock, firstBlock), w.superBytes()), blocksPerSuper())), index(w.superBytes() / blocksPerSuper()), count);
     Value inSuper = rem(kBlock, blocksPerSuper()), superBytes = mul(div(kBlock, blocksPerSuper()), w.superBytes());
     for (unsigned i = 0; i < count; ++i) {
       Value panelAt = add(args.weightOffset, mul(add(c.panel, i), panelBytes())), superAt = add(panelAt, superBytes);
@@ -67,20 +71,24 @@ void MatmulEmitter::decodeBf16(const Bf16Chunk &c, unsigned count) {
   });
 }
 
-// What is decoded next, into L2: the group's next panels, or its first ones of the next chunk, or the next group's.
-void MatmulEmitter::prefetchBf16(const Bf16Chunk &c, unsigned count) {
+// The byte address of what is decoded next: the group's next panels, or its first ones of the next chunk, or the next group's.
+Value MatmulEmitter::nextBf16(const Bf16Chunk &c, unsigned count) {
   Value following = add(c.panel, count), inGroup = less(following, c.groupEnd);
   Value first = select(c.isLast, c.groupEnd, c.group), firstK = select(c.isLast, index(0), c.kEnd);
   Value panel = select(inGroup, following, first), k = select(inGroup, c.k0, firstK);
-  Value at = add(add(args.weightOffset, mul(panel, panelBytes())), mul(div(k, w.superK()), w.superBytes()));
-  loop(index(0), index(c.chunk * w.superBytes() / w.superK()), 64, {}, [&](Value line, ValueRange) {
+  return add(add(args.weightOffset, mul(panel, panelBytes())), mul(div(k, w.superK()), w.superBytes()));
+}
+
+// `bytes` of each of `count` panels, into L2.
+void MatmulEmitter::prefetchBf16(Value at, Value bytes, unsigned count) {
+  loop(index(0), bytes, 64, {}, [&](Value line, ValueRange) {
     for (unsigned i = 0; i < count; ++i)
       prefetch(args.weights, add(add(at, line), mul(panelBytes(), i)), 2);
     return Values();
   });
 }
 
-// Rows m.. (16 a half) of `count` panels, over one chunk.
+// Rows m.. (16 a half) of `count` panels, over one chunk; after the last one their sums go out.
 void MatmulEmitter::multiplyBf16(const Bf16Chunk &c, Value m, unsigned halves, unsigned count) {
   auto sumTile = qk::TileType::get(b.getContext(), tileRow, lanes, b.getF32Type());
   auto sumAt = [&](unsigned half, unsigned i) {
@@ -98,7 +106,7 @@ void MatmulEmitter::multiplyBf16(const Bf16Chunk &c, Value m, unsigned halves, u
       partial.push_back(tile(c.sums, sumAt(i / count, i % count)));
     return partial;
   });
-  sums = loop(index(0), sub(c.kEnd, c.k0), tileK, sums, [&](Value k, ValueRange carried) {
+  auto step = [&](Value k, ValueRange carried) {
     Values next(carried), weights;
     for (unsigned half = 0; half < halves; ++half) {
       Value rows = tile(args.input, add(mul(add(m, half * tileRow), args.inputStride), mul(add(c.k0, k), tileRow)));
@@ -110,9 +118,21 @@ void MatmulEmitter::multiplyBf16(const Bf16Chunk &c, Value m, unsigned halves, u
       }
     }
     return next;
+  };
+  Value length = sub(c.kEnd, c.k0);
+  sums = ifElse(less(length, index(c.chunk)), types, [&] { return loop(index(0), length, tileK, sums, step); }, [&] {
+    return loop(index(0), index(c.chunk), tileK, sums, step);         // whole chunks: a constant count, which LLVM unrolls
   });
   for (unsigned i = 0; i < halves * count; ++i)
     qk::TileStoreOp::create(b, loc, sums[i], c.sums, sumAt(i / count, i % count), index(lanes));
+  ifElse(c.isLast, {}, [&] {
+    loop(m, min(add(m, halves * tileRow), c.rowEnd), 1, {}, [&](Value row, ValueRange) {
+      for (unsigned i = 0; i < count; ++i)
+        storeRow(load(c.sums, add(sumAt(0, i), mul(sub(row, m), lanes)), floats), row, add(c.panel, i));
+      return Values();
+    });
+    return Values();
+  }, [] { return Values(); });
 }
 
 void MatmulEmitter::emitBf16Tiles() {
@@ -128,7 +148,7 @@ void MatmulEmitter::emitBf16Tiles() {
     c.groupEnd = min(add(group, groupPanels), args.panelEnd);
     loop(zero, args.m, rowBlock, {}, [&](Value row0, ValueRange) {
       c.row0 = row0;
-      Value rowEnd = min(add(row0, rowBlock), args.m);
+      c.rowEnd = min(add(row0, rowBlock), args.m);
       loop(zero, end, c.chunk, {}, [&](Value k0, ValueRange) {
         c.k0 = k0;
         c.kEnd = min(add(k0, c.chunk), end);
@@ -137,19 +157,10 @@ void MatmulEmitter::emitBf16Tiles() {
         forPanels(c.group, c.groupEnd, 2, [&](Value panel, unsigned count) {
           c.panel = panel;
           decodeBf16(c, count);
-          prefetchBf16(c, count);
-          Value rows = sub(rowEnd, row0), tiled = add(row0, mul(div(add(rows, tileRow - 1), tileRow), tileRow));
+          Value rows = sub(c.rowEnd, row0), tiled = add(row0, mul(div(add(rows, tileRow - 1), tileRow), tileRow));
           Value pairs = add(row0, mul(div(sub(tiled, row0), 2 * tileRow), 2 * tileRow));
           loop(row0, pairs, 2 * tileRow, {}, [&](Value m, ValueRange) { return multiplyBf16(c, m, 2, count), Values(); });
           loop(pairs, tiled, tileRow, {}, [&](Value m, ValueRange) { return multiplyBf16(c, m, 1, count), Values(); });
-        });
-        return Values();
-      });
-      loop(row0, rowEnd, 1, {}, [&](Value m, ValueRange) {
-        loop(c.group, c.groupEnd, 1, {}, [&](Value panel, ValueRange) {
-          Value at = add(mul(sub(panel, c.group), panelSums), mul(sub(m, row0), lanes));
-          storeRow(load(c.sums, at, floats), m, panel);
-          return Values();
         });
         return Values();
       });

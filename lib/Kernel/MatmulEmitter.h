@@ -145,15 +145,16 @@ private:
   Value timesSubscale(Value codes, Value subscale);
 
   //===-- bf16 on a matrix unit (MatmulBf16.cpp) --------------------------------------------------------------------------------===//
-  /// What is being computed: k0..kEnd of panels `panel`.. out of group..groupEnd, for rows from row0.
+  /// What is being computed: k0..kEnd of panels `panel`.. out of group..groupEnd, for rows row0..rowEnd.
   struct Bf16Chunk {
     int64_t chunk;                                   // k decoded at a time
     Value weights, sums;                             // scratch: decoded panels; sums of the group in tile order
-    Value group, groupEnd, panel, row0, k0, kEnd, isFirst, isLast;
+    Value group, groupEnd, panel, row0, rowEnd, k0, kEnd, isFirst, isLast;
   };
   Value tile(Value memref, Value at);                // 16 rows of 64 bytes, one after the other
   void decodeBf16(const Bf16Chunk &c, unsigned count);
-  void prefetchBf16(const Bf16Chunk &c, unsigned count);
+  Value nextBf16(const Bf16Chunk &c, unsigned count);
+  void prefetchBf16(Value at, Value bytes, unsigned count);
   void multiplyBf16(const Bf16Chunk &c, Value m, unsigned halves, unsigned count);
 
   mlir::OpBuilder &b;

@@ -41,7 +41,7 @@ static const struct {
 enum { numKernels = sizeof kernels / sizeof *kernels, maxM = 512, maxNK = 2048, maxRounds = 400 };
 
 static int M, N, K;
-static uint8_t *weights, *codes;                     /* w4g32 panels of 16 columns: 64 k = 512 bytes of codes, 2 x 16 f16 scales */
+static uint8_t *weights, *codes;                     /* w4g32 panels of 16 columns: 64 k = 2 x 16 f16 scales, 512 bytes of codes */
 static uint16_t *scales, *tiles;                     /* [N][K/32]; [M/16][K/32][16][32] */
 static int8_t *input;                                /* [M][K] */
 static float *inputScales, *output;                  /* [M][K/32], [M][N] */
@@ -79,10 +79,10 @@ static void fill(void) {
       for (int k = 0; k < 32; k++)
         c[k] = next() & 15;
       scales[n * (K / 32) + g] = (uint16_t)(0x1800 + (next() & 1023));
-      memcpy(block + 512 + g % 2 * 32 + n % 16 * 2, &scales[n * (K / 32) + g], 2);
+      memcpy(block + g % 2 * 32 + n % 16 * 2, &scales[n * (K / 32) + g], 2);
       for (int r = 0; r < 4; r++)
         for (int j = 0; j < 4; j++)
-          block[g % 2 * 256 + 64 * r + 4 * (n % 16) + j] = (uint8_t)(c[8 * r + j] | c[8 * r + 4 + j] << 4);
+          block[64 + g % 2 * 256 + 64 * r + 4 * (n % 16) + j] = (uint8_t)(c[8 * r + j] | c[8 * r + 4 + j] << 4);
     }
   memset(tiles, 0, (size_t)(M + 15) / 16 * 16 * K * 2);
   for (int m = 0; m < M; m++)
