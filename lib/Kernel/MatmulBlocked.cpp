@@ -1,7 +1,7 @@
-// Several rows (M >= 2): a chunk of K of a few panels is unpacked once into scratch in L1, then all rows run over it in register tiles of
-// rows x panels, so weights are read from memory once and unpacked once per 512 rows. The inner loop sees plain bytes (or f32) whatever the
-// format: one unit of every panel is loaded, each row's four activations are broadcast, one dot4 per row and panel.
-// Sums of unfinished rows wait in scratch between chunks. The next chunk is prefetched while this one is used.
+// Several rows (from 16 on; with float activations from 2 on): a chunk of K of a few panels is unpacked once into scratch in L1, then all rows run
+// over it in register tiles of rows x panels, so weights are read from memory once and unpacked once per 512 rows. The inner loop sees plain bytes
+// (or f32) whatever the format: one unit of every panel is loaded, each row's four activations are broadcast, one dot4 per row and panel. Sums of
+// unfinished rows wait in scratch between chunks. The next chunk is prefetched while this one is used.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/MatmulEmitter.h"
 #include "mlir/Dialect/Math/IR/Math.h"

@@ -14,7 +14,6 @@ using namespace mlir;
 using namespace qcc;
 using namespace qcc::kernel;
 
-
 // Registers: two chains of sums a panel for one row, one for each of four rows; 16 registers are enough for half of that.
 int64_t MatmulEmitter::streamCount() const { return spec.rows == RowClass::Decode && version.numVectorRegisters >= 32 ? 4 : 2; }
 static constexpr unsigned rowsTogether = 4;
