@@ -1,11 +1,13 @@
 // Long inputs on a matrix unit in bf16: factors rounded to bfloat16, products summed in f32, no rescaling in the loop.
 //
-// A chunk of K of two panels is decoded into a panel of pairs in L1 (scales folded in), then 32 rows at a time run over it in 2 x 2 tiles that
-// stay in registers. A chunk's panel is half of L1 (256 k in 32 KB), as a larger one does not stay there beside the rows. 16 panels share the
-// rows' chunk (256 rows x 256 k: 128 KB in L2), so rows are read from beyond L2 once per 256 columns; their sums wait in tile order (256 x 256
-// f32: 256 KB in L2). Two things hide memory behind work, as a core has few lines in flight:
-//   - the codes that come next are fetched block by block while the present ones are decoded: all at once they cost 8% of the time at 32 rows;
-//   - finished sums leave L1 as rows after each 32 x 32 of them, while the next tiles are computed: one pass over a group's sums cost 7%.
+// The work is a list of jobs: a chunk of K of two panels times a block of rows. A job's weights are decoded into pairs in L1 (scales folded
+// in), then 32 rows at a time run over them in 2 x 2 tiles that stay in registers. Decoding keeps the vector units as busy as the products
+// keep the matrix unit, so a job's products are interleaved with the decoding of the next job's weights, block by block: the two take about
+// the time of the longer one. A job's decoded panels are half of L1 (256 k in 16 KB), as larger ones do not stay there beside the rows.
+//
+// 16 panels share the rows' chunk (256 rows x 256 k: 128 KB in L2), so rows are read from beyond L2 once per 256 columns; their sums wait in
+// tile order (256 x 256 f32: 256 KB in L2). Two more things hide memory behind work, as a core has few lines in flight: codes are fetched one
+// job before they are decoded, and finished sums leave L1 as rows after each 32 x 32 of them, while the next tiles are computed.
 // Rows past a multiple of 16 are computed as 16 (the input has them, zero): a row's result depends neither on M nor on its place.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/MatmulEmitter.h"
@@ -26,76 +28,86 @@ Value MatmulEmitter::tile(Value memref, Value at) {
   return qk::TileLoadOp::create(b, loc, qk::TileType::get(b.getContext(), tileRow, columns, element), memref, at, index(columns));
 }
 
-// Decoded weights k0..kEnd of `count` panels: [panel][k / 32][k % 32 / 2][lane][k % 2].
-void MatmulEmitter::decodeBf16(const Bf16Chunk &c, unsigned count) {
+// Block `block` (32 k) of panel `i` of the job, to `to`: [panel][k / 32][k % 32 / 2][lane][k % 2].
+void MatmulEmitter::decodeBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value i, Value block, Value to) {
   auto pairs = VectorType::get(2 * lanes, b.getBF16Type());
-  auto put = [&](Value even, Value odd, unsigned i, Value k) {
-    Value at = add(mul(sub(k, c.k0), lanes), i * c.chunk * lanes);
-    store(qk::Bf16PairOp::create(b, loc, pairs, even, odd), c.weights, at);
-  };
+  Value panel = add(job.panel, i), first = mul(block, tileK), k0 = add(job.k0, first);
+  Value out = add(to, mul(add(mul(i, jobs.chunk), first), lanes));
+  auto put = [&](Value even, Value odd, Value k) { store(qk::Bf16PairOp::create(b, loc, pairs, even, odd), jobs.weights, add(out, mul(k, lanes))); };
   if (!w.isCodes()) {
     // Past K lies the next panel: zeros instead. A NaN stays one, whatever its payload.
     Value quiet = splatFloat(std::numeric_limits<float>::quiet_NaN());
-    auto weight = [&](unsigned i, Value k) {
-      Value v = floatWeight(add(c.panel, i), k);
-      return select(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, v, v), quiet, v);
+    auto weight = [&](Value k) {
+      return ifElse(less(add(k0, k), args.k), floats, [&] {
+        Value v = floatWeight(panel, add(k0, k));
+        return Values{select(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, v, v), quiet, v)};
+      }, [&] { return Values{splatFloat(0)}; })[0];
     };
-    Value whole = min(c.kEnd, mul(div(args.k, 2), 2));
-    for (unsigned i = 0; i < count; ++i) {
-      loop(c.k0, whole, 2, {}, [&](Value k, ValueRange) { return put(weight(i, k), weight(i, add(k, 1)), i, k), Values(); });
-      loop(whole, c.kEnd, 2, {}, [&](Value k, ValueRange) {
-        Values last = ifElse(less(k, args.k), floats, [&] { return Values{weight(i, k)}; }, [&] { return Values{splatFloat(0)}; });
-        put(last[0], splatFloat(0), i, k);
-        return Values();
-      });
-    }
-    prefetchBf16(nextBf16(c, count), index(c.chunk * w.superBytes() / w.superK()), count);
+    loop(index(0), index(tileK), 2, {}, [&](Value k, ValueRange) { return put(weight(k), weight(add(k, 1)), k), Values(); });
     return;
   }
-  Value firstBlock = div(c.k0, 32), next = nextBf16(c, count);
-  loop(firstBlock, div(c.kEnd, 32), 1, {}, [&](Value kBlock, ValueRange) {
-    prefetchBf16(add(next, div(mul(sub(kBlock, firstBlock), w.superBytes()), blocksPerSuper())), index(w.superBytes() / blocksPerSuper()), count);
-    Value inSuper = rem(kBlock, blocksPerSuper()), superBytes = mul(div(kBlock, blocksPerSuper()), w.superBytes());
-    for (unsigned i = 0; i < count; ++i) {
-      Value panelAt = add(args.weightOffset, mul(add(c.panel, i), panelBytes())), superAt = add(panelAt, superBytes);
-      BlockReader reader = block(superAt, inSuper);
-      for (int64_t k = 0; k < 32; k += stepK()) {
-        StepParams p = params(panelAt, superAt, add(mul(inSuper, 32), k));
-        Value scale = floatScale(p), zero = floatZero(p);
-        auto weight = [&](int64_t kk) { return arith::MulFOp::create(b, loc, decoded(reader, kk / 4, kk % 4, zero), scale); };
-        for (int64_t kk = k; kk < k + stepK(); kk += 2)
-          put(weight(kk), weight(kk + 1), i, add(mul(kBlock, 32), kk));
-      }
-    }
+  Value kBlock = div(k0, 32), inSuper = rem(kBlock, blocksPerSuper());
+  Value panelAt = add(args.weightOffset, mul(panel, panelBytes())), superAt = add(panelAt, mul(div(kBlock, blocksPerSuper()), w.superBytes()));
+  BlockReader reader = this->block(superAt, inSuper);
+  for (int64_t k = 0; k < 32; k += stepK()) {
+    StepParams p = params(panelAt, superAt, add(mul(inSuper, 32), k));
+    Value scale = floatScale(p), zero = floatZero(p);
+    auto weight = [&](int64_t kk) { return arith::MulFOp::create(b, loc, decoded(reader, kk / 4, kk % 4, zero), scale); };
+    for (int64_t kk = k; kk < k + stepK(); kk += 2)
+      put(weight(kk), weight(kk + 1), index(kk));
+  }
+}
+
+// Codes of block `block` of panel `i` of the job, into L2.
+void MatmulEmitter::prefetchBf16(const Bf16Job &job, Value i, Value block) {
+  int64_t bytes = tileK * w.superBytes() / w.superK();
+  Value panelAt = add(args.weightOffset, mul(add(job.panel, i), panelBytes()));
+  Value at = add(panelAt, div(mul(add(job.k0, mul(block, tileK)), w.superBytes()), w.superK()));
+  for (int64_t line = 0; line < bytes; line += 64)
+    prefetch(args.weights, add(at, line), 2);
+}
+
+// The job after `job`: the group's next panels, then its next chunk of K, then its next rows, then the next group. Past the last one,
+// `panel` is panelEnd.
+MatmulEmitter::Bf16Job MatmulEmitter::nextBf16(const Bf16Jobs &jobs, const Bf16Job &job) {
+  Value zero = index(0), panel = add(job.panel, 2), k = add(job.k0, jobs.chunk), row = add(job.row0, rowBlock), group = add(job.group, groupPanels);
+  Value samePanels = less(panel, min(group, args.panelEnd)), sameK = less(k, jobs.kEnd), sameRows = less(row, args.m);
+  Bf16Job next;
+  next.group = select(samePanels, job.group, select(sameK, job.group, select(sameRows, job.group, min(group, args.panelEnd))));
+  next.row0 = select(samePanels, job.row0, select(sameK, job.row0, select(sameRows, row, zero)));
+  next.k0 = select(samePanels, job.k0, select(sameK, k, zero));
+  next.panel = select(samePanels, panel, next.group);
+  return next;
+}
+
+// A job's panels (2, 1, or 0 past the last job) and blocks of 32 k.
+Value MatmulEmitter::panelsBf16(const Bf16Job &job) { return min(index(2), sub(min(add(job.group, groupPanels), args.panelEnd), job.panel)); }
+Value MatmulEmitter::blocksBf16(const Bf16Jobs &jobs, const Bf16Job &job) { return div(min(sub(jobs.kEnd, job.k0), index(jobs.chunk)), tileK); }
+
+// Decodes the job's blocks [from, to), counted through its panels, and fetches as many of the job after it.
+void MatmulEmitter::decodeBlocksBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value from, Value to, Value buffer) {
+  Bf16Job following = nextBf16(jobs, job);
+  Value perPanel = blocksBf16(jobs, job);
+  loop(from, to, 1, {}, [&](Value n, ValueRange) {
+    Value second = less(n, perPanel), i = select(second, index(0), index(1)), block = select(second, n, sub(n, perPanel));
+    prefetchBf16(following, i, block);
+    decodeBf16(jobs, job, i, block, buffer);
     return Values();
   });
 }
 
-// The byte address of what is decoded next: the group's next panels, or its first ones of the next chunk, or the next group's.
-Value MatmulEmitter::nextBf16(const Bf16Chunk &c, unsigned count) {
-  Value following = add(c.panel, count), inGroup = less(following, c.groupEnd);
-  Value first = select(c.isLast, c.groupEnd, c.group), firstK = select(c.isLast, index(0), c.kEnd);
-  Value panel = select(inGroup, following, first), k = select(inGroup, c.k0, firstK);
-  return add(add(args.weightOffset, mul(panel, panelBytes())), mul(div(k, w.superK()), w.superBytes()));
-}
-
-// `bytes` of each of `count` panels, into L2.
-void MatmulEmitter::prefetchBf16(Value at, Value bytes, unsigned count) {
-  loop(index(0), bytes, 64, {}, [&](Value line, ValueRange) {
-    for (unsigned i = 0; i < count; ++i)
-      prefetch(args.weights, add(add(at, line), mul(panelBytes(), i)), 2);
-    return Values();
-  });
-}
-
-// Rows m.. (16 a half) of `count` panels, over one chunk; after the last one their sums go out.
-void MatmulEmitter::multiplyBf16(const Bf16Chunk &c, Value m, unsigned halves, unsigned count) {
+// Rows m.. (16 a half) of `count` panels, over the job's chunk, while blocks [from, to) of the next job are decoded; after the last chunk the
+// sums go out.
+void MatmulEmitter::multiplyBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value m, unsigned halves, unsigned count, const Bf16Ahead &ahead) {
   auto sumTile = qk::TileType::get(b.getContext(), tileRow, lanes, b.getF32Type());
   auto sumAt = [&](unsigned half, unsigned i) {
-    return add(mul(add(sub(c.panel, c.group), i), panelSums), mul(add(sub(m, c.row0), half * tileRow), lanes));
+    return add(mul(add(sub(job.panel, job.group), i), panelSums), mul(add(sub(m, job.row0), half * tileRow), lanes));
   };
   SmallVector<Type> types(halves * count, sumTile);
-  Values sums = ifElse(c.isFirst, types, [&] {
+  Value blocks = blocksBf16(jobs, job), rowEnd = min(add(job.row0, rowBlock), args.m);
+  Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, job.k0, index(0));
+  Value isLast = less(sub(jobs.kEnd, job.k0), index(jobs.chunk + 1));
+  Values sums = ifElse(isFirst, types, [&] {
     Values zeros;
     for (unsigned i = 0; i < halves * count; ++i)
       zeros.push_back(qk::TileZeroOp::create(b, loc, sumTile));
@@ -103,32 +115,31 @@ void MatmulEmitter::multiplyBf16(const Bf16Chunk &c, Value m, unsigned halves, u
   }, [&] {
     Values partial;
     for (unsigned i = 0; i < halves * count; ++i)
-      partial.push_back(tile(c.sums, sumAt(i / count, i % count)));
+      partial.push_back(tile(jobs.sums, sumAt(i / count, i % count)));
     return partial;
   });
-  auto step = [&](Value k, ValueRange carried) {
+  sums = loop(index(0), blocks, 1, sums, [&](Value block, ValueRange carried) {
     Values next(carried), weights;
+    Value k = mul(block, tileK);
     for (unsigned half = 0; half < halves; ++half) {
-      Value rows = tile(args.input, add(mul(add(m, half * tileRow), args.inputStride), mul(add(c.k0, k), tileRow)));
+      Value rows = tile(args.input, add(mul(add(m, half * tileRow), args.inputStride), mul(add(job.k0, k), tileRow)));
       for (unsigned i = 0; i < count; ++i) {
         if (half == 0)
-          weights.push_back(tile(c.weights, add(mul(k, lanes), i * c.chunk * lanes)));
+          weights.push_back(tile(jobs.weights, add(job.buffer, add(mul(k, lanes), i * jobs.chunk * lanes))));
         Value &sum = next[half * count + i];
         sum = qk::TileMmaOp::create(b, loc, sumTile, sum, rows, weights[i], /*unsigned_rhs=*/false);
       }
     }
+    Value from = min(add(ahead.from, mul(block, ahead.perStep)), ahead.to), to = min(add(from, ahead.perStep), ahead.to);
+    decodeBlocksBf16(jobs, ahead.job, from, to, ahead.job.buffer);
     return next;
-  };
-  Value length = sub(c.kEnd, c.k0);
-  sums = ifElse(less(length, index(c.chunk)), types, [&] { return loop(index(0), length, tileK, sums, step); }, [&] {
-    return loop(index(0), index(c.chunk), tileK, sums, step);         // whole chunks: a constant count, which LLVM unrolls
   });
   for (unsigned i = 0; i < halves * count; ++i)
-    qk::TileStoreOp::create(b, loc, sums[i], c.sums, sumAt(i / count, i % count), index(lanes));
-  ifElse(c.isLast, {}, [&] {
-    loop(m, min(add(m, halves * tileRow), c.rowEnd), 1, {}, [&](Value row, ValueRange) {
+    qk::TileStoreOp::create(b, loc, sums[i], jobs.sums, sumAt(i / count, i % count), index(lanes));
+  ifElse(isLast, {}, [&] {
+    loop(m, min(add(m, halves * tileRow), rowEnd), 1, {}, [&](Value row, ValueRange) {
       for (unsigned i = 0; i < count; ++i)
-        storeRow(load(c.sums, add(sumAt(0, i), mul(sub(row, m), lanes)), floats), row, add(c.panel, i));
+        storeRow(load(jobs.sums, add(sumAt(0, i), mul(sub(row, m), lanes)), floats), row, add(job.panel, i));
       return Values();
     });
     return Values();
@@ -137,35 +148,44 @@ void MatmulEmitter::multiplyBf16(const Bf16Chunk &c, Value m, unsigned halves, u
 
 void MatmulEmitter::emitBf16Tiles() {
   assert(lanes == 16 && "tiles have 16 columns");
-  Bf16Chunk c;
-  c.chunk = std::max<int64_t>(tileK, version.l1Bytes / 2 / (2 * lanes * 2) / tileK * tileK);
-  c.weights = scratch(2 * lanes * c.chunk, b.getBF16Type());
-  c.sums = scratch(groupPanels * panelSums, b.getF32Type());
-  Value zero = index(0), end = w.isCodes() ? mul(superCount(), w.superK()) : mul(div(add(args.k, tileK - 1), tileK), tileK);
+  Value zero = index(0), one = index(1);
+  Bf16Jobs jobs;
+  jobs.chunk = std::max<int64_t>(tileK, version.l1Bytes / 2 / (2 * lanes * 2) / tileK * tileK);
+  int64_t bufferElements = 2 * lanes * jobs.chunk;
+  jobs.weights = scratch(2 * bufferElements, b.getBF16Type());
+  jobs.sums = scratch(groupPanels * panelSums, b.getF32Type());
+  jobs.kEnd = w.isCodes() ? mul(superCount(), w.superK()) : mul(div(add(args.k, tileK - 1), tileK), tileK);
   panelBytes();                                      // here, before any loop
-  loop(args.panelBegin, args.panelEnd, groupPanels, {}, [&](Value group, ValueRange) {
-    c.group = group;
-    c.groupEnd = min(add(group, groupPanels), args.panelEnd);
-    loop(zero, args.m, rowBlock, {}, [&](Value row0, ValueRange) {
-      c.row0 = row0;
-      c.rowEnd = min(add(row0, rowBlock), args.m);
-      loop(zero, end, c.chunk, {}, [&](Value k0, ValueRange) {
-        c.k0 = k0;
-        c.kEnd = min(add(k0, c.chunk), end);
-        c.isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, k0, zero);
-        c.isLast = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, c.kEnd, end);
-        forPanels(c.group, c.groupEnd, 2, [&](Value panel, unsigned count) {
-          c.panel = panel;
-          decodeBf16(c, count);
-          Value rows = sub(c.rowEnd, row0), tiled = add(row0, mul(div(add(rows, tileRow - 1), tileRow), tileRow));
-          Value pairs = add(row0, mul(div(sub(tiled, row0), 2 * tileRow), 2 * tileRow));
-          loop(row0, pairs, 2 * tileRow, {}, [&](Value m, ValueRange) { return multiplyBf16(c, m, 2, count), Values(); });
-          loop(pairs, tiled, tileRow, {}, [&](Value m, ValueRange) { return multiplyBf16(c, m, 1, count), Values(); });
-        });
-        return Values();
-      });
-      return Values();
-    });
+  auto ceilDiv = [&](Value a, Value d) { return arith::CeilDivUIOp::create(b, loc, a, d).getResult(); };
+  Value panels = sub(args.panelEnd, args.panelBegin), rest = rem(panels, groupPanels);
+  Value pairs = add(mul(div(panels, groupPanels), groupPanels / 2), ceilDiv(rest, index(2)));
+  Value count = mul(mul(pairs, ceilDiv(jobs.kEnd, index(jobs.chunk))), ceilDiv(args.m, index(rowBlock)));
+
+  Bf16Job first = {args.panelBegin, zero, zero, args.panelBegin, zero};
+  ifElse(less(zero, count), {}, [&] {
+    decodeBlocksBf16(jobs, first, zero, mul(panelsBf16(first), blocksBf16(jobs, first)), zero);
     return Values();
+  }, [] { return Values(); });
+  loop(zero, count, 1, {first.group, first.row0, first.k0, first.panel, first.buffer}, [&](Value, ValueRange at) {
+    Bf16Job job = {at[0], at[1], at[2], at[3], at[4]}, next = nextBf16(jobs, job);
+    next.buffer = sub(index(bufferElements), job.buffer);
+    Value rows = sub(min(add(job.row0, rowBlock), args.m), job.row0), tiled = mul(ceilDiv(rows, index(tileRow)), tileRow);
+    Value tiles = ceilDiv(tiled, index(2 * tileRow)), wanted = mul(panelsBf16(next), blocksBf16(jobs, next)), perTile = ceilDiv(wanted, tiles);
+    Value perStep = ceilDiv(perTile, blocksBf16(jobs, job));
+    auto multiply = [&](unsigned count) {
+      auto rowsFrom = [&](Value from, Value to, unsigned halves) {
+        loop(from, to, halves * tileRow, {}, [&](Value row, ValueRange) {
+          Value from = min(mul(div(row, 2 * tileRow), perTile), wanted), to = min(add(from, perTile), wanted);
+          multiplyBf16(jobs, job, add(job.row0, row), halves, count, {next, from, to, perStep});
+          return Values();
+        });
+      };
+      Value whole = mul(div(tiled, 2 * tileRow), 2 * tileRow);
+      rowsFrom(zero, whole, 2);
+      rowsFrom(whole, tiled, 1);
+      return Values();
+    };
+    ifElse(less(one, panelsBf16(job)), {}, [&] { return multiply(2); }, [&] { return multiply(1); });
+    return Values{next.group, next.row0, next.k0, next.panel, next.buffer};
   });
 }

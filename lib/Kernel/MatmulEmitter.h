@@ -145,17 +145,28 @@ private:
   Value timesSubscale(Value codes, Value subscale);
 
   //===-- bf16 on a matrix unit (MatmulBf16.cpp) --------------------------------------------------------------------------------===//
-  /// What is being computed: k0..kEnd of panels `panel`.. out of group..groupEnd, for rows row0..rowEnd.
-  struct Bf16Chunk {
+  struct Bf16Jobs {
     int64_t chunk;                                   // k decoded at a time
-    Value weights, sums;                             // scratch: decoded panels; sums of the group in tile order
-    Value group, groupEnd, panel, row0, rowEnd, k0, kEnd, isFirst, isLast;
+    Value weights, sums;                             // scratch: two jobs' decoded panels; sums of a group of panels in tile order
+    Value kEnd;                                      // K in whole blocks
+  };
+  /// A chunk from k0 of up to two panels of a group, times rows from row0; its decoded weights are at `buffer`.
+  struct Bf16Job {
+    Value group, row0, k0, panel, buffer;
+  };
+  /// Blocks [from, to) of `job` that are decoded meanwhile, `perStep` after each step of 32 k.
+  struct Bf16Ahead {
+    Bf16Job job;
+    Value from, to, perStep;
   };
   Value tile(Value memref, Value at);                // 16 rows of 64 bytes, one after the other
-  void decodeBf16(const Bf16Chunk &c, unsigned count);
-  Value nextBf16(const Bf16Chunk &c, unsigned count);
-  void prefetchBf16(Value at, Value bytes, unsigned count);
-  void multiplyBf16(const Bf16Chunk &c, Value m, unsigned halves, unsigned count);
+  Bf16Job nextBf16(const Bf16Jobs &jobs, const Bf16Job &job);
+  Value panelsBf16(const Bf16Job &job);
+  Value blocksBf16(const Bf16Jobs &jobs, const Bf16Job &job);
+  void decodeBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value panel, Value block, Value to);
+  void prefetchBf16(const Bf16Job &job, Value panel, Value block);
+  void decodeBlocksBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value from, Value to, Value buffer);
+  void multiplyBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value m, unsigned halves, unsigned count, const Bf16Ahead &ahead);
 
   mlir::OpBuilder &b;
   mlir::Location loc;
