@@ -13,7 +13,7 @@ config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.qcc_obj_root, "test")
 llvm_config.with_system_environment(["HOME", "TMP", "TEMP", "QCC_CACHE"])
 llvm_config.use_default_substitutions()
-tools = ["qcc", "qcc-opt", "qcc-run", "qcc-bench", "qcc-inspect", "mlir-opt", "mlir-runner", "mlir-translate", "llc", "llvm-objdump", "llvm-nm", "llvm-readelf"]
+tools = ["qcc", "qcc-opt", "qcc-run", "qcc-bench", "qcc-eval", "qcc-inspect", "mlir-opt", "mlir-runner", "mlir-translate", "llc", "llvm-objdump", "llvm-nm", "llvm-readelf"]
 llvm_config.add_tool_substitutions(tools, [config.qcc_tools_dir, config.llvm_tools_dir])
 # lit has a %python of its own, which would be the system's.
 config.substitutions = [s for s in config.substitutions if s[0] != "%python"]

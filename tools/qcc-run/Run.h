@@ -4,6 +4,7 @@
 #include "qcc/Base/ExitCodes.h"
 #include "tools/common/ModelLibrary.h"
 #include "tools/common/Npy.h"
+#include "tools/common/Tokens.h"
 
 enum { MaxBindings = 1024 };
 typedef struct { int count; struct { char *name; const char *path; } items[MaxBindings]; } Bindings;

@@ -5,27 +5,15 @@
 #include <string.h>
 
 static int readTokens(Run *run) {
-  NpyArray array;
-  bool missing;
   char error[1024];
-  if (!npy_read(run->tokensPath, &array, &missing, error, sizeof error))
-    return fail(missing ? ExitInput : ExitMalformed, "%s", error);
-  int code = ExitSuccess;
-  if (array.code > 1 || (array.bits != 64 && array.bits != 32) || array.rank < 1 || array.rank > 2)
-    code = fail(ExitMalformed, "%s: tokens must be int32 or int64, [n] or [batch, n]", run->tokensPath);
-  else if (!array.bytes)
-    code = fail(ExitMalformed, "%s: there are no tokens", run->tokensPath);
-  else {
-    run->batch = array.rank == 2 ? array.shape[0] : 1;
-    run->count = array.shape[array.rank - 1];
-    run->tokens = calloc((size_t)(run->batch * run->count), sizeof *run->tokens);
-    if (!run->tokens)
-      code = fail(ExitResource, "out of memory");
-    for (int64_t i = 0; !code && i < run->batch * run->count; i++)
-      run->tokens[i] = array.bits == 64 ? ((int64_t *)array.data)[i] : ((int32_t *)array.data)[i];
-  }
-  npy_free(&array);
-  return code;
+  Tokens tokens;
+  int code = tokens_read(run->tokensPath, &tokens, error, sizeof error);
+  if (code)
+    return fail(code, "%s", error);
+  run->tokens = tokens.ids;
+  run->batch = tokens.batch;
+  run->count = tokens.count;
+  return ExitSuccess;
 }
 
 /* tokens[batch][start .. start + n) as an array of its own; the caller frees it. */

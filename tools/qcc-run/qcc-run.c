@@ -74,9 +74,9 @@ static bool addBinding(Bindings *bindings, const char *text) {
   return true;
 }
 
-enum { Tokens = 256, PromptIds, Logits, Generate, Chunk, Context, Input, Output, Threads, Variant, WeightsFile, VerifyWeights, HugePages, Help };
+enum { TokensFile = 256, PromptIds, Logits, Generate, Chunk, Context, Input, Output, Threads, Variant, WeightsFile, VerifyWeights, HugePages, Help };
 static const struct option options[] = {
-    {"tokens", required_argument, NULL, Tokens},   {"prompt-ids", required_argument, NULL, PromptIds},   {"logits", required_argument, NULL, Logits},
+    {"tokens", required_argument, NULL, TokensFile},   {"prompt-ids", required_argument, NULL, PromptIds},   {"logits", required_argument, NULL, Logits},
     {"generate", required_argument, NULL, Generate}, {"chunk", required_argument, NULL, Chunk},          {"context", required_argument, NULL, Context},
     {"input", required_argument, NULL, Input},     {"output", required_argument, NULL, Output},          {"threads", required_argument, NULL, Threads},
     {"variant", required_argument, NULL, Variant}, {"weights", required_argument, NULL, WeightsFile},    {"verify-weights", no_argument, NULL, VerifyWeights},
@@ -89,7 +89,7 @@ static int parseOptions(int argc, char **argv, Run *run, qcc_options *how) {
   for (int c; (c = getopt_long(argc, argv, "vt:", options, NULL)) != -1;) {
     bool ok = true;
     switch (c) {
-    case Tokens: run->tokensPath = optarg; break;
+    case TokensFile: run->tokensPath = optarg; break;
     case PromptIds: ok = parseList(optarg, INT64_MIN, &run->tokens, &run->count); run->batch = 1; break;
     case Logits: run->logitsPath = optarg; break;
     case Generate: ok = parseNumber(optarg, 1, &run->generate); break;
