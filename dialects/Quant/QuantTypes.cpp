@@ -1,4 +1,5 @@
 // Types and attributes of the qnt dialect: printing is generated, the rules are here.
+#include "dialects/Quant/Formats/CodeTables.h"
 #include "dialects/Quant/Quant.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -41,6 +42,13 @@ LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, El
     return emitError() << "two-level scales need both 'super' and 'subBits'";
   if ((element == Element::Table) != bool(table))
     return emitError() << "a code table and 'element = table' go together";
+  const CodeTable *codes = table ? codeTable(table.getValue()) : nullptr;
+  if (table && !codes)
+    return emitError() << "there is no code table '" << table.getValue() << "'";
+  if (codes && codes->bits != bits)
+    return emitError() << "codes of table '" << codes->name << "' have " << codes->bits << " bits, not " << bits;
+  if (codes && (zero != ZeroKind::None || super))
+    return emitError() << "codes of a table have neither zero points nor two levels of scales";
   return success();
 }
 

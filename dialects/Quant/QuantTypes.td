@@ -11,7 +11,8 @@ def Qnt_BlockType : TypeDef<Qnt_Dialect, "Block"> {
     - `zero = none`: symmetric; codes are stored unsigned with the implicit zero point `2^(bits-1)`.
     - `zero = int`: a stored zero point of `bits` bits. `zero = float`: a stored zero point of the scale's type.
     - `super > 0`: two-level; scales are unsigned integers of `subBits` bits per `group`, times one stored scale per `super` elements.
-    - `element = table`: the code selects from the named table of `dialects/Quant/Formats`; zero must be none.
+    - `element = table`: the code selects from the named table of `dialects/Quant/Formats/CodeTables.h`; zero must be none.
+    - `scale = e8m0`: a power of two from 2^-127 to 2^127, stored as its biased exponent in a byte (OCP MX v1.0, section 5.4.1).
 
     Tensors keep their logical shape: `tensor<4096x11008x!qnt.block<element = int, bits = 4, group = 32>>`.
     Activations use the same type (`bits = 8`, `scale = f32`), produced at run time by `qnt.quantize`.

@@ -110,8 +110,9 @@ private:
   /// Adds a block of 32 k to the sums y[row][panel].
   Values intBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
   Values floatBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
-  /// The codes of unit u, byte j of each lane, as exact floats minus the zero point.
+  /// The codes of unit u, byte j of each lane, as exact floats minus the zero point, or what they select from the table.
   Value decoded(BlockReader &reader, unsigned u, unsigned j, Value zero);
+  Value float8(Value code);
   Value floatZero(const StepParams &p);              // the zero point to subtract, as f32
   Value floatScale(const StepParams &p);             // scale [* subscale]
   Value partialSum(Value kAt, int64_t step);         // sum of a step's activations, when there are two in a block

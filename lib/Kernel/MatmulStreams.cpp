@@ -225,18 +225,36 @@ Value MatmulEmitter::floatScale(const StepParams &p) {
 Value MatmulEmitter::decoded(BlockReader &reader, unsigned u, unsigned j, Value zero) {
   auto shifted = [&](Value v, unsigned by) { return by ? arith::ShRUIOp::create(b, loc, v, splatInt(by)).getResult() : v; };
   // A look-up replaces mask, conversion and subtraction where one register holds the table of 4-bit codes.
-  if (w.bits == 4 && w.zero == qnt::ZeroKind::None && lanes == 16) {
+  if (w.bits == 4 && (w.table || (w.zero == qnt::ZeroKind::None && lanes == 16))) {
     SmallVector<float, 16> values;
     for (int c = 0; c < 16; ++c)
-      values.push_back(float(c - 8));
-    Value table = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(floats, ArrayRef<float>(values)));
+      values.push_back(w.table ? w.table->values[c] : float(c - 8));
+    Value table = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(VectorType::get(16, b.getF32Type()), ArrayRef<float>(values)));
     Value words = vector::BitCastOp::create(b, loc, sums, planeRegister(reader, 0, u / 2));
     return qk::Lut16Op::create(b, loc, floats, table, shifted(words, 8 * j + 4 * (u % 2)));
   }
   Value code = shifted(vector::BitCastOp::create(b, loc, sums, unit(reader, u)), 8 * j);
   if (j < 3)
     code = arith::AndIOp::create(b, loc, code, splatInt(255));
+  if (w.table)
+    return float8(code);
   return arith::SubFOp::create(b, loc, arith::SIToFPOp::create(b, loc, floats, code), zero);
+}
+
+// 8-bit floats (i32 in) by way of f16, whose conversion takes subnormals at full speed: E5M2 is its upper half; E4M3 has a narrower exponent,
+// so the bits in place stand for 2^-8 of the value.
+Value MatmulEmitter::float8(Value code) {
+  bool narrow = w.table->mantissaBits == 3;
+  auto halves = VectorType::get(lanes, b.getI16Type());
+  auto constant = [&](int64_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(halves, b.getI16IntegerAttr(int16_t(v)))); };
+  Value bits = arith::TruncIOp::create(b, loc, halves, code);
+  if (!narrow)
+    bits = arith::ShLIOp::create(b, loc, bits, constant(8));
+  else
+    bits = arith::OrIOp::create(b, loc, arith::ShLIOp::create(b, loc, arith::AndIOp::create(b, loc, bits, constant(0x80)), constant(8)),
+                                arith::ShLIOp::create(b, loc, arith::AndIOp::create(b, loc, bits, constant(0x7f)), constant(7)));
+  Value value = arith::ExtFOp::create(b, loc, floats, vector::BitCastOp::create(b, loc, VectorType::get(lanes, b.getF16Type()), bits).getResult());
+  return narrow ? arith::MulFOp::create(b, loc, value, splatFloat(256)).getResult() : value;
 }
 
 Values MatmulEmitter::floatBlock(const Streams &streams, ArrayRef<Value> superAt, Value super, Value blockInSuper, ValueRange carried) {

@@ -24,8 +24,10 @@ FailureOr<PanelLayout> PanelLayout::get(Type element, unsigned lanes, function_r
     return failure();
   };
   auto block = dyn_cast<qnt::BlockType>(element);
-  if (!block || block.getElement() != qnt::Element::Int || block.getBits() < 2 || block.getBits() > 8)
-    return refuse("f32, f16, bf16 and integer codes of 2 to 8 bits");
+  if (!block || block.getBits() < 2)
+    return refuse("f32, f16, bf16, codes of 2 to 8 bits");
+  if (block.getTable())
+    layout.table = qnt::codeTable(block.getTable().getValue());
   layout.bits = block.getBits();
   layout.group = block.getGroup() < 0 ? -1 : block.getGroup();
   layout.scale = block.getScale();
@@ -83,12 +85,12 @@ int64_t PanelLayout::panelBytes(int64_t k) const {
 std::string PanelLayout::name() const {
   if (!isCodes())
     return kind == Kind::F32 ? "f32" : kind == Kind::F16 ? "f16" : "bf16";
-  std::string s = "w" + std::to_string(bits) + (perRow() ? "" : "g" + std::to_string(group));
+  std::string s = (table ? table->name.str() : "w" + std::to_string(bits)) + (perRow() ? "" : "g" + std::to_string(group));
   if (super)
     s += "t" + std::to_string(super) + "x" + std::to_string(subBits);
   if (zero != qnt::ZeroKind::None)
     s += zero == qnt::ZeroKind::Int ? "z" : "zf";
-  return s + (scale == qnt::ScaleKind::F16 ? "" : scale == qnt::ScaleKind::F32 ? "_s32" : "_sb16");
+  return s + (scale == qnt::ScaleKind::F16 ? "" : scale == qnt::ScaleKind::F32 ? "_s32" : scale == qnt::ScaleKind::E8M0 ? "_se8" : "_sb16");
 }
 
 //===-- packing ---------------------------------------------------------------------------------------------------------------------===//
@@ -96,7 +98,10 @@ std::string PanelLayout::name() const {
 static void putNumber(qnt::ScaleKind kind, float value, uint8_t *out) {
   if (kind == qnt::ScaleKind::F32)
     return llvm::support::endian::write32le(out, llvm::bit_cast<uint32_t>(value));
-  llvm::support::endian::write16le(out, kind == qnt::ScaleKind::F16 ? qnt::floatToHalf(value) : qnt::floatToBfloat(value));
+  if (kind == qnt::ScaleKind::E8M0)
+    *out = qnt::floatToE8m0(value);
+  else
+    llvm::support::endian::write16le(out, kind == qnt::ScaleKind::F16 ? qnt::floatToHalf(value) : qnt::floatToBfloat(value));
 }
 
 // The codes of one lane in one block of 32 k, of which `count` exist.

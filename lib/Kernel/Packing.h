@@ -4,17 +4,18 @@
 // Along K a panel is a sequence of superblocks; a superblock is a multiple of 64 bytes:
 //
 //   subscales (two-level) one dword per lane and `32/stored bits` groups: field g = integer scale of group g
-//   scales    per group (two-level: per `super` k): one f16, bf16 or f32 per lane
+//   scales    per group (two-level: per `super` k): one f16, bf16, f32 or byte (e8m0) per lane
 //   zeros     per group: one byte (integer zero points) or one number of the scale's type per lane
 //   codes     32 k at a time ("block"): bit planes, widest first. A unit is 4 k of every lane: lane l, byte j = k 4u+j. A register of a
 //             plane of b bits holds 8/b units: field f of a byte is unit (8/b)*r + f. 3 bits = planes 2+1, 5 = 4+1, 6 = 4+2, 7 = 4+2+1.
 //
 // Scales lie before the codes that they belong to, so that a panel is read strictly forwards: the hardware's prefetchers follow that.
 // group = -1: scales and zeros once, after the last superblock. Float weights: [k][lanes], no superblocks.
-// Codes are unsigned; without zero points `2^(bits-1)` means 0. K is padded to whole superblocks and N to whole panels, with code 0, zero
+// Codes are unsigned; without zero points `2^(bits-1)` means 0, unless they select from a table. K is padded to whole superblocks and N to whole panels, with code 0, zero
 // point 0 and scale 0, so padding never contributes (the padding of activations must be zero too).
 #ifndef QCC_KERNEL_PACKING_H
 #define QCC_KERNEL_PACKING_H
+#include "dialects/Quant/Formats/CodeTables.h"
 #include "dialects/Quant/Formats/Format.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <string>
@@ -31,6 +32,7 @@ struct PanelLayout {
   qnt::ZeroKind zero = qnt::ZeroKind::None;
   int64_t super = 0;                                 // two-level: k per stored scale, a multiple of `group`; 0: one level
   unsigned subBits = 0;                              // two-level: bits of an integer scale, 1..8
+  const qnt::CodeTable *table = nullptr;             // what codes select from; null: integers
 
   /// The layout of a weight whose elements are `element` (f32, f16, bf16 or !qnt.block). Fails, after `emitError`, for what has none.
   static mlir::FailureOr<PanelLayout> get(mlir::Type element, unsigned lanes, llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
@@ -38,10 +40,10 @@ struct PanelLayout {
   bool isCodes() const { return kind == Kind::Codes; }
   bool perRow() const { return group < 0; }
   /// Implicit zero point of codes without stored ones.
-  int64_t implicitZero() const { return zero == qnt::ZeroKind::None ? int64_t(1) << (bits - 1) : 0; }
+  int64_t implicitZero() const { return zero == qnt::ZeroKind::None && !table ? int64_t(1) << (bits - 1) : 0; }
   /// Widths of the bit planes of a code, widest (lowest bits) first.
   llvm::SmallVector<unsigned, 3> planes() const;
-  unsigned scaleBytes() const { return scale == qnt::ScaleKind::F32 ? 4 : 2; }
+  unsigned scaleBytes() const { return scale == qnt::ScaleKind::F32 ? 4 : scale == qnt::ScaleKind::E8M0 ? 1 : 2; }
   unsigned zeroBytes() const { return zero == qnt::ZeroKind::None ? 0 : zero == qnt::ZeroKind::Int ? 1 : scaleBytes(); }
   unsigned storedSubBits() const { return subBits <= 4 ? 4 : 8; }
 
@@ -63,7 +65,7 @@ struct PanelLayout {
   int64_t panelBytes(int64_t k) const;                                // a multiple of 64
   int64_t bytes(int64_t n, int64_t k) const { return panels(n) * panelBytes(k); }
 
-  /// `w4g32`, `w8`, `w4g32z`, `w4g32t256`, `f16`: part of kernels' names.
+  /// `w4g32`, `w8`, `w4g32z`, `w4g32t256`, `nf4g64`, `f16`: part of kernels' names.
   std::string name() const;
   friend bool operator==(const PanelLayout &a, const PanelLayout &b) { return a.name() == b.name() && a.lanes == b.lanes; }
 };

@@ -36,7 +36,7 @@ func.func @one_per_value(%x: tensor<?x64xf32>, %a: tensor<64x64x!qnt.block<bits 
 // Codes that select from a table are no integers to multiply.
 // CHECK-LABEL: func @code_table(
 // CHECK-NEXT: qnt.matmul %{{.*}} : tensor<?x64xf32>, tensor<64x64x!qnt.block<element = table
-func.func @code_table(%x: tensor<?x64xf32>, %w: tensor<64x64x!qnt.block<element = table, bits = 4, group = 32, table = "t">>) -> tensor<?x64xf32> {
-  %y = qnt.matmul %x, %w : tensor<?x64xf32>, tensor<64x64x!qnt.block<element = table, bits = 4, group = 32, table = "t">> -> tensor<?x64xf32>
+func.func @code_table(%x: tensor<?x64xf32>, %w: tensor<64x64x!qnt.block<element = table, bits = 4, group = 32, table = "nf4">>) -> tensor<?x64xf32> {
+  %y = qnt.matmul %x, %w : tensor<?x64xf32>, tensor<64x64x!qnt.block<element = table, bits = 4, group = 32, table = "nf4">> -> tensor<?x64xf32>
   return %y : tensor<?x64xf32>
 }

@@ -1,8 +1,8 @@
 // RUN: qcc-opt %s -split-input-file --qcc-quantize-lower-reference -verify-diagnostics
 
-func.func @no_decoder(%x: tensor<4x64x!qnt.block<element = table, bits = 4, group = 64, table = "nf9">>) -> tensor<4x64xf32> {
+func.func @no_decoder(%x: tensor<4x64x!qnt.block<bits = 4, group = 64, scale = bf16>>) -> tensor<4x64xf32> {
   // expected-error @below {{has no reference lowering: no format decodes}}
-  %y = qnt.dequantize %x : tensor<4x64x!qnt.block<element = table, bits = 4, group = 64, table = "nf9">> -> tensor<4x64xf32>
+  %y = qnt.dequantize %x : tensor<4x64x!qnt.block<bits = 4, group = 64, scale = bf16>> -> tensor<4x64xf32>
   return %y : tensor<4x64xf32>
 }
 // -----

@@ -12,8 +12,13 @@ qnt.weight_decl @w4 : tensor<2x5x!qnt.block<bits = 4, group = 2>> [#qnt.part<row
 qnt.weight_decl @w8 : tensor<2x4x!qnt.block<bits = 8, group = -1, zero = int>> [#qnt.part<rows = 2, transposed = true, values = dense<[[0.0, 255.0], [1.0, -0.0], [-2.0, 3.0], [253.0, 4.0]]> : tensor<4x2xf32>>]
 qnt.weight_decl @table : tensor<3x2xf16> [#qnt.part<rows = 3, transposed = false, values = dense<[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]> : tensor<3x2xf32>>]
 qnt.weight_decl @two : tensor<1x64x!qnt.block<bits = 4, group = 32, super = 256, subBits = 4>> [#qnt.part<rows = 1, transposed = false, values = dense<-15.0> : tensor<1x64xf32>>]
+// Codes out of tables: NF4 under scale 2; MXFP4 under 2^1 (a scale of 1 would clip 7.9 to 6); E4M3 under 1/448: its smallest number is 2^-9.
+qnt.weight_decl @nf4 : tensor<1x4x!qnt.block<element = table, bits = 4, group = 64, table = "nf4">> [#qnt.part<rows = 1, transposed = false, values = dense<[[-2.0, 0.0, 0.9, 2.0]]> : tensor<1x4xf32>>]
+qnt.weight_decl @mx : tensor<1x4x!qnt.block<element = table, bits = 4, group = 32, scale = e8m0, table = "e2m1">> [#qnt.part<rows = 1, transposed = false, values = dense<[[7.9, 7.9, 3.0, -1.0]]> : tensor<1x4xf32>>]
+qnt.weight_decl @e4m3 : tensor<1x3x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e4m3">> [#qnt.part<rows = 1, transposed = false, values = dense<[[448.0, 0.002, -17.0]]> : tensor<1x3xf32>>]
 
 func.func @main() {
+  call @tables() : () -> ()
   call @dequantize() : () -> ()
   call @gather() : () -> ()
   call @quantize() : () -> ()
@@ -21,6 +26,25 @@ func.func @main() {
   call @norm() : () -> ()
   call @rotary() : () -> ()
   call @activations() : () -> ()
+  return
+}
+
+// CHECK: [-2,   0,   0.88142,   2]
+// CHECK: [8,   8,   3,   -1]
+// CHECK: [448,   0.00195312,   -16]
+func.func @tables() {
+  %w = qnt.weight @nf4 : tensor<1x4x!qnt.block<element = table, bits = 4, group = 64, table = "nf4">>
+  %x = qnt.dequantize %w : tensor<1x4x!qnt.block<element = table, bits = 4, group = 64, table = "nf4">> -> tensor<1x4xf32>
+  %u = tensor.cast %x : tensor<1x4xf32> to tensor<*xf32>
+  call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+  %v = qnt.weight @mx : tensor<1x4x!qnt.block<element = table, bits = 4, group = 32, scale = e8m0, table = "e2m1">>
+  %y = qnt.dequantize %v : tensor<1x4x!qnt.block<element = table, bits = 4, group = 32, scale = e8m0, table = "e2m1">> -> tensor<1x4xf32>
+  %t = tensor.cast %y : tensor<1x4xf32> to tensor<*xf32>
+  call @printMemrefF32(%t) : (tensor<*xf32>) -> ()
+  %e = qnt.weight @e4m3 : tensor<1x3x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e4m3">>
+  %z = qnt.dequantize %e : tensor<1x3x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e4m3">> -> tensor<1x3xf32>
+  %s = tensor.cast %z : tensor<1x3xf32> to tensor<*xf32>
+  call @printMemrefF32(%s) : (tensor<*xf32>) -> ()
   return
 }
 

@@ -3,6 +3,7 @@
 #include "dialects/Quant/Formats/Half.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 using namespace mlir;
 using namespace qcc::qnt;
 
@@ -96,6 +97,8 @@ float qcc::qnt::roundToScale(float x, ScaleKind kind) {
     return bfloatToFloat(floatToBfloat(x));
   case ScaleKind::F32:
     return x;
+  case ScaleKind::E8M0:
+    return std::isfinite(x) ? e8m0ToFloat(floatToE8m0(x)) : x;
   }
   llvm_unreachable("all scale kinds are covered");
 }

@@ -1,4 +1,4 @@
-// Conversions between f32 and the 16-bit floats, to nearest even, without depending on what the host CPU or libgcc offers:
+// Conversions between f32 and narrower floats, to nearest even, without depending on what the host CPU or libgcc offers:
 // the compiler's output must not depend on the machine it runs on.
 #ifndef QCC_DIALECTS_QUANT_FORMATS_HALF_H
 #define QCC_DIALECTS_QUANT_FORMATS_HALF_H
@@ -44,6 +44,14 @@ inline uint16_t floatToBfloat(float x) {
   if ((bits & 0x7fffffff) > 0x7f800000u)
     return uint16_t(bits >> 16) | 0x40;
   return uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+/// Powers of two as biased exponents (E8M0 of OCP MX v1.0, section 5.4.1; 255 is NaN and never made). Rounds down to a power of two
+/// within 2^-127 .. 2^127; `x` is positive and finite.
+inline float e8m0ToFloat(uint8_t exponent) { return floatOf(exponent ? uint32_t(exponent) << 23 : 0x00400000u); }
+inline uint8_t floatToE8m0(float x) {
+  uint32_t exponent = bitsOf(x) >> 23 & 255;
+  return uint8_t(exponent > 254 ? 254 : exponent);
 }
 } // namespace qcc::qnt
 #endif

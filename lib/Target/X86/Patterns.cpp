@@ -5,7 +5,7 @@
 // mac16   VPMADDWD on i32 lanes: the high halves are sign bits of a times zero (b >= 0), so a lane is a * b.
 // tiles   AMX through the amx dialect: TDPBSUD multiplies signed activations by unsigned codes as they are stored.
 // bf16_pair  joins the halves by VPTERNLOG: from shift, and, or LLVM makes a shuffle of two registers, three times the cost.
-// lut16   VPERMPS on 16 floats, VPSHUFB on bytes.
+// lut16   VPERMPS on 16 floats (two and a blend in AVX2), VPSHUFB on bytes.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Target/X86/X86.h"
 #include "mlir/Dialect/AMX/AMXDialect.h"
@@ -105,8 +105,17 @@ struct Lut16 : OpRewritePattern<qk::Lut16Op> {
     if (!isRegister(result))
       return rewriter.notifyMatchFailure(op, "not a whole register");
     if (result.getElementType().isF32()) {
-      if (!is512(result))
-        return rewriter.notifyMatchFailure(op, "sixteen floats need a 512-bit register");
+      if (!is512(result)) {                          // each half of the table fills a register; bit 3 chooses between them
+        auto half = [&](int64_t from) {
+          Value part = vector::ExtractStridedSliceOp::create(rewriter, loc, op.getTable(), ArrayRef<int64_t>{from}, ArrayRef<int64_t>{8}, ArrayRef<int64_t>{1});
+          return call(rewriter, loc, "llvm.x86.avx2.permps", result, {part, op.getIndex()});
+        };
+        auto index = cast<VectorType>(op.getIndex().getType());
+        Value sign = arith::ShLIOp::create(rewriter, loc, op.getIndex(), constant(rewriter, loc, index, 28));
+        Value upper = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::slt, sign, constant(rewriter, loc, index, 0));
+        rewriter.replaceOpWithNewOp<arith::SelectOp>(op, upper, half(8), half(0));
+        return success();
+      }
       rewriter.replaceOp(op, call(rewriter, loc, "llvm.x86.avx512.permvar.sf.512", result, {op.getTable(), op.getIndex()}));
       return success();
     }

@@ -15,6 +15,15 @@ func.func private @sub_bits(tensor<8x!qnt.block<bits = 4, group = 32, super = 25
 // expected-error @below {{a code table and 'element = table' go together}}
 func.func private @table(tensor<8x!qnt.block<element = table, bits = 4, group = 32>>)
 // -----
+// expected-error @below {{there is no code table 'nf9'}}
+func.func private @no_table(tensor<8x!qnt.block<element = table, bits = 4, group = 32, table = "nf9">>)
+// -----
+// expected-error @below {{codes of table 'nf4' have 4 bits, not 8}}
+func.func private @table_bits(tensor<8x!qnt.block<element = table, bits = 8, group = 32, table = "nf4">>)
+// -----
+// expected-error @below {{codes of a table have neither zero points nor two levels of scales}}
+func.func private @table_zero(tensor<8x!qnt.block<element = table, bits = 4, group = 32, zero = int, table = "nf4">>)
+// -----
 // expected-error @below {{needs a static shape of rank 1 or more}}
 qnt.weight_decl @w : tensor<?x4xf32> []
 // -----

@@ -22,8 +22,22 @@ every = {
             ("w8row", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 4095), ("w4s32", 17, 67), (4, 32, None, 127, 1), (4, 32, "int", 31, 33),
             (8, 64, "int", 7, 331), (2, 32, "int", 127, 127), (4, 128, "float", 53, 4095)],
     "float": [("w4", 33, 4095), ("w3g64", 53, 331), ("w6", 7, 31), ("w8row", 1, 127), ("w4rowasym", 4095, 7), ("w4t", 31, 1021),
-              ("w4g16", 31, 33), ("f16", 33, 127), ("f32", 7, 31), (4, 128, "float", 53, 331)],
+              ("w4g16", 31, 33), ("f16", 33, 127), ("f32", 7, 31), (4, 128, "float", 53, 331),
+              ("nf4", 53, 331), ("fp4g16s32", 33, 127), ("mxfp4", 31, 1021), ("fp8e4m3", 33, 331), ("fp8e5m2g32", 7, 127)],
 }
+# What codes select from: NF4, bitsandbytes' FP4, E2M1, and 8-bit floats by their definition.
+def float8(mantissa, bias):
+    code = np.arange(128)
+    exponent, fraction = code >> mantissa, (code & ((1 << mantissa) - 1)) / (1 << mantissa)
+    return np.where(exponent == 0, fraction * 2.0**(1 - bias), (1 + fraction) * 2.0**(exponent - bias))
+
+
+signed = lambda values: np.concatenate([values, -np.asarray(values)])
+tables = {"nf4": np.array([-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+                           -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+                           0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0]),
+          "fp4": signed(np.float32([0, 1 / 192, 2 / 3, 1, 1 / 3, 1 / 2, 1 / 6, 1 / 4]).astype(float)), "mxfp4": signed([0, 0.5, 1, 1.5, 2, 3, 4, 6]),
+          "fp8e4m3": signed(float8(3, 7)), "fp8e5m2": signed(float8(2, 15))}
 kind, folder = sys.argv[2:4]
 cases = every[kind]
 rows = [1, 7, 31, 33, 127]
@@ -88,6 +102,15 @@ def decoded(inspect):
         if form in ("f32", "f16"):
             dtype = np.float32 if form == "f32" else np.float16
             weights[tensor["name"]] = data[at:at + n * k * dtype().itemsize].view(dtype).reshape(n, k).astype(np.float64)
+            continue
+        table = re.fullmatch(r"(nf4|fp4|mxfp4|fp8e4m3|fp8e5m2)(?:g(\d+)|(row))?(?:s32)?", form)
+        if table:
+            default = {"nf4": 64, "fp4": 64, "mxfp4": 32}.get(table[1], k)
+            group = int(table[2] or (k if table[3] else default))
+            groups = -(-k // group)
+            components = data[at:at + n * (-(-(4 * groups + k) // 4) * 4)].reshape(n, -1)
+            scale = np.ascontiguousarray(components[:, :4 * groups]).view(np.float32).astype(np.float64)
+            weights[tensor["name"]] = np.repeat(scale, group, 1)[:, :k] * tables[table[1]][components[:, 4 * groups:4 * groups + k]]
             continue
         bits, group, whole, zero = re.fullmatch(r"w(\d)t?(?:g(\d+)|(row))?(asym|zf)?(?:s32)?", form).groups()
         two = form == "w4t"

@@ -37,6 +37,9 @@ MatmulProblem::MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int6
     v = qnt::roundToScale(float(uniform(-4000, 4000)) / 2048, kind);
   for (uint8_t &c : rows.codes)
     c = uint8_t(uniform(0, (1 << layout.bits) - 1));
+  for (uint8_t &c : rows.codes)
+    if (layout.table && !std::isfinite(layout.table->values[c]))
+      c = 0;
   for (float &s : rows.scales)
     s = qnt::roundToScale(float(uniform(1, 2000)) / 65536, kind);
   for (uint8_t &s : rows.subScales)
@@ -132,6 +135,8 @@ double MatmulProblem::weight(int64_t column, int64_t i) const {
   double scale = rows.scales[column * layout.scales(k) + (layout.perRow() ? 0 : i / layout.scaleK())];
   if (layout.super)
     scale *= rows.subScales[column * groups + group];
+  if (layout.table)
+    return layout.table->values[rows.codes[column * k + i]] * scale;
   return (rows.codes[column * k + i] - zero) * scale;
 }
 

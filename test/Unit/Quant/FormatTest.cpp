@@ -1,6 +1,8 @@
 // Format families: names, sizes, every code point there and back, degenerate groups, and pinned encodings.
+#include "dialects/Quant/Formats/CodeTables.h"
 #include "dialects/Quant/Formats/Format.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/SHA256.h"
 #include <cmath>
@@ -60,8 +62,12 @@ TEST_F(FormatTest, NamesComeBack) {
         }
   for (StringRef name : {"f32", "f16", "w4t"})
     EXPECT_EQ(formatName(format(name)), name);
+  for (StringRef name : {"nf4", "nf4g32", "nf4rows32", "fp4s32", "fp4row", "mxfp4", "fp8e4m3", "fp8e4m3g128", "fp8e5m2"})
+    EXPECT_EQ(formatName(format(name)), name);
   EXPECT_EQ(format("w4"), format("w4g32"));
-  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_0", "f64", "w4t2", "W4"})
+  EXPECT_EQ(format("nf4"), format("nf4g64"));
+  EXPECT_EQ(format("fp8e4m3"), format("fp8e4m3row"));
+  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_0", "f64", "w4t2", "W4", "nf4g0", "nf3", "mxfp4g32", "fp8", "fp8e4m3s32"})
     EXPECT_FALSE(format(name)) << name.str();
 }
 
@@ -72,6 +78,9 @@ TEST_F(FormatTest, BitsPerWeight) {
   EXPECT_EQ(bitsPerWeight(format("w8row"), 256), 8 + 16.0 / 256);
   EXPECT_EQ(bitsPerWeight(format("w4t"), 256), 4.1875);
   EXPECT_EQ(bitsPerWeight(format("f16"), 7), 16);
+  EXPECT_EQ(bitsPerWeight(format("nf4s32"), 256), 4.5);
+  EXPECT_EQ(bitsPerWeight(format("mxfp4"), 256), 4.25);
+  EXPECT_EQ(bitsPerWeight(format("fp8e4m3"), 256), 8 + 32.0 / 256);
 }
 
 TEST_F(FormatTest, EveryCodePointComesBack) {
@@ -108,8 +117,66 @@ TEST_F(FormatTest, TwoLevelUsesBothSidesOfTheGrid) {
   EXPECT_EQ(buffer.scales[0], -0.5f);
 }
 
+TEST_F(FormatTest, TableCodePointsComeBack) {
+  for (StringRef name : {"nf4row", "fp4rows32", "mxfp4", "fp8e4m3", "fp8e5m2"}) {
+    const CodeTable &table = *codeTable(cast<BlockType>(format(name)).getTable().getValue());
+    std::vector<float> values; // all numbers of the table with scale 1/4
+    std::vector<uint8_t> codes;
+    for (unsigned code = 0; code < table.values.size(); ++code)
+      if (std::isfinite(table.values[code]) && !(table.values[code] == 0 && std::signbit(table.values[code]))) {
+        values.push_back(0.25f * table.values[code]);
+        codes.push_back(uint8_t(code));
+      }
+    EXPECT_EQ(roundTrip(format(name), values, int64_t(values.size())), values) << name.str();
+    EXPECT_EQ(buffer.codes, codes) << name.str();
+    EXPECT_EQ(buffer.scales[0], 0.25f) << name.str();
+  }
+}
+
+TEST_F(FormatTest, TablesRoundToTheNearestValue) {
+  // The boundaries that bitsandbytes lists for NF4, and codes on both sides of each.
+  const float nf4[] = {-.84809640f, -.61063293f, -.45999527f, -.33967943f, -.23460741f, -.13791173f, -.04552502f, .03979015f,
+                       .12025525f,  .20352125f,  .29201377f,  .38931254f,  .50166342f,  .64278692f,  .86147842f};
+  for (int i = 0; i < 15; ++i) {
+    EXPECT_EQ(codeTable("nf4")->encode(nf4[i] - 1e-6f), i);
+    EXPECT_EQ(codeTable("nf4")->encode(nf4[i] + 1e-6f), i + 1);
+  }
+  // E2M1: halves go to the even code; past 6 it is 6.
+  for (auto [x, code] : {std::pair(0.25f, 0), {0.26f, 1}, {0.75f, 2}, {1.25f, 2}, {1.75f, 4}, {2.5f, 4}, {3.5f, 6}, {5.0f, 6}, {5.1f, 7}, {100.0f, 7}, {-0.25f, 0}, {-5.0f, 14}, {-7.0f, 15}})
+    EXPECT_EQ(codeTable("e2m1")->encode(x), code) << x;
+}
+
+TEST_F(FormatTest, Float8IsLlvms) {
+  for (auto [name, semantics] : {std::pair("e4m3", &llvm::APFloat::Float8E4M3FN()), {"e5m2", &llvm::APFloat::Float8E5M2()}}) {
+    const CodeTable &table = *codeTable(name);
+    for (unsigned code = 0; code < 256; ++code) {
+      llvm::APFloat exact(*semantics, llvm::APInt(8, code));
+      float expected = exact.convertToFloat();
+      ASSERT_TRUE(std::isnan(expected) ? std::isnan(table.values[code]) : table.values[code] == expected) << name << " " << code;
+    }
+    for (float x : pseudoRandom(4096)) {
+      llvm::APFloat rounded(x * x * x);
+      bool losesInfo;
+      rounded.convert(*semantics, llvm::APFloat::rmNearestTiesToEven, &losesInfo);
+      ASSERT_EQ(table.values[table.encode(x * x * x)], rounded.convertToFloat()) << name << " " << x * x * x;
+    }
+  }
+}
+
+TEST_F(FormatTest, MxScaleIsAPowerOfTwo) {
+  // 7.9 in a group of halves: the exponent of the largest, 2^2, less that of the table, 2^2. Alone, it is better off with the next one.
+  std::vector<float> values(32, 0.5f);
+  values[3] = 7.9f;
+  EXPECT_EQ(roundTrip(format("mxfp4"), values, 32)[3], 6.0f);
+  EXPECT_EQ(buffer.scales[0], 1.0f);
+  EXPECT_EQ(roundTrip(format("mxfp4"), std::vector<float>(32, 7.9f), 32)[3], 8.0f);
+  EXPECT_EQ(buffer.scales[0], 2.0f);
+  for (float tiny : {0x1p-126f, 0x1p-140f})
+    EXPECT_EQ(roundTrip(format("mxfp4"), std::vector<float>(32, tiny), 32)[0], tiny > 0x1p-130f ? tiny : 0.0f);
+}
+
 TEST_F(FormatTest, DegenerateGroups) {
-  for (StringRef name : {"w2g32", "w4g32", "w8g32", "w4g32asym", "w8rowasym", "w4g32zf", "w4t"}) {
+  for (StringRef name : {"w2g32", "w4g32", "w8g32", "w4g32asym", "w8rowasym", "w4g32zf", "w4t", "nf4"}) {
     // Zeros: scale 1, codes at the zero point.
     EXPECT_EQ(roundTrip(format(name), std::vector<float>(64), 64), std::vector<float>(64)) << name.str();
     EXPECT_EQ(buffer.scales[0], 1.0f);
@@ -184,4 +251,7 @@ TEST_F(FormatTest, EncodingsArePinned) {
   EXPECT_EQ(digest("w4g32asym"), "30b5787b64c0ddc2");
   EXPECT_EQ(digest("w8g32"), "8681c402822d5591");
   EXPECT_EQ(digest("w4t"), "ac0cb3dea5fc71c7");
+  EXPECT_EQ(digest("nf4"), "71e1ff40f0d31da0");
+  EXPECT_EQ(digest("mxfp4"), "bfb497fa630b4782");
+  EXPECT_EQ(digest("fp8e4m3"), "738641cd35a55414");
 }

@@ -1,0 +1,36 @@
+// What codes stand for where they are no integers: the tables that `!qnt.block<element = table, table = "..">` names.
+#ifndef QCC_DIALECTS_QUANT_FORMATS_CODETABLES_H
+#define QCC_DIALECTS_QUANT_FORMATS_CODETABLES_H
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include <cstdint>
+#include <vector>
+
+namespace qcc::qnt {
+/// nf4   NormalFloat, quantiles of a normal distribution (QLoRA, arXiv 2305.14314, appendix E)
+/// fp4   the 4-bit float of bitsandbytes: 0, 1/192 and six values from 1/6 to 1, both signs
+/// e2m1  FP4 of the microscaling formats (OCP MX v1.0, section 5.3.3): 0, .5, 1, 1.5, 2, 3, 4, 6, both signs
+/// e4m3  FP8 without infinities (OCP 8-bit floating point, largest 448), e5m2 the other one (largest finite 57344)
+class CodeTable {
+public:
+  CodeTable(llvm::StringRef name, unsigned bits, unsigned mantissaBits, bool tiesToEven, llvm::ArrayRef<float> values);
+
+  const llvm::StringRef name;
+  const unsigned bits;
+  const unsigned mantissaBits;                       // 8-bit floats: sign, exponent and this many bits of mantissa; else 0
+  const std::vector<float> values;                   // [2^bits]; NaN and infinity where a code stands for no number
+  float largest() const { return float(sorted.back()); }  // finite
+  /// The code of the value nearest to `x`; past the largest value, that one's. Halfway between two: the even code, or the smaller value
+  /// (`tiesToEven`). Never the code of NaN, infinity or -0. `x` is no NaN.
+  uint8_t encode(float x) const;
+
+private:
+  const bool tiesToEven;
+  std::vector<double> sorted, boundaries;            // values ascending; the middle of each two neighbours, exact
+  std::vector<uint8_t> codes;                        // of `sorted`
+};
+
+/// The table named `name`, or null.
+const CodeTable *codeTable(llvm::StringRef name);
+} // namespace qcc::qnt
+#endif
