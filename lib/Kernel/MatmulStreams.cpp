@@ -148,7 +148,9 @@ void MatmulEmitter::shortRows(ArrayRef<Value> panels, Value m, unsigned rows, Va
   if (oneRun) {
     if (hasTwoChains(s))
       values.append(count, splatInt(0));
-    values = overBlocks(s, values, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange sums) { return addBlock(s, superAt, super, block, sums); });
+    values = overBlocks(s, values, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange sums) {
+      return addBlock(s, superAt, super, block, sums);
+    });
     for (unsigned i = 0; hasTwoChains(s) && i < count; ++i)
       values[i] = arith::AddIOp::create(b, loc, values[i], values[count + i]);
     values.resize(count);
@@ -170,8 +172,12 @@ void MatmulEmitter::shortRows(ArrayRef<Value> panels, Value m, unsigned rows, Va
 Values MatmulEmitter::intRuns(const Streams &s, ValueRange y) {
   int64_t run = spec.run(), blocks = blocksPerSuper();
   if (run > 0 && run <= 32)
-    return overBlocks(s, y, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) { return intBlock(s, superAt, super, block, y); });
-  auto add32 = [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange sums) { return addBlock(s, superAt, super, block, sums); };
+    return overBlocks(s, y, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) {
+      return intBlock(s, superAt, super, block, y);
+    });
+  auto add32 = [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange sums) {
+    return addBlock(s, superAt, super, block, sums);
+  };
   auto paramsAt = [&](ArrayRef<Value> superAt, Value kInSuper) {
     SmallVector<StepParams> p;
     for (auto [panel, super] : llvm::zip(s.panelAt, superAt))
@@ -188,7 +194,9 @@ Values MatmulEmitter::intRuns(const Streams &s, ValueRange y) {
     };
     if (run < 0)
       return overRun(s.superBegin, s.superEnd, y);
-    return loop(s.superBegin, s.superEnd, run / 32, y, [&](Value first, ValueRange y) { return overRun(first, min(add(first, run / 32), s.superEnd), y); });
+    return loop(s.superBegin, s.superEnd, run / 32, y, [&](Value first, ValueRange y) {
+      return overRun(first, min(add(first, run / 32), s.superEnd), y);
+    });
   }
   // Superblocks hold whole runs.
   return overSupers(s, y, [&](ArrayRef<Value> superAt, Value super, ValueRange carried) {
@@ -287,7 +295,10 @@ void MatmulEmitter::emitFloatDecode() {
     return decodeFloatWeights();
   args.input = paddedInput();
   decodeCodes([&](const Streams &s) {
-    return overBlocks(s, Values(s.count(), splatFloat(0)), [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) { return floatBlock(s, superAt, super, block, y); });
+    Values zeros(s.count(), splatFloat(0));
+    return overBlocks(s, zeros, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) {
+      return floatBlock(s, superAt, super, block, y);
+    });
   });
 }
 

@@ -157,7 +157,8 @@ void MatmulEmitter::rescaleRun(const TileChunk &c, Value m, unsigned halves, uns
       Value first = add(m, half * tileRow);
       auto rescale = [&](Value r) {
         Row row = rowAt(add(first, r));
-        Value scale = scalesAt ? splat(loadScalar(c.scales, add(add(scalesAt, half * tileRow), r))) : activationScale(row, k), rowSum = decodesSigned() ? Value() : activationSum(row, k, end, spec.run());
+        Value scale = scalesAt ? splat(loadScalar(c.scales, add(add(scalesAt, half * tileRow), r))) : activationScale(row, k);
+        Value rowSum = decodesSigned() ? Value() : activationSum(row, k, end, spec.run());
         for (unsigned i = 0; i < count; ++i) {
           Value sum = load(c.sums, add(sumAt(half, i), mul(r, lanes)), sums), at;
           if (!decodesSigned())
@@ -210,7 +211,6 @@ void MatmulEmitter::prefetchOutput(const TileChunk &c, Value m, unsigned halves,
 void MatmulEmitter::multiplyTiles(const TileChunk &c, Value m, unsigned halves, unsigned count, bool whole) {
   auto sumTile = qk::TileType::get(b.getContext(), tileRow, lanes, b.getI32Type());
   SmallVector<Type> types(halves * count, sumTile);
-  Values zeros;
   auto startZero = [&] {
     Values zeros;
     for (unsigned i = 0; i < halves * count; ++i)
@@ -234,7 +234,9 @@ void MatmulEmitter::multiplyTiles(const TileChunk &c, Value m, unsigned halves, 
     });
     prefetchOutput(c, m, halves, count);
     put(multiplyRun(c, m, halves, count, c.k0, c.kEnd, tiles), sumAt);
-    ifElse(equal(c.kEnd, c.runEnd), {}, [&] { return rescaleRun(c, m, halves, count, whole, c.runBegin, c.runEnd, c.isLast, sumAt), Values(); }, [] { return Values(); });
+    ifElse(equal(c.kEnd, c.runEnd), {}, [&] {
+      return rescaleRun(c, m, halves, count, whole, c.runBegin, c.runEnd, c.isLast, sumAt), Values();
+    }, [] { return Values(); });
     return;
   }
   prefetchOutput(c, m, halves, count);
