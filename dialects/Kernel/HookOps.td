@@ -98,7 +98,7 @@ def Qk_Mac16Op : Qk_Hook<"mac16", [Pure, AllTypesMatch<["acc", "a", "b", "result
 def Qk_RescaleOp : Qk_Hook<"rescale", [Pure, AllTypesMatch<["scale", "acc", "result"]>]> {
   let summary = "acc + float(sum) * scale, rounded once";
   let description = [{
-    The end of a group of an integer product. `sum` converts exactly (|sum| < 2^24); one fused multiply-add rounds.
+    The end of a run of an integer product. `sum` rounds to f32 to nearest even (exact below 2^24); one fused multiply-add rounds.
     Example:
       %y1 = qk.rescale %sum, %scale, %y0 : vector<16xi32>, vector<16xf32>
   }];

@@ -57,6 +57,9 @@ LogicalResult MatmulOp::verify() {
   Type w = getWeight().getType();
   if (getBf16() && !cast<ShapedType>(getInput().getType()).getElementType().isF32())
     return emitOpError("rounds float activations to bf16; integer products are exact, got ") << getInput().getType();
+  auto codes = dyn_cast<BlockType>(cast<ShapedType>(w).getElementType()), activations = dyn_cast<BlockType>(cast<ShapedType>(getInput().getType()).getElementType());
+  if (codes && activations && codes.getElement() == Element::Int && cast<ShapedType>(w).hasStaticShape() && !sumsFit(codes, activations, dim(w, -1)))
+    return emitOpError("sums more products of ") << codes << " and " << activations << " before it rescales than fit i32";
   if (cast<ShapedType>(w).getRank() != 2)
     return emitOpError("weight must be [N, K], got ") << w;
   if (differ(dim(getInput().getType(), -1), dim(w, 1)))

@@ -60,8 +60,9 @@ def Qnt_NormOp : Qnt_PureOp<"norm", [AllTypesMatch<["input", "result"]>]> {
 def Qnt_MatmulOp : Qnt_PureOp<"matmul"> {
   let summary = "Linear layer: input [.., K] times weight [N, K] transposed, plus bias [N]";
   let description = [{
-    Sums are f32. With quantized `input` (block of 8 bits per group) the products of a group are summed exactly in i32 and then scaled:
-    `y = sum_g sx[g] * sw[g] * (sum_k (qx - zx)(qw - zw))`, groups in ascending order.
+    Sums are f32. With quantized `input` (8 bits, a scale per group or row) the products of every run of k in which the float scales are constant
+    are summed exactly in i32, with integer zero points and sub-scales, then scaled: `y = sum_r sx[r] * sw[r] * (sum_k qx (qw - zw))`, runs in
+    ascending order. A run is gcd(k per stored weight scale, activation group); one that could overflow i32 is refused.
     `bf16` allows a target to round float activations and decoded weights to bfloat16 before multiplying: the result is within
     `(2^-7 + 2^-16) * sum |x w|` of the exact one, plus the error of an f32 sum. The reference lowering does not round.
     Example:

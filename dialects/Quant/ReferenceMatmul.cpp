@@ -1,6 +1,5 @@
 // Reference lowerings of quantized arithmetic. This is the definition that integer kernels equal bit for bit.
 #include "dialects/Quant/ReferenceBuilder.h"
-#include <numeric>
 using namespace mlir;
 using namespace qcc::qnt;
 using Lowered = FailureOr<SmallVector<Value>>;
@@ -52,12 +51,11 @@ Lowered DequantizeOp::lowerToReference(OpBuilder &builder) {
   return SmallVector<Value>{r.generate(getType(), components.codes, [&](ValueRange at) { return r.decodeAt(components, at); })};
 }
 
-/// One element of a product with quantized activations: integer sums of the steps in which all scales are constant, each scaled and
-/// added by one fma, in ascending order.
+/// One element of a product with quantized activations: integer sums of the runs in which all float scales are constant (integer sub-scales and
+/// zero points are part of the sum), each rounded to f32 once, scaled and added by one fma, in ascending order.
 static Value integerDot(ReferenceBuilder &r, const ReferenceBuilder::Components &x, const ReferenceBuilder::Components &w, ValueRange row, Value n, int64_t K) {
   const FormatFamily *family = familyOf(w.type), *activations = familyOf(x.type);
-  int64_t xGroup = x.type.getGroup() < 0 ? K : x.type.getGroup(), wGroup = w.type.getGroup() < 0 ? K : w.type.getGroup();
-  int64_t step = wGroup >= K ? xGroup : xGroup >= K ? wGroup : std::gcd(xGroup, wGroup);
+  int64_t run = exactRun(w.type, x.type), step = run < 0 ? K : run;
   bool hasFloatZero = w.type.getZero() == ZeroKind::Float;
   auto xAt = [&](Value k) {
     SmallVector<Value> indices(row);

@@ -14,7 +14,7 @@ namespace json = llvm::json;
 std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   std::vector<std::string> words = {"--target=" + o.target, "--wbits=" + std::to_string(o.weightBits), "--abits=" + std::to_string(o.activationBits),
                                     "--head-bits=" + std::to_string(o.headBits), "--kv-bits=" + std::to_string(o.kvBits),
-                                    "--group-size=" + std::to_string(o.groupSize), o.symmetric ? "--sym" : "--asym",
+                                    "--group-size=" + std::to_string(o.groupSize), "--act-group-size=" + std::to_string(o.activationGroup), o.symmetric ? "--sym" : "--asym",
                                     o.kvState ? "--kv-cache=state" : "--kv-cache=io", "-O" + std::to_string(o.optLevel)};
   if (!o.cpu.empty())
     words.push_back("--mcpu=" + o.cpu);

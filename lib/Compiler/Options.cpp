@@ -56,6 +56,7 @@ struct CommandLine {
 
   cl::opt<unsigned> weightBits{"wbits", cl::desc("Bits of a weight: 2 3 4 5 6 8 16 32 (default 16)"), cl::value_desc("n"), cl::init(16), cl::cat(quantCategory)};
   cl::opt<unsigned> activationBits{"abits", cl::desc("Bits of an activation: 8, 16 (bf16 on matrix units), 32 (default: 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
+  cl::opt<int64_t> actGroupSize{"act-group-size", cl::desc("8-bit activations per scale, -1 for the whole row (default 32); more: faster, less exact"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
   cl::opt<unsigned> headBits{"head-bits", cl::desc("Bits of the output head and its embedding (default 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
   cl::opt<int64_t> groupSize{"group-size", cl::desc("Weights per scale, -1 for the whole row (default 32)"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
   cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default)"), cl::cat(quantCategory)};
@@ -173,6 +174,8 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     refuse("--kernels=" + line.kernels + " is neither fast nor reference");
   if (line.groupSize != -1 && (line.groupSize < 16 || line.groupSize % 16))
     refuse("--group-size=" + llvm::Twine(line.groupSize) + " is neither -1 nor a multiple of 16");
+  if (line.actGroupSize != -1 && (line.actGroupSize < 32 || line.actGroupSize % 32 || line.actGroupSize > 65536))
+    refuse("--act-group-size=" + llvm::Twine(line.actGroupSize) + " is neither -1 nor a multiple of 32 up to 65536");
   if (line.maxContext < 0 || line.maxContext > (int64_t(1) << 24))
     refuse("--max-context=" + llvm::Twine(line.maxContext) + " is outside 1 .. 16777216");
   for (StringRef text : line.shapes) {
@@ -214,6 +217,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   o.headBits = line.headBits ? line.headBits.getValue() : std::max(8u, o.weightBits);
   o.kvBits = line.kvBits ? line.kvBits.getValue() : o.weightBits == 32 && o.activationBits == 32 ? 32 : 16;
   o.groupSize = line.groupSize;
+  o.activationGroup = line.actGroupSize;
   o.symmetric = !line.asym;
   o.tensorTypes.assign(line.tensorTypes.begin(), line.tensorTypes.end());
   o.kvState = line.kvCache == "state";

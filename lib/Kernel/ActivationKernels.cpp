@@ -42,10 +42,10 @@ FlatSymbolRefAttr qcc::activationKernel(KernelLibrary &library, qnt::Activation 
 }
 
 FlatSymbolRefAttr qcc::gluQuantizeKernel(KernelLibrary &library, qnt::Activation kind, const QuantizedRow &spec) {
-  constexpr int64_t tile = 256;
+  int64_t tile = spec.tile(256);                     // whole groups
   SmallVector<Type> types = {rowsOf(2 * spec.k, Float32Type::get(library.context()))};
   llvm::append_range(types, spec.types(library.context()));
-  std::string name = ("glu_" + stringifyActivation(kind) + "_" + Twine(spec.k) + "_a8_" + Twine(spec.paddedK)).str();
+  std::string name = ("glu_" + stringifyActivation(kind) + "_" + Twine(spec.k) + "_a8_" + spec.name()).str();
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
     Value line = b.scratch({tile}, b.getF32Type());
     b.shareTiles(b.size(args[1], 0), spec.k, tile, [&](Value row, Value lo, Value hi) {

@@ -19,11 +19,16 @@ struct Columns {
   mlir::MemRefType type(mlir::MLIRContext *context) const { return rowsOf(stride, mlir::Float32Type::get(context)); }
 };
 
-/// Activations in int8, per row: codes padded with zeros to `paddedK`, and for every 32 a scale and the sum of the codes.
+/// Activations in int8, per row: codes padded with zeros to `paddedK`, a scale for every `group` of them, and their sum for every `sumGroup`.
 struct QuantizedRow {
-  static constexpr int64_t group = 32;
   int64_t k, paddedK;
-  mlir::SmallVector<mlir::Type> types(mlir::MLIRContext *context) const;
+  int64_t group = 32, sumGroup = 32;   // multiples of 32, -1: the whole row; `sumGroup` divides `group`
+  int64_t scales() const { return group < 0 ? 1 : (paddedK + group - 1) / group; }
+  int64_t sums() const { return sumGroup < 0 ? 1 : (paddedK + sumGroup - 1) / sumGroup; }
+  /// Columns of a piece of work: whole groups, `atLeast` columns of them if the row has as many.
+  int64_t tile(int64_t atLeast) const;
+  std::string name() const;            // "256", "256_g128_s32": part of kernels' names
+  mlir::SmallVector<mlir::Type> types(mlir::MLIRContext *context) const;   // codes, scales, sums
 };
 
 struct NormSpec {
@@ -40,8 +45,8 @@ FlatSymbolRefAttr normQuantizeKernel(KernelLibrary &, const NormSpec &, const Qu
 FlatSymbolRefAttr quantizeKernel(KernelLibrary &, const Columns &, const QuantizedRow &);
 /// (codes, scales, output)
 FlatSymbolRefAttr dequantizeKernel(KernelLibrary &, const QuantizedRow &);
-/// Quantizes columns [lo, hi) of `source[at.., column - base]` into row `row` of `out` = {codes, scales, sums}; `lo` is a multiple of 32, and
-/// `hi` too or the row's end.
+/// Quantizes columns [lo, hi) of `source[at.., column - base]` into row `row` of `out` = {codes, scales, sums}; `lo` is the start of a group, `hi`
+/// the end of one or the row's.
 void quantizeColumns(KernelBuilder &b, const QuantizedRow &spec, mlir::Value source, mlir::ValueRange at, mlir::Value base, mlir::Value row,
                      mlir::Value lo, mlir::Value hi, mlir::ValueRange out);
 /// Zeros behind the row's end.

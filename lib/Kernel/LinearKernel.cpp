@@ -15,8 +15,9 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
   MLIRContext *context = library.context();
   Type f32 = Float32Type::get(context), i8 = IntegerType::get(context, 8);
   SmallVector<Type> types = {rowsOf(spec.stride, matmul.bf16 ? Type(BFloat16Type::get(context)) : f32)};
+  QuantizedRow row{spec.k, spec.stride, matmul.activationGroup, matmul.sumGroup};
   if (matmul.intActivations)
-    types = QuantizedRow{spec.k, spec.stride}.types(context);
+    types = row.types(context);
   types.push_back(MemRefType::get({matmul.weight.bytes(spec.n, spec.k)}, i8));
   if (matmul.bias)
     types.push_back(MemRefType::get({spec.n}, f32));
@@ -34,7 +35,8 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
     if (matmul.intActivations) {
       call.scales = take();
       call.sums = take();
-      call.scaleStride = b.idx(spec.stride / QuantizedRow::group);
+      call.scaleStride = b.idx(row.scales());
+      call.sumStride = b.idx(row.sums());
     }
     call.weights = take();
     call.weightOffset = b.idx(0);

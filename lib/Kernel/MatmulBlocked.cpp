@@ -22,8 +22,26 @@ MatmulEmitter::Tiling MatmulEmitter::tiling() const {
     t.rows = many ? 16 / t.panels : 4;
   t.rowBlock = spec.rows == RowClass::Short ? 16 : 504;
   int64_t bytesPerK = t.panels * lanes * (spec.intActivations ? 1 : 4);
-  t.chunk = std::max<int64_t>(32, version.l1Bytes / 2 / bytesPerK / 32 * 32);
+  t.chunk = wholeRuns(std::max<int64_t>(32, version.l1Bytes / 2 / bytesPerK / 32 * 32));
   return t;
+}
+
+int64_t MatmulEmitter::wholeRuns(int64_t chunk) const {
+  int64_t run = std::max<int64_t>(spec.run(), 32);
+  return spec.intActivations && holdsRuns(chunk) ? chunk / run * run : chunk;
+}
+
+void MatmulEmitter::overChunks(int64_t chunk, Value end, function_ref<void(Value, Value, Value, Value)> body) {
+  Value zero = index(0);
+  auto chunks = [&](Value from, Value to, bool isRun) {
+    loop(from, to, chunk, {}, [&](Value k0, ValueRange) { return body(k0, min(add(k0, chunk), to), isRun ? from : Value(), isRun ? to : Value()), Values(); });
+  };
+  if (holdsRuns(chunk))
+    chunks(zero, end, false);
+  else if (spec.run() < 0)
+    chunks(zero, end, true);
+  else
+    loop(zero, end, spec.run(), {}, [&](Value from, ValueRange) { return chunks(from, min(add(from, spec.run()), end), true), Values(); });
 }
 
 int64_t kernel::panelStep(const MatmulSpec &spec, const TargetVersion &version) { return spec.rows == RowClass::Short ? 4 : 2; }
@@ -34,13 +52,10 @@ void MatmulEmitter::forChunks(int64_t k, function_ref<void(const Chunk &)> unpac
   if (w.isCodes())
     end = mul(superCount(), w.superK());
   // As many rows at a time as fit in half of L2: every chunk of every panel reads all of them.
-  int64_t unit = usesTiles() ? tileRows : t.rows, bytesPerK = spec.intActivations ? 1 : 4;
+  int64_t unit = t.rows, bytesPerK = spec.intActivations ? 1 : 4;
   Value fitting = b.createOrFold<arith::DivUIOp>(loc, index(version.l2Bytes / 2), mul(arith::MaxUIOp::create(b, loc, end, index(1)), bytesPerK));
   Value rowBlock = min(arith::MaxUIOp::create(b, loc, mul(div(fitting, unit), unit), index(std::min<int64_t>(t.rowBlock, 2 * unit))), index(t.rowBlock));
   Value partial = scratch(t.rowBlock * t.panels * lanes, b.getF32Type());
-  SmallVector<unsigned> tiles = {t.rows, 2, 1};
-  if (usesTiles())
-    tiles.insert(tiles.begin(), tileRows);
   forPanels(t.panels, [&](Value p, unsigned count) {
     Chunk c;
     c.panel = p;
@@ -50,14 +65,13 @@ void MatmulEmitter::forChunks(int64_t k, function_ref<void(const Chunk &)> unpac
     loop(zero, args.m, rowBlock, {}, [&](Value row0, ValueRange) {
       c.row0 = row0;
       c.rowEnd = min(add(row0, rowBlock), args.m);
-      loop(zero, end, k, {}, [&](Value k0, ValueRange) {
-        c.k0 = k0;
-        c.kEnd = min(add(k0, k), end);
-        c.isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, k0, zero);
-        c.isLast = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, c.kEnd, end);
+      overChunks(k, end, [&](Value k0, Value kEnd, Value runBegin, Value runEnd) {
+        c.k0 = k0, c.kEnd = kEnd, c.runBegin = runBegin, c.runEnd = runEnd;
+        c.isFirst = equal(k0, zero);
+        c.isLast = equal(kEnd, end);
         unpack(c);
         Value from = c.row0;
-        for (unsigned rows : tiles) {
+        for (unsigned rows : {t.rows, 2u, 1u}) {
           Value to = add(from, mul(div(sub(c.rowEnd, from), rows), rows));
           loop(from, to, rows, {}, [&](Value m, ValueRange) {
             if (rows > 2)
@@ -66,7 +80,6 @@ void MatmulEmitter::forChunks(int64_t k, function_ref<void(const Chunk &)> unpac
           });
           from = to;
         }
-        return Values();
       });
       return Values();
     });
@@ -113,119 +126,173 @@ void MatmulEmitter::finishTile(const Chunk &c, Value m, unsigned rows, ValueRang
 
 //===-- integer activations ---------------------------------------------------------------------------------------------------------===//
 
-// Two-level codes whose product with the sub-scale fits a signed byte are unpacked as that product (offset by 128): exact, and no
-// multiplication is left in the inner loop.
-bool MatmulEmitter::foldsSubscale() const { return w.super && (int64_t(1) << (w.bits - 1)) * ((1 << w.subBits) - 1) <= 127; }
+Value MatmulEmitter::byteConstant(int64_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(bytes, b.getI8IntegerAttr(int8_t(v)))); }
 
+// Two-level codes whose product with the sub-scale fits a signed byte are unpacked as that product: exact, and no multiplication is left in the
+// inner loop.
 Value MatmulEmitter::timesSubscale(Value codes, Value subscale) {
   auto words = VectorType::get(2 * lanes, b.getI16Type());
-  auto constant = [&](VectorType type, int64_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, b.getIntegerAttr(type.getElementType(), v))); };
+  auto constant = [&](int64_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(words, b.getI16IntegerAttr(v))); };
   Value both = arith::OrIOp::create(b, loc, subscale, arith::ShLIOp::create(b, loc, subscale, splatInt(16)));
-  Value s = vector::BitCastOp::create(b, loc, words, both), eight = constant(words, 8);
-  Value x = vector::BitCastOp::create(b, loc, words, arith::SubIOp::create(b, loc, codes, constant(bytes, int64_t(1) << (w.bits - 1))));
+  Value s = vector::BitCastOp::create(b, loc, words, both), eight = constant(8);
+  Value x = vector::BitCastOp::create(b, loc, words, arith::SubIOp::create(b, loc, codes, byteConstant(w.implicitZero())));
   // Low byte of x * s: the even byte's product; the odd byte by shifting it down and its product up.
-  Value even = arith::AndIOp::create(b, loc, arith::MulIOp::create(b, loc, x, s), constant(words, 255));
+  Value even = arith::AndIOp::create(b, loc, arith::MulIOp::create(b, loc, x, s), constant(255));
   Value odd = arith::ShLIOp::create(b, loc, arith::MulIOp::create(b, loc, arith::ShRSIOp::create(b, loc, x, eight), s), eight);
-  Value product = vector::BitCastOp::create(b, loc, bytes, arith::OrIOp::create(b, loc, even, odd));
-  return arith::XOrIOp::create(b, loc, product, constant(bytes, -128));
+  return vector::BitCastOp::create(b, loc, bytes, arith::OrIOp::create(b, loc, even, odd));
 }
 
 void MatmulEmitter::emitIntBlocked() {
   Tiling t = tiling();
-  int64_t blocks = t.chunk / 32, steps = 32 / stepK(), unitBytes = 4 * lanes;
-  bool folds = foldsSubscale(), hasZero = w.zero != qnt::ZeroKind::None, hasSub = w.super && !folds;
-  int64_t implicitZero = folds ? 128 : w.implicitZero();
-  Value codes = scratch(blocks * 8 * t.panels * unitBytes, b.getI8Type());
-  auto perStep = [&](Type element) { return scratch(blocks * steps * t.panels * lanes, element); };
-  Value scales = perStep(b.getF32Type()), zeros, subscales;
-  if (hasZero)
-    zeros = perStep(w.zero == qnt::ZeroKind::Int ? Type(b.getI32Type()) : b.getF32Type());
+  int64_t step = stepK(), run = spec.run(), span = std::max<int64_t>(run, 32), unitBytes = 4 * lanes;
+  bool inChunk = holdsRuns(t.chunk), folds = w.foldsSubscale(), hasZero = w.zero != qnt::ZeroKind::None, hasSub = w.super && !folds;
+  int64_t implicitZero = folds ? 128 : w.implicitZero();             // products that fit a byte are stored offset by 128
+  Value codes = scratch(t.chunk * t.panels * lanes, b.getI8Type());
+  auto each = [&](int64_t k, Type element) { return scratch(t.chunk / k * t.panels * lanes, element); };
+  VectorType zeroType = w.zero == qnt::ZeroKind::Int ? sums : floats;
+  Value scales, zeros, subscales, waiting;
+  if (inChunk) {
+    scales = each(run, b.getF32Type());
+    zeros = hasZero ? each(run, zeroType.getElementType()) : Value();
+  } else {
+    waiting = scratch(t.rowBlock * t.panels * lanes, b.getI32Type());
+  }
   if (hasSub)
-    subscales = perStep(b.getI32Type());
+    subscales = each(step, b.getI32Type());
 
-  auto unpack = [&](const Chunk &c) {
+  // Where panel i has what belongs to the piece of `every` k at `k`.
+  auto place = [&](const Chunk &c, Value k, int64_t every, unsigned i) { return mul(add(mul(div(sub(k, c.k0), every), c.panelAt.size()), i), lanes); };
+  auto paramsAt = [&](const Chunk &c, Value k, unsigned i) {
+    return params(c.panelAt[i], add(c.panelAt[i], mul(div(k, w.superK()), w.superBytes())), rem(k, w.superK()));
+  };
+  auto unpackParams = [&](const Chunk &c, Value k) {
+    for (unsigned i = 0; i < c.panelAt.size(); ++i) {
+      StepParams p = paramsAt(c, k, i);
+      store(p.scale, scales, place(c, k, run, i));
+      if (hasZero)
+        store(p.zero, zeros, place(c, k, run, i));
+    }
+  };
+  auto unpackBlock = [&](const Chunk &c, Value k) {
     unsigned count = c.panelAt.size();
-    loop(div(c.k0, 32), div(c.kEnd, 32), 1, {}, [&](Value kBlock, ValueRange) {
-      Value slot = sub(kBlock, div(c.k0, 32)), inSuper = rem(kBlock, blocksPerSuper());
-      Value superBytes = mul(div(kBlock, blocksPerSuper()), w.superBytes());
-      for (unsigned i = 0; i < count; ++i) {
-        Value superAt = add(c.panelAt[i], superBytes);
-        BlockReader reader = block(superAt, inSuper);
-        for (int64_t s = 0; s < steps; ++s) {
-          StepParams p = params(c.panelAt[i], superAt, add(mul(inSuper, 32), s * stepK()));
-          Value at = mul(add(mul(add(mul(slot, steps), s), count), i), lanes);
-          store(p.scale, scales, at);
-          if (hasZero)
-            store(p.zero, zeros, at);
-          if (hasSub)
-            store(p.subscale, subscales, at);
-          for (int64_t u = s * stepK() / 4; u < (s + 1) * stepK() / 4; ++u) {
-            Value code = unit(reader, u);
-            store(folds ? timesSubscale(code, p.subscale) : code, codes, mul(add(mul(add(mul(slot, 8), u), count), i), unitBytes));
-          }
+    for (unsigned i = 0; i < count; ++i) {
+      BlockReader reader = block(add(c.panelAt[i], mul(div(k, w.superK()), w.superBytes())), div(rem(k, w.superK()), 32));
+      for (int64_t from = 0; from < 32; from += step) {
+        Value subscale = w.super ? paramsAt(c, add(k, from), i).subscale : Value();
+        if (hasSub)
+          store(subscale, subscales, place(c, add(k, from), step, i));
+        for (int64_t u = from / 4; u < (from + step) / 4; ++u) {
+          Value code = unit(reader, u);
+          if (folds)
+            code = arith::XOrIOp::create(b, loc, timesSubscale(code, subscale), byteConstant(-128));
+          store(code, codes, add(mul(sub(k, c.k0), count * lanes), (u * count + i) * unitBytes));
         }
       }
+    }
+  };
+  auto unpack = [&](const Chunk &c) {
+    auto blocks = [&](Value from, Value to) { loop(from, to, 32, {}, [&](Value k, ValueRange) { return unpackBlock(c, k), Values(); }); };
+    if (!inChunk)
+      return blocks(c.k0, c.kEnd);
+    loop(c.k0, c.kEnd, span, {}, [&](Value k, ValueRange) {
+      for (int64_t from = 0; from < span; from += run)
+        unpackParams(c, add(k, from));
+      if (span == 32)
+        unpackBlock(c, k);
+      else
+        blocks(k, runEnd(k, span, c.kEnd));
       return Values();
     });
   };
 
-  auto blockParams = [&](Value slot, int64_t s, unsigned count) {
-    SmallVector<StepParams> p(count);
-    for (unsigned i = 0; i < count; ++i) {
-      Value at = mul(add(mul(add(mul(slot, steps), s), count), i), lanes);
-      p[i].scale = load(scales, at, floats);
-      if (hasZero)
-        p[i].zero = load(zeros, at, w.zero == qnt::ZeroKind::Int ? sums : floats);
-      if (hasSub)
-        p[i].subscale = load(subscales, at, sums);
-    }
-    return p;
-  };
-
-  Value tileSums = usesTiles() ? scratch(2 * t.panels * tileRows * lanes, b.getI32Type()) : Value();
   auto tile = [&](const Chunk &c, Value m, unsigned rows) {
-    if (rows == tileRows)
-      return matrixTile(c, m, codes, tileSums, implicitZero, [&](Value slot) { return blockParams(slot, 0, c.panelAt.size()); });
     unsigned count = c.panelAt.size();
-    SmallVector<Value> inputAt, scaleAt;
-    for (unsigned r = 0; r < rows; ++r) {
-      inputAt.push_back(mul(add(m, r), args.inputStride));
-      scaleAt.push_back(mul(add(m, r), args.scaleStride));
-    }
-    Value firstBlock = div(c.k0, 32);
-    Values y = loop(firstBlock, div(c.kEnd, 32), 1, startTile(c, m, rows), [&](Value kBlock, ValueRange carried) {
-      Values y(carried);
-      Value slot = sub(kBlock, firstBlock), kAt = mul(kBlock, 32);
-      for (int64_t s = 0; s < steps; ++s) {
-        SmallVector<StepParams> p = blockParams(slot, s, count);
-        Values acc, rowSums;
+    SmallVector<Row> rowOf;
+    for (unsigned r = 0; r < rows; ++r)
+      rowOf.push_back(rowAt(add(m, r)));
+    auto start = [&](Value k, Value end, ArrayRef<StepParams> p, int64_t length) {
+      Values acc;
+      for (const Row &row : rowOf) {
+        Value sum = w.zero == qnt::ZeroKind::Float ? Value() : activationSum(row, k, end, length);
+        for (unsigned i = 0; i < count; ++i)
+          acc.push_back(startSum(sum, p[i], implicitZero));
+      }
+      return acc;
+    };
+    // Stays a loop: unrolled, LLVM's scheduler gathers the broadcasts of many units, which spills the accumulators.
+    auto units = [&](Value from, Value number, ValueRange acc) {
+      Value unitAt = mul(sub(from, c.k0), count * lanes);
+      return rolledLoop(number, 1, acc, [&](Value u, ValueRange carried) {
+        Values acc(carried), units;
+        for (unsigned i = 0; i < count; ++i)
+          units.push_back(load(codes, add(add(unitAt, mul(u, count * unitBytes)), i * unitBytes), bytes));
         for (unsigned r = 0; r < rows; ++r) {
-          rowSums.push_back(steps == 1 ? splat(loadScalar(args.sums, add(scaleAt[r], kBlock))) : partialSum(add(inputAt[r], kAt), s));
+          Value a = bcast4(args.input, add(add(rowOf[r].inputAt, from), mul(u, 4)));
           for (unsigned i = 0; i < count; ++i)
-            acc.push_back(startSum(rowSums[r], p[i], implicitZero));
+            acc[r * count + i] = dot4(acc[r * count + i], units[i], a, folds ? 255 : maxCode());
         }
-        // Stays a loop: unrolled, LLVM's scheduler gathers the broadcasts of many units, which spills the accumulators.
-        Value unitAt = mul(add(mul(slot, 8), s * stepK() / 4), count * unitBytes), fourAt = add(kAt, s * stepK());
-        acc = rolledLoop(stepK() / 4, 1, acc, [&](Value u, ValueRange carried) {
-          Values acc(carried), units;
-          for (unsigned i = 0; i < count; ++i)
-            units.push_back(load(codes, add(add(unitAt, mul(u, count * unitBytes)), i * unitBytes), bytes));
-          for (unsigned r = 0; r < rows; ++r) {
-            Value a = bcast4(args.input, add(add(inputAt[r], fourAt), mul(u, 4)));
-            for (unsigned i = 0; i < count; ++i)
-              acc[r * count + i] = dot4(acc[r * count + i], units[i], a, folds ? 255 : maxCode());
-          }
-          return acc;
-        });
-        for (unsigned r = 0; r < rows; ++r) {
-          Value scale = splat(loadScalar(args.scales, add(scaleAt[r], kBlock)));
-          for (unsigned i = 0; i < count; ++i)
-            y[r * count + i] = finishStep(acc[r * count + i], rowSums[r], scale, p[i], y[r * count + i]);
-        }
+        return acc;
+      });
+    };
+    SmallVector<StepParams> none(count);
+    auto scaled = [&](Value k, ValueRange carried) {  // a step of its own sub-scale
+      Values acc(carried), sum = units(k, index(step / 4), start(k, add(k, step), none, step));
+      for (unsigned i = 0; i < rows * count; ++i)
+        acc[i] = addScaled(acc[i], sum[i], load(subscales, place(c, k, step, i % count), sums));
+      return acc;
+    };
+    auto begin = [&](Value k, Value end, ArrayRef<StepParams> p) { return hasSub ? Values(rows * count, splatInt(0)) : start(k, end, p, run); };
+    auto products = [&](Value from, Value to, Value number, ValueRange acc) {
+      if (!hasSub)
+        return units(from, number, acc);
+      return run == step ? scaled(from, acc) : loop(from, to, step, acc, scaled);
+    };
+    auto finish = [&](Value k, Value end, ArrayRef<StepParams> p, ValueRange acc, Values y) {
+      for (unsigned r = 0; r < rows; ++r) {
+        Value scale = activationScale(rowOf[r], k), sum = w.zero == qnt::ZeroKind::Float ? activationSum(rowOf[r], k, end, run) : Value();
+        for (unsigned i = 0; i < count; ++i)
+          y[r * count + i] = finishRun(acc[r * count + i], sum, scale, p[i], y[r * count + i]);
       }
       return y;
+    };
+    if (inChunk) {
+      Values y = loop(c.k0, c.kEnd, span, startTile(c, m, rows), [&](Value k0, ValueRange carried) {
+        Values y(carried);
+        for (int64_t from = 0; from < span; from += run) {
+          Value k = add(k0, from), end = runEnd(k, run, c.kEnd);
+          SmallVector<StepParams> p(count);
+          for (unsigned i = 0; i < count; ++i) {
+            p[i].scale = load(scales, place(c, k, run, i), floats);
+            p[i].zero = hasZero ? load(zeros, place(c, k, run, i), zeroType) : Value();
+          }
+          Value number = div(sub(end, k), 4);
+          y = finish(k, end, p, products(k, end, number, begin(k, end, p)), y);
+        }
+        return y;
+      });
+      return finishTile(c, m, rows, y);
+    }
+    SmallVector<StepParams> p;
+    for (unsigned i = 0; i < count; ++i)
+      p.push_back(paramsAt(c, c.runBegin, i));
+    auto waitingAt = [&](unsigned i) { return mul(add(mul(sub(m, c.row0), count), i), lanes); };
+    Values acc = ifElse(equal(c.k0, c.runBegin), SmallVector<Type>(rows * count, sums), [&] { return begin(c.runBegin, c.runEnd, p); }, [&] {
+      Values acc;
+      for (unsigned i = 0; i < rows * count; ++i)
+        acc.push_back(load(waiting, waitingAt(i), sums));
+      return acc;
     });
-    finishTile(c, m, rows, y);
+    acc = products(c.k0, c.kEnd, div(sub(c.kEnd, c.k0), 4), acc);
+    ifElse(equal(c.kEnd, c.runEnd), {}, [&] {
+      Chunk whole = c;                               // as if the run were the chunk
+      whole.isFirst = equal(c.runBegin, index(0));
+      finishTile(whole, m, rows, finish(c.runBegin, c.runEnd, p, acc, startTile(whole, m, rows)));
+      return Values();
+    }, [&] {
+      for (unsigned i = 0; i < rows * count; ++i)
+        store(acc[i], waiting, waitingAt(i));
+      return Values();
+    });
   };
   forChunks(t.chunk, unpack, tile);
 }

@@ -22,6 +22,7 @@ Value MatmulEmitter::div(Value x, int64_t v) { return b.createOrFold<arith::DivU
 Value MatmulEmitter::rem(Value x, int64_t v) { return b.createOrFold<arith::RemUIOp>(loc, x, index(v)); }
 Value MatmulEmitter::min(Value x, Value y) { return b.createOrFold<arith::MinUIOp>(loc, x, y); }
 Value MatmulEmitter::less(Value x, Value y) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, x, y); }
+Value MatmulEmitter::equal(Value x, Value y) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, y); }
 Value MatmulEmitter::select(Value c, Value x, Value y) { return arith::SelectOp::create(b, loc, c, x, y); }
 Value MatmulEmitter::splatInt(int32_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(sums, v)); }
 Value MatmulEmitter::splatFloat(float v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(floats, v)); }
@@ -44,8 +45,8 @@ static scf::ForOp makeLoop(OpBuilder &b, Location loc, Value from, Value to, Val
 Values MatmulEmitter::loop(Value from, Value to, Value step, ValueRange carried, function_ref<Values(Value, ValueRange)> body) {
   return Values(makeLoop(b, loc, from, to, step, carried, body).getResults());
 }
-Values MatmulEmitter::rolledLoop(int64_t count, int64_t step, ValueRange carried, function_ref<Values(Value, ValueRange)> body) {
-  scf::ForOp loop = makeLoop(b, loc, index(0), index(count), index(step), carried, body);
+Values MatmulEmitter::rolledLoop(Value count, int64_t step, ValueRange carried, function_ref<Values(Value, ValueRange)> body) {
+  scf::ForOp loop = makeLoop(b, loc, index(0), count, index(step), carried, body);
   loop->setAttr("qk.rolled", b.getUnitAttr());
   return Values(loop.getResults());
 }
@@ -148,7 +149,7 @@ MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Va
   return p;
 }
 
-//===-- steps of an integer product -------------------------------------------------------------------------------------------------===//
+//===-- runs of an integer product --------------------------------------------------------------------------------------------------===//
 
 Value MatmulEmitter::bcast4(Value codes, Value at) {
   return qk::Bcast4Op::create(b, loc, bytes, load(codes, at, VectorType::get(4, b.getI8Type())));
@@ -158,17 +159,47 @@ Value MatmulEmitter::dot4(Value acc, Value u, Value s, unsigned max) { return qk
 Value MatmulEmitter::startSum(Value activationSum, const StepParams &p, int64_t implicitZero) {
   if (w.zero == qnt::ZeroKind::Float)
     return splatInt(0);
-  if (w.zero == qnt::ZeroKind::Int)                  // |sum of 32 codes| <= 4064 and zero <= 255 fit 16 bits
+  bool fits16 = spec.run() > 0 && 127 * spec.run() <= 32767;
+  if (w.zero == qnt::ZeroKind::Int && !fits16)
+    return arith::MulIOp::create(b, loc, arith::SubIOp::create(b, loc, splatInt(0), activationSum), p.zero);
+  if (w.zero == qnt::ZeroKind::Int)
     return qk::Mac16Op::create(b, loc, sums, splatInt(0), arith::SubIOp::create(b, loc, splatInt(0), activationSum), p.zero);
   return arith::MulIOp::create(b, loc, activationSum, splatInt(-implicitZero));
 }
 
-Value MatmulEmitter::finishStep(Value sum, Value activationSum, Value activationScale, const StepParams &p, Value y) {
-  if (p.subscale) {
-    int64_t largest = (int64_t(1) << (w.bits - 1)) * 127 * stepK();
-    sum = largest <= 32767 ? qk::Mac16Op::create(b, loc, sums, splatInt(0), sum, p.subscale).getResult()
-                           : arith::MulIOp::create(b, loc, sum, p.subscale).getResult();
-  }
+Value MatmulEmitter::addScaled(Value acc, Value sum, Value subscale) {
+  int64_t largest = (int64_t(1) << (w.bits - 1)) * 127 * stepK();
+  if (largest <= 32767)
+    return qk::Mac16Op::create(b, loc, sums, acc, sum, subscale);
+  return arith::AddIOp::create(b, loc, acc, arith::MulIOp::create(b, loc, sum, subscale));
+}
+
+MatmulEmitter::Row MatmulEmitter::rowAt(Value m) {
+  return {mul(m, args.inputStride), args.scaleStride ? mul(m, args.scaleStride) : Value(), args.sumStride ? mul(m, args.sumStride) : Value()};
+}
+
+Value MatmulEmitter::activationSum(const Row &row, Value k, Value end, int64_t length) {
+  if (length == 16)                                  // stored sums are longer
+    return sumOf16(add(row.inputAt, k));
+  if (spec.sumGroup < 0)
+    return splat(loadScalar(args.sums, row.sumAt));
+  Value first = div(k, spec.sumGroup);
+  if (length == spec.sumGroup)
+    return splat(loadScalar(args.sums, add(row.sumAt, first)));
+  Value none = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0)), past = div(add(end, spec.sumGroup - 1), spec.sumGroup);
+  return splat(loop(first, past, 1, none, [&](Value i, ValueRange sum) {
+    return Values{arith::AddIOp::create(b, loc, sum[0], loadScalar(args.sums, add(row.sumAt, i)))};
+  })[0]);
+}
+
+Value MatmulEmitter::sumOf16(Value inputAt) {
+  Value ones = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(bytes, int8_t(1))), sum = splatInt(0);
+  for (int64_t k = 0; k < 16; k += 4)
+    sum = dot4(sum, ones, bcast4(args.input, add(inputAt, k)), 1);
+  return sum;
+}
+
+Value MatmulEmitter::finishRun(Value sum, Value activationSum, Value activationScale, const StepParams &p, Value y) {
   Value scale = arith::MulFOp::create(b, loc, p.scale, activationScale);
   if (w.zero != qnt::ZeroKind::Float)
     return qk::RescaleOp::create(b, loc, floats, sum, scale, y);

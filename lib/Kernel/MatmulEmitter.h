@@ -17,6 +17,8 @@ public:
   void emitIntDecode();                              // MatmulStreams.cpp
   void emitIntShort();
   void emitFloatDecode();
+  bool usesTiles() const;                            // int8 on a matrix unit
+  void emitInt8Tiles();                              // MatmulTiles.cpp
   void emitIntBlocked();                             // MatmulBlocked.cpp
   void emitFloatBlocked();
   void emitBf16Tiles();                              // MatmulBf16.cpp
@@ -48,7 +50,10 @@ private:
     return loop(from, to, index(step), carried, body);
   }
   /// The same from 0 to `count` in steps of `step`, marked `qk.rolled`: later stages leave it a loop.
-  Values rolledLoop(int64_t count, int64_t step, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body);
+  Values rolledLoop(int64_t count, int64_t step, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body) {
+    return rolledLoop(index(count), step, carried, body);
+  }
+  Values rolledLoop(Value count, int64_t step, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body);
   Values ifElse(Value condition, mlir::TypeRange types, llvm::function_ref<Values()> then, llvm::function_ref<Values()> otherwise);
 
   //===-- packed weights --------------------------------------------------------------------------------------------------------===//
@@ -72,15 +77,27 @@ private:
   StepParams params(Value panelAt, Value superAt, Value kInSuper);
   Value number(Value at);                            // lanes numbers of the scale's type, as f32
 
-  //===-- steps of an integer product -------------------------------------------------------------------------------------------===//
+  //===-- runs of an integer product --------------------------------------------------------------------------------------------===//
   int64_t stepK() const { return w.perRow() || w.group % 32 == 0 ? 32 : 16; }
+  Value equal(Value a, Value b);
   unsigned maxCode() const { return (1u << w.bits) - 1; }
   Value bcast4(Value codes, Value at);
   Value dot4(Value acc, Value u, Value s, unsigned max);
-  /// Start value of a step's sum: -zero * sum of the activations, or 0.
+  /// Start value of a run's sum: -zero * sum of the activations, or 0.
   Value startSum(Value activationSum, const StepParams &p, int64_t implicitZero);
-  /// y + float(sum [* subscale] [- zero * activationSum]) * (scale * activationScale), in the order that MatmulKernels.h fixes.
-  Value finishStep(Value sum, Value activationSum, Value activationScale, const StepParams &p, Value y);
+  /// acc + sum * subscale, where `sum` is that of at most 32 k.
+  Value addScaled(Value acc, Value sum, Value subscale);
+  /// y + float(sum [- zero * activationSum]) * (scale * activationScale), in the order that MatmulKernels.h fixes.
+  Value finishRun(Value sum, Value activationSum, Value activationScale, const StepParams &p, Value y);
+  /// A row of activations: where its codes, scales and sums start.
+  struct Row {
+    Value inputAt, scaleAt, sumAt;
+  };
+  Row rowAt(Value m);
+  /// The scale of the run that begins at k; the sum of codes k..end, which are `length` or, in a row's last run, fewer. In all lanes.
+  Value scaleIndex(const Row &row, Value k) { return spec.activationGroup < 0 ? row.scaleAt : add(row.scaleAt, div(k, spec.activationGroup)); }
+  Value activationScale(const Row &row, Value k) { return splat(loadScalar(args.scales, scaleIndex(row, k))); }
+  Value activationSum(const Row &row, Value k, Value end, int64_t length);
 
   //===-- output ----------------------------------------------------------------------------------------------------------------===//
   /// y (+ bias, + addend) to row m of panel; the last panel's lanes past N are left alone.
@@ -92,8 +109,10 @@ private:
   //===-- few rows (MatmulStreams.cpp) ------------------------------------------------------------------------------------------===//
   /// What is being summed: one panel of each stream, rows at these offsets of input and scales, a range of superblocks.
   struct Streams {
-    llvm::SmallVector<Value> panelAt, inputAt, scaleAt;
+    llvm::SmallVector<Value> panelAt;
+    llvm::SmallVector<Row> rows;
     Value superBegin, superEnd, prefetch;
+    unsigned count() const { return panelAt.size() * rows.size(); }
   };
   using BlockBody = llvm::function_ref<Values(const Streams &, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y)>;
   int64_t streamCount() const;
@@ -102,20 +121,32 @@ private:
   llvm::SmallVector<Value> panelStarts(llvm::ArrayRef<Value> panels);
   /// Fetches `lines` lines that are `distance` bytes behind each of `starts`, or none if that is 0.
   void prefetchAhead(llvm::ArrayRef<Value> starts, int64_t lines, Value distance);
-  /// Runs `body` over all blocks of 32 k, ascending; returns the last sums.
+  /// Runs `body(superAt, super, carried)` over all superblocks, or `body` over blocks [from, to) of 32 k of one, ascending; returns the last values.
+  Values overSupers(const Streams &s, mlir::ValueRange y, llvm::function_ref<Values(llvm::ArrayRef<Value>, Value, mlir::ValueRange)> body);
+  Values overBlocksOf(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value from, Value to, mlir::ValueRange y, BlockBody body);
+  /// Both.
   Values overBlocks(const Streams &s, mlir::ValueRange y, BlockBody body);
-  void decodeCodes(BlockBody body);
+  void decodeCodes(llvm::function_ref<Values(const Streams &)> sum);
   void decodeFloatWeights();
   void shortRows(llvm::ArrayRef<Value> panels, Value m, unsigned rows, Value begin, Value end, Value distance, Value partial);
-  /// Adds a block of 32 k to the sums y[row][panel].
+  /// Adds all runs of the superblocks to the sums y[row][panel].
+  Values intRuns(const Streams &s, mlir::ValueRange y);
+  /// The same for one block of 32 k, which holds a run or two.
   Values intBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
+  /// A run k..end: its first i32 sums, [chain][row][panel]; units [from, to) of a block added to them; the run added to y.
+  bool hasTwoChains(const Streams &s) const { return s.count() < 8; }
+  Values startRun(const Streams &s, llvm::ArrayRef<StepParams> p, Value k, Value end);
+  Values addUnits(const Streams &s, llvm::MutableArrayRef<BlockReader> readers, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, unsigned from,
+                  unsigned to, mlir::ValueRange sums);
+  Values addBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange sums);
+  Values finishRun(const Streams &s, llvm::ArrayRef<StepParams> p, Value k, Value end, mlir::ValueRange sums, mlir::ValueRange y);
   Values floatBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
   /// The codes of unit u, byte j of each lane, as exact floats minus the zero point, or what they select from the table.
   Value decoded(BlockReader &reader, unsigned u, unsigned j, Value zero);
   Value float8(Value code);
   Value floatZero(const StepParams &p);              // the zero point to subtract, as f32
   Value floatScale(const StepParams &p);             // scale [* subscale]
-  Value partialSum(Value kAt, int64_t step);         // sum of a step's activations, when there are two in a block
+  Value sumOf16(Value inputAt);                      // the codes at inputAt.., in all lanes
   Value floatWeight(Value panel, Value k);           // one k of f32 or f16 weights, as f32
   Value paddedInput();                               // args.input of M = 1, zero up to whole superblocks
 
@@ -126,24 +157,46 @@ private:
     int64_t chunk;                                   // k unpacked at a time
   };
   Tiling tiling() const;
+  /// Whether chunks hold whole runs (a row's last may be shorter). Else a chunk is a part of one.
+  bool holdsRuns(int64_t chunk) const { return !spec.intActivations || (spec.run() > 0 && spec.run() <= chunk); }
+  /// `chunk` or, when shorter runs fit, as many of them as do.
+  int64_t wholeRuns(int64_t chunk) const;
+  /// Where a run of `length` that begins at k ends: weights with groups are padded to whole runs, others not.
+  Value runEnd(Value k, int64_t length, Value end) { return w.perRow() && length > 32 ? min(add(k, length), end) : add(k, length); }
+  /// `body(from, to, runBegin, runEnd)` for each chunk of 0..end; the run only where chunks are parts of one.
+  void overChunks(int64_t chunk, Value end, llvm::function_ref<void(Value, Value, Value, Value)> body);
   /// What is being computed: k0..kEnd of panels `panel`.. for rows row0..rowEnd.
   struct Chunk {
     Value panel, row0, rowEnd, k0, kEnd, isFirst, isLast, partial;
+    Value runBegin, runEnd;                          // of a chunk that is a part of a run
     llvm::SmallVector<Value> panelAt;
   };
   void forChunks(int64_t k, llvm::function_ref<void(const Chunk &)> unpack, llvm::function_ref<void(const Chunk &, Value m, unsigned rows)> tile);
   void prefetchChunk(const Chunk &c, Value m, unsigned rows, Value panelBytes);
   Values startTile(const Chunk &c, Value m, unsigned rows);
   void finishTile(const Chunk &c, Value m, unsigned rows, mlir::ValueRange y);
-  /// Rows of a block on the matrix unit: two tiles of 16.
-  static constexpr unsigned tileRows = 32;
-  bool usesTiles() const {
-    bool fits = version.tileInt8 && spec.rows == RowClass::Long && spec.intActivations && lanes == 16 && stepK() == 32;
-    return fits && stepK() >= version.tileInt8MinK;
-  }
-  void matrixTile(const Chunk &c, Value m, Value codes, Value tileSums, int64_t implicitZero, llvm::function_ref<llvm::SmallVector<StepParams>(Value slot)> params);
-  bool foldsSubscale() const;
+  Value byteConstant(int64_t v);                     // 4 * lanes x i8
+  /// Codes less their implicit zero point, times the sub-scale: signed bytes.
   Value timesSubscale(Value codes, Value subscale);
+
+  //===-- int8 on a matrix unit (MatmulTiles.cpp) -------------------------------------------------------------------------------===//
+  /// What is being computed: k0..kEnd of panels `panel`.. out of group..groupEnd, for rows row0..rowEnd; the run as in Chunk.
+  struct TileChunk {
+    int64_t chunk, wide;                             // k decoded at a time; k of its scratch, where every run begins a tile
+    Value input, scales, weights, sums, partial;     // scratch: codes in tiles; scales of rows; decoded panels; i32 sums; unfinished results of the group
+    Value group, groupEnd, panel, row0, rowEnd, k0, kEnd, isLast, runBegin, runEnd;
+  };
+  /// Codes are decoded to signed bytes less the zero point, so that no sum of activations is needed.
+  bool decodesSigned() const { return w.zero == qnt::ZeroKind::None || (w.zero == qnt::ZeroKind::Int && w.bits < 8); }
+  Value tilePlace(const TileChunk &c, Value k);      // of k in scratch
+  void gatherTiles(const TileChunk &c);
+  void decodeTiles(const TileChunk &c, unsigned count);
+  Value nextTiles(const TileChunk &c, unsigned count);
+  Values multiplyRun(const TileChunk &c, Value m, unsigned halves, unsigned count, Value from, Value to, mlir::ValueRange sums);
+  void rescaleRun(const TileChunk &c, Value m, unsigned halves, unsigned count, bool whole, Value k, Value end, Value isLast,
+                  llvm::function_ref<Value(unsigned half, unsigned i)> sumAt);
+  void prefetchOutput(const TileChunk &c, Value m, unsigned halves, unsigned count);
+  void multiplyTiles(const TileChunk &c, Value m, unsigned halves, unsigned count, bool whole);
 
   //===-- bf16 on a matrix unit (MatmulBf16.cpp) --------------------------------------------------------------------------------===//
   struct Bf16Jobs {

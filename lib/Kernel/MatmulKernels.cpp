@@ -7,10 +7,19 @@ using namespace qcc::kernel;
 
 std::string MatmulSpec::name() const {
   std::string s = "qk_matmul_" + weight.name() + (intActivations ? "_a8" : bf16 ? "_bf16" : "_f32");
+  auto number = [](int64_t k) { return k < 0 ? "row" : std::to_string(k); };
   if (intActivations && activationGroup != 32)
-    s += "g" + std::to_string(activationGroup);
+    s += "g" + number(activationGroup);
+  if (intActivations && sumGroup != 32)
+    s += "s" + number(sumGroup);
   s += rows == RowClass::Decode ? "_decode" : rows == RowClass::Short ? "_short" : "_long";
   return s + (bias ? "_bias" : "") + (addend ? "_add" : "");
+}
+
+// A sub-scale multiplies the sum of its own group, unless it is folded into the codes.
+int64_t MatmulSpec::sumK() const {
+  bool folded = rows == RowClass::Long && weight.foldsSubscale();
+  return run() == 16 || (weight.super && !folded) ? 32 : run();
 }
 
 // The order of parameters, once: `at` is called for each with its type and the member of MatmulArgs.
@@ -24,8 +33,9 @@ static void forEachArg(MLIRContext *context, const MatmulSpec &spec, MatmulArgs 
   at(index, args.inputStride);
   if (spec.intActivations) {
     at(buffer(b.getF32Type()), args.scales);
-    at(buffer(b.getI32Type()), args.sums);
     at(index, args.scaleStride);
+    at(buffer(b.getI32Type()), args.sums);
+    at(index, args.sumStride);
   }
   at(buffer(b.getF32Type()), args.output);
   for (Value *size : {&args.outputStride, &args.m, &args.n, &args.k, &args.panelBegin, &args.panelEnd})
@@ -61,6 +71,8 @@ bool kernel::hasBf16Tiles(const TargetVersion &version, const PanelLayout &weigh
 func::FuncOp kernel::buildMatmul(OpBuilder &builder, Location loc, StringRef name, const MatmulSpec &spec, const TargetVersion &version) {
   assert(spec.weight.lanes * 32 <= version.vectorBits && "a panel is wider than a register");
   assert((!spec.intActivations || spec.weight.isCodes()) && "float weights need float activations");
+  assert((!spec.intActivations || spec.sumGroup == spec.sumK() || (spec.sumGroup > 0 && (spec.sumK() < 0 || spec.sumK() % spec.sumGroup == 0))) &&
+         "sums of activations are too long for this weight");
   assert((!spec.bf16 || (!spec.intActivations && hasBf16Tiles(version, spec.weight, spec.rows))) && "no bf16 tiles for this product");
   OpBuilder::InsertionGuard guard(builder);
   auto func = func::FuncOp::create(builder, loc, name, matmulType(builder.getContext(), spec));
@@ -77,7 +89,7 @@ func::FuncOp kernel::buildMatmul(OpBuilder &builder, Location loc, StringRef nam
   else if (spec.streams())
     e.emitIntShort();
   else
-    spec.intActivations ? e.emitIntBlocked() : e.emitFloatBlocked();
+    !spec.intActivations ? e.emitFloatBlocked() : e.usesTiles() ? e.emitInt8Tiles() : e.emitIntBlocked();
   func::ReturnOp::create(builder, loc);
   return func;
 }

@@ -4,10 +4,11 @@
 // computes panels [panelBegin, panelEnd) for all M rows: the caller gives every thread its own range. Nothing is shared between calls and
 // nothing is allocated but stack.
 //
-// Numbers. Integer activations: for each step of gcd(group, activation group, 32) k, ascending, y = fma(float(i32 sum), sw * sx, y), with the zero
-// point inside the i32 sum (float zero points: t = fma(-z, float(sum of x), float(dot)), y = fma(t, sw * sx, y)). That order is the same in
-// every version and row class, so results are bit-equal for any M and any division into panels. Float activations: products of exactly
-// decoded weights (f32 code * scale), one fma per k; decode and long differ in the order of sums.
+// Numbers. Integer activations: for each run of k in which the float scales are constant (qnt::exactRun: gcd(k per stored scale, activation group)),
+// ascending, y = fma(float(i32 sum), sw * sx, y), with zero points and integer sub-scales inside the exact i32 sum, which rounds to f32 once (float
+// zero points: t = fma(-z, float(sum of x), float(dot)), y = fma(t, sw * sx, y)). That order is the same in every version and row class, so results
+// are bit-equal for any M and any division into panels; a run may overflow on its way, not at its end (qnt::sumsFit). Float activations: products
+// of exactly decoded weights (f32 code * scale), one fma per k; decode and long differ in the order of sums.
 // In bf16 (tiles of a matrix unit): activations and decoded weights rounded to bfloat16, products summed in f32, in the unit's order. A row's
 // result depends neither on M nor on the division into panels. |y - exact| <= (2^-7 + 2^-16 + 2 K 2^-24) * sum of |x w|: half a unit in the
 // eighth bit for each factor, then the sum. The unit takes numbers below 2^-126 as zero.
@@ -24,15 +25,20 @@ enum class RowClass { Decode, Short, Long };
 
 struct MatmulSpec {
   PanelLayout weight;
-  bool intActivations = true;                        // i8 codes with a scale and a sum per `activationGroup`; false: f32
-  int64_t activationGroup = 32;                      // 32 is the only one today
+  bool intActivations = true;                        // i8 codes with scales and sums; false: f32
+  int64_t activationGroup = 32;                      // k per scale of i8 codes: a multiple of 32; -1: the whole row
+  int64_t sumGroup = 32;                             // k per stored sum of i8 codes: a multiple of 32 that divides sumK(); -1: the whole row
   bool bf16 = false;                                 // float activations that come as bf16 tiles, for a matrix unit; Long only
   RowClass rows = RowClass::Decode;
   bool bias = false;                                 // + bias[n]
   bool addend = false;                               // + addend[m][n] (residual); may be the output itself
   /// Few enough rows that reading the weights is what takes the time: they are not unpacked to scratch.
   bool streams() const { return rows == RowClass::Decode || (rows == RowClass::Short && intActivations); }
-  /// `qk_matmul_w4g32_a8_decode`, with `_bias`, `_add`.
+  /// k of an exact sum of i8 products: 16, a multiple of 32, or -1: the whole row.
+  int64_t run() const { return qnt::exactRun(weight.group, weight.super, activationGroup); }
+  /// k of the longest sums of i8 codes that are of use: a multiple of 32, or -1: the whole row.
+  int64_t sumK() const;
+  /// `qk_matmul_w4g32_a8_decode`, `.._a8g128s32_..` for other activation and sum groups, with `_bias`, `_add`.
   std::string name() const;
 };
 
@@ -41,7 +47,7 @@ struct MatmulArgs {
   mlir::Value weights, weightOffset;                 // memref<?xi8>, index: where the weight starts, a multiple of 64
   mlir::Value input, inputStride;                    // int: memref<?xi8> codes, row stride >= paddedK(K), zeros past K; float: memref<?xf32>;
                                                      // bf16: memref<?xbf16> [M/16][stride/32][16][32], zeros past K and M, stride % 32 = 0
-  mlir::Value scales, sums, scaleStride;             // int only: memref<?xf32>, memref<?xi32>: per row and activation group; row stride of both
+  mlir::Value scales, scaleStride, sums, sumStride;  // int only: memref<?xf32>, memref<?xi32>: per row and activation group, sum group; row strides
   mlir::Value output, outputStride;                  // memref<?xf32>
   mlir::Value m, n, k;                               // index
   mlir::Value panelBegin, panelEnd;                  // index

@@ -42,24 +42,35 @@ void MatmulEmitter::prefetchAhead(ArrayRef<Value> starts, int64_t lines, Value d
   }, [] { return Values(); });
 }
 
-Values MatmulEmitter::overBlocks(const Streams &s, ValueRange y, BlockBody body) {
-  int64_t lines = w.superBytes() / 64, blocks = blocksPerSuper(), perBlock = lines / blocks;
+Values MatmulEmitter::overSupers(const Streams &s, ValueRange y, function_ref<Values(ArrayRef<Value>, Value, ValueRange)> body) {
+  int64_t lines = w.superBytes() / 64, perBlock = lines / blocksPerSuper(), ofBlocks = perBlock * blocksPerSuper();
   return loop(s.superBegin, s.superEnd, 1, y, [&](Value super, ValueRange carried) {
     Value at = mul(super, w.superBytes());
     SmallVector<Value> superAt, rest;
     for (Value panel : s.panelAt) {
       superAt.push_back(add(panel, at));
-      rest.push_back(add(superAt.back(), perBlock * blocks * 64));
+      rest.push_back(add(superAt.back(), ofBlocks * 64));
     }
-    if (lines > perBlock * blocks)
-      prefetchAhead(rest, lines - perBlock * blocks, s.prefetch);
-    return loop(index(0), index(blocks), 1, carried, [&](Value block, ValueRange inner) {
-      SmallVector<Value> starts;
-      for (Value panel : superAt)
-        starts.push_back(add(panel, mul(block, perBlock * 64)));
-      prefetchAhead(starts, perBlock, s.prefetch);
-      return body(s, superAt, super, block, inner);
-    });
+    if (lines > ofBlocks)
+      prefetchAhead(rest, lines - ofBlocks, s.prefetch);
+    return body(superAt, super, carried);
+  });
+}
+
+Values MatmulEmitter::overBlocksOf(const Streams &s, ArrayRef<Value> superAt, Value super, Value from, Value to, ValueRange y, BlockBody body) {
+  int64_t perBlock = w.superBytes() / 64 / blocksPerSuper();
+  return loop(from, to, 1, y, [&](Value block, ValueRange carried) {
+    SmallVector<Value> starts;
+    for (Value panel : superAt)
+      starts.push_back(add(panel, mul(block, perBlock * 64)));
+    prefetchAhead(starts, perBlock, s.prefetch);
+    return body(s, superAt, super, block, carried);
+  });
+}
+
+Values MatmulEmitter::overBlocks(const Streams &s, ValueRange y, BlockBody body) {
+  return overSupers(s, y, [&](ArrayRef<Value> superAt, Value super, ValueRange carried) {
+    return overBlocksOf(s, superAt, super, index(0), index(blocksPerSuper()), carried, body);
   });
 }
 
@@ -70,27 +81,28 @@ SmallVector<Value> MatmulEmitter::panelStarts(ArrayRef<Value> panels) {
   return starts;
 }
 
-void MatmulEmitter::decodeCodes(BlockBody body) {
+void MatmulEmitter::decodeCodes(function_ref<Values(const Streams &)> sum) {
   panelBytes();                                      // before the loops, for all of them
   Value zero = index(0), supers = superCount();
   forStreams([&](ArrayRef<Value> panels) {
-    Streams s{panelStarts(panels), {zero}, {zero}, zero, supers, args.prefetch};
-    Values y = overBlocks(s, Values(panels.size(), splatFloat(0)), body);
+    Values y = sum(Streams{panelStarts(panels), {Row{zero, zero, zero}}, zero, supers, args.prefetch});
     for (size_t i = 0; i < panels.size(); ++i)
       storeRow(y[i], zero, panels[i]);
   });
 }
 
 void MatmulEmitter::emitIntDecode() {
-  decodeCodes([&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) { return intBlock(s, superAt, super, block, y); });
+  decodeCodes([&](const Streams &s) { return intRuns(s, Values(s.count(), splatFloat(0))); });
 }
 
 void MatmulEmitter::emitIntShort() {
   // Half of L1 for the chunk of all streams.
-  int64_t chunk = std::max<int64_t>(1, version.l1Bytes / 2 / streamCount() / w.superBytes());
+  int64_t chunk = std::max<int64_t>(1, version.l1Bytes / 2 / streamCount() / w.superBytes()), run = spec.run() / w.superK();
+  if (run > 1)                                       // weights with a scale per row
+    chunk = std::max<int64_t>(1, chunk / run) * run;
   Value zero = index(0), supers = superCount();
   panelBytes();
-  Value partial = scratch(16 * streamCount() * lanes, b.getF32Type());
+  Value partial = scratch(16 * streamCount() * lanes, spec.run() < 0 ? Type(b.getI32Type()) : b.getF32Type());
   // From three rows on no processor looks far enough ahead itself: Zen 4 reads for four rows at 11.6 GB/s without prefetches and at 21 with them.
   constexpr int64_t far = 4608;
   Value distance = select(less(args.m, index(3)), args.prefetch, index(far));
@@ -109,80 +121,171 @@ void MatmulEmitter::emitIntShort() {
   });
 }
 
-// Rows m.. of superblocks begin..end of the panels.
+// Rows m.. of superblocks begin..end of the panels. Between chunks there are sums of finished runs or, when the row is one run, of that.
 void MatmulEmitter::shortRows(ArrayRef<Value> panels, Value m, unsigned rows, Value begin, Value end, Value distance, Value partial) {
   unsigned count = panels.size() * rows;
-  auto is = [&](Value x, Value y) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, y).getResult(); };
-  Streams s{panelStarts(panels), {}, {}, begin, end, select(is(m, index(0)), distance, index(0))};  // the first rows bring the chunk
-  for (unsigned r = 0; r < rows; ++r) {
-    s.inputAt.push_back(mul(add(m, r), args.inputStride));
-    s.scaleAt.push_back(mul(add(m, r), args.scaleStride));
-  }
+  Value zero = index(0), isFirst = equal(begin, zero), isLast = equal(end, superCount());
+  Streams s{panelStarts(panels), {}, begin, end, select(equal(m, zero), distance, zero)};  // the first rows bring the chunk
+  for (unsigned r = 0; r < rows; ++r)
+    s.rows.push_back(rowAt(add(m, r)));
+  bool oneRun = spec.run() < 0;
+  VectorType type = oneRun ? sums : floats;
+  SmallVector<StepParams> p;
+  if (oneRun)
+    for (Value panel : s.panelAt)
+      p.push_back(params(panel, panel, zero));
   auto place = [&](unsigned i) { return mul(add(mul(m, panels.size()), i), lanes); };
-  Values y = ifElse(is(begin, index(0)), SmallVector<Type>(count, floats), [&] { return Values(count, splatFloat(0)); }, [&] {
-    Values y;
+  Values values = ifElse(isFirst, SmallVector<Type>(count, type), [&] {
+    Values first = oneRun ? startRun(s, p, zero, args.k) : Values(count, splatFloat(0));
+    first.resize(count);                             // other chains start at 0
+    return first;
+  }, [&] {
+    Values waiting;
     for (unsigned i = 0; i < count; ++i)
-      y.push_back(load(partial, place(i), floats));
-    return y;
+      waiting.push_back(load(partial, place(i), type));
+    return waiting;
   });
-  y = overBlocks(s, y, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) { return intBlock(s, superAt, super, block, y); });
-  ifElse(is(end, superCount()), {}, [&] {
+  if (oneRun) {
+    if (hasTwoChains(s))
+      values.append(count, splatInt(0));
+    values = overBlocks(s, values, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange sums) {
+      return addBlock(s, superAt, super, block, sums);
+    });
+    for (unsigned i = 0; hasTwoChains(s) && i < count; ++i)
+      values[i] = arith::AddIOp::create(b, loc, values[i], values[count + i]);
+    values.resize(count);
+  } else {
+    values = intRuns(s, values);
+  }
+  ifElse(isLast, {}, [&] {
+    Values y = oneRun ? finishRun(s, p, zero, args.k, values, Values(count, splatFloat(0))) : values;
     for (unsigned i = 0; i < count; ++i)
       storeRow(y[i], add(m, i / panels.size()), panels[i % panels.size()]);
     return Values();
   }, [&] {
     for (unsigned i = 0; i < count; ++i)
-      store(y[i], partial, place(i));
+      store(values[i], partial, place(i));
     return Values();
   });
 }
 
-Values MatmulEmitter::intBlock(const Streams &streams, ArrayRef<Value> superAt, Value super, Value blockInSuper, ValueRange carried) {
-  Values y(carried);
-  unsigned count = superAt.size(), rows = streams.inputAt.size(), unitsPerStep = stepK() / 4;
-  bool twoChains = rows * count < 8;                 // or the latency of dot4 would show
-  Value kBlock = add(mul(super, blocksPerSuper()), blockInSuper), kAt = mul(kBlock, 32);
-  SmallVector<BlockReader> readers;
-  for (unsigned i = 0; i < count; ++i)
-    readers.push_back(block(superAt[i], blockInSuper));
-  for (int64_t s = 0; s < 32 / stepK(); ++s) {
+Values MatmulEmitter::intRuns(const Streams &s, ValueRange y) {
+  int64_t run = spec.run(), blocks = blocksPerSuper();
+  if (run > 0 && run <= 32)
+    return overBlocks(s, y, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) {
+      return intBlock(s, superAt, super, block, y);
+    });
+  auto add32 = [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange sums) {
+    return addBlock(s, superAt, super, block, sums);
+  };
+  auto paramsAt = [&](ArrayRef<Value> superAt, Value kInSuper) {
     SmallVector<StepParams> p;
-    for (unsigned i = 0; i < count; ++i)
-      p.push_back(params(streams.panelAt[i], superAt[i], add(mul(blockInSuper, 32), s * stepK())));
-    Values stepSums, even, odd;
-    for (unsigned r = 0; r < rows; ++r) {
-      stepSums.push_back(stepK() == 32 ? splat(loadScalar(args.sums, add(streams.scaleAt[r], kBlock))) : partialSum(add(streams.inputAt[r], kAt), s));
-      for (unsigned i = 0; i < count; ++i)
-        even.push_back(startSum(stepSums[r], p[i], w.implicitZero()));
+    for (auto [panel, super] : llvm::zip(s.panelAt, superAt))
+      p.push_back(params(panel, super, kInSuper));
+    return p;
+  };
+  if (w.perRow()) {                                  // scales are the activations', and a superblock is a block
+    auto overRun = [&](Value first, Value end, ValueRange y) {
+      Streams part = s;
+      part.superBegin = first, part.superEnd = end;
+      SmallVector<StepParams> p = paramsAt(s.panelAt, index(0));
+      Value k = mul(first, 32), kEnd = mul(end, 32);
+      return finishRun(s, p, k, kEnd, overBlocks(part, startRun(s, p, k, kEnd), add32), y);
+    };
+    if (run < 0)
+      return overRun(s.superBegin, s.superEnd, y);
+    return loop(s.superBegin, s.superEnd, run / 32, y, [&](Value first, ValueRange y) {
+      return overRun(first, min(add(first, run / 32), s.superEnd), y);
+    });
+  }
+  // Superblocks hold whole runs.
+  return overSupers(s, y, [&](ArrayRef<Value> superAt, Value super, ValueRange carried) {
+    return loop(index(0), index(blocks), run / 32, carried, [&](Value first, ValueRange y) {
+      SmallVector<StepParams> p = paramsAt(superAt, mul(first, 32));
+      Value k = mul(add(mul(super, blocks), first), 32), end = add(k, run);
+      return finishRun(s, p, k, end, overBlocksOf(s, superAt, super, first, add(first, run / 32), startRun(s, p, k, end), add32), y);
+    });
+  });
+}
+
+Values MatmulEmitter::startRun(const Streams &s, ArrayRef<StepParams> p, Value k, Value end) {
+  Values sums;
+  for (const Row &row : s.rows) {
+    bool starts = !w.super && w.zero != qnt::ZeroKind::Float;       // sub-scales: every block has a start of its own
+    Value sum = starts ? activationSum(row, k, end, spec.run()) : Value();
+    for (const StepParams &of : p)
+      sums.push_back(starts ? startSum(sum, of, w.implicitZero()) : splatInt(0));
+  }
+  if (hasTwoChains(s) && !w.super)
+    sums.append(s.count(), splatInt(0));
+  return sums;
+}
+
+Values MatmulEmitter::addUnits(const Streams &s, MutableArrayRef<BlockReader> readers, ArrayRef<Value> superAt, Value super, Value blockInSuper, unsigned from,
+                               unsigned to, ValueRange carried) {
+  unsigned panels = superAt.size(), count = s.count();
+  bool twoChains = hasTwoChains(s);                  // or the latency of dot4 would show
+  Value k = add(mul(add(mul(super, blocksPerSuper()), blockInSuper), 32), 4 * from);
+  Values sums(carried), step = sums;
+  if (w.super) {
+    step.clear();
+    for (const Row &row : s.rows)
+      step.append(panels, startSum(activationSum(row, k, add(k, stepK()), stepK()), StepParams(), w.implicitZero()));
+    step.append(twoChains ? count : 0, splatInt(0));
+  }
+  for (unsigned u = from; u < to; ++u)
+    for (auto [r, row] : llvm::enumerate(s.rows)) {
+      Value a = bcast4(args.input, add(add(row.inputAt, k), 4 * (u - from)));
+      for (unsigned i = 0; i < panels; ++i) {
+        Value &chain = step[(twoChains && u % 2 ? count : 0) + r * panels + i];
+        chain = dot4(chain, unit(readers[i], u), a, maxCode());
+      }
     }
-    odd.assign(rows * count, splatInt(0));
-    for (unsigned u = s * unitsPerStep; u < (s + 1) * unitsPerStep; ++u)
-      for (unsigned r = 0; r < rows; ++r) {
-        Value a = bcast4(args.input, add(add(streams.inputAt[r], kAt), 4 * u));
-        for (unsigned i = 0; i < count; ++i) {
-          Value &chain = twoChains && u % 2 ? odd[r * count + i] : even[r * count + i];
-          chain = dot4(chain, unit(readers[i], u), a, maxCode());
-        }
-      }
-    for (unsigned r = 0; r < rows; ++r) {
-      Value scale = splat(loadScalar(args.scales, add(streams.scaleAt[r], kBlock)));
-      for (unsigned i = 0; i < count; ++i) {
-        Value sum = even[r * count + i];
-        if (twoChains)
-          sum = arith::AddIOp::create(b, loc, sum, odd[r * count + i]);
-        y[r * count + i] = finishStep(sum, stepSums[r], scale, p[i], y[r * count + i]);
-      }
+  if (!w.super)
+    return step;
+  for (unsigned i = 0; i < count; ++i) {
+    Value sum = twoChains ? arith::AddIOp::create(b, loc, step[i], step[count + i]).getResult() : step[i];
+    Value subscale = params(s.panelAt[i % panels], superAt[i % panels], add(mul(blockInSuper, 32), 4 * from)).subscale;
+    sums[i] = addScaled(sums[i], sum, subscale);
+  }
+  return sums;
+}
+
+Values MatmulEmitter::addBlock(const Streams &s, ArrayRef<Value> superAt, Value super, Value blockInSuper, ValueRange sums) {
+  SmallVector<BlockReader> readers;
+  for (Value at : superAt)
+    readers.push_back(block(at, blockInSuper));
+  return addUnits(s, readers, superAt, super, blockInSuper, 0, 8, sums);
+}
+
+Values MatmulEmitter::finishRun(const Streams &s, ArrayRef<StepParams> p, Value k, Value end, ValueRange sums, ValueRange carried) {
+  Values y(carried);
+  for (auto [r, row] : llvm::enumerate(s.rows)) {
+    Value scale = activationScale(row, k), rowSum = w.zero == qnt::ZeroKind::Float ? activationSum(row, k, end, spec.run()) : Value();
+    for (unsigned i = 0; i < p.size(); ++i) {
+      unsigned at = r * p.size() + i;
+      Value sum = sums.size() > s.count() ? arith::AddIOp::create(b, loc, sums[at], sums[s.count() + at]).getResult() : sums[at];
+      y[at] = finishRun(sum, rowSum, scale, p[i], y[at]);
     }
   }
   return y;
 }
 
-// Activations come with a sum per 32; groups of 16 need halves of it.
-Value MatmulEmitter::partialSum(Value kAt, int64_t step) {
-  Value ones = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(bytes, int8_t(1))), sum = splatInt(0);
-  for (int64_t u = 0; u < stepK() / 4; ++u)
-    sum = dot4(sum, ones, bcast4(args.input, add(kAt, step * stepK() + 4 * u)), 1);
-  return sum;
+Values MatmulEmitter::intBlock(const Streams &s, ArrayRef<Value> superAt, Value super, Value blockInSuper, ValueRange carried) {
+  Values y(carried);
+  Value kBlock = mul(add(mul(super, blocksPerSuper()), blockInSuper), 32);
+  SmallVector<BlockReader> readers;
+  for (Value at : superAt)
+    readers.push_back(block(at, blockInSuper));
+  for (int64_t step = 0; step < 32; step += stepK()) {
+    SmallVector<StepParams> p;
+    for (auto [panel, at] : llvm::zip(s.panelAt, superAt))
+      p.push_back(params(panel, at, add(mul(blockInSuper, 32), step)));
+    Value k = add(kBlock, step), end = add(k, stepK());
+    Values sums = startRun(s, p, k, end);
+    y = finishRun(s, p, k, end, addUnits(s, readers, superAt, super, blockInSuper, step / 4, (step + stepK()) / 4, sums), y);
+  }
+  return y;
 }
 
 //===-- float activations -----------------------------------------------------------------------------------------------------------===//
@@ -191,7 +294,12 @@ void MatmulEmitter::emitFloatDecode() {
   if (!w.isCodes())
     return decodeFloatWeights();
   args.input = paddedInput();
-  decodeCodes([&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) { return floatBlock(s, superAt, super, block, y); });
+  decodeCodes([&](const Streams &s) {
+    Values zeros(s.count(), splatFloat(0));
+    return overBlocks(s, zeros, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) {
+      return floatBlock(s, superAt, super, block, y);
+    });
+  });
 }
 
 Value MatmulEmitter::paddedInput() {

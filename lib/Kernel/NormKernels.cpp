@@ -69,7 +69,7 @@ FlatSymbolRefAttr qcc::normKernel(KernelLibrary &library, const NormSpec &spec) 
 FlatSymbolRefAttr qcc::normQuantizeKernel(KernelLibrary &library, const NormSpec &spec, const QuantizedRow &row8) {
   SmallVector<Type> types = inputsOf(library.context(), spec);
   llvm::append_range(types, row8.types(library.context()));
-  return library.get(nameOf(spec) + "_a8_" + Twine(row8.paddedK), types, [&](KernelBuilder &b, ValueRange args) {
+  return library.get(nameOf(spec) + "_a8_" + row8.name(), types, [&](KernelBuilder &b, ValueRange args) {
     ValueRange out = args.take_back(3);
     int64_t n = spec.columns.width;
     Value line = b.scratch({(n + 31) / 32 * 32}, b.getF32Type());

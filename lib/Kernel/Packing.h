@@ -45,6 +45,8 @@ struct PanelLayout {
   llvm::SmallVector<unsigned, 3> planes() const;
   unsigned scaleBytes() const { return scale == qnt::ScaleKind::F32 ? 4 : scale == qnt::ScaleKind::E8M0 ? 1 : 2; }
   unsigned zeroBytes() const { return zero == qnt::ZeroKind::None ? 0 : zero == qnt::ZeroKind::Int ? 1 : scaleBytes(); }
+  /// Whether a code times its sub-scale fits a signed byte.
+  bool foldsSubscale() const { return super && (int64_t(1) << (bits - 1)) * ((1 << subBits) - 1) <= 127; }
   unsigned storedSubBits() const { return subBits <= 4 ? 4 : 8; }
 
   // Sizes in k and bytes; offsets are from the start of a superblock.

@@ -2,6 +2,7 @@
 #include "lib/Kernel/QuantLowering.h"
 #include "lib/Kernel/SymbolicDims.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include <numeric>
 using namespace mlir;
 using namespace qcc;
 
@@ -61,19 +62,21 @@ LogicalResult QuantLowering::norm(qnt::NormOp op) {
   return success();
 }
 
-/// Rows are padded for the widest superblock among the weights that they meet.
+/// Rows are padded for the widest superblock among the weights that they meet, and have sums as short as one of these needs.
 FailureOr<QuantizedRow> QuantLowering::rowFor(qnt::QuantizeOp op) {
   int64_t k = width(op.getInput());
   auto block = cast<qnt::BlockType>(tensorType(op.getResult()).getElementType());
-  if (block.getGroup() != QuantizedRow::group)
-    return op.emitOpError("quantizes activations in groups of ") << block.getGroup() << "; kernels take " << QuantizedRow::group;
-  QuantizedRow row{k, (k + QuantizedRow::group - 1) / QuantizedRow::group * QuantizedRow::group};
+  if (block.getGroup() >= 0 && block.getGroup() % 32)
+    return op.emitOpError("quantizes activations in groups of ") << block.getGroup() << "; kernels take multiples of 32, or rows";
+  QuantizedRow row{k, int64_t(llvm::alignTo(k, 32)), block.getGroup(), block.getGroup()};
   for (Operation *user : op->getUsers())
     if (auto matmul = dyn_cast<qnt::MatmulOp>(user)) {
       auto panels = panelsOf(matmul);
       if (failed(panels))
         return failure();
       row.paddedK = std::max(row.paddedK, (panels->paddedK(k) + 31) / 32 * 32);
+      int64_t sums = productOf(matmul, *panels, row).sumK();
+      row.sumGroup = sums < 0 ? row.sumGroup : row.sumGroup < 0 ? sums : std::gcd(row.sumGroup, sums);
     }
   return row;
 }
@@ -88,8 +91,8 @@ LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
   Builder types(op.getContext());
   Value like = fuse && isa<qnt::NormOp, qnt::GluOp>(producer) ? producer->getOperand(0) : Value(op.getInput());   // what stays
   outs.push_back(empty(op, like, row->paddedK, types.getI8Type()));
-  outs.push_back(empty(op, like, row->paddedK / QuantizedRow::group, types.getF32Type()));
-  outs.push_back(empty(op, like, row->paddedK / QuantizedRow::group, types.getI32Type()));
+  outs.push_back(empty(op, like, row->scales(), types.getF32Type()));
+  outs.push_back(empty(op, like, row->sums(), types.getI32Type()));
   SmallVector<Value> parts;
   if (auto norm = dyn_cast_or_null<qnt::NormOp>(producer); norm && fuse) {
     Value input = norm.getInput();
@@ -124,6 +127,16 @@ FailureOr<kernel::PanelLayout> QuantLowering::panelsOf(qnt::MatmulOp matmul) {
 kernel::RowClass QuantLowering::rowClass(Operation *op) {
   auto rows = op->getParentOfType<func::FuncOp>()->getAttrOfType<StringAttr>("qk.rows");
   return !rows || rows == "long" ? kernel::RowClass::Long : rows == "short" ? kernel::RowClass::Short : kernel::RowClass::Decode;
+}
+
+/// The product of `matmul` with activations of `row`.
+kernel::MatmulSpec QuantLowering::productOf(qnt::MatmulOp matmul, const kernel::PanelLayout &weight, const QuantizedRow &row) {
+  kernel::MatmulSpec spec;
+  spec.weight = weight;
+  spec.activationGroup = row.group;
+  spec.sumGroup = row.sumGroup;
+  spec.rows = rowClass(matmul);
+  return spec;
 }
 
 bool QuantLowering::usesTiles(qnt::MatmulOp matmul, const kernel::PanelLayout &weight) {
@@ -170,12 +183,11 @@ LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *a
     return failure();
   LinearSpec spec;
   spec.n = type.getDimSize(0), spec.k = spec.stride = type.getDimSize(1);
-  spec.matmul.weight = *panels;
-  spec.matmul.bias = bool(op.getBias());
-  spec.matmul.addend = bool(addend);
-  spec.matmul.rows = rowClass(op);
   SmallVector<Value> operands;
   auto found = quantized.find(op.getInput());
+  spec.matmul = productOf(op, *panels, found != quantized.end() ? found->second.row : QuantizedRow{spec.k, spec.k});
+  spec.matmul.bias = bool(op.getBias());
+  spec.matmul.addend = bool(addend);
   spec.matmul.intActivations = found != quantized.end();
   if (found != quantized.end()) {
     operands = found->second.parts;

@@ -64,6 +64,7 @@ private:
   };
   mlir::FailureOr<Tiles> tilesFor(qnt::MatmulOp matmul);
   mlir::FailureOr<kernel::PanelLayout> panelsOf(qnt::MatmulOp matmul);
+  kernel::MatmulSpec productOf(qnt::MatmulOp matmul, const kernel::PanelLayout &weight, const QuantizedRow &row);
   bool usesTiles(qnt::MatmulOp matmul, const kernel::PanelLayout &weight);
   kernel::RowClass rowClass(mlir::Operation *op);
 

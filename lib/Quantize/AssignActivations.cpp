@@ -8,13 +8,10 @@ namespace qcc {
 using namespace mlir;
 using namespace qcc;
 
-/// Activations have one scale per this many values, as llama.cpp's do.
-static constexpr int64_t activationGroup = 32;
-
-/// Whether the weight's codes are integers, and one activation scale holds within each of its groups.
+/// Whether the weight's codes are integers in groups that integer kernels sum without splitting blocks of 32.
 static bool multipliesIntegers(qnt::BlockType weight, int64_t K) {
   int64_t group = weight.getGroup();
-  return weight.getElement() == qnt::Element::Int && (group < 0 || group % activationGroup == 0 || group >= K);
+  return weight.getElement() == qnt::Element::Int && (group < 0 || group % 32 == 0 || group >= K);
 }
 
 namespace {
@@ -34,7 +31,14 @@ struct AssignActivations : qcc::impl::AssignActivationsBase<AssignActivations> {
       getOperation().emitError() << "activations have 8, 16 or 32 bits, not " << abits.getValue();
       return signalPassFailure();
     }
+    // 64 Ki products of 8-bit codes and activations fit i32, whatever the zero point.
+    if (group != -1 && (group < 32 || group % 32 || group > 65536)) {
+      getOperation().emitError() << "activations have groups of a multiple of 32 values, up to 65536, or -1 for the whole row, not " << group.getValue();
+      return signalPassFailure();
+    }
     OpBuilder builder(&getContext());
+    qnt::BlockType format = qnt::activationFormat(&getContext(), group);
+    bool failed = false;
     llvm::DenseMap<Value, Value> quantized;
     getOperation().walk([&](qnt::MatmulOp matmul) {
       auto input = cast<RankedTensorType>(matmul.getInput().getType());
@@ -46,14 +50,22 @@ struct AssignActivations : qcc::impl::AssignActivationsBase<AssignActivations> {
         ++numKept;
         return;
       }
+      if (!qnt::sumsFit(block, format, weight.getDimSize(1))) {
+        failed = true;
+        InFlightDiagnostic error = matmul.emitError() << "integer products of " << weight.getDimSize(1) << " values under one scale do not fit i32 [act-group-size]";
+        error.attachNote() << "--act-group-size=N ends the sum after N values, --group-size=N as well";
+        return;
+      }
       Value &value = quantized[matmul.getInput()];
       if (!value) {
         builder.setInsertionPointAfterValue(matmul.getInput());
-        value = qnt::QuantizeOp::create(builder, matmul.getLoc(), input.clone(qnt::activationFormat(&getContext(), activationGroup)), matmul.getInput());
+        value = qnt::QuantizeOp::create(builder, matmul.getLoc(), input.clone(format), matmul.getInput());
         ++numInserted;
       }
       matmul.getInputMutable().assign(value);
     });
+    if (failed)
+      signalPassFailure();
   }
 };
 } // namespace

@@ -23,6 +23,16 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
     %r = arith.addf %x, %y : tensor<?x?x64xf32>
     return %r : tensor<?x?x64xf32>
   }
+  // Long groups: as many scales as groups; sums as long as the product's runs, here those of the weight.
+  // CHECK-LABEL: func.func @row
+  // CHECK: %[[R:.*]]:3 = qk.launch @quantize_256_256_grow_s128(%arg0 : {{.*}}) outs({{.*}} : tensor<?x?x256xi8>, tensor<?x?x1xf32>, tensor<?x?x2xi32>)
+  // CHECK: qk.launch @linear_64x256_{{.*}}w4g128_a8grows128_long(%[[R]]#0, %[[R]]#1, %[[R]]#2,
+  func.func @row(%x: tensor<?x?x256xf32>, %m: memref<8448xi8>) -> tensor<?x?x64xf32> attributes {qk.rows = "long"} {
+    %w = builtin.unrealized_conversion_cast %m : memref<8448xi8> to tensor<64x256x!qnt.block<bits = 4, group = 128>>
+    %q = qnt.quantize %x : tensor<?x?x256xf32> -> tensor<?x?x256x!qnt.block<bits = 8, group = -1, scale = f32>>
+    %y = qnt.matmul %q, %w : tensor<?x?x256x!qnt.block<bits = 8, group = -1, scale = f32>>, tensor<64x256x!qnt.block<bits = 4, group = 128>> -> tensor<?x?x64xf32>
+    return %y : tensor<?x?x64xf32>
+  }
   // What a launch costs: the packed bytes, multiply-adds for each row, and what rows are; where that has no name, as above, none.
   // CHECK-LABEL: func.func @work
   // CHECK: qk.launch @linear_64x64_{{.*}} {qk.work = {macs = 4096 : i64, rows = ["batch", "keep"], weight_bytes = 2304 : i64}}

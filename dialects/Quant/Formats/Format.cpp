@@ -4,6 +4,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
+#include <limits>
+#include <numeric>
 using namespace mlir;
 using namespace qcc::qnt;
 
@@ -87,6 +89,20 @@ Value FormatFamily::decode(OpBuilder &builder, Location loc, BlockType type, con
 
 BlockType qcc::qnt::activationFormat(MLIRContext *context, int64_t group) {
   return BlockType::get(context, Element::Int, 8, group, ScaleKind::F32, ZeroKind::None, 0, 0, StringAttr());
+}
+
+int64_t qcc::qnt::exactRun(int64_t weightGroup, int64_t weightSuper, int64_t activationGroup) {
+  int64_t weights = weightSuper && weightGroup % 32 == 0 ? weightSuper : weightGroup;
+  int64_t run = weights < 0 ? activationGroup : activationGroup < 0 ? weights : std::gcd(weights, activationGroup);
+  return run > 0 && run % 32 ? std::gcd(run, int64_t(32)) : run;
+}
+
+bool qcc::qnt::sumsFit(BlockType weight, BlockType activations, int64_t K) {
+  int64_t run = exactRun(weight, activations), largest = (int64_t(1) << weight.getBits()) - 1;  // a code alone, or less a stored zero point
+  if (weight.getZero() == ZeroKind::None)
+    largest = (int64_t(1) << (weight.getBits() - 1)) * (weight.getSuper() ? (int64_t(1) << weight.getSubBits()) - 1 : 1);
+  int64_t products = run < 0 ? K : std::min(run, K);
+  return products <= std::numeric_limits<int32_t>::max() / (127 * largest);
 }
 
 float qcc::qnt::roundToScale(float x, ScaleKind kind) {

@@ -89,6 +89,14 @@ llvm::SmallVector<mlir::Type> componentTypes(mlir::RankedTensorType type);
 /// Symmetric int8 activations per `group` values with f32 scales: what `qnt.quantize` produces.
 BlockType activationFormat(mlir::MLIRContext *context, int64_t group = 32);
 
+/// The k whose products an integer matmul sums exactly in i32 before it rescales, -1 for all of a row: as many as have the same float scales, so
+/// gcd(k per stored scale of the weight, k per scale of the activations), where -1 limits nothing. Groups are multiples of 32 mostly; others
+/// end runs at every 32 k too.
+int64_t exactRun(int64_t weightGroup, int64_t weightSuper, int64_t activationGroup);
+inline int64_t exactRun(BlockType weight, BlockType activations) { return exactRun(weight.getGroup(), weight.getSuper(), activations.getGroup()); }
+/// Whether every such sum fits i32. Activations are in -127..127.
+bool sumsFit(BlockType weight, BlockType activations, int64_t K);
+
 /// `x` rounded to the nearest value of the scale kind, ties to even.
 float roundToScale(float x, ScaleKind kind);
 } // namespace qcc::qnt

@@ -38,7 +38,7 @@ struct CompilerOptions {
 
   // Quantization.
   unsigned weightBits = 16, activationBits = 0, headBits = 0, kvBits = 0;  // 0: the documented default for weightBits
-  int64_t groupSize = 32;
+  int64_t groupSize = 32, activationGroup = 32;             // -1: the whole row
   bool symmetric = true;
   std::vector<std::string> tensorTypes;       // regex=format, first match wins
 

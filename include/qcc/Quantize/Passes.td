@@ -37,9 +37,10 @@ def AssignFormats : Pass<"qcc-quantize-assign-formats", "::mlir::ModuleOp"> {
 def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::FuncOp"> {
   let summary = "Quantize the inputs of quantized matmuls to int8 at run time";
   let description = [{
-    Inserts one `qnt.quantize` per value that feeds matmuls with block-typed weights: symmetric int8, one f32 scale per 32 values.
-    A matmul whose weight has groups that are not whole multiples of 32 values keeps its float input, since a group's products
-    are summed under one activation scale; so does one whose weight's codes select from a table, which are no integers to multiply. With 16 bits,
+    Inserts one `qnt.quantize` per value that feeds matmuls with block-typed weights: symmetric int8, one f32 scale per `group` values
+    (-1: per row). Products are summed in i32 for as long as no float scale changes; a row that is too long for that is refused.
+    A matmul whose weight has groups that are not whole multiples of 32 values keeps its float input, since kernels sum blocks of 32 under one
+    scale; so does one whose weight's codes select from a table, which are no integers to multiply. With 16 bits,
     float inputs stay and every matmul gets `bf16`; with 32 nothing changes.
     Example:
       %y = qnt.matmul %x, %w : tensor<?x32xf32>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
@@ -47,7 +48,8 @@ def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::F
       %q = qnt.quantize %x : tensor<?x32xf32> -> tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>
       %y = qnt.matmul %q, %w : tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
   }];
-  let options = [Option<"abits", "abits", "unsigned", "8", "8 (also 0), 16: bf16 where the target has it, or 32: leave activations as they are">];
+  let options = [Option<"abits", "abits", "unsigned", "8", "8 (also 0), 16: bf16 where the target has it, or 32: leave activations as they are">,
+                 Option<"group", "group", "int64_t", "32", "values per activation scale: a multiple of 32, or -1 for the whole row">];
   let statistics = [Statistic<"numInserted", "num-inserted", "quantize operations inserted">,
                     Statistic<"numKept", "num-float", "matmuls of quantized weights that keep float inputs">];
 }

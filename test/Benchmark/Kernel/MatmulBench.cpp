@@ -1,7 +1,8 @@
 // matmul-bench: rates of generated matmul kernels beside the roofs of this machine, in interleaved rounds.
 //   matmul-bench decode [format] [threads] [n] [k]        GB/s of packed weights, against the best read probe; QCC_BENCH_PREFETCH=bytes ahead
+//                                                         QCC_BENCH_ACT_GROUP=n: int8 activations per scale, -1 the row
 //   matmul-bench rows <m> [format] [threads] [n] [k]      GOP/s (2 * m * n * k), against VPDPBUSD from registers
-//   matmul-bench tiles <folder>   objects of the three kernels of long inputs that TileBench.c compares, for a machine with a matrix unit;
+//   matmul-bench tiles <folder>   objects of the kernels of long inputs that TileBench.c compares, for a machine with a matrix unit;
 //                                 with a further argument `emulated`, for one without (TileBench.c with -DEMULATED, only to check)
 //   matmul-bench asm <decode|short|long> [format] [target] [version]   the assembly of any version, without running it
 #include "Probes.h"
@@ -69,13 +70,21 @@ static llvm::Error writeTileKernels(mlir::MLIRContext &context, const char *path
     machine.features = "+avx512vnni";
   }
   tiles.tileInt8MinK = 32;
-  MatmulSpec spec;
-  spec.rows = RowClass::Long;
-  spec.weight = *PanelLayout::get(qnt::parseFormat("w4g32", &context), info->panelLanes, nullptr);
-  MatmulSpec bf16 = spec;
+  vnni.tileInt8 = false;
+  auto product = [&](const char *format, int64_t activationGroup) {
+    MatmulSpec spec;
+    spec.rows = RowClass::Long;
+    spec.weight = *PanelLayout::get(qnt::parseFormat(format, &context), info->panelLanes, nullptr);
+    spec.activationGroup = activationGroup;
+    spec.sumGroup = spec.sumK();
+    return spec;
+  };
+  MatmulSpec spec = product("w4g32", 32), bf16 = spec;
   bf16.intActivations = false;
   bf16.bf16 = true;
-  std::pair<NamedKernel, TargetVersion *> kernels[] = {{{"bf16_tiles", bf16}, &tiles}, {{"int8_tiles", spec}, &tiles}, {{"int8_vnni", spec}, &vnni}};
+  std::pair<NamedKernel, TargetVersion *> kernels[] = {{{"bf16_tiles", bf16}, &tiles}, {{"int8_tiles", spec}, &tiles}, {{"int8_vnni", spec}, &vnni},
+                                                      {{"int8_w4t_row", product("w4t", -1)}, &tiles}, {{"int8_w4g128_128", product("w4g128", 128)}, &tiles},
+                                                      {{"vnni_w4t_row", product("w4t", -1)}, &vnni}};
   for (auto &[kernel, version] : kernels) {
     auto object = emitKernels(kernel, target, *info, *version, nullptr, &machine);
     if (!object)
@@ -127,6 +136,9 @@ int main(int argc, char **argv) {
   spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
   spec.bf16 = getenv("QCC_BENCH_BF16");
   spec.intActivations = spec.weight.isCodes() && !getenv("QCC_BENCH_F32") && !spec.bf16;
+  if (const char *group = getenv("QCC_BENCH_ACT_GROUP"))
+    spec.activationGroup = atoi(group);
+  spec.sumGroup = spec.sumK();
   std::string assembly;
   auto kernel = CompiledMatmul::compile(spec, target, *info, version, &assembly);
   if (!kernel) {
@@ -153,8 +165,9 @@ int main(int argc, char **argv) {
   call.input = spec.intActivations ? static_cast<void *>(codes.data()) : input.data();
   call.inputStride = stride;
   call.scales = scales.data();
-  call.sums = sums.data();
   call.scaleStride = stride / 32;
+  call.sums = sums.data();
+  call.sumStride = stride / 32;
   call.output = output.data();
   call.outputStride = n + 16;
   call.m = m, call.n = n, call.k = k;

@@ -1,7 +1,8 @@
 /* tile-bench [cpu] [check]: long-input kernels of 4-bit weights on a machine with AMX, N = K = 2048, one thread. Needs nothing but the C library.
    Each kernel is timed between two runs of a probe (int8 2 x 2 tiles from L1), in rounds whose order rotates: the matrix unit of a shared host
    runs at a quarter of its speed for seconds at a time, so a round counts only where both probes agree within 20%, at full speed or throttled.
-   First every kernel is checked against plain C. KERNELS lists the kernels: X(symbol, takes bf16 tiles). */
+   First every kernel is checked against plain C. KERNELS lists the kernels: X(symbol, format, k per activation scale (0: the row; -1: none, it takes
+   bf16 tiles), k per activation sum). */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -17,34 +18,41 @@
 #include <time.h>
 #include <unistd.h>
 #ifndef KERNELS
-#define KERNELS X(bf16_tiles, 1) X(int8_tiles, 0) X(int8_vnni, 0)
+#define KERNELS \
+  X(bf16_tiles, W4G32, -1, 32) X(int8_w4t_row, W4T, 0, 256) X(int8_w4g128_128, W4G128, 128, 128) X(int8_tiles, W4G32, 32, 32) X(int8_vnni, W4G32, 32, 32) \
+  X(vnni_w4t_row, W4T, 0, 256)
 #endif
 
 typedef struct {
   const void *allocated, *aligned;
   int64_t offset, size, stride;
 } Buffer;
-typedef void IntKernel(Buffer *, int64_t, Buffer *, int64_t, Buffer *, Buffer *, int64_t, Buffer *, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t);
+typedef void IntKernel(Buffer *, int64_t, Buffer *, int64_t, Buffer *, int64_t, Buffer *, int64_t, Buffer *, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t);
 typedef void Bf16Kernel(Buffer *, int64_t, Buffer *, int64_t, Buffer *, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t);
-#define X(name, bf16) void _mlir_ciface_##name(void);
+enum { W4G32, W4T, W4G128, numFormats };
+/* Panels of 16 columns, in superblocks: sub-scales of 4 bits, 8 in 32 bits (two-level), f16 scales, codes of 32 k in 256 bytes. */
+static const struct {
+  int superK, group, scaleK;
+} formats[] = {{64, 32, 32}, {512, 32, 256}, {256, 128, 128}};
+#define X(name, format, group, sums) void _mlir_ciface_##name(void);
 KERNELS
 #undef X
 static const struct {
   const char *name;
-  int bf16;
+  int format, group, sums;
   void (*entry)(void);
 } kernels[] = {
-#define X(name, bf16) {#name, bf16, _mlir_ciface_##name},
+#define X(name, format, group, sums) {#name, format, group, sums, _mlir_ciface_##name},
     KERNELS
 #undef X
 };
 enum { numKernels = sizeof kernels / sizeof *kernels, maxM = 512, maxNK = 2048, maxRounds = 400 };
 
-static int M, N, K;
-static uint8_t *weights, *codes;                     /* w4g32 panels of 16 columns: 64 k = 2 x 16 f16 scales, 512 bytes of codes */
+static int M, N, K, stride;                          /* of input: K rounded up to 512 */
+static uint8_t *weights, *formatWeights[numFormats], *codes, *subscales;  /* codes: [N][K]; subscales: [N][K/32] */
 static uint16_t *scales, *tiles;                     /* [N][K/32]; [M/16][K/32][16][32] */
-static int8_t *input;                                /* [M][K] */
-static float *inputScales, *output;                  /* [M][K/32], [M][N] */
+static int8_t *input;                                /* [M][stride] */
+static float *inputScales, *output;                  /* [M][stride/32], [M][N] */
 static int32_t *inputSums;
 
 static void *room(size_t bytes) {
@@ -70,46 +78,87 @@ static float rounded(float x, int even) {
   memcpy(&x, &u, 4);
   return x;
 }
-static float activation(int m, int k) { return (float)input[m * K + k] * inputScales[m * (K / 32) + k / 32]; }
+/* Of kernel i: the activation and the weight, but for bf16 not rounded. The scales of longer groups are those of their first 32. */
+static float activation(int i, int m, int k) {
+  int group = kernels[i].group;
+  return (float)input[m * stride + k] * inputScales[m * (stride / 32) + (group == 0 ? 0 : group < 0 ? k / 32 : k / group * (group / 32))];
+}
+static float weight(int i, int n, int k) {
+  int scaleK = formats[kernels[i].format].scaleK;
+  float w = (float)(codes[(size_t)n * K + k] - 8) * half(scales[n * (K / 32) + k / scaleK * (scaleK / 32)]);
+  return kernels[i].format == W4T ? w * subscales[n * (K / 32) + k / 32] : w;
+}
+static size_t superBytes(int f) { return formats[f].superK * 8 + formats[f].superK / formats[f].scaleK * (formats[f].group < formats[f].scaleK ? 96 : 32); }
+static size_t formatBytes(int f) { return (size_t)(N / 16) * ((K + formats[f].superK - 1) / formats[f].superK) * superBytes(f); }
+
+static void pack(int f, int n, int g) {              /* block g of column n */
+  int superK = formats[f].superK, scaleK = formats[f].scaleK, scalesOf = superK / scaleK, twoLevel = formats[f].group < scaleK;
+  uint8_t *super = formatWeights[f] + ((size_t)(n / 16) * ((K + superK - 1) / superK) + g * 32 / superK) * superBytes(f), *c = codes + (size_t)n * K + g * 32;
+  int inSuper = g * 32 % superK, scale = inSuper / scaleK;
+  if (twoLevel)
+    super[scale * 64 + n % 16 * 4 + inSuper % scaleK / 64] |= (uint8_t)(subscales[n * (K / 32) + g] << (g % 2 * 4));
+  if (inSuper % scaleK == 0)
+    memcpy(super + (twoLevel ? 64 * scalesOf : 0) + scale * 32 + n % 16 * 2, &scales[n * (K / 32) + g], 2);
+  uint8_t *block = super + scalesOf * (twoLevel ? 96 : 32) + inSuper / 32 * 256;
+  for (int r = 0; r < 4; r++)
+    for (int j = 0; j < 4; j++)
+      block[64 * r + 4 * (n % 16) + j] = (uint8_t)(c[8 * r + j] | c[8 * r + 4 + j] << 4);
+}
 
 static void fill(void) {
+  stride = (K + 511) / 512 * 512;
+  for (int f = 0; f < numFormats; f++)
+    memset(formatWeights[f], 0, formatBytes(f));
   for (int n = 0; n < N; n++)
     for (int g = 0; g < K / 32; g++) {
-      uint8_t *block = weights + ((size_t)(n / 16) * (K / 64) + g / 2) * 576, *c = codes + (size_t)n * K + g * 32;
       for (int k = 0; k < 32; k++)
-        c[k] = next() & 15;
+        codes[(size_t)n * K + g * 32 + k] = next() & 15;
       scales[n * (K / 32) + g] = (uint16_t)(0x1800 + (next() & 1023));
-      memcpy(block + g % 2 * 32 + n % 16 * 2, &scales[n * (K / 32) + g], 2);
-      for (int r = 0; r < 4; r++)
-        for (int j = 0; j < 4; j++)
-          block[64 + g % 2 * 256 + 64 * r + 4 * (n % 16) + j] = (uint8_t)(c[8 * r + j] | c[8 * r + 4 + j] << 4);
+      subscales[n * (K / 32) + g] = next() & 15;
+      for (int f = 0; f < numFormats; f++)
+        pack(f, n, g);
     }
   memset(tiles, 0, (size_t)(M + 15) / 16 * 16 * K * 2);
+  memset(input, 0, (size_t)M * stride);
   for (int m = 0; m < M; m++)
     for (int k = 0; k < K; k++) {
-      int at = m * (K / 32) + k / 32;
       if (k % 32 == 0)
-        inputScales[at] = 0.001f + (next() & 1023) * 1e-6f, inputSums[at] = 0;
-      inputSums[at] += input[m * K + k] = (int8_t)((int)(next() % 255) - 127);
-      float x = rounded(activation(m, k), 1);
+        inputScales[m * (stride / 32) + k / 32] = 0.001f + (next() & 1023) * 1e-6f;
+      input[m * stride + k] = (int8_t)((int)(next() % 255) - 127);
+      float x = rounded((float)input[m * stride + k] * inputScales[m * (stride / 32) + k / 32], 1);
       uint32_t u;
       memcpy(&u, &x, 4);
       tiles[((size_t)(m / 16) * (K / 32) + k / 32) * 512 + m % 16 * 32 + k % 32] = (uint16_t)(u >> 16);
     }
 }
 
+/* Scales and sums as kernel i takes them, whose rows are `stride` / 32 apart in any case. */
+static float *groupScales;
+static void prepare(int i) {
+  int perRow = stride / 32, group = kernels[i].group > 0 ? kernels[i].group : stride;
+  memset(inputSums, 0, (size_t)M * perRow * 4);
+  for (int m = 0; m < M; m++) {
+    for (int g = 0; g * group < stride; g++)
+      groupScales[m * perRow + g] = inputScales[m * perRow + g * (group / 32)];
+    for (int k = 0; k < K; k++)
+      inputSums[m * perRow + k / kernels[i].sums] += input[m * stride + k];
+  }
+}
+
 static void run(int i) {
 #define BUFFER(name) Buffer name##Buffer = {name, name, 0, INT64_MAX, 1}
+  weights = formatWeights[kernels[i].format];
   BUFFER(weights);
   BUFFER(tiles);
   BUFFER(input);
-  BUFFER(inputScales);
+  BUFFER(groupScales);
   BUFFER(inputSums);
   BUFFER(output);
-  if (kernels[i].bf16)
+  if (kernels[i].group < 0)
     ((Bf16Kernel *)kernels[i].entry)(&weightsBuffer, 0, &tilesBuffer, K, &outputBuffer, N, M, N, K, 0, N / 16);
   else
-    ((IntKernel *)kernels[i].entry)(&weightsBuffer, 0, &inputBuffer, K, &inputScalesBuffer, &inputSumsBuffer, K / 32, &outputBuffer, N, M, N, K, 0, N / 16);
+    ((IntKernel *)kernels[i].entry)(&weightsBuffer, 0, &inputBuffer, stride, &groupScalesBuffer, stride / 32, &inputSumsBuffer, stride / 32, &outputBuffer, N, M, N, K, 0,
+                                    N / 16);
 }
 
 /* Largest error over the largest result. */
@@ -119,8 +168,8 @@ static double error(int i) {
     for (int n = 0; n < N; n++) {
       double y = 0;
       for (int k = 0; k < K; k++) {
-        float w = (float)(codes[(size_t)n * K + k] - 8) * half(scales[n * (K / 32) + k / 32]), x = activation(m, k);
-        y += kernels[i].bf16 ? (double)rounded(w, 0) * rounded(x, 1) : (double)(codes[(size_t)n * K + k] - 8) * half(scales[n * (K / 32) + k / 32]) * input[m * K + k] * inputScales[m * (K / 32) + k / 32];
+        float w = weight(i, n, k), x = activation(i, m, k);
+        y += kernels[i].group < 0 ? (double)rounded(w, 0) * rounded(x, 1) : (double)w * x;
       }
       double d = fabs(output[(size_t)m * N + n] - y);
       worst = fmax(worst, d == d ? d : 1e30), largest = fmax(largest, fabs(y));
@@ -175,8 +224,11 @@ int main(int argc, char **argv) {
     return 5;
   }
 #endif
-  weights = room(maxNK / 16 * (maxNK / 64) * 576), codes = room(maxNK * maxNK), scales = room(maxNK * maxNK / 16), tiles = room(maxM * maxNK * 2);
-  input = room(maxM * maxNK), inputScales = room(maxM * maxNK / 8), inputSums = room(maxM * maxNK / 8), output = room(maxM * maxNK * 4);
+  N = K = maxNK;
+  for (int f = 0; f < numFormats; f++)
+    formatWeights[f] = room(formatBytes(f));
+  codes = room(maxNK * maxNK), scales = room(maxNK * maxNK / 16), subscales = room(maxNK * maxNK / 32), tiles = room(maxM * maxNK * 2), input = room(maxM * maxNK);
+  inputScales = room(maxM * maxNK / 8), groupScales = room(maxM * maxNK / 8), inputSums = room(maxM * maxNK / 8), output = room(maxM * maxNK * 4);
   int wrong = 0;
   static const int checks[][3] = {{32, 64, 512}, {47, 80, 320}, {300, 336, 576}};
   for (int c = 0; c < 3; c++) {
@@ -184,10 +236,11 @@ int main(int argc, char **argv) {
     fill();
     for (int i = 0; i < numKernels; i++) {
       memset(output, 0xff, (size_t)M * N * 4);
+      prepare(i);
       run(i);
       double e = error(i);
       wrong += !(e < 1e-5);
-      printf("check M=%d N=%d K=%d %-12s error / largest result %.2g %s\n", M, N, K, kernels[i].name, e, e < 1e-5 ? "ok" : "WRONG");
+      printf("check M=%d N=%d K=%d %-15s error / largest result %.2g %s\n", M, N, K, kernels[i].name, e, e < 1e-5 ? "ok" : "WRONG");
     }
   }
   if (wrong || argc > 2)
@@ -204,6 +257,7 @@ int main(int argc, char **argv) {
       int done = 1;
       for (int x = 0; x < numKernels; x++) {
         int i = (x + round) % numKernels;
+        prepare(i);
         double before = probe(), start = now();
         run(i);
         double time = now() - start, after = probe();
@@ -221,7 +275,7 @@ int main(int argc, char **argv) {
     for (int slow = 0; slow < 2; slow++)
       for (int i = 0; i < numKernels; i++)
         if (counts[slow][i] > 4)
-          printf("M=%-3d %-10s %-12s median %.3f TOPS (10%% %.3f, 90%% %.3f, n=%d), / int8 tile probe %.3f\n", M, slow ? "throttled" : "full speed", kernels[i].name,
+          printf("M=%-3d %-10s %-15s median %.3f TOPS (10%% %.3f, 90%% %.3f, n=%d), / int8 tile probe %.3f\n", M, slow ? "throttled" : "full speed", kernels[i].name,
                  quantile(rate[slow][i], counts[slow][i], 0.5), quantile(rate[slow][i], counts[slow][i], 0.1), quantile(rate[slow][i], counts[slow][i], 0.9), counts[slow][i],
                  quantile(share[slow][i], counts[slow][i], 0.5));
     fflush(stdout);

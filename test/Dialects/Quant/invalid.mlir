@@ -90,3 +90,11 @@ func.func @components(%c: tensor<2x40xi8>, %s: tensor<2x1xf32>) {
   %x = qnt.compose %c, %s : tensor<2x40xi8>, tensor<2x1xf32> -> tensor<2x40x!qnt.block<bits = 4, group = 32>>
   return
 }
+
+// -----
+
+func.func @sum_leaves_i32(%x: tensor<?x132105x!qnt.block<bits = 8, group = -1, scale = f32>>, %w: tensor<8x132105x!qnt.block<bits = 8, group = -1>>) -> tensor<?x8xf32> {
+  // expected-error @below {{sums more products of '!qnt.block<bits = 8, group = -1>' and '!qnt.block<bits = 8, group = -1, scale = f32>' before it rescales than fit i32}}
+  %y = qnt.matmul %x, %w : tensor<?x132105x!qnt.block<bits = 8, group = -1, scale = f32>>, tensor<8x132105x!qnt.block<bits = 8, group = -1>> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}

@@ -126,12 +126,12 @@ struct Buffer {
 void CompiledMatmul::run(size_t which, const MatmulCall &c) const {
   const kernel::MatmulSpec &spec = impl->specs[which];
   Buffer weights(c.weights), input(c.input), scales(c.scales), sums(c.sums), output(c.output), bias(c.bias), addend(c.addend);
-  SmallVector<uintptr_t, 18> a;
+  SmallVector<uintptr_t, 20> a;
   auto pointer = [&](const Buffer &buffer) { a.push_back(reinterpret_cast<uintptr_t>(&buffer)); };
   auto number = [&](int64_t value) { a.push_back(uintptr_t(value)); };
   pointer(weights), number(c.weightOffset), pointer(input), number(c.inputStride);
   if (spec.intActivations)
-    pointer(scales), pointer(sums), number(c.scaleStride);
+    pointer(scales), number(c.scaleStride), pointer(sums), number(c.sumStride);
   pointer(output), number(c.outputStride), number(c.m), number(c.n), number(c.k), number(c.panelBegin), number(c.panelEnd);
   if (spec.streams())
     number(c.prefetch);
@@ -139,11 +139,11 @@ void CompiledMatmul::run(size_t which, const MatmulCall &c) const {
     pointer(bias);
   if (spec.addend)
     pointer(addend), number(c.addendStride);
-  a.resize(19);                                      // more arguments than the function takes do no harm in the C calling convention
+  a.resize(20);                                      // more arguments than the function takes do no harm in the C calling convention
   using Entry = void (*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t,
-                         uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
+                         uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
   reinterpret_cast<Entry>(impl->entries[which])(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13], a[14], a[15], a[16], a[17],
-                                                a[18]);
+                                                a[18], a[19]);
 }
 
 bool test::canRun(const TargetVersion &version) {

@@ -13,8 +13,9 @@ struct MatmulCall {
   const void *input = nullptr;
   int64_t inputStride = 0;
   const float *scales = nullptr;
-  const int32_t *sums = nullptr;
   int64_t scaleStride = 0;
+  const int32_t *sums = nullptr;
+  int64_t sumStride = 0;
   float *output = nullptr;
   int64_t outputStride = 0, m = 0, n = 0, k = 0, panelBegin = 0, panelEnd = 0, prefetch = 0;
   const float *bias = nullptr, *addend = nullptr;

@@ -27,8 +27,8 @@ static float toBf16(float x, bool even) {
   return llvm::bit_cast<float>(bits & 0xffff0000);
 }
 
-MatmulProblem::MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int64_t n, int64_t k, unsigned seed)
-    : layout(*PanelLayout::get(element, lanes, [&] { return mlir::emitError(mlir::UnknownLoc::get(element.getContext())); })), m(m), n(n), k(k) {
+MatmulProblem::MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int64_t n, int64_t k, int64_t activationGroup, unsigned seed)
+    : layout(*PanelLayout::get(element, lanes, [&] { return mlir::emitError(mlir::UnknownLoc::get(element.getContext())); })), m(m), n(n), k(k), activationGroup(activationGroup) {
   std::mt19937 random(seed);
   auto uniform = [&](int low, int high) { return int(random() % unsigned(high - low + 1)) + low; };
   rows.reset(element, 0, n, k);
@@ -55,16 +55,14 @@ MatmulProblem::MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int6
 
   int64_t padded = layout.isCodes() ? layout.paddedK(k) : llvm::alignTo(k, 32);
   codes.assign(m * padded, 0);
-  scales.assign(m * padded / 32, 0);
-  sums.assign(m * padded / 32, 0);
+  int64_t groups = activationGroup < 0 ? 1 : (padded + activationGroup - 1) / activationGroup;
+  scales.assign(m * groups, 0);
   for (int64_t row = 0; row < m; ++row)
     for (int64_t i = 0; i < k; ++i) {
       int8_t code = int8_t(uniform(-127, 127));
-      int64_t block = (row * padded + i) / 32;
       codes[row * padded + i] = code;
-      sums[block] += code;
-      if (i % 32 == 0)
-        scales[block] = float(uniform(1, 1 << 20)) / (1 << 26);
+      if (activationGroup < 0 ? i == 0 : i % activationGroup == 0)
+        scales[row * groups + (activationGroup < 0 ? 0 : i / activationGroup)] = float(uniform(1, 1 << 20)) / (1 << 26);
       floats.push_back(float(uniform(-(1 << 20), 1 << 20)) / (1 << 20));
     }
   tiles.assign(llvm::alignTo(m, 16) * padded, 0);
@@ -77,6 +75,17 @@ MatmulProblem::MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int6
     addend.push_back(float(uniform(-1000, 1000)) / 512);
 }
 
+const std::vector<int32_t> &MatmulProblem::sums(int64_t group) const {
+  int64_t padded = paddedK(), length = group < 0 ? padded : group, perRow = (padded + length - 1) / length;
+  std::vector<int32_t> &sums = sumsOf[group];
+  if (sums.empty()) {
+    sums.assign(m * perRow, 0);
+    for (int64_t i = 0; i < m * padded; ++i)
+      sums[i / padded * perRow + i % padded / length] += codes[i];
+  }
+  return sums;
+}
+
 MatmulCall MatmulProblem::call(const kernel::MatmulSpec &spec, float *output) const {
   MatmulCall c;
   c.weights = weights;
@@ -85,8 +94,9 @@ MatmulCall MatmulProblem::call(const kernel::MatmulSpec &spec, float *output) co
   if (spec.bf16)
     c.input = tiles.data();
   c.scales = scales.data();
-  c.sums = sums.data();
-  c.scaleStride = paddedK() / 32;
+  c.scaleStride = scales.size() / m;
+  c.sums = sums(spec.sumGroup).data();
+  c.sumStride = sums(spec.sumGroup).size() / m;
   c.output = output;
   c.outputStride = c.addendStride = n;
   c.m = m;
@@ -99,26 +109,27 @@ MatmulCall MatmulProblem::call(const kernel::MatmulSpec &spec, float *output) co
 }
 
 float MatmulProblem::integerResult(const kernel::MatmulSpec &spec, int64_t row, int64_t column) const {
-  int64_t step = layout.group > 0 && layout.group % 32 ? 16 : 32, groups = layout.groups(k), numScales = layout.scales(k);
+  int64_t step = spec.run() < 0 ? k : spec.run(), perRow = scales.size() / m, groups = layout.groups(k), numScales = layout.scales(k);
   float y = 0;
   for (int64_t k0 = 0; k0 < k; k0 += step) {
     int64_t end = std::min(k0 + step, k), group = layout.perRow() ? 0 : k0 / layout.group;
-    int32_t dot = 0, sum = 0;
+    int64_t dot = 0, sum = 0;
     for (int64_t i = k0; i < end; ++i) {
-      int32_t a = codes[row * paddedK() + i];
-      dot += rows.codes[column * k + i] * a;
+      int64_t a = codes[row * paddedK() + i], code = rows.codes[column * k + i];
+      if (layout.super)
+        code = (code - layout.implicitZero()) * rows.subScales[column * groups + i / layout.group];
+      dot += code * a;
       sum += a;
     }
     float weightScale = rows.scales[column * numScales + (layout.perRow() ? 0 : k0 / layout.scaleK())];
-    float scale = weightScale * scales[(row * paddedK() + k0) / 32];
+    float scale = weightScale * scales[row * perRow + (activationGroup < 0 ? 0 : k0 / activationGroup)];
     if (layout.zero == qnt::ZeroKind::Float) {
       y = std::fma(std::fma(-rows.floatZeros[column * groups + group], float(sum), float(dot)), scale, y);
       continue;
     }
-    dot -= (layout.zero == qnt::ZeroKind::Int ? rows.zeros[column * groups + group] : layout.implicitZero()) * sum;
-    if (layout.super)
-      dot *= rows.subScales[column * groups + group];
-    y = std::fma(float(dot), scale, y);
+    if (!layout.super)
+      dot -= (layout.zero == qnt::ZeroKind::Int ? rows.zeros[column * groups + group] : layout.implicitZero()) * sum;
+    y = std::fma(float(int32_t(dot)), scale, y);
   }
   if (spec.bias)
     y += bias[column];

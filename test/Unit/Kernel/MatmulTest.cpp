@@ -51,8 +51,19 @@ void check(const MatmulProblem &problem, const MatmulSpec &spec, const CompiledM
     ASSERT_EQ(output[i], guard) << "wrote past the end";
 }
 
+// A product with activations in groups; its sums are as long as the kernel can use, or 32.
+MatmulSpec productOf(mlir::Type element, unsigned lanes, RowClass rows, int64_t activationGroup = 32, bool longSums = true) {
+  MatmulSpec spec;
+  spec.weight = *PanelLayout::get(element, lanes, nullptr);
+  spec.rows = rows;
+  spec.activationGroup = activationGroup;
+  spec.sumGroup = longSums ? spec.sumK() : 32;
+  return spec;
+}
+
 // Every row class of every format in the list, on one version; skipped where this machine cannot run it.
-void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::StringRef versionName, llvm::ArrayRef<const char *> formats, bool intActivations) {
+void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::StringRef versionName, llvm::ArrayRef<const char *> formats, bool intActivations,
+                  int64_t activationGroup = 32) {
   const Target &target = getX86Target();
   auto info = findTarget({&target}, presetName, "", "", true);
   ASSERT_TRUE(bool(info));
@@ -65,23 +76,21 @@ void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::
     elements.push_back(format == llvm::StringRef("bf16") ? mlir::BFloat16Type::get(&context) : qnt::parseFormat(format, &context));
     ASSERT_TRUE(elements.back()) << format;
     for (RowClass rows : {RowClass::Decode, RowClass::Short, RowClass::Long}) {
-      specs.emplace_back();
-      specs.back().weight = *PanelLayout::get(elements.back(), info->panelLanes, nullptr);
+      specs.push_back(productOf(elements.back(), info->panelLanes, rows, activationGroup, elements.size() % 2));
       specs.back().intActivations = intActivations;
-      specs.back().rows = rows;
     }
   }
   auto kernels = CompiledMatmul::compile(specs, target, *info, version);
   ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
   for (size_t i = 0; i < elements.size(); ++i) {
     for (Size size : {Size{1, 1, 1}, Size{1, 7, 31}, Size{1, 127, 33}, Size{1, 33, 127}, Size{1, 67, 4095}, Size{1, 4095, 7}}) {
-      MatmulProblem problem(elements[i], info->panelLanes, size.m, size.n, size.k);
+      MatmulProblem problem(elements[i], info->panelLanes, size.m, size.n, size.k, activationGroup);
       for (size_t c = 0; c < 3; ++c)
         check(problem, specs[3 * i + c], *kernels, 3 * i + c);
       check(problem, specs[3 * i], *kernels, 3 * i, /*prefetch=*/2304);
     }
     for (Size size : {Size{2, 7, 1}, Size{7, 1, 33}, Size{31, 33, 127}, Size{33, 127, 31}, Size{13, 31, 4095}, Size{15, 67, 1031}, Size{3, 127, 521}, Size{127, 17, 521}, Size{4095, 1, 7}}) {
-      MatmulProblem problem(elements[i], info->panelLanes, size.m, size.n, size.k);
+      MatmulProblem problem(elements[i], info->panelLanes, size.m, size.n, size.k, activationGroup);
       for (size_t c = size.m <= 16 ? 1 : 2; c < 3; ++c)
         check(problem, specs[3 * i + c], *kernels, 3 * i + c);
     }
@@ -116,15 +125,20 @@ TEST_F(MatmulTest, matrixTilesEmulated) {
   const TargetVersion &floor = versionNamed(*info, "avx512");
   if (!canRun(floor))
     GTEST_SKIP() << "this machine has no AVX-512";
-  for (const char *format : {"w4g32", "w8row", "w4g64asym", "w4t", "w4g32zf"}) {
+  // Runs shorter than a tile, of one or several, with a half at the end, longer than a chunk, and whole rows.
+  struct Case {
+    const char *format;
+    int64_t activationGroup;
+  };
+  bool longSums = false;
+  for (auto [format, activationGroup] : {Case{"w4g32", 32}, {"w8row", 32}, {"w4t", 32}, {"w4g32zf", 32}, {"w8row", 64}, {"w4g64asym", 128}, {"w4g96", 96}, {"w4t", 128},
+                                         {"w4t", -1}, {"w8g128asym", 256}, {"w4g64zf", -1}, {"w8row", 1024}, {"w8row", -1}, {"w4rowasym", -1}, {"w8rowasym", -1}, {"w8rowzf", -1}}) {
     mlir::Type element = qnt::parseFormat(format, &context);
-    MatmulSpec spec;
-    spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
-    spec.rows = RowClass::Long;
+    MatmulSpec spec = productOf(element, info->panelLanes, RowClass::Long, activationGroup, longSums = !longSums);
     auto kernels = CompiledMatmul::compile(spec, target, *info, amx, nullptr, &floor);
     ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
-    for (Size size : {Size{31, 33, 127}, Size{33, 127, 31}, Size{64, 48, 1100}, Size{127, 17, 521}})
-      check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k), spec, *kernels, 0);
+    for (Size size : {Size{1, 1, 1}, Size{31, 33, 127}, Size{33, 127, 31}, Size{64, 48, 1100}, Size{127, 17, 521}, Size{41, 293, 1551}, Size{293, 41, 607}})
+      check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k, activationGroup), spec, *kernels, 0);
   }
 }
 
@@ -151,24 +165,27 @@ TEST_F(MatmulTest, bf16TilesEmulated) {
   }
 }
 
-// The real thing: configured once, signed activations times unsigned codes. Runs where there is a matrix unit.
+// The real thing: configured once, all rows on it. Codes are signed without their zero point, but for 8 bits with a stored one. Runs where there
+// is a matrix unit.
 TEST_F(MatmulTest, matrixTilesAreAmx) {
   const Target &target = getX86Target();
   auto info = findTarget({&target}, "x86-avx512", "", "", true);
   ASSERT_TRUE(bool(info));
-  MatmulSpec spec;
-  mlir::Type element = qnt::parseFormat("w4g32", &context);
-  spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
-  spec.rows = RowClass::Long;
-  std::string assembly;
-  auto kernels = CompiledMatmul::compile(spec, target, *info, withInt8Tiles(*info), &assembly);
-  ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
-  EXPECT_TRUE(llvm::StringRef(assembly).contains("tdpbsud"));
-  EXPECT_TRUE(llvm::StringRef(assembly).contains("ldtilecfg"));
-  EXPECT_EQ(llvm::StringRef(assembly).count("vpdpbusd") > 0, true) << "rows past a multiple of 32";
-  if (!canRun(versionNamed(*info, "amx")))
+  bool run = canRun(versionNamed(*info, "amx"));
+  for (auto [format, instruction] : {std::pair("w4t", "tdpbssd"), {"w8g128asym", "tdpbsud"}}) {
+    mlir::Type element = qnt::parseFormat(format, &context);
+    MatmulSpec spec = productOf(element, info->panelLanes, RowClass::Long, -1);
+    std::string assembly;
+    auto kernels = CompiledMatmul::compile(spec, target, *info, versionNamed(*info, "amx"), &assembly);
+    ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+    EXPECT_TRUE(llvm::StringRef(assembly).contains(instruction));
+    EXPECT_EQ(llvm::StringRef(assembly).count("ldtilecfg"), 1u) << "once per function";
+    EXPECT_FALSE(llvm::StringRef(assembly).contains("vpdpbusd"));
+    if (run)
+      check(MatmulProblem(element, info->panelLanes, 127, 33, 521, -1), spec, *kernels, 0);
+  }
+  if (!run)
     GTEST_SKIP() << "this machine has no AMX";
-  check(MatmulProblem(element, info->panelLanes, 127, 33, 521), spec, *kernels, 0);
 }
 
 TEST_F(MatmulTest, bf16TilesAreAmx) {
@@ -262,6 +279,17 @@ TEST_F(MatmulTest, targets) {
   EXPECT_EQ(message("x86-avx512", "", "-avx512bw"), "target 'x86-avx512' needs AVX-512 F, BW, DQ and VL, which --mcpu or --mattr take away");
 }
 
+// Runs of a block, several, more than a chunk, and a whole row.
+constexpr const char *longFormats[] = {"w4g32", "w8g128", "w4rowasym", "w8row", "w4t", "w8rowzf", "w4g48"};
+constexpr const char *narrowLongFormats[] = {"w4g64asym", "w8row", "w4t"};
+TEST_F(MatmulTest, longGroupsAvx512Vnni) {
+  for (int64_t group : {96, 1024, -1})
+    checkFormats(context, "x86-avx512", "avx512vnni", longFormats, true, group);
+}
+TEST_F(MatmulTest, longGroupsAvx2) {
+  for (int64_t group : {128, -1})
+    checkFormats(context, "x86-avx2", "avx2", narrowLongFormats, true, group);
+}
 TEST_F(MatmulTest, integerAvx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", intFormats, true); }
 TEST_F(MatmulTest, integerAvx512) { checkFormats(context, "x86-avx512", "avx512", fewFormats, true); }
 TEST_F(MatmulTest, integerAvxVnni) { checkFormats(context, "x86-avx2", "avxvnni", fewFormats, true); }
