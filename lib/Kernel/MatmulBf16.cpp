@@ -37,7 +37,7 @@ void MatmulEmitter::decodeBf16(const Bf16Chunk &c, unsigned count) {
     // Past K lies the next panel: zeros instead. A NaN stays one, whatever its payload.
     Value quiet = splatFloat(std::numeric_limits<float>::quiet_NaN());
     auto weight = [&](unsigned i, Value k) {
-      Value v = floatWeight(add(c.panel, i), k);
+      Value v = floatWeight(add(args.weightOffset, mul(add(c.panel, i), panelBytes())), k);
       return select(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, v, v), quiet, v);
     };
     Value whole = min(c.kEnd, mul(div(args.k, 2), 2));

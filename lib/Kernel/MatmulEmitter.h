@@ -14,9 +14,8 @@ public:
   MatmulEmitter(mlir::OpBuilder &b, mlir::Location loc, const MatmulSpec &spec, const TargetVersion &version);
   MatmulArgs args;
 
-  void emitIntDecode();                              // MatmulStreams.cpp
-  void emitIntShort();
-  void emitFloatDecode();
+  void emitDecode();                                 // MatmulStreams.cpp
+  void emitShort();
   void emitIntBlocked();                             // MatmulBlocked.cpp
   void emitFloatBlocked();
   void emitBf16Tiles();                              // MatmulBf16.cpp
@@ -90,9 +89,9 @@ private:
   void forPanels(Value from, Value to, int64_t step, llvm::function_ref<void(Value, unsigned)> body);
 
   //===-- few rows (MatmulStreams.cpp) ------------------------------------------------------------------------------------------===//
-  /// What is being summed: one panel of each stream, rows at these offsets of input and scales, a range of superblocks.
+  /// What is being summed: one panel of each stream, rows and where they start in input and scales, a range of superblocks.
   struct Streams {
-    llvm::SmallVector<Value> panelAt, inputAt, scaleAt;
+    llvm::SmallVector<Value> panelAt, rows, inputAt, scaleAt;
     Value superBegin, superEnd, prefetch;
   };
   using BlockBody = llvm::function_ref<Values(const Streams &, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y)>;
@@ -104,19 +103,21 @@ private:
   void prefetchAhead(llvm::ArrayRef<Value> starts, int64_t lines, Value distance);
   /// Runs `body` over all blocks of 32 k, ascending; returns the last sums.
   Values overBlocks(const Streams &s, mlir::ValueRange y, BlockBody body);
-  void decodeCodes(BlockBody body);
-  void decodeFloatWeights();
+  /// Adds superblocks superBegin..superEnd of the streams' panels to the sums y[row][panel].
+  Values addProducts(const Streams &s, mlir::ValueRange y);
   void shortRows(llvm::ArrayRef<Value> panels, Value m, unsigned rows, Value begin, Value end, Value distance, Value partial);
   /// Adds a block of 32 k to the sums y[row][panel].
   Values intBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
   Values floatBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
+  Values floatWeights(const Streams &s, mlir::ValueRange y);
   /// The codes of unit u, byte j of each lane, as exact floats minus the zero point.
   Value decoded(BlockReader &reader, unsigned u, unsigned j, Value zero);
   Value floatZero(const StepParams &p);              // the zero point to subtract, as f32
   Value floatScale(const StepParams &p);             // scale [* subscale]
   Value partialSum(Value kAt, int64_t step);         // sum of a step's activations, when there are two in a block
-  Value floatWeight(Value panel, Value k);           // one k of f32 or f16 weights, as f32
-  Value paddedInput();                               // args.input of M = 1, zero up to whole superblocks
+  Value floatWeight(Value panelAt, Value k);         // one k of f32 or f16 weights, as f32
+  void copyInputTail();                              // sets inputTail
+  Value inputTail;                                   // float activations behind the last whole superblock, [row][superK], zeros past K
 
   //===-- several rows (MatmulBlocked.cpp) --------------------------------------------------------------------------------------===//
   struct Tiling {

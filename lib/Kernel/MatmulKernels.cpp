@@ -73,9 +73,9 @@ func::FuncOp kernel::buildMatmul(OpBuilder &builder, Location loc, StringRef nam
   if (spec.bf16)
     e.emitBf16Tiles();
   else if (spec.rows == RowClass::Decode)
-    spec.intActivations ? e.emitIntDecode() : e.emitFloatDecode();
-  else if (spec.streams())
-    e.emitIntShort();
+    e.emitDecode();
+  else if (spec.rows == RowClass::Short)
+    e.emitShort();
   else
     spec.intActivations ? e.emitIntBlocked() : e.emitFloatBlocked();
   func::ReturnOp::create(builder, loc);

@@ -7,7 +7,8 @@
 // Numbers. Integer activations: for each step of gcd(group, activation group, 32) k, ascending, y = fma(float(i32 sum), sw * sx, y), with the zero
 // point inside the i32 sum (float zero points: t = fma(-z, float(sum of x), float(dot)), y = fma(t, sw * sx, y)). That order is the same in
 // every version and row class, so results are bit-equal for any M and any division into panels. Float activations: products of exactly
-// decoded weights (f32 code * scale), one fma per k; decode and long differ in the order of sums.
+// decoded weights, one fma per k. Decode and short: t = the sum of a step's (code - zero) * x, k ascending, then y = fma(t, scale, y); float
+// weights: one sum. Long: one sum of x * (f32 code * scale); so long rows differ from the others by rounding.
 // In bf16 (tiles of a matrix unit): activations and decoded weights rounded to bfloat16, products summed in f32, in the unit's order. A row's
 // result depends neither on M nor on the division into panels. |y - exact| <= (2^-7 + 2^-16 + 2 K 2^-24) * sum of |x w|: half a unit in the
 // eighth bit for each factor, then the sum. The unit takes numbers below 2^-126 as zero.
@@ -31,7 +32,7 @@ struct MatmulSpec {
   bool bias = false;                                 // + bias[n]
   bool addend = false;                               // + addend[m][n] (residual); may be the output itself
   /// Few enough rows that reading the weights is what takes the time: they are not unpacked to scratch.
-  bool streams() const { return rows == RowClass::Decode || (rows == RowClass::Short && intActivations); }
+  bool streams() const { return rows != RowClass::Long; }
   /// `qk_matmul_w4g32_a8_decode`, with `_bias`, `_add`.
   std::string name() const;
 };
