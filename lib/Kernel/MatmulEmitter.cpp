@@ -89,11 +89,7 @@ Value MatmulEmitter::planeRegister(BlockReader &reader, unsigned plane, unsigned
   Value &cached = reader.planes[plane][reg];
   if (cached)
     return cached;
-  int64_t registersBefore = reg;
-  auto widths = w.planes();
-  for (unsigned p = 0; p < plane; ++p)
-    registersBefore += widths[p];
-  return cached = load(args.weights, add(reader.at, registersBefore * lanes * 4), bytes);
+  return cached = load(args.weights, add(reader.at, (w.planeRegister(plane) + reg) * lanes * 4), bytes);
 }
 
 Value MatmulEmitter::unit(BlockReader &reader, unsigned u) {
