@@ -13,6 +13,7 @@ def Qnt_F32Tensor : TensorOf<[F32]>;
 def Qnt_Act : AnyTypeOf<[TensorOf<[F32]>, TensorOf<[Qnt_BlockType]>], "float or quantized activations">;
 def Qnt_Weight : AnyTypeOf<[TensorOf<[F32, F16, BF16]>, TensorOf<[Qnt_BlockType]>], "weight tensor">;
 def Qnt_Ids : TensorOf<[I64, I32]>;
+def Qnt_Starts : 1DTensorOf<[I64]>;      // the first new token of each row of the batch: qnt.row_starts
 
 //===-- weights -----------------------------------------------------------------------------------------------------------------===//
 
@@ -89,46 +90,51 @@ def Qnt_RotaryOp : Qnt_PureOp<"rotary", [AllTypesMatch<["input", "result"]>, All
 def Qnt_PositionsOp : Qnt_PureOp<"positions"> {
   let summary = "Consecutive positions of this call's tokens";
   let description = [{
-    `[B, S]`: element (b, s) is `past + s`. Consumers compute it from `past`; it need not exist in memory.
+    `[B, S]`: element (b, s) is `past + s`, or `starts[b] + s`. Consumers compute it from `past`; it need not exist in memory.
     Example:
       %positions = qnt.positions at %past : tensor<?x?xi64>
   }];
-  let arguments = (ins Index:$past);
+  let arguments = (ins Index:$past, Optional<Qnt_Starts>:$starts);
   let results = (outs Qnt_Ids:$result);
-  let assemblyFormat = "`at` $past attr-dict `:` type($result)";
+  let assemblyFormat = "`at` $past (`rows` $starts^ `:` type($starts))? attr-dict `:` type($result)";
 }
 
 def Qnt_KvUpdateOp : Qnt_Op<"kv_update", [DeclareOpInterfaceMethods<ReferenceLowering>, AllTypesMatch<["key", "value"]>]> {
   let summary = "Append keys and values to a layer's cache, in place";
-  let description = [{ `key`, `value` `[B, S, kvHeads*D]` go to tokens `past .. past+S-1` of every batch row. Rounds to the cache's element type. }];
-  let arguments = (ins Qnt_F32Tensor:$key, Qnt_F32Tensor:$value, Arg<Qnt_CacheType, "", [MemWrite]>:$cache, Index:$past);
-  let assemblyFormat = "$key `,` $value `into` $cache `at` $past attr-dict `:` type($key) `,` type($cache)";
+  let description = [{
+    `key`, `value` `[B, S, kvHeads*D]` go to tokens `past .. past+S-1` of every batch row, or to `starts[b] ..`. Rounds to the cache's element type.
+  }];
+  let arguments = (ins Qnt_F32Tensor:$key, Qnt_F32Tensor:$value, Arg<Qnt_CacheType, "", [MemWrite]>:$cache, Index:$past, Optional<Qnt_Starts>:$starts);
+  let assemblyFormat = "$key `,` $value `into` $cache `at` $past (`rows` $starts^ `:` type($starts))? attr-dict `:` type($key) `,` type($cache)";
   let hasVerifier = 1;
 }
 
-def Qnt_CheckLengthsOp : Qnt_Op<"check_lengths"> {
-  let summary = "A run-time error unless every row of the batch is as long as the cache";
+def Qnt_RowStartsOp : Qnt_Op<"row_starts", [Pure]> {
+  let summary = "How many tokens of the past each row of a batch has";
   let description = [{
-    `lengths [B]` are the tokens of each row less one, as ONNX Runtime's `seqlens_k`. They must be `past + S`: keys of a shorter row would lie
-    elsewhere. At the beginning (`past` 0) rows may be padded on the right, where causal attention does not look.
+    `lengths [B]` are the tokens of each row less one, as ONNX Runtime's `seqlens_k`: its new tokens are numbers `lengths[b] + 1 - S` on, and the
+    past behind that number is padding. At the beginning (`past` 0) all rows start at 0 and may be padded on the right, where causal attention
+    does not look. A row with fewer tokens than are new, or with more than `past + S`, is a run-time error of the program.
     Example:
-      qnt.check_lengths %seqlens for %cache at %past : tensor<?xi32>, !qnt.cache<4x32xf32>
+      %starts = qnt.row_starts %seqlens at %past : tensor<?xi32> -> tensor<?xi64>
   }];
-  let arguments = (ins Qnt_Ids:$lengths, Arg<Qnt_CacheType, "", [MemWrite]>:$cache, Index:$past);
-  let assemblyFormat = "$lengths `for` $cache `at` $past attr-dict `:` type($lengths) `,` type($cache)";
+  let arguments = (ins Qnt_Ids:$lengths, Index:$past);
+  let results = (outs Qnt_Starts:$starts);
+  let assemblyFormat = "$lengths `at` $past attr-dict `:` type($lengths) `->` type($starts)";
 }
 
-def Qnt_AttentionOp : Qnt_Op<"attention", [DeclareOpInterfaceMethods<ReferenceLowering>, AllTypesMatch<["query", "result"]>]> {
+def Qnt_AttentionOp : Qnt_Op<"attention", [DeclareOpInterfaceMethods<ReferenceLowering>, AttrSizedOperandSegments, AllTypesMatch<["query", "result"]>]> {
   let summary = "Attention over a layer's cache, grouped heads";
   let description = [{
     `query [B, S, heads*D]` attends to tokens `0 .. past+S-1` of the cache; query head h reads KV head `h / (heads/kvHeads)`.
     `softmax(softcap(scale * q.k) + mask) . v`; `causal`: query s sees tokens up to `past + s`. `window > 0`: only the last `window` of them.
     `keyMask [B, T]` (optional, integers): tokens with 0 are not attended; a row with no token left gives 0 (not NaN).
+    `starts [B]` (optional) stands for `past`, for each row of the batch.
   }];
-  let arguments = (ins Qnt_F32Tensor:$query, Arg<Qnt_CacheType, "", [MemRead]>:$cache, Index:$past, Optional<Qnt_Ids>:$keyMask,
+  let arguments = (ins Qnt_F32Tensor:$query, Arg<Qnt_CacheType, "", [MemRead]>:$cache, Index:$past, Optional<Qnt_Ids>:$keyMask, Optional<Qnt_Starts>:$starts,
     I64Attr:$heads, F32Attr:$scale, DefaultValuedAttr<BoolAttr, "true">:$causal, DefaultValuedAttr<F32Attr, "0.0f">:$softcap, DefaultValuedAttr<I64Attr, "0">:$window);
   let results = (outs Qnt_F32Tensor:$result);
-  let assemblyFormat = [{ $query `over` $cache `at` $past (`mask` $keyMask^)? `heads` $heads `scale` $scale attr-dict `:` type($query) `,` type($cache) (`,` type($keyMask)^)? }];
+  let assemblyFormat = [{ $query `over` $cache `at` $past (`rows` $starts^ `:` type($starts))? (`mask` $keyMask^)? `heads` $heads `scale` $scale attr-dict `:` type($query) `,` type($cache) (`,` type($keyMask)^)? }];
   let hasVerifier = 1;
 }
 
@@ -149,13 +155,13 @@ def Qnt_CacheLoadOp : Qnt_Op<"cache_load", [DeclareOpInterfaceMethods<ReferenceL
 def Qnt_CacheStoreOp : Qnt_Op<"cache_store", [DeclareOpInterfaceMethods<ReferenceLowering>, AllTypesMatch<["key", "value"]>]> {
   let summary = "The keys and values that a cache holds";
   let description = [{
-    Tokens `0 .. total-1` as tensors `[B, kvHeads, total, D]`.
+    Tokens `0 .. total-1` as tensors `[B, kvHeads, total, D]`; with `starts`, zeros behind a row's last token `starts[b] + S - 1`.
     Example:
       %key, %value = qnt.cache_store %cache at %total : !qnt.cache<4x32xf32> -> tensor<?x4x?x32xf32>
   }];
-  let arguments = (ins Arg<Qnt_CacheType, "", [MemRead]>:$cache, Index:$total);
+  let arguments = (ins Arg<Qnt_CacheType, "", [MemRead]>:$cache, Index:$total, Optional<Qnt_Starts>:$starts);
   let results = (outs Qnt_F32Tensor:$key, Qnt_F32Tensor:$value);
-  let assemblyFormat = "$cache `at` $total attr-dict `:` type($cache) `->` type($key)";
+  let assemblyFormat = "$cache `at` $total (`rows` $starts^ `:` type($starts))? attr-dict `:` type($cache) `->` type($key)";
   let hasVerifier = 1;
 }
 

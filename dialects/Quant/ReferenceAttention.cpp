@@ -26,13 +26,16 @@ static Value loadWidened(ReferenceBuilder &r, Value memory, ValueRange at) {
   return value.getType().isF32() ? value : r.make<arith::ExtFOp>(r.b.getF32Type(), value);
 }
 
+/// The first new token of a row of the batch.
+static Value startOf(ReferenceBuilder &r, Value past, Value starts, Value row) { return starts ? r.indexAt(starts, {row}) : past; }
+
 Lowered KvUpdateOp::lowerToReference(OpBuilder &builder) {
   ReferenceBuilder r(builder, getLoc());
   auto type = cast<CacheType>(getCache().getType());
   auto view = CacheViewOp::create(builder, getLoc(), getCache());
   Value batch = r.make<tensor::DimOp>(getKey(), 0), tokens = r.make<tensor::DimOp>(getKey(), 1);
   forEach(r, {batch, tokens, r.index(type.getKvHeads() * type.getHeadDim())}, [&](ValueRange at) {
-    SmallVector<Value> cell{at[0], r.over(at[2], type.getHeadDim()), r.add(getPast(), at[1]), r.rest(at[2], type.getHeadDim())};
+    SmallVector<Value> cell{at[0], r.over(at[2], type.getHeadDim()), r.add(startOf(r, getPast(), getStarts(), at[0]), at[1]), r.rest(at[2], type.getHeadDim())};
     storeRounded(r, r.at(getKey(), at), view.getKey(), cell);
     storeRounded(r, r.at(getValue(), at), view.getValue(), cell);
   });
@@ -67,7 +70,13 @@ Lowered CacheStoreOp::lowerToReference(OpBuilder &builder) {
       extents.push_back(all[i]);
   SmallVector<Value> results;
   for (Value memory : {view.getKey(), view.getValue()})
-    results.push_back(r.generate(type, extents, [&](ValueRange at) { return loadWidened(r, memory, at); }));
+    results.push_back(r.generate(type, extents, [&](ValueRange at) {
+      Value value = loadWidened(r, memory, at);
+      if (!getStarts())
+        return value;
+      Value end = r.add(r.indexAt(getStarts(), {at[0]}), r.make<DimOp>("seq"));
+      return r.select(r.make<arith::CmpIOp>(arith::CmpIPredicate::ult, at[2], end), value, r.f32(0));
+    }));
   return results;
 }
 
@@ -96,11 +105,13 @@ struct Attention {
   }
   Value compare(arith::CmpIPredicate how, Value x, Value y) { return r.make<arith::CmpIOp>(how, x, y); }
 
-  /// Whether the query at position past + s attends to token t.
+  /// Whether the query at position past (or start) + s attends to token t.
   Value isAttended(Value b, Value s, Value t) {
-    Value here = r.add(op.getPast(), s), attended = r.make<arith::ConstantOp>(r.b.getBoolAttr(true));
+    Value start = startOf(r, op.getPast(), op.getStarts(), b), here = r.add(start, s), attended = r.make<arith::ConstantOp>(r.b.getBoolAttr(true));
     if (op.getCausal())
       attended = compare(arith::CmpIPredicate::ule, t, here);
+    else if (op.getStarts())
+      attended = compare(arith::CmpIPredicate::ult, t, r.add(start, tokens));
     if (op.getWindow())
       attended = r.make<arith::AndIOp>(attended, compare(arith::CmpIPredicate::ugt, r.add(t, r.index(op.getWindow())), here));
     if (op.getKeyMask())

@@ -72,7 +72,10 @@ Lowered PositionsOp::lowerToReference(OpBuilder &builder) {
   for (auto [i, extent] : llvm::enumerate(type.getShape()))
     if (ShapedType::isDynamic(extent))
       extents.push_back(r.make<DimOp>(i == 0 ? "batch" : "seq"));
-  return SmallVector<Value>{r.generate(type, extents, [&](ValueRange at) { return r.make<arith::IndexCastOp>(type.getElementType(), r.add(getPast(), at.back())); })};
+  return SmallVector<Value>{r.generate(type, extents, [&](ValueRange at) {
+    Value start = getStarts() ? r.indexAt(getStarts(), {at[0]}) : Value(getPast());
+    return r.make<arith::IndexCastOp>(type.getElementType(), r.add(start, at.back()));
+  })};
 }
 
 /// Sum over the last dimension of `term(indices)`, ascending, for every row of `input`.

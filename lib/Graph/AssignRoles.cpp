@@ -21,12 +21,16 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
       return;
     llvm::StringMap<std::string> canonical;
     NamedAttrList fixed;
+    if (auto rows = main->getAttrOfType<ArrayAttr>("qnt.rows"))  // what attention computes together; without it, what embeddings do
+      for (unsigned i : {0, 1})
+        identify(cast<StringAttr>(rows[i]).getValue(), i ? "seq" : "batch", canonical, fixed);
+    main->removeAttr("qnt.rows");
     for (BlockArgument argument : main.getArguments())
       if (StringRef role = roleOf(argument); !role.empty()) {
         main.setArgAttr(argument.getArgNumber(), "qnt.role", StringAttr::get(&getContext(), role));
         auto dims = main.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "qnt.dims");
         auto name = [&](unsigned i, StringRef as) {
-          if (dims && i < dims.size())
+          if (dims && i < dims.size() && (as == "past" || !isTaken(as, canonical, fixed)))
             identify(cast<StringAttr>(dims[i]).getValue(), as, canonical, fixed);
         };
         if (role == "tokens")
@@ -34,13 +38,6 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
         else if (role == "past")
           name(2, "past");
       }
-    if (auto rows = main->getAttrOfType<ArrayAttr>("qnt.rows")) // without tokens, attention says what they are
-      for (unsigned i : {0, 1}) {
-        StringRef as = i ? "seq" : "batch";
-        if (!llvm::any_of(canonical, [&](auto &entry) { return entry.second == as; }) && !fixed.get(as))
-          identify(cast<StringAttr>(rows[i]).getValue(), as, canonical, fixed);
-      }
-    main->removeAttr("qnt.rows");
     if (!fixed.empty())
       getOperation()->setAttr("qnt.fixed_dims", fixed.getDictionary(&getContext()));
     if (auto seq = fixed.get("seq"))
@@ -55,6 +52,11 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
       StringRef role = present ? "present" : isLogits(operand.get()) ? "logits" : "output";
       main.setResultAttr(i, "qnt.role", StringAttr::get(&getContext(), role));
     }
+    for (BlockArgument argument : main.getArguments())   // a mask has an element for every token that is attended
+      if (auto dims = main.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "qnt.dims"); dims && dims.size() == 2 && roleOf(argument) == "mask")
+        if (int64_t number; cast<StringAttr>(dims[1]).getValue().getAsInteger(10, number))
+          canonical.try_emplace(cast<StringAttr>(dims[1]).getValue(), "total");
+    evadeReserved(main, canonical, fixed);
     rename(main, canonical);
     if (std::optional<int64_t> rows = vocabulary(main))
       getOperation()->setAttr("qnt.vocabulary", Builder(&getContext()).getI64IntegerAttr(*rows));
@@ -69,6 +71,30 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
       fixed.set(as, IntegerAttr::get(IntegerType::get(&getContext(), 64), extent));
   }
   int64_t fixedSeq = 0;
+
+  /// Has the program something that it calls `as`?
+  static bool isTaken(StringRef as, const llvm::StringMap<std::string> &canonical, const NamedAttrList &fixed) {
+    return fixed.get(as) || llvm::any_of(canonical, [&](auto &entry) { return entry.second == as; });
+  }
+
+  /// The program's own names belong to what has the role: a dimension that the file calls so by chance gets another one. Where nothing has
+  /// tokens, `batch` and `seq` of the file are as good as any.
+  void evadeReserved(func::FuncOp main, llvm::StringMap<std::string> &canonical, const NamedAttrList &fixed) {
+    llvm::StringSet<> names = plainNames(main);
+    for (unsigned i = 0; i < main.getNumResults(); ++i)
+      if (auto dims = main.getResultAttrOfType<ArrayAttr>(i, "qnt.dims"))
+        for (auto dim : dims.getAsRange<StringAttr>())
+          names.insert(dim.getValue());
+    for (StringRef reserved : {"batch", "seq", "past", "total", "context", "keep"}) {
+      bool ofRows = reserved == "batch" || reserved == "seq";
+      if (!names.contains(reserved) || canonical.contains(reserved) || (ofRows && !isTaken(reserved, canonical, fixed)))
+        continue;
+      std::string other;
+      for (int64_t i = 1; other.empty() || names.contains(other); ++i)
+        other = (reserved + "_" + Twine(i)).str();
+      canonical[reserved] = other;
+    }
+  }
 
   /// What the program does with an argument.
   static StringRef roleOf(BlockArgument argument) {

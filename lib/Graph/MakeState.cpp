@@ -4,6 +4,7 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/TypeSwitch.h"
 namespace qcc {
 #define GEN_PASS_DEF_MAKESTATE
 #include "qcc/Graph/Passes.h.inc"
@@ -133,9 +134,11 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
         return;
       b.setInsertionPoint(rotary);
       Value past = qnt::DimOp::create(b, rotary.getLoc(), b.getIndexType(), b.getStringAttr("past"));
-      rotary.getPositionsMutable().assign(qnt::PositionsOp::create(b, rotary.getLoc(), argument.getType(), past));
+      rotary.getPositionsMutable().assign(qnt::PositionsOp::create(b, rotary.getLoc(), argument.getType(), past, Value()));
     });
-    main.walk([](qnt::CheckLengthsOp check) { check.erase(); });
+    main.walk([](Operation *op) {
+      llvm::TypeSwitch<Operation *>(op).Case<qnt::PositionsOp, qnt::KvUpdateOp, qnt::AttentionOp, qnt::CacheStoreOp>([](auto op) { op.getStartsMutable().clear(); });
+    });
     main.walk([&](qnt::AttentionOp attention) {
       if (attention.getKeyMask() && isa<BlockArgument>(attention.getKeyMask()))
         attention.getKeyMaskMutable().clear();

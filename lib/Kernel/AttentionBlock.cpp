@@ -20,10 +20,10 @@ static int64_t chooseRowTile(int64_t group, int64_t most) {
   return std::min<int64_t>(group, 4);
 }
 
-AttentionBlock::AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, Value query, Value memref, Value mask, bool panels)
+AttentionBlock::AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, ValueRange inputs, bool panels)
     : b(b), spec(spec), headDim(spec.cache.headDim), lanes(spec.cache.lanes), group(spec.heads / spec.cache.kvHeads),
-      vectors((headDim + lanes - 1) / lanes), width(vectors * lanes), panels(panels && !spec.cache.element.isF32()), query(query), mask(mask),
-      past(b.dim("past")), seq(b.dim("seq")), total(b.add(past, seq)), cache(b, spec.cache, memref, b.dim("batch")),
+      vectors((headDim + lanes - 1) / lanes), width(vectors * lanes), panels(panels && !spec.cache.element.isF32()), query(inputs[0]), mask(spec.mask ? inputs[2] : Value()), starts(spec.rows ? inputs.back() : Value()),
+      past(b.dim("past")), seq(b.dim("seq")), total(b.add(past, seq)), cache(b, spec.cache, inputs[1], b.dim("batch")),
       f32s(b.vec(lanes, b.getF32Type())), i32s(b.vec(lanes, b.getI32Type())) {
   bool manyRegisters = b.facts.version.numVectorRegisters >= 32;
   rowVectors = manyRegisters ? 4 : 2;
@@ -37,7 +37,7 @@ AttentionBlock::AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, Valu
   sums = b.scratch({rows, lanes}, f32);
   limits = b.scratch({padded}, i32);
   if (spec.window)
-    starts = b.scratch({padded}, i32);
+    begins = b.scratch({padded}, i32);
   maxima = b.scratch({padded}, f32);
   tileMaxima = b.scratch({padded}, f32);
   rescale = b.scratch({padded}, f32);
@@ -62,6 +62,10 @@ static Value toI32(KernelBuilder &b, Value v) { return arith::IndexCastOp::creat
 
 void AttentionBlock::start(Value batchRow, Value kvHead, Value first, Value count) {
   this->batchRow = batchRow;
+  if (starts) {
+    past = arith::IndexCastOp::create(b, b.getIndexType(), b.load(starts, batchRow));
+    total = b.add(past, seq);
+  }
   this->kvHead = kvHead;
   this->first = first;
   this->count = count;
@@ -80,7 +84,7 @@ void AttentionBlock::start(Value batchRow, Value kvHead, Value first, Value coun
     Value at = b.add(past, position), end = spec.causal ? b.add(at, 1) : total;
     b.store(toI32(b, end), limits, r);
     if (spec.window)
-      b.store(toI32(b, b.add(at, 1 - spec.window)), starts, r);
+      b.store(toI32(b, b.add(at, 1 - spec.window)), begins, r);
     b.store(b.f32(lowest), maxima, r);
   });
 }
@@ -170,7 +174,7 @@ void AttentionBlock::maskScores(Value lo) {
     b.storeVec(b.select(seen, b.splat(b.f32(-hidden), f32s), hiddenVec), tokenMask, b.idx(t));
   }
   b.loop(b.idx(0), usedRows, 1, [&](Value r) {
-    Value end = b.splat(b.load(limits, r), i32s), begin = spec.window ? b.splat(b.load(starts, r), i32s) : Value(), most;
+    Value end = b.splat(b.load(limits, r), i32s), begin = spec.window ? b.splat(b.load(begins, r), i32s) : Value(), most;
     for (int64_t v = 0; v < tile / lanes; ++v) {
       SmallVector<Value> at = {r, b.idx(v * lanes)};
       Value s = b.loadVec(score, at, {}, lanes);

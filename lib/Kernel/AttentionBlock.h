@@ -16,9 +16,9 @@ public:
   static constexpr int64_t tile = 64;
   static_assert(CacheLayout::granule % tile == 0 && attentionChunk % tile == 0);
 
-  /// Allocates scratch on the stack: build it at the kernel's entry. `panels`: convert a tile of the cache to f32 once, for all rows; pays
+  /// `inputs`: query, cache, [mask], [starts]. Allocates scratch on the stack: build it at the kernel's entry. `panels`: convert a tile of the cache to f32 once, for all rows; pays
   /// off from about three row tiles on.
-  AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, Value query, Value cache, Value mask, bool panels);
+  AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, mlir::ValueRange inputs, bool panels);
 
   /// Begins with rows [first, first + maxRows()) of the `count` rows of (batch row, KV head).
   void start(Value batchRow, Value kvHead, Value first, Value count);
@@ -52,11 +52,12 @@ private:
   const int64_t headDim, lanes, group, vectors, width;              // width: headDim in whole vectors
   int64_t rowTile, rowVectors, rows;
   const bool panels;
-  Value query, mask, past, seq, total;
+  Value query, mask, starts;
+  Value past, seq, total;                                           // past and total: of the block's batch row
   CacheView cache;
   mlir::VectorType f32s, i32s;
   // Scratch. Per row: scaled query, weighted values, scores of a tile, sums (a vector), and one number each for the rest.
-  Value queries, sumsOfValues, score, sums, limits, starts, maxima, tileMaxima, rescale, panel, tokenMask;
+  Value queries, sumsOfValues, score, sums, limits, begins, maxima, tileMaxima, rescale, panel, tokenMask;
   Value batchRow, kvHead, first, count, keys, values, usedRows;     // of the block begun
 };
 } // namespace qcc

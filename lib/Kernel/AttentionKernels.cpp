@@ -15,6 +15,8 @@ std::string AttentionSpec::name() const {
     out << "_w" << window;
   if (mask)
     out << "_m" << mask;
+  if (rows)
+    out << "_rows";
   if (!causal)
     out << "_all";
   return name;
@@ -26,6 +28,8 @@ static SmallVector<Type> inputs(KernelLibrary &library, const AttentionSpec &spe
   SmallVector<Type> types = {rows(library, spec.heads * spec.cache.headDim), spec.cache.type()};
   if (spec.mask)
     types.push_back(MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic}, spec.mask));
+  if (spec.rows)
+    types.push_back(MemRefType::get({ShapedType::kDynamic}, IntegerType::get(library.context(), 64)));
   return types;
 }
 
@@ -34,7 +38,7 @@ FlatSymbolRefAttr qcc::attentionKernel(KernelLibrary &library, const AttentionSp
   SmallVector<Type> types = inputs(library, spec);
   types.push_back(rows(library, spec.heads * spec.cache.headDim));
   return library.get("attention_" + spec.name(), types, [&](KernelBuilder &b, ValueRange args) {
-    AttentionBlock block(b, spec, args[0], args[1], spec.mask ? args[2] : Value(), /*panels=*/true);
+    AttentionBlock block(b, spec, args.drop_back(), /*panels=*/true);
     Value count = b.mul(b.dim("seq"), spec.heads / spec.cache.kvHeads), blocks = b.ceilDiv(count, block.maxRows());
     Value items = b.mul(b.mul(b.dim("batch"), spec.cache.kvHeads), blocks);
     auto loop = scf::ForOp::create(b, qk::ThreadIdOp::create(b, b.getIndexType()), items, qk::NumThreadsOp::create(b, b.getIndexType()));
@@ -53,7 +57,7 @@ FlatSymbolRefAttr qcc::attentionChunkKernel(KernelLibrary &library, const Attent
   SmallVector<Type> types = inputs(library, spec);
   types.push_back(rows(library, spec.cache.headDim + 2));
   return library.get("attention_chunk_" + spec.name(), types, [&](KernelBuilder &b, ValueRange args) {
-    AttentionBlock block(b, spec, args[0], args[1], spec.mask ? args[2] : Value(), /*panels=*/false);
+    AttentionBlock block(b, spec, args.drop_back(), /*panels=*/false);
     Value count = b.mul(b.dim("seq"), spec.heads / spec.cache.kvHeads), blocks = b.ceilDiv(count, block.maxRows());
     Value chunks = b.ceilDiv(b.add(b.dim("past"), b.dim("seq")), attentionChunk);
     b.share(b.mul(b.mul(b.mul(b.dim("batch"), spec.cache.kvHeads), blocks), chunks), [&](Value item) {

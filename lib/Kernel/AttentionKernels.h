@@ -22,6 +22,7 @@ struct AttentionSpec {
   float scale, softcap;          // softcap 0: none
   bool causal;
   int64_t window;                // 0: none
+  bool rows;                     // starts of the batch's rows `memref<?xi64>` stand for past
   mlir::Type mask;               // element type of the key mask `memref<?x?x..>` [batch][at least total], or null
   std::string name() const;
 };
@@ -29,9 +30,9 @@ struct AttentionSpec {
 /// Tokens of a partial result.
 constexpr int64_t attentionChunk = 256;
 
-/// (query, cache, [mask], output)
+/// (query, cache, [mask], [starts], output)
 mlir::FlatSymbolRefAttr attentionKernel(KernelLibrary &, const AttentionSpec &);
-/// (query, cache, [mask], partials). Partials: `rowsOf(D + 2)`, a row for every (row, head, chunk): weighted values, maximum, sum;
+/// (query, cache, [mask], [starts], partials). Partials: `rowsOf(D + 2)`, a row for every (row, head, chunk): weighted values, maximum, sum;
 /// ceil(total / attentionChunk) chunks.
 mlir::FlatSymbolRefAttr attentionChunkKernel(KernelLibrary &, const AttentionSpec &);
 /// (partials, output)

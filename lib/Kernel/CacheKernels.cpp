@@ -27,41 +27,50 @@ static Value valueAt(KernelBuilder &b, const CacheView &view, Value head, Value 
   return b.add(b.add(view.half, head), b.mul(t, view.layout.headDim));
 }
 
-FlatSymbolRefAttr qcc::kvUpdateKernel(KernelLibrary &library, const CacheLayout &cache, const Columns &key, const Columns &value) {
+static MemRefType startsType(MLIRContext *context) { return MemRefType::get({ShapedType::kDynamic}, IntegerType::get(context, 64)); }
+static Value startOf(KernelBuilder &b, Value starts, Value row) { return arith::IndexCastOp::create(b, b.getIndexType(), b.load(starts, row)); }
+
+FlatSymbolRefAttr qcc::kvUpdateKernel(KernelLibrary &library, const CacheLayout &cache, const Columns &key, const Columns &value, bool rows) {
   MLIRContext *context = library.context();
-  return library.get("kv_update_" + cacheName(cache) + "_" + key.name() + "_" + value.name(), {key.type(context), value.type(context), cache.type()},
-                     [&](KernelBuilder &b, ValueRange args) {
-    Value past = b.dim("past"), seq = b.dim("seq");
-    CacheView view(b, cache, args[2], b.dim("batch"));
+  SmallVector<Type> types{key.type(context), value.type(context)};
+  if (rows)
+    types.push_back(startsType(context));
+  types.push_back(cache.type());
+  std::string name = "kv_update_" + cacheName(cache) + "_" + key.name() + "_" + value.name() + (rows ? "_rows" : "");
+  return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    Value past = b.dim("past"), seq = b.dim("seq"), memref = args.back();
+    CacheView view(b, cache, memref, b.dim("batch"));
     b.share(b.mul(b.size(args[0], 0), cache.kvHeads), [&](Value unit) {
       Value row = b.div(unit, cache.kvHeads), h = b.rem(unit, cache.kvHeads);
-      Value t = b.add(past, b.rem(row, seq)), head = view.head(b, b.div(row, seq), h), from = b.mul(h, cache.headDim);
+      Value batchRow = b.div(row, seq), start = rows ? startOf(b, args[2], batchRow) : past;
+      Value t = b.add(start, b.rem(row, seq)), head = view.head(b, batchRow, h), from = b.mul(h, cache.headDim);
       Value keys = keyAt(b, view, head, t), values = valueAt(b, view, head, t);
       b.loop(b.idx(0), b.idx(cache.headDim), 1, [&](Value d) {
         Value x = b.load(args[0], {row, b.add(b.add(from, d), key.offset)});
-        b.store(toCache(b, cache, x), args[2], b.add(keys, b.mul(d, cache.lanes)));
+        b.store(toCache(b, cache, x), memref, b.add(keys, b.mul(d, cache.lanes)));
       });
       b.columns(cache.headDim, [&](Value d, Value mask) {
         Value x = b.loadVec(args[1], {row, b.add(b.add(from, d), value.offset)}, mask);
-        b.storeVec(toCache(b, cache, x), args[2], b.add(values, d), mask);
+        b.storeVec(toCache(b, cache, x), memref, b.add(values, d), mask);
       });
     });
   });
 }
 
-FlatSymbolRefAttr qcc::checkLengthsKernel(KernelLibrary &library, const CacheLayout &cache, Type length) {
-  return library.get("check_lengths_" + cacheName(cache) + "_i" + Twine(length.getIntOrFloatBitWidth()),
-                     {MemRefType::get({ShapedType::kDynamic}, length), cache.type()}, [&](KernelBuilder &b, ValueRange args) {
-    Value past = b.dim("past"), total = b.add(past, b.dim("seq"));
-    auto compare = [&](arith::CmpIPredicate how, Value x, Value y) { return arith::CmpIOp::create(b, how, x, y); };
+FlatSymbolRefAttr qcc::rowStartsKernel(KernelLibrary &library, Type length) {
+  return library.get("row_starts_i" + Twine(length.getIntOrFloatBitWidth()), {MemRefType::get({ShapedType::kDynamic}, length), startsType(library.context())},
+                     [&](KernelBuilder &b, ValueRange args) {
+    Value past = b.dim("past"), seq = b.dim("seq"), zero = b.idx(0);
+    auto compare = [&](arith::CmpIPredicate how, Value x, Value y) { return arith::CmpIOp::create(b, how, x, y).getResult(); };
     b.share(b.size(args[0], 0), [&](Value row) {
       Value tokens = b.add(arith::IndexCastOp::create(b, b.getIndexType(), b.load(args[0], row)), 1);
-      Value start = compare(arith::CmpIPredicate::eq, past, b.idx(0)), some = compare(arith::CmpIPredicate::sgt, tokens, b.idx(0));
-      Value padded = arith::AndIOp::create(b, arith::AndIOp::create(b, start, some), b.less(tokens, total));
-      Value other = compare(arith::CmpIPredicate::ne, tokens, total), no = arith::ConstantIntOp::create(b, 0, 1);
-      b.when(b.select(padded, no, other), [&] {
-        qk::FailOp::create(b, /*QCC_RUN_ROW_LENGTH*/ 2, arith::IndexCastOp::create(b, b.getI64Type(), tokens));
-      });
+      Value least = b.select(compare(arith::CmpIPredicate::eq, past, zero), b.idx(1), seq);
+      Value few = compare(arith::CmpIPredicate::slt, tokens, least), many = compare(arith::CmpIPredicate::sgt, tokens, b.add(past, seq));
+      Value wrong = arith::OrIOp::create(b, few, many);
+      b.when(wrong, [&] { qk::FailOp::create(b, /*QCC_RUN_ROW_LENGTH*/ 2, arith::IndexCastOp::create(b, b.getI64Type(), tokens)); });
+      // The program goes on: with a row that fits.
+      Value start = b.select(wrong, zero, b.max(b.sub(tokens, seq), zero));
+      b.store(arith::IndexCastOp::create(b, b.getI64Type(), start), args[1], row);
     });
   });
 }
@@ -94,13 +103,21 @@ FlatSymbolRefAttr qcc::cacheLoadKernel(KernelLibrary &library, const CacheLayout
   });
 }
 
-FlatSymbolRefAttr qcc::cacheStoreKernel(KernelLibrary &library, const CacheLayout &cache) {
+FlatSymbolRefAttr qcc::cacheStoreKernel(KernelLibrary &library, const CacheLayout &cache, bool rows) {
   auto tensor = heads4(cache, library.context());
-  return library.get("cache_store_" + cacheName(cache), {cache.type(), tensor, tensor}, [&](KernelBuilder &b, ValueRange args) {
-    CacheView view(b, cache, args[0], b.size(args[1], 0));
-    tokens(b, view, args[1], [&](ValueRange at, Value key, Value value) {
-      b.store(b.toF32(b.load(args[0], key)), args[1], at);
-      b.store(b.toF32(b.load(args[0], value)), args[2], at);
+  SmallVector<Type> types{cache.type()};
+  if (rows)
+    types.push_back(startsType(library.context()));
+  types.append({tensor, tensor});
+  return library.get("cache_store_" + cacheName(cache) + (rows ? "_rows" : ""), types, [&](KernelBuilder &b, ValueRange args) {
+    ValueRange outs = args.take_back(2);
+    CacheView view(b, cache, args[0], b.size(outs[0], 0));
+    Value seq = b.dim("seq");
+    tokens(b, view, outs[0], [&](ValueRange at, Value key, Value value) {
+      for (auto [from, out] : {std::pair(key, outs[0]), std::pair(value, outs[1])}) {
+        Value x = b.toF32(b.load(args[0], from));
+        b.store(rows ? b.select(b.less(at[2], b.add(startOf(b, args[1], at[0]), seq)), x, b.f32(0)) : x, out, at);
+      }
     });
   });
 }

@@ -83,14 +83,14 @@ struct RotarySpec {
 /// (input, [positions], cos, sin, output)
 FlatSymbolRefAttr rotaryKernel(KernelLibrary &, const RotarySpec &);
 
-/// (key, value, cache)
-FlatSymbolRefAttr kvUpdateKernel(KernelLibrary &, const CacheLayout &, const Columns &key, const Columns &value);
-/// (lengths, cache): reads no cache; it is what the check stands before
-FlatSymbolRefAttr checkLengthsKernel(KernelLibrary &, const CacheLayout &, mlir::Type length);
+/// (key, value, [starts], cache); with `rows`, each row of the batch has a start `memref<?xi64>` in place of past
+FlatSymbolRefAttr kvUpdateKernel(KernelLibrary &, const CacheLayout &, const Columns &key, const Columns &value, bool rows);
+/// (lengths, starts)
+FlatSymbolRefAttr rowStartsKernel(KernelLibrary &, mlir::Type length);
 /// (pastKey, pastValue, cache): memref<?x kvHeads x ? x D> each
 FlatSymbolRefAttr cacheLoadKernel(KernelLibrary &, const CacheLayout &);
-/// (cache, key, value)
-FlatSymbolRefAttr cacheStoreKernel(KernelLibrary &, const CacheLayout &);
+/// (cache, [starts], key, value)
+FlatSymbolRefAttr cacheStoreKernel(KernelLibrary &, const CacheLayout &, bool rows);
 
 } // namespace qcc
 #endif

@@ -101,16 +101,15 @@ struct LowerComponentsPass : qcc::impl::LowerComponentsBase<LowerComponentsPass>
     return success();
   }
 
-  /// A check has no formula: it is the kernel's.
-  static LogicalResult convert(qnt::CheckLengthsOp op) {
-    auto cache = memory(op, op.getCache());
-    if (failed(cache))
-      return failure();
+  /// Has a check, which has no formula: it is the kernel's.
+  static LogicalResult convert(qnt::RowStartsOp op) {
     KernelLibrary library(op->getParentOfType<ModuleOp>());
-    CacheLayout layout(cast<qnt::CacheType>(op.getCache().getType()), /*lanes=*/1);
-    auto kernel = checkLengthsKernel(library, layout, cast<RankedTensorType>(op.getLengths().getType()).getElementType());
+    auto kernel = rowStartsKernel(library, cast<RankedTensorType>(op.getLengths().getType()).getElementType());
     OpBuilder b(op);
-    qk::LaunchOp::create(b, op.getLoc(), TypeRange(), kernel, ValueRange{op.getLengths()}, ValueRange{*cache});
+    auto sizes = materializeDynamicDims(b, op.getLoc(), op.getStarts());
+    Value init = tensor::EmptyOp::create(b, op.getLoc(), op.getStarts().getType(), *sizes);
+    auto launch = qk::LaunchOp::create(b, op.getLoc(), init.getType(), kernel, ValueRange{op.getLengths()}, ValueRange{init});
+    op.replaceAllUsesWith(launch.getResult(0));
     return success();
   }
 
@@ -156,7 +155,7 @@ struct LowerComponentsPass : qcc::impl::LowerComponentsBase<LowerComponentsPass>
       return signalPassFailure();
     if (failed(convertAll<qnt::DecomposeOp>()) || failed(convertAll<cf::AssertOp>()))
       return signalPassFailure();
-    if (complete && (failed(convertAll<qnt::CheckLengthsOp>()) || failed(checkComplete())))
+    if (complete && (failed(convertAll<qnt::RowStartsOp>()) || failed(checkComplete())))
       return signalPassFailure();
     getOperation().walk([](UnrealizedConversionCastOp cast) {
       if (cast->use_empty())

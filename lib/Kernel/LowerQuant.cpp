@@ -134,8 +134,8 @@ LogicalResult QuantLowering::convert(Operation *op) {
     return positions(o);
   if (auto o = dyn_cast<qnt::KvUpdateOp>(op))
     return kvUpdate(o);
-  if (auto o = dyn_cast<qnt::CheckLengthsOp>(op))
-    return checkLengths(o);
+  if (auto o = dyn_cast<qnt::RowStartsOp>(op))
+    return rowStarts(o);
   if (auto o = dyn_cast<qnt::AttentionOp>(op))
     return attention(o);
   if (auto o = dyn_cast<qnt::CacheLoadOp>(op))

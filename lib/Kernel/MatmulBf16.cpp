@@ -31,7 +31,7 @@ Value MatmulEmitter::tile(Value memref, Value at) {
 // Block `block` (32 k) of panel `i` of the job, to `to`: [panel][k / 32][k % 32 / 2][lane][k % 2].
 void MatmulEmitter::decodeBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value i, Value block, Value to) {
   auto pairs = VectorType::get(2 * lanes, b.getBF16Type());
-  Value panel = add(job.panel, i), first = mul(block, tileK), k0 = add(job.k0, first);
+  Value panelAt = add(args.weightOffset, mul(add(job.panel, i), panelBytes())), first = mul(block, tileK), k0 = add(job.k0, first);
   Value out = add(to, mul(add(mul(i, jobs.chunk), first), lanes));
   auto put = [&](Value even, Value odd, Value k) { store(qk::Bf16PairOp::create(b, loc, pairs, even, odd), jobs.weights, add(out, mul(k, lanes))); };
   if (!w.isCodes()) {
@@ -39,7 +39,7 @@ void MatmulEmitter::decodeBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value i
     Value quiet = splatFloat(std::numeric_limits<float>::quiet_NaN());
     auto weight = [&](Value k) {
       return ifElse(less(add(k0, k), args.k), floats, [&] {
-        Value v = floatWeight(panel, add(k0, k));
+        Value v = floatWeight(panelAt, add(k0, k));
         return Values{select(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, v, v), quiet, v)};
       }, [&] { return Values{splatFloat(0)}; })[0];
     };
@@ -47,7 +47,7 @@ void MatmulEmitter::decodeBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value i
     return;
   }
   Value kBlock = div(k0, 32), inSuper = rem(kBlock, blocksPerSuper());
-  Value panelAt = add(args.weightOffset, mul(panel, panelBytes())), superAt = add(panelAt, mul(div(kBlock, blocksPerSuper()), w.superBytes()));
+  Value superAt = add(panelAt, mul(div(kBlock, blocksPerSuper()), w.superBytes()));
   BlockReader reader = this->block(superAt, inSuper);
   for (int64_t k = 0; k < 32; k += stepK()) {
     StepParams p = params(panelAt, superAt, add(mul(inSuper, 32), k));

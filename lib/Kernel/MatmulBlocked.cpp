@@ -1,4 +1,4 @@
-// Several rows (from 16 on; with float activations from 2 on): a chunk of K of a few panels is unpacked once into scratch in L1, then all rows run
+// Many rows (from 16 on): a chunk of K of a few panels is unpacked once into scratch in L1, then all rows run
 // over it in register tiles of rows x panels, so weights are read from memory once and unpacked once per 512 rows. The inner loop sees plain bytes
 // (or f32) whatever the format: one unit of every panel is loaded, each row's four activations are broadcast, one dot4 per row and panel. Sums of
 // unfinished rows wait in scratch between chunks. The next chunk is prefetched while this one is used.
@@ -15,12 +15,12 @@ using namespace qcc::kernel;
 MatmulEmitter::Tiling MatmulEmitter::tiling() const {
   bool many = version.numVectorRegisters >= 32;
   Tiling t;
-  t.panels = spec.rows == RowClass::Short && many ? 4 : 2;
+  t.panels = 2;
   if (spec.intActivations)
     t.rows = many ? 12 / t.panels : 3;
   else
     t.rows = many ? 16 / t.panels : 4;
-  t.rowBlock = spec.rows == RowClass::Short ? 16 : 504;
+  t.rowBlock = 504;
   int64_t bytesPerK = t.panels * lanes * (spec.intActivations ? 1 : 4);
   t.chunk = wholeRuns(std::max<int64_t>(32, version.l1Bytes / 2 / bytesPerK / 32 * 32));
   return t;
@@ -308,7 +308,7 @@ void MatmulEmitter::emitFloatBlocked() {
     if (!w.isCodes()) {
       loop(c.k0, c.kEnd, 1, {}, [&](Value k, ValueRange) {
         for (unsigned i = 0; i < count; ++i)
-          put(floatWeight(add(c.panel, i), k), k, i);
+          put(floatWeight(c.panelAt[i], k), k, i);
         return Values();
       });
       return;

@@ -90,11 +90,7 @@ Value MatmulEmitter::planeRegister(BlockReader &reader, unsigned plane, unsigned
   Value &cached = reader.planes[plane][reg];
   if (cached)
     return cached;
-  int64_t registersBefore = reg;
-  auto widths = w.planes();
-  for (unsigned p = 0; p < plane; ++p)
-    registersBefore += widths[p];
-  return cached = load(args.weights, add(reader.at, registersBefore * lanes * 4), bytes);
+  return cached = load(args.weights, add(reader.at, (w.planeRegister(plane) + reg) * lanes * 4), bytes);
 }
 
 Value MatmulEmitter::unit(BlockReader &reader, unsigned u) {
@@ -175,7 +171,7 @@ Value MatmulEmitter::addScaled(Value acc, Value sum, Value subscale) {
 }
 
 MatmulEmitter::Row MatmulEmitter::rowAt(Value m) {
-  return {mul(m, args.inputStride), args.scaleStride ? mul(m, args.scaleStride) : Value(), args.sumStride ? mul(m, args.sumStride) : Value()};
+  return {m, mul(m, args.inputStride), args.scaleStride ? mul(m, args.scaleStride) : Value(), args.sumStride ? mul(m, args.sumStride) : Value()};
 }
 
 Value MatmulEmitter::activationSum(const Row &row, Value k, Value end, int64_t length) {

@@ -14,9 +14,8 @@ public:
   MatmulEmitter(mlir::OpBuilder &b, mlir::Location loc, const MatmulSpec &spec, const TargetVersion &version);
   MatmulArgs args;
 
-  void emitIntDecode();                              // MatmulStreams.cpp
-  void emitIntShort();
-  void emitFloatDecode();
+  void emitDecode();                                 // MatmulStreams.cpp
+  void emitShort();
   bool usesTiles() const;                            // int8 on a matrix unit
   void emitInt8Tiles();                              // MatmulTiles.cpp
   void emitIntBlocked();                             // MatmulBlocked.cpp
@@ -89,9 +88,9 @@ private:
   Value addScaled(Value acc, Value sum, Value subscale);
   /// y + float(sum [- zero * activationSum]) * (scale * activationScale), in the order that MatmulKernels.h fixes.
   Value finishRun(Value sum, Value activationSum, Value activationScale, const StepParams &p, Value y);
-  /// A row of activations: where its codes, scales and sums start.
+  /// A row of activations: its number, where its codes (or floats), scales and sums start.
   struct Row {
-    Value inputAt, scaleAt, sumAt;
+    Value number, inputAt, scaleAt, sumAt;
   };
   Row rowAt(Value m);
   /// The scale of the run that begins at k; the sum of codes k..end, which are `length` or, in a row's last run, fewer. In all lanes.
@@ -107,7 +106,7 @@ private:
   void forPanels(Value from, Value to, int64_t step, llvm::function_ref<void(Value, unsigned)> body);
 
   //===-- few rows (MatmulStreams.cpp) ------------------------------------------------------------------------------------------===//
-  /// What is being summed: one panel of each stream, rows at these offsets of input and scales, a range of superblocks.
+  /// What is being summed: one panel of each stream, rows and where they start in input and scales, a range of superblocks.
   struct Streams {
     llvm::SmallVector<Value> panelAt;
     llvm::SmallVector<Row> rows;
@@ -126,14 +125,15 @@ private:
   Values overBlocksOf(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value from, Value to, mlir::ValueRange y, BlockBody body);
   /// Both.
   Values overBlocks(const Streams &s, mlir::ValueRange y, BlockBody body);
-  void decodeCodes(llvm::function_ref<Values(const Streams &)> sum);
-  void decodeFloatWeights();
+  /// Adds superblocks superBegin..superEnd of the streams' panels to the sums y[row][panel].
+  Values addProducts(const Streams &s, mlir::ValueRange y);
   void shortRows(llvm::ArrayRef<Value> panels, Value m, unsigned rows, Value begin, Value end, Value distance, Value partial);
   /// Adds all runs of the superblocks to the sums y[row][panel].
   Values intRuns(const Streams &s, mlir::ValueRange y);
   /// The same for one block of 32 k, which holds a run or two.
   Values intBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
   /// A run k..end: its first i32 sums, [chain][row][panel]; units [from, to) of a block added to them; the run added to y.
+  bool oneRun() const { return spec.intActivations && spec.run() < 0; }  // a row is one
   bool hasTwoChains(const Streams &s) const { return s.count() < 8; }
   Values startRun(const Streams &s, llvm::ArrayRef<StepParams> p, Value k, Value end);
   Values addUnits(const Streams &s, llvm::MutableArrayRef<BlockReader> readers, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, unsigned from,
@@ -141,14 +141,16 @@ private:
   Values addBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange sums);
   Values finishRun(const Streams &s, llvm::ArrayRef<StepParams> p, Value k, Value end, mlir::ValueRange sums, mlir::ValueRange y);
   Values floatBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
+  Values floatWeights(const Streams &s, mlir::ValueRange y);
   /// The codes of unit u, byte j of each lane, as exact floats minus the zero point, or what they select from the table.
   Value decoded(BlockReader &reader, unsigned u, unsigned j, Value zero);
   Value float8(Value code);
   Value floatZero(const StepParams &p);              // the zero point to subtract, as f32
   Value floatScale(const StepParams &p);             // scale [* subscale]
   Value sumOf16(Value inputAt);                      // the codes at inputAt.., in all lanes
-  Value floatWeight(Value panel, Value k);           // one k of f32 or f16 weights, as f32
-  Value paddedInput();                               // args.input of M = 1, zero up to whole superblocks
+  Value floatWeight(Value panelAt, Value k);         // one k of f32 or f16 weights, as f32
+  void copyInputTail();                              // sets inputTail
+  Value inputTail;                                   // float activations behind the last whole superblock, [row][superK], zeros past K
 
   //===-- several rows (MatmulBlocked.cpp) --------------------------------------------------------------------------------------===//
   struct Tiling {

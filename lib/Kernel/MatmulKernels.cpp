@@ -85,9 +85,9 @@ func::FuncOp kernel::buildMatmul(OpBuilder &builder, Location loc, StringRef nam
   if (spec.bf16)
     e.emitBf16Tiles();
   else if (spec.rows == RowClass::Decode)
-    spec.intActivations ? e.emitIntDecode() : e.emitFloatDecode();
-  else if (spec.streams())
-    e.emitIntShort();
+    e.emitDecode();
+  else if (spec.rows == RowClass::Short)
+    e.emitShort();
   else
     !spec.intActivations ? e.emitFloatBlocked() : e.usesTiles() ? e.emitInt8Tiles() : e.emitIntBlocked();
   func::ReturnOp::create(builder, loc);

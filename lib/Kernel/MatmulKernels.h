@@ -8,7 +8,8 @@
 // ascending, y = fma(float(i32 sum), sw * sx, y), with zero points and integer sub-scales inside the exact i32 sum, which rounds to f32 once (float
 // zero points: t = fma(-z, float(sum of x), float(dot)), y = fma(t, sw * sx, y)). That order is the same in every version and row class, so results
 // are bit-equal for any M and any division into panels; a run may overflow on its way, not at its end (qnt::sumsFit). Float activations: products
-// of exactly decoded weights (f32 code * scale), one fma per k; decode and long differ in the order of sums.
+// of exactly decoded weights, one fma per k. Decode and short: t = the sum of a step's (code - zero) * x, k ascending, then y = fma(t, scale, y);
+// float weights: one sum. Long: one sum of x * (f32 code * scale); so long rows differ from the others by rounding.
 // In bf16 (tiles of a matrix unit): activations and decoded weights rounded to bfloat16, products summed in f32, in the unit's order. A row's
 // result depends neither on M nor on the division into panels. |y - exact| <= (2^-7 + 2^-16 + 2 K 2^-24) * sum of |x w|: half a unit in the
 // eighth bit for each factor, then the sum. The unit takes numbers below 2^-126 as zero.
@@ -33,7 +34,7 @@ struct MatmulSpec {
   bool bias = false;                                 // + bias[n]
   bool addend = false;                               // + addend[m][n] (residual); may be the output itself
   /// Few enough rows that reading the weights is what takes the time: they are not unpacked to scratch.
-  bool streams() const { return rows == RowClass::Decode || (rows == RowClass::Short && intActivations); }
+  bool streams() const { return rows != RowClass::Long; }
   /// k of an exact sum of i8 products: 16, a multiple of 32, or -1: the whole row.
   int64_t run() const { return qnt::exactRun(weight.group, weight.super, activationGroup); }
   /// k of the longest sums of i8 codes that are of use: a multiple of 32, or -1: the whole row.

@@ -4,7 +4,8 @@
 // the best probe without and at 1.0 with prefetches 2304 bytes ahead; on Zen 4 at 1.0 without and at 0.68 with them (they take the buffers of its
 // own prefetchers). The blocks of a superblock stay a loop: unrolled, LLVM's scheduler gathers the prefetches and the rate drops.
 //
-// Rows share what was unpacked, four at a time. More rows take turns over a chunk of the panels that stays in L1; their sums wait in scratch.
+// Rows share what was unpacked, four at a time (floats: eight). More rows take turns over a chunk of the panels that stays in L1; their sums wait in
+// scratch.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/MatmulEmitter.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -16,7 +17,6 @@ using namespace qcc::kernel;
 
 // Registers: two chains of sums a panel for one row, one for each of four rows; 16 registers are enough for half of that.
 int64_t MatmulEmitter::streamCount() const { return spec.rows == RowClass::Decode && version.numVectorRegisters >= 32 ? 4 : 2; }
-static constexpr unsigned rowsTogether = 4;
 
 void MatmulEmitter::forStreams(function_ref<void(ArrayRef<Value>)> body) {
   int64_t streams = streamCount();
@@ -81,37 +81,54 @@ SmallVector<Value> MatmulEmitter::panelStarts(ArrayRef<Value> panels) {
   return starts;
 }
 
-void MatmulEmitter::decodeCodes(function_ref<Values(const Streams &)> sum) {
+Values MatmulEmitter::addProducts(const Streams &s, ValueRange y) {
+  if (!w.isCodes())
+    return floatWeights(s, y);
+  if (spec.intActivations)
+    return intRuns(s, y);
+  return overBlocks(s, y, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) {
+    return floatBlock(s, superAt, super, block, y);
+  });
+}
+
+void MatmulEmitter::emitDecode() {
+  if (!spec.intActivations)
+    copyInputTail();
   panelBytes();                                      // before the loops, for all of them
   Value zero = index(0), supers = superCount();
   forStreams([&](ArrayRef<Value> panels) {
-    Values y = sum(Streams{panelStarts(panels), {Row{zero, zero, zero}}, zero, supers, args.prefetch});
+    Streams s{panelStarts(panels), {Row{zero, zero, zero, zero}}, zero, supers, args.prefetch};
+    Values y = addProducts(s, Values(panels.size(), splatFloat(0)));
     for (size_t i = 0; i < panels.size(); ++i)
       storeRow(y[i], zero, panels[i]);
   });
 }
 
-void MatmulEmitter::emitIntDecode() {
-  decodeCodes([&](const Streams &s) { return intRuns(s, Values(s.count(), splatFloat(0))); });
-}
-
-void MatmulEmitter::emitIntShort() {
+void MatmulEmitter::emitShort() {
+  if (!spec.intActivations)
+    copyInputTail();
   // Half of L1 for the chunk of all streams.
   int64_t chunk = std::max<int64_t>(1, version.l1Bytes / 2 / streamCount() / w.superBytes()), run = spec.run() / w.superK();
-  if (run > 1)                                       // weights with a scale per row
+  if (spec.intActivations && run > 1)                // weights with a scale per row
     chunk = std::max<int64_t>(1, chunk / run) * run;
   Value zero = index(0), supers = superCount();
   panelBytes();
-  Value partial = scratch(16 * streamCount() * lanes, spec.run() < 0 ? Type(b.getI32Type()) : b.getF32Type());
+  // Rows of a turn. Float products have one operation for each weight and row, so that decoding shows: eight rows share it.
+  SmallVector<unsigned> sizes = {4, 3, 2, 1};
+  if (!spec.intActivations && version.numVectorRegisters >= 32)
+    sizes.insert(sizes.begin(), 8);
+  Value partial = scratch(16 * streamCount() * lanes, oneRun() ? Type(b.getI32Type()) : b.getF32Type());
   // From three rows on no processor looks far enough ahead itself: Zen 4 reads for four rows at 11.6 GB/s without prefetches and at 21 with them.
+  // Float weights are so many bytes that this happens later: for four rows they are read at 16 GB/s without and at 12 with.
   constexpr int64_t far = 4608;
-  Value distance = select(less(args.m, index(3)), args.prefetch, index(far));
-  // Up to four rows need no turns: one chunk.
-  Value few = less(args.m, index(rowsTogether + 1)), step = select(few, arith::MaxUIOp::create(b, loc, supers, index(1)), index(chunk));
+  Value distance = select(less(args.m, index(w.isCodes() ? 3 : 5)), args.prefetch, index(far));
+  // One turn for all rows: one chunk.
+  Value oneTurn = arith::OrIOp::create(b, loc, less(args.m, index(5)), arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, args.m, index(sizes.front())));
+  Value step = select(oneTurn, arith::MaxUIOp::create(b, loc, supers, index(1)), index(chunk));
   forStreams([&](ArrayRef<Value> panels) {
     loop(zero, supers, step, {}, [&](Value begin, ValueRange) {
       Value end = min(add(begin, step), supers), from = zero;
-      for (unsigned rows = rowsTogether; rows > 0; --rows) {
+      for (unsigned rows : sizes) {
         Value to = add(from, mul(div(sub(args.m, from), rows), rows));
         loop(from, to, rows, {}, [&](Value m, ValueRange) { return shortRows(panels, m, rows, begin, end, distance, partial), Values(); });
         from = to;
@@ -128,15 +145,14 @@ void MatmulEmitter::shortRows(ArrayRef<Value> panels, Value m, unsigned rows, Va
   Streams s{panelStarts(panels), {}, begin, end, select(equal(m, zero), distance, zero)};  // the first rows bring the chunk
   for (unsigned r = 0; r < rows; ++r)
     s.rows.push_back(rowAt(add(m, r)));
-  bool oneRun = spec.run() < 0;
-  VectorType type = oneRun ? sums : floats;
+  VectorType type = oneRun() ? sums : floats;
   SmallVector<StepParams> p;
-  if (oneRun)
+  if (oneRun())
     for (Value panel : s.panelAt)
       p.push_back(params(panel, panel, zero));
   auto place = [&](unsigned i) { return mul(add(mul(m, panels.size()), i), lanes); };
   Values values = ifElse(isFirst, SmallVector<Type>(count, type), [&] {
-    Values first = oneRun ? startRun(s, p, zero, args.k) : Values(count, splatFloat(0));
+    Values first = oneRun() ? startRun(s, p, zero, args.k) : Values(count, splatFloat(0));
     first.resize(count);                             // other chains start at 0
     return first;
   }, [&] {
@@ -145,7 +161,7 @@ void MatmulEmitter::shortRows(ArrayRef<Value> panels, Value m, unsigned rows, Va
       waiting.push_back(load(partial, place(i), type));
     return waiting;
   });
-  if (oneRun) {
+  if (oneRun()) {
     if (hasTwoChains(s))
       values.append(count, splatInt(0));
     values = overBlocks(s, values, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange sums) {
@@ -155,10 +171,10 @@ void MatmulEmitter::shortRows(ArrayRef<Value> panels, Value m, unsigned rows, Va
       values[i] = arith::AddIOp::create(b, loc, values[i], values[count + i]);
     values.resize(count);
   } else {
-    values = intRuns(s, values);
+    values = addProducts(s, values);
   }
   ifElse(isLast, {}, [&] {
-    Values y = oneRun ? finishRun(s, p, zero, args.k, values, Values(count, splatFloat(0))) : values;
+    Values y = oneRun() ? finishRun(s, p, zero, args.k, values, Values(count, splatFloat(0))) : values;
     for (unsigned i = 0; i < count; ++i)
       storeRow(y[i], add(m, i / panels.size()), panels[i % panels.size()]);
     return Values();
@@ -290,35 +306,28 @@ Values MatmulEmitter::intBlock(const Streams &s, ArrayRef<Value> superAt, Value 
 
 //===-- float activations -----------------------------------------------------------------------------------------------------------===//
 
-void MatmulEmitter::emitFloatDecode() {
-  if (!w.isCodes())
-    return decodeFloatWeights();
-  args.input = paddedInput();
-  decodeCodes([&](const Streams &s) {
-    Values zeros(s.count(), splatFloat(0));
-    return overBlocks(s, zeros, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) {
-      return floatBlock(s, superAt, super, block, y);
-    });
-  });
-}
-
-Value MatmulEmitter::paddedInput() {
-  Value padded = mul(superCount(), w.superK());
-  Value needed = less(args.k, padded), size = select(needed, padded, index(0));
-  auto type = cast<MemRefType>(args.input.getType());
-  Value copy = memref::AllocaOp::create(b, loc, type, ValueRange{size}, b.getI64IntegerAttr(64));
-  ifElse(needed, {}, [&] {
-    loop(index(0), args.k, 1, {}, [&](Value i, ValueRange) {
-      memref::StoreOp::create(b, loc, loadScalar(args.input, i), copy, ValueRange{i});
-      return Values();
-    });
-    loop(args.k, padded, 1, {}, [&](Value i, ValueRange) {
-      memref::StoreOp::create(b, loc, arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0)), copy, ValueRange{i});
+// K is padded to whole superblocks in the weights only: the last part of the input is read from a padded copy.
+void MatmulEmitter::copyInputTail() {
+  int64_t superK = w.superK(), rows = spec.rows == RowClass::Decode ? 1 : 16;
+  if (superK == 1)
+    return;
+  inputTail = memref::CastOp::create(b, loc, args.input.getType(), scratch(rows * superK, b.getF32Type()));
+  Value whole = mul(div(args.k, superK), superK), left = sub(args.k, whole), zero = index(0);
+  ifElse(less(zero, left), {}, [&] {
+    loop(zero, args.m, 1, {}, [&](Value m, ValueRange) {
+      Value from = add(mul(m, args.inputStride), whole), to = mul(m, superK);
+      loop(zero, left, 1, {}, [&](Value k, ValueRange) {
+        memref::StoreOp::create(b, loc, loadScalar(args.input, add(from, k)), inputTail, ValueRange{add(to, k)});
+        return Values();
+      });
+      loop(left, index(superK), 1, {}, [&](Value k, ValueRange) {
+        memref::StoreOp::create(b, loc, arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0)), inputTail, ValueRange{add(to, k)});
+        return Values();
+      });
       return Values();
     });
     return Values();
   }, [] { return Values(); });
-  return select(needed, copy, args.input);
 }
 
 Value MatmulEmitter::floatZero(const StepParams &p) {
@@ -367,63 +376,73 @@ Value MatmulEmitter::float8(Value code) {
 
 Values MatmulEmitter::floatBlock(const Streams &streams, ArrayRef<Value> superAt, Value super, Value blockInSuper, ValueRange carried) {
   Values y(carried);
-  unsigned count = superAt.size(), unitsPerStep = stepK() / 4;
-  Value kAt = mul(add(mul(super, blocksPerSuper()), blockInSuper), 32);
+  unsigned count = superAt.size(), rows = streams.rows.size(), unitsPerStep = stepK() / 4;
+  Value isWhole = less(super, div(args.k, w.superK())), kInSuper = mul(blockInSuper, 32);
+  Value input = select(isWhole, args.input, inputTail), stride = select(isWhole, args.inputStride, index(w.superK()));
+  Value kAt = add(select(isWhole, mul(super, w.superK()), index(0)), kInSuper);
+  SmallVector<Value> rowAt;
+  for (const Row &row : streams.rows)
+    rowAt.push_back(add(mul(row.number, stride), kAt));
   SmallVector<BlockReader> readers;
   for (unsigned i = 0; i < count; ++i)
     readers.push_back(block(superAt[i], blockInSuper));
   for (int64_t s = 0; s < 32 / stepK(); ++s) {
     SmallVector<StepParams> p;
-    Values acc(count, splatFloat(0)), zeros;
+    Values acc(rows * count, splatFloat(0)), zeros;
     for (unsigned i = 0; i < count; ++i) {
-      p.push_back(params(streams.panelAt[i], superAt[i], add(mul(blockInSuper, 32), s * stepK())));
+      p.push_back(params(streams.panelAt[i], superAt[i], add(kInSuper, s * stepK())));
       zeros.push_back(floatZero(p[i]));
     }
     for (unsigned u = s * unitsPerStep; u < (s + 1) * unitsPerStep; ++u)
       for (unsigned j = 0; j < 4; ++j) {
-        Value a = splat(loadScalar(args.input, add(kAt, 4 * u + j)));
+        Values weights;
         for (unsigned i = 0; i < count; ++i)
-          acc[i] = math::FmaOp::create(b, loc, decoded(readers[i], u, j, zeros[i]), a, acc[i]);
+          weights.push_back(decoded(readers[i], u, j, zeros[i]));
+        for (unsigned r = 0; r < rows; ++r) {
+          Value a = splat(loadScalar(input, add(rowAt[r], 4 * u + j)));
+          for (unsigned i = 0; i < count; ++i)
+            acc[r * count + i] = math::FmaOp::create(b, loc, weights[i], a, acc[r * count + i]);
+        }
       }
-    for (unsigned i = 0; i < count; ++i)
-      y[i] = math::FmaOp::create(b, loc, acc[i], floatScale(p[i]), y[i]);
+    for (unsigned i = 0; i < count; ++i) {
+      Value scale = floatScale(p[i]);
+      for (unsigned r = 0; r < rows; ++r)
+        y[r * count + i] = math::FmaOp::create(b, loc, acc[r * count + i], scale, y[r * count + i]);
+    }
   }
   return y;
 }
 
-// f32 and f16 weights: [panel][k][lanes], 8 k at a time.
-void MatmulEmitter::decodeFloatWeights() {
+// f32 and f16 weights: [panel][k][lanes], 8 k at a time; a superblock is one k.
+Values MatmulEmitter::floatWeights(const Streams &s, ValueRange y) {
   constexpr int64_t unroll = 8;
-  panelBytes();
-  Value zero = index(0), whole = mul(div(args.k, unroll), unroll);
-  forStreams([&](ArrayRef<Value> panels) {
-    SmallVector<Value> starts = panelStarts(panels);
-    auto steps = [&](Value from, Value to, int64_t step, ValueRange y) {
-      return loop(from, to, step, y, [&](Value k, ValueRange carried) {
-        Values acc(carried);
-        SmallVector<Value> at;
-        for (Value start : starts)
-          at.push_back(add(start, mul(k, w.superBytes())));
-        if (step > 1)
-          prefetchAhead(at, unroll * w.superBytes() / 64, args.prefetch);
-        for (int64_t u = 0; u < step; ++u) {
-          Value ku = add(k, u), a = splat(loadScalar(args.input, ku));
-          for (size_t i = 0; i < panels.size(); ++i)
-            acc[i] = math::FmaOp::create(b, loc, floatWeight(panels[i], ku), a, acc[i]);
+  auto steps = [&](Value from, Value to, int64_t step, ValueRange y) {
+    return loop(from, to, step, y, [&](Value k, ValueRange carried) {
+      Values acc(carried);
+      SmallVector<Value> at;
+      for (Value panel : s.panelAt)
+        at.push_back(add(panel, mul(k, w.superBytes())));
+      if (step > 1)
+        prefetchAhead(at, unroll * w.superBytes() / 64, s.prefetch);
+      for (int64_t u = 0; u < step; ++u) {
+        Values weights;
+        for (Value panel : s.panelAt)
+          weights.push_back(floatWeight(panel, add(k, u)));
+        for (unsigned r = 0; r < s.rows.size(); ++r) {
+          Value a = splat(loadScalar(args.input, add(s.rows[r].inputAt, add(k, u))));
+          for (size_t i = 0; i < weights.size(); ++i)
+            acc[r * weights.size() + i] = math::FmaOp::create(b, loc, weights[i], a, acc[r * weights.size() + i]);
         }
-        return acc;
-      });
-    };
-    Values y = steps(zero, whole, unroll, Values(panels.size(), splatFloat(0)));
-    y = steps(whole, args.k, 1, y);
-    for (size_t i = 0; i < panels.size(); ++i)
-      storeRow(y[i], zero, panels[i]);
-  });
+      }
+      return acc;
+    });
+  };
+  Value whole = add(s.superBegin, mul(div(sub(s.superEnd, s.superBegin), unroll), unroll));
+  return steps(whole, s.superEnd, 1, steps(s.superBegin, whole, unroll, y));
 }
 
-Value MatmulEmitter::floatWeight(Value panel, Value k) {
-  Value at = add(add(args.weightOffset, mul(panel, panelBytes())), mul(k, w.superBytes()));
-  Value raw = load(args.weights, at, VectorType::get(w.superBytes(), b.getI8Type()));
+Value MatmulEmitter::floatWeight(Value panelAt, Value k) {
+  Value raw = load(args.weights, add(panelAt, mul(k, w.superBytes())), VectorType::get(w.superBytes(), b.getI8Type()));
   if (w.kind == PanelLayout::Kind::F32)
     return vector::BitCastOp::create(b, loc, floats, raw);
   Type narrow = w.kind == PanelLayout::Kind::F16 ? Type(b.getF16Type()) : b.getBF16Type();

@@ -52,6 +52,13 @@ SmallVector<unsigned, 3> PanelLayout::planes() const {
   return widths;
 }
 
+unsigned PanelLayout::planeRegister(unsigned p) const {
+  unsigned before = 0;                               // narrower planes
+  for (unsigned width : llvm::drop_begin(planes(), p + 1))
+    before += width;
+  return before;
+}
+
 // Bytes of `k` elements of a superblock, without padding; k is a multiple of what holds whole groups and blocks.
 static int64_t rawBytes(const PanelLayout &l, int64_t k) {
   int64_t bytes = k / 32 * l.blockBytes();
@@ -112,8 +119,9 @@ static void putBlock(const PanelLayout &l, ArrayRef<unsigned> planes, const uint
     codes = padded;
   }
   unsigned shift = 0;
-  uint8_t *plane = block;
-  for (unsigned width : planes) {
+  for (unsigned p = 0; p < planes.size(); ++p) {
+    unsigned width = planes[p];
+    uint8_t *plane = block + l.planeRegister(p) * l.lanes * 4;
     unsigned fields = 8 / width, mask = ((1u << width) - 1) * 0x01010101u;
     for (unsigned reg = 0; reg < width; ++reg) {     // 8 units, `fields` of them per register: `width` registers
       uint32_t word = 0;
@@ -121,7 +129,6 @@ static void putBlock(const PanelLayout &l, ArrayRef<unsigned> planes, const uint
         word |= ((llvm::support::endian::read32le(codes + 4 * (reg * fields + f)) >> shift) & mask) << (f * width);
       llvm::support::endian::write32le(plane + (reg * l.lanes + lane) * 4, word);
     }
-    plane += width * l.lanes * 4;
     shift += width;
   }
 }

@@ -227,13 +227,19 @@ LogicalResult QuantLowering::add(arith::AddFOp op) {
   return success();
 }
 
+/// past + s in every row: rotary computes them itself.
+static bool isConsecutive(Value positions) {
+  auto op = positions.getDefiningOp<qnt::PositionsOp>();
+  return op && !op.getStarts();
+}
+
 LogicalResult QuantLowering::rotary(qnt::RotaryOp op) {
   Value input = op.getInput();
   Columns from = columns(input);
   auto table = tensorType(op.getCos());
   RotarySpec spec{from, int64_t(op.getHeads()), table.getDimSize(1), table.getDimSize(0), op.getInterleaved(), Type()};
   SmallVector<Value> operands = {input};
-  if (!op.getPositions().getDefiningOp<qnt::PositionsOp>()) {
+  if (!isConsecutive(op.getPositions())) {
     spec.positions = tensorType(op.getPositions()).getElementType();
     operands.push_back(op.getPositions());
   }
@@ -243,41 +249,51 @@ LogicalResult QuantLowering::rotary(qnt::RotaryOp op) {
   return success();
 }
 
-/// Rotary computes consecutive positions itself; anything else gets the tensor.
 LogicalResult QuantLowering::positions(qnt::PositionsOp op) {
-  if (llvm::all_of(op->getUsers(), [](Operation *user) { return isa<qnt::RotaryOp>(user); }))
+  auto computes = [&](Operation *user) { return isa<qnt::RotaryOp>(user) && isConsecutive(op); };
+  if (llvm::all_of(op->getUsers(), computes))
     return success();
   OpBuilder b(op);
   auto type = tensorType(op.getResult());
   auto sizes = materializeDynamicDims(b, op.getLoc(), op.getResult());
   auto generate = tensor::GenerateOp::create(b, op.getLoc(), type, *sizes, [&](OpBuilder &b, Location loc, ValueRange at) {
-    Value sum = arith::AddIOp::create(b, loc, op.getPast(), at[1]);
+    Value start = op.getPast();
+    if (op.getStarts())
+      start = arith::IndexCastOp::create(b, loc, b.getIndexType(), tensor::ExtractOp::create(b, loc, op.getStarts(), at[0]));
+    Value sum = arith::AddIOp::create(b, loc, start, at[1]);
     tensor::YieldOp::create(b, loc, arith::IndexCastOp::create(b, loc, type.getElementType(), sum));
   });
-  op.getResult().replaceUsesWithIf(generate, [](OpOperand &use) { return !isa<qnt::RotaryOp>(use.getOwner()); });
+  op.getResult().replaceUsesWithIf(generate, [&](OpOperand &use) { return !computes(use.getOwner()); });
   return success();
 }
 
 LogicalResult QuantLowering::kvUpdate(qnt::KvUpdateOp op) {
   Value key = op.getKey(), value = op.getValue();
   Columns keys = columns(key), values = columns(value);
-  launch(op, kvUpdateKernel(library, layout(op.getCache()), keys, values), {key, value}, memory(op.getCache()));
+  SmallVector<Value> operands{key, value};
+  if (op.getStarts())
+    operands.push_back(op.getStarts());
+  launch(op, kvUpdateKernel(library, layout(op.getCache()), keys, values, bool(op.getStarts())), operands, memory(op.getCache()));
   return success();
 }
 
-LogicalResult QuantLowering::checkLengths(qnt::CheckLengthsOp op) {
-  Type element = tensorType(op.getLengths()).getElementType();
-  launch(op, checkLengthsKernel(library, layout(op.getCache()), element), op.getLengths(), memory(op.getCache()));
+LogicalResult QuantLowering::rowStarts(qnt::RowStartsOp op) {
+  OpBuilder b(op);
+  auto sizes = materializeDynamicDims(b, op.getLoc(), op.getStarts());
+  Value init = tensor::EmptyOp::create(b, op.getLoc(), tensorType(op.getStarts()), *sizes);
+  op.replaceAllUsesWith(launch(op, rowStartsKernel(library, tensorType(op.getLengths()).getElementType()), op.getLengths(), init)[0]);
   return success();
 }
 
 LogicalResult QuantLowering::attention(qnt::AttentionOp op) {
   Type maskType = op.getKeyMask() ? tensorType(op.getKeyMask()).getElementType() : Type();
   AttentionSpec spec{layout(op.getCache()), int64_t(op.getHeads()), op.getScale().convertToFloat(), op.getSoftcap().convertToFloat(),
-                     op.getCausal(), int64_t(op.getWindow()), maskType};
+                     op.getCausal(), int64_t(op.getWindow()), bool(op.getStarts()), maskType};
   SmallVector<Value> operands = {op.getQuery(), memory(op.getCache())};
   if (op.getKeyMask())
     operands.push_back(op.getKeyMask());
+  if (op.getStarts())
+    operands.push_back(op.getStarts());
   Value output = empty(op, op.getResult(), width(op.getResult()), f32(op));
   if (!isDecode(op)) {
     op.replaceAllUsesWith(launch(op, attentionKernel(library, spec), operands, output)[0]);
@@ -315,7 +331,10 @@ LogicalResult QuantLowering::cacheStore(qnt::CacheStoreOp op) {
       return op.emitOpError("has a result whose size does not follow from the program's dimensions");
     outs.push_back(tensor::EmptyOp::create(b, op.getLoc(), tensorType(result), *sizes));
   }
-  op.replaceAllUsesWith(launch(op, cacheStoreKernel(library, cache), memory(op.getCache()), outs));
+  SmallVector<Value> operands{memory(op.getCache())};
+  if (op.getStarts())
+    operands.push_back(op.getStarts());
+  op.replaceAllUsesWith(launch(op, cacheStoreKernel(library, cache, bool(op.getStarts())), operands, outs));
   return success();
 }
 

@@ -31,7 +31,7 @@ private:
   mlir::LogicalResult add(mlir::arith::AddFOp op);
   mlir::LogicalResult rotary(qnt::RotaryOp op);
   mlir::LogicalResult positions(qnt::PositionsOp op);
-  mlir::LogicalResult checkLengths(qnt::CheckLengthsOp op);
+  mlir::LogicalResult rowStarts(qnt::RowStartsOp op);
   mlir::LogicalResult kvUpdate(qnt::KvUpdateOp op);
   mlir::LogicalResult attention(qnt::AttentionOp op);
   mlir::LogicalResult cacheLoad(qnt::CacheLoadOp op);

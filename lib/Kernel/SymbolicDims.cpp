@@ -91,6 +91,8 @@ std::optional<std::string> qcc::dimName(Value tensor, int64_t i) {
     return last ? std::nullopt : dimName(gather.getIds(), i);
   if (isa<qnt::PositionsOp>(op))
     return i == 0 ? "batch" : "seq";
+  if (isa<qnt::RowStartsOp>(op))
+    return "batch";
   if (isa<qnt::CacheStoreOp>(op))
     return i == 0 ? std::optional<std::string>("batch") : i == 2 ? indexName(op->getOperand(1)) : std::nullopt;
   if (auto empty = dyn_cast<tensor::EmptyOp>(op))

@@ -102,7 +102,7 @@ qcc_status qccrt_invoke(qcc_model *model, const int64_t *dims, uint8_t *state, v
   if (status[0] == QCC_RUN_INDEX_OUT_OF_RANGE)
     return qccrt_fail(model, QCC_ERROR_TOKEN, "index %lld is out of range", (long long)status[1]);
   if (status[0] == QCC_RUN_ROW_LENGTH)
-    return qccrt_fail(model, QCC_ERROR_ARGUMENT, "a row of the batch has %lld tokens, which are not past and new tokens together: rows must have the same length",
+    return qccrt_fail(model, QCC_ERROR_ARGUMENT, "a row of the batch has %lld tokens: fewer than are new, or more than past and new tokens together",
                       (long long)status[1]);
   return qccrt_fail(model, QCC_ERROR_ARGUMENT, "the program stopped with code %lld (%lld)", (long long)status[0], (long long)status[1]);
 }

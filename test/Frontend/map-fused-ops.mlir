@@ -35,13 +35,14 @@ func.func @residual_norm(%x: tensor<?x?x64xf32> {onnx.dims = ["b", "s", ""]}, %y
 
 // CHECK-LABEL: func @group_query_attention
 // CHECK-DAG:     %[[P:.*]] = qnt.dim "past"
-// CHECK-DAG:     %[[AT:.*]] = qnt.positions at %[[P]] : tensor<?x?xi64>
+// CHECK-DAG:     %[[S:.*]] = qnt.row_starts %arg3 at %[[P]] : tensor<?xi32> -> tensor<?xi64>
+// CHECK-DAG:     %[[AT:.*]] = qnt.positions at %[[P]] rows %[[S]] : tensor<?xi64> : tensor<?x?xi64>
 // CHECK:         qnt.rotary %{{.*}} at %[[AT]], %{{.*}}, %{{.*}} heads 4 : tensor<?x?x32xf32>
 // CHECK:         %[[K:.*]] = qnt.rotary %{{.*}} at %[[AT]], %{{.*}}, %{{.*}} heads 2 : tensor<?x?x16xf32>
 // CHECK:         %[[C:.*]] = qnt.cache_load %arg1, %arg2
-// CHECK:         qnt.kv_update %[[K]], %{{.*}} into %[[C]] at %[[P]] : tensor<?x?x16xf32>, <2x8xf32>
-// CHECK:         qnt.attention %{{.*}} over %[[C]] at %[[P]] heads 4 scale 0.353553385 : tensor<?x?x32xf32>, <2x8xf32>
-// CHECK:         qnt.cache_store %[[C]]
+// CHECK:         qnt.kv_update %[[K]], %{{.*}} into %[[C]] at %[[P]] rows %[[S]] : tensor<?xi64> : tensor<?x?x16xf32>, <2x8xf32>
+// CHECK:         qnt.attention %{{.*}} over %[[C]] at %[[P]] rows %[[S]] : tensor<?xi64> heads 4 scale 0.353553385 : tensor<?x?x32xf32>, <2x8xf32>
+// CHECK:         qnt.cache_store %[[C]] at %{{.*}} rows %[[S]] : tensor<?xi64>
 func.func @group_query_attention(%qkv: tensor<?x?x64xf32> {onnx.dims = ["b", "s", ""]}, %pk: tensor<?x2x?x8xf32> {onnx.dims = ["b", "", "past", ""]}, %pv: tensor<?x2x?x8xf32> {onnx.dims = ["b", "", "past", ""]},
     %lengths: tensor<?xi32>, %total: tensor<i32>) -> (tensor<?x?x32xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>) {
   %none = onnx.none : none

@@ -25,7 +25,7 @@
 enum {
   QCC_RUN_OK = 0,
   QCC_RUN_INDEX_OUT_OF_RANGE = 1,                             /* detail: the index */
-  QCC_RUN_ROW_LENGTH = 2                                      /* a row of the batch is not as long as past and new tokens; detail: its tokens */
+  QCC_RUN_ROW_LENGTH = 2                                      /* a row of the batch is shorter than its new tokens or longer than past and new ones; detail: its tokens */
 };
 
 /* A dimension: one that compilation fixed (--shape, or the file), one that compiled code computes from those before and after it that it does

@@ -11,7 +11,7 @@ namespace {
 /// Attention in the form of the qnt ops: everything `[B, S, heads * D]`.
 struct Parts {
   Value query, key, value, pastKey, pastValue, mask;
-  Value lengths;                   // of the batch's rows, less one
+  Value starts;                    // qnt.row_starts of the batch
   int64_t heads = 0, kvHeads = 0, size = 0, window = 0;
   double scale = 0, softcap = 0;
   bool causal = true;
@@ -43,12 +43,9 @@ static FailureOr<Value> attend(FusedOps &c, onnx::NodeOp node, const Parts &part
   }
   auto cacheType = qnt::CacheType::get(node.getContext(), parts.kvHeads, parts.size, b.getF32Type());
   Value cache = qnt::CacheLoadOp::create(b, loc, cacheType, held);
-  // Layers share their lengths: once is enough.
-  if (parts.lengths && llvm::none_of(parts.lengths.getUsers(), llvm::IsaPred<qnt::CheckLengthsOp>))
-    qnt::CheckLengthsOp::create(b, loc, parts.lengths, cache, past);
-  qnt::KvUpdateOp::create(b, loc, parts.key, parts.value, cache, past);
+  qnt::KvUpdateOp::create(b, loc, parts.key, parts.value, cache, past, parts.starts);
   double scale = roundedScale(parts.scale != 0 ? parts.scale : 1 / std::sqrt(double(parts.size)), parts.size);
-  Value result = qnt::AttentionOp::create(b, loc, parts.query.getType(), parts.query, cache, past, parts.mask, parts.heads, llvm::APFloat(float(scale)), parts.causal,
+  Value result = qnt::AttentionOp::create(b, loc, parts.query.getType(), parts.query, cache, past, parts.mask, parts.starts, parts.heads, llvm::APFloat(float(scale)), parts.causal,
                                           llvm::APFloat(float(parts.softcap)), parts.window);
   if ((node.output(1) && !node.output(1).use_empty()) || (node.output(2) && !node.output(2).use_empty())) {
     const Elements::Shape *shape = c.r.elements.shape(parts.key);
@@ -57,7 +54,7 @@ static FailureOr<Value> attend(FusedOps &c, onnx::NodeOp node, const Parts &part
       return refuse(node, "the number of tokens has no name", "past-shape");
     Value total = arith::AddIOp::create(b, loc, past, fresh);
     auto type = RankedTensorType::get({c.r.type(parts.key).getDimSize(0), parts.kvHeads, ShapedType::kDynamic, parts.size}, b.getF32Type());
-    auto store = qnt::CacheStoreOp::create(b, loc, type, type, cache, total);
+    auto store = qnt::CacheStoreOp::create(b, loc, type, type, cache, total, parts.starts);
     presentKey = store.getKey(), presentValue = store.getValue();
   }
   return result;
@@ -102,9 +99,9 @@ static LogicalResult groupQueryAttention(FusedOps &c, onnx::NodeOp node, SmallVe
       if (FailureOr<int64_t> size = value ? lastSize(c, node, value) : FailureOr<int64_t>(0); failed(size) || *size != parts.kvHeads * parts.size)
         return failed(size) ? failure() : refuse(node, "key and value are not " + Twine(parts.kvHeads) + " heads of " + Twine(parts.size), "attention-heads");
   }
-  parts.pastKey = node.input(3), parts.pastValue = node.input(4), parts.lengths = node.input(5);
-  RankedTensorType lengths = parts.lengths ? c.r.type(parts.lengths) : RankedTensorType();
-  if (parts.lengths && (!lengths || lengths.getRank() < 1 || !lengths.getElementType().isSignlessInteger()))
+  parts.pastKey = node.input(3), parts.pastValue = node.input(4);
+  RankedTensorType lengths = node.input(5) ? c.r.type(node.input(5)) : RankedTensorType();
+  if (node.input(5) && (!lengths || lengths.getRank() < 1 || !lengths.getElementType().isSignlessInteger()))
     return refuse(node, "seqlens_k is not [batch] integers", "attention-shape");
   if (!parts.pastKey != !parts.pastValue)
     return refuse(node, "only one of past_key and past_value is given", "past-shape");
@@ -114,6 +111,10 @@ static LogicalResult groupQueryAttention(FusedOps &c, onnx::NodeOp node, SmallVe
   FailureOr<Value> past = pastLength(c, node, parts.pastKey);
   if (failed(past))
     return failure();
+  if (lengths) {
+    auto starts = RankedTensorType::get(lengths.getDimSize(0), c.r.builder.getI64Type());
+    parts.starts = qnt::RowStartsOp::create(c.r.builder, loc, starts, node.input(5), *past);
+  }
   if (node.intAttribute("do_rotary", 0)) {
     FailureOr<Value> cos = c.weight(node, 7, "cos_cache"), sin = c.weight(node, 8, "sin_cache");
     if (failed(cos) || failed(sin))
@@ -124,7 +125,7 @@ static LogicalResult groupQueryAttention(FusedOps &c, onnx::NodeOp node, SmallVe
     if (!positions) {
       const Elements::Shape *shape = c.r.elements.shape(node.input(0));
       auto type = c.r.type({(*shape)[0], (*shape)[1]}, c.r.builder.getI64Type());
-      positions = qnt::PositionsOp::create(c.r.builder, loc, type, *past);
+      positions = qnt::PositionsOp::create(c.r.builder, loc, type, *past, parts.starts);
     }
     bool interleaved = node.intAttribute("rotary_interleaved", 0) != 0;
     parts.query = qnt::RotaryOp::create(c.r.builder, loc, parts.query.getType(), parts.query, positions, *cos, *sin, parts.heads, interleaved);

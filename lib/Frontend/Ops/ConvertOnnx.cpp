@@ -28,9 +28,11 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
     Recovery r(func);
     GenericOps g(r);
     llvm::SetVector<Operation *> needed = neededNodes(r);
-    if (func->hasAttr(onnx::OnnxDialect::getGraphAttrName()))  // a program that starts as qnt has its names
-      nameResultDimensions(r), nameRows(r);
     bool ok = true;
+    if (func->hasAttr(onnx::OnnxDialect::getGraphAttrName())) {  // a program that starts as qnt has its names
+      nameResultDimensions(r);
+      ok = succeeded(nameRows(r));
+    }
     for (onnx::NodeOp node : r.nodes())
       if (needed.contains(node))
         ok &= succeeded(convertNode(g, node));
@@ -102,24 +104,38 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
     }
   }
 
-  /// `qnt.rows`: the batch and the new tokens of every attention by the names of the inputs' dimensions.
-  void nameRows(Recovery &r) {
+  /// `qnt.rows`: the batch and the new tokens of every attention by the names of the inputs' dimensions. A program has one of each.
+  LogicalResult nameRows(Recovery &r) {
+    std::optional<Elements::Shape> first;
+    Location firstLoc = r.func.getLoc();
     for (Operation &op : r.func.getBody().front()) {
       auto attention = dyn_cast<qnt::AttentionOp>(op);
       const Elements::Shape *shape = attention ? r.elements.shape(attention.getQuery()) : nullptr;
       if (!shape)
         continue;
+      auto print = [](const Elements::Shape &s) { return "[" + ExprPool::print(s[0]) + ", " + ExprPool::print(s[1]) + "]"; };
+      if (first) {
+        if ((*first)[0] == (*shape)[0] && (*first)[1] == (*shape)[1])
+          continue;
+        InFlightDiagnostic error = emitError(op.getLoc()) << "attention has rows and tokens " << print(*shape) << ", and another one " << print(*first)
+                                                          << ": all of a program must have the same [attention-rows]";
+        error.attachNote(firstLoc) << "the other one is here";
+        return error;
+      }
+      first = *shape, firstLoc = op.getLoc();
       SmallVector<StringRef> names;
       std::string texts[2];
       for (int i : {0, 1}) {
         texts[i] = ExprPool::print((*shape)[i]);
-        if ((ExprPool::integer((*shape)[i]) || (*shape)[i]->kind == Kind::Dim) && !StringRef(texts[i]).starts_with("?"))
+        if (!ExprPool::integer((*shape)[i]) && (*shape)[i]->kind != Kind::Dim)
+          return emitError(op.getLoc()) << "attention has rows and tokens " << print(*shape) << ", which are not extents of inputs [attention-rows]";
+        if (!StringRef(texts[i]).starts_with("?"))
           names.push_back(texts[i]);
       }
       if (names.size() == 2)
         r.func->setAttr("qnt.rows", Builder(&getContext()).getStrArrayAttr(names));
-      return;
     }
+    return success();
   }
 
   /// A small tensor of integers all of whose elements are constants.

@@ -339,7 +339,7 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
     if (m.key.past)
       held = {m.key.past, m.value.past};
     Value cache = qnt::CacheLoadOp::create(r.builder, loc, cacheType, held);
-    qnt::KvUpdateOp::create(r.builder, loc, key, value, cache, at);
+    qnt::KvUpdateOp::create(r.builder, loc, key, value, cache, at, Value());
     Value mask = m.mask;
     if (const Elements::Shape *shape = mask ? r.elements.shape(mask) : nullptr; shape && shape->size() > 2) {
       auto type = r.type({shape->front(), shape->back()}, cast<ShapedType>(mask.getType()).getElementType());
@@ -353,7 +353,7 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
       mask = r.node(loc, "Cast", mask, type, r.builder.getNamedAttr("to", r.builder.getI64IntegerAttr(7)));
     }
     m.scale = roundedScale(m.scale, m.size);
-    Value result = qnt::AttentionOp::create(r.builder, loc, query.getType(), query, cache, at, mask, m.heads, llvm::APFloat(float(m.scale)), m.causal,
+    Value result = qnt::AttentionOp::create(r.builder, loc, query.getType(), query, cache, at, mask, Value(), m.heads, llvm::APFloat(float(m.scale)), m.causal,
                                             llvm::APFloat(float(m.softcap)), m.window);
     m.root.replaceAllUsesWith(r.heads(loc, result, m.heads, m.size, true));
     ++numAttentions;
@@ -366,7 +366,7 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
       if (!keys) { // beside its attention, so that it belongs to the layer
         Value total = r.index(loc, m.keyToken->operands[0]);
         auto type = RankedTensorType::get({r.type(m.root).getDimSize(0), m.kvHeads, ShapedType::kDynamic, m.size}, r.builder.getF32Type());
-        auto store = qnt::CacheStoreOp::create(r.builder, loc, type, type, cache, total);
+        auto store = qnt::CacheStoreOp::create(r.builder, loc, type, type, cache, total, Value());
         keys = store.getKey(), values = store.getValue();
       }
       operand.set(it->second.second ? values : keys);

@@ -138,7 +138,7 @@ struct RecoverRotary : qcc::impl::RecoverRotaryBase<RecoverRotary> {
     if (!past)
       return {};
     SmallVector<E> shape{(*r.elements.shape(m.root))[0], (*r.elements.shape(m.root))[m.headsFirst ? 2 : 1]};
-    return qnt::PositionsOp::create(r.builder, loc, r.type(shape, r.builder.getI64Type()), past);
+    return qnt::PositionsOp::create(r.builder, loc, r.type(shape, r.builder.getI64Type()), past, Value());
   }
 
   /// theta = position * frequency[pair]: the position as an expression, and the frequencies.

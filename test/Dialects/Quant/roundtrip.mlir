@@ -50,8 +50,14 @@ func.func @block(%ids: tensor<?x?xi64>, %table: tensor<100x32xf16>, %g: tensor<3
   // CHECK: qnt.kv_update %{{.*}}, %{{.*}} into %{{.*}} at %{{.*}} : tensor<?x?x16xf32>, <2x8xf16>
   qnt.kv_update %o, %o into %cache at %past : tensor<?x?x16xf32>, !qnt.cache<2x8xf16>
   %lengths = arith.constant dense<3> : tensor<2xi32>
-  // CHECK: qnt.check_lengths %{{.*}} for %{{.*}} at %{{.*}} : tensor<2xi32>, <2x8xf16>
-  qnt.check_lengths %lengths for %cache at %past : tensor<2xi32>, !qnt.cache<2x8xf16>
+  // CHECK: %[[STARTS:.*]] = qnt.row_starts %{{.*}} at %{{.*}} : tensor<2xi32> -> tensor<2xi64>
+  %starts = qnt.row_starts %lengths at %past : tensor<2xi32> -> tensor<2xi64>
+  // CHECK: qnt.positions at %{{.*}} rows %[[STARTS]] : tensor<2xi64> : tensor<2x?xi64>
+  %at = qnt.positions at %past rows %starts : tensor<2xi64> : tensor<2x?xi64>
+  // CHECK: qnt.kv_update %{{.*}}, %{{.*}} into %{{.*}} at %{{.*}} rows %[[STARTS]] : tensor<2xi64> : tensor<?x?x16xf32>, <2x8xf16>
+  qnt.kv_update %o, %o into %cache at %past rows %starts : tensor<2xi64> : tensor<?x?x16xf32>, !qnt.cache<2x8xf16>
+  // CHECK: qnt.attention %{{.*}} over %{{.*}} at %{{.*}} rows %[[STARTS]] : tensor<2xi64> heads 2 scale 5.000000e-01 : tensor<?x?x16xf32>, <2x8xf16>
+  %rows = qnt.attention %o over %cache at %past rows %starts : tensor<2xi64> heads 2 scale 0.5 : tensor<?x?x16xf32>, !qnt.cache<2x8xf16>
   // CHECK: qnt.attention %{{.*}} over %{{.*}} at %{{.*}} heads 2 scale 5.000000e-01 : tensor<?x?x16xf32>, <2x8xf16>
   %a = qnt.attention %o over %cache at %past heads 2 scale 0.5 : tensor<?x?x16xf32>, !qnt.cache<2x8xf16>
   return %a : tensor<?x?x16xf32>

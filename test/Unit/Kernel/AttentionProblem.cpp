@@ -14,14 +14,14 @@ static AttentionSpec specOf(KernelLibrary &library, const AttentionShape &s) {
   mlir::Builder b(library.context());
   Type element = s.half ? Type(b.getF16Type()) : b.getF32Type();
   CacheLayout cache(qnt::CacheType::get(library.context(), s.kvHeads, s.headDim, element), s.lanes);
-  return {cache, s.heads, s.scale(), s.softcap, s.causal, s.window, s.maskBits ? b.getIntegerType(s.maskBits) : Type()};
+  return {cache, s.heads, s.scale(), s.softcap, s.causal, s.window, /*rows=*/false, s.maskBits ? b.getIntegerType(s.maskBits) : Type()};
 }
 
 test::AttentionKernels::AttentionKernels(const AttentionShape &shape)
     : shape(shape), kernels(shape.lanes, [&](KernelLibrary &library) {
         AttentionSpec spec = specOf(library, shape);
         int64_t width = shape.kvHeads * shape.headDim;
-        names[0] = kvUpdateKernel(library, spec.cache, Columns(width), Columns(width)).getValue().str();
+        names[0] = kvUpdateKernel(library, spec.cache, Columns(width), Columns(width), /*rows=*/false).getValue().str();
         names[1] = attentionKernel(library, spec).getValue().str();
         names[2] = attentionChunkKernel(library, spec).getValue().str();
         names[3] = attentionMergeKernel(library, spec).getValue().str();

@@ -259,6 +259,46 @@ TEST_F(MatmulTest, epilogueAndShares) {
     }
 }
 
+// Float activations of few rows: each row is what it is alone, to the bit, in any division of the panels.
+TEST_F(MatmulTest, floatRowsAreIndependent) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "host", "", "", true);
+  if (!info) {
+    llvm::consumeError(info.takeError());
+    GTEST_SKIP() << "not an x86 machine";
+  }
+  for (const char *format : {"f32", "f16", "w4g32", "w5g64", "w8row", "w4t"}) {
+    mlir::Type element = qnt::parseFormat(format, &context);
+    MatmulSpec alone, together;
+    alone.weight = together.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
+    alone.intActivations = together.intActivations = false;
+    together.rows = RowClass::Short;
+    auto kernels = CompiledMatmul::compile({alone, together}, target, *info, info->versions.front());
+    ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+    constexpr int64_t n = 333, k = 2501;
+    for (int64_t m : {2, 5, 15}) {
+      MatmulProblem problem(element, info->panelLanes, m, n, k);
+      std::vector<float> rows(m * n), output(m * n);
+      for (int64_t row = 0; row < m; ++row) {
+        MatmulCall call = problem.call(alone, &rows[row * n]);
+        call.input = &problem.floats[row * k];
+        call.m = 1;
+        kernels->run(0, call);
+      }
+      for (int64_t shares : {1, 3}) {
+        MatmulCall call = problem.call(together, output.data());
+        int64_t panels = call.panelEnd;
+        for (int64_t share = 0; share < shares; ++share) {
+          call.panelBegin = panels * share / shares;
+          call.panelEnd = panels * (share + 1) / shares;
+          kernels->run(1, call);
+        }
+        EXPECT_EQ(output, rows) << together.name() << ", " << m << " rows in " << shares << " shares";
+      }
+    }
+  }
+}
+
 // Facts and names of targets.
 TEST_F(MatmulTest, targets) {
   const Target &target = getX86Target();
