@@ -1,8 +1,8 @@
 """One model with many linear layers of awkward sizes, in every weight format: a build of kernels against a build of reference lowerings.
 
 usage: matmul_cases.py write int|float FOLDER             FOLDER/model.onnx, FOLDER/formats (options for qcc)
-       matmul_cases.py compare int|float FOLDER VARIANT QCC_INSPECT [EMULATOR ..] QCC_RUN
-Runs FOLDER/fast.so (in the emulator, if given) and FOLDER/reference.so. Integer activations: every result is bit-equal. Float activations: both
+       matmul_cases.py compare int|float FOLDER VARIANT QCC_INSPECT QCC_RUN [EMULATOR .. QCC_RUN]
+Runs FOLDER/reference.so, and FOLDER/fast.so (by the emulator's qcc-run, if given). Integer activations: every result is bit-equal. Float activations: both
 are within 2 * K * eps * sum |x| |w| of the product in float64.
 """
 import json
@@ -122,12 +122,12 @@ def run(command, library, feed, extra):
     return [np.load(f"{folder}/{name}.npy") for name in outputs]
 
 
-def compare(variant, inspect, *command):
+def compare(variant, inspect, native, *emulated):
     weights, bad = decoded(inspect), 0
     rng = np.random.default_rng(11)
     for m in rows:
         feed = {"x." + name: (rng.standard_normal((m, k)) * rng.choice([0.1, 1, 10], (m, 1))).astype(np.float32) for name, _, k in names()}
-        fast, reference = run(command, "fast", feed, ["--variant", variant]), run(command[-1:], "reference", feed, [])
+        fast, reference = run(emulated or [native], "fast", feed, ["--variant", variant]), run([native], "reference", feed, [])
         for (name, n, k), a, b in zip(names(), fast, reference):
             if kind == "int":
                 ok = np.array_equal(a.view(np.int32), b.view(np.int32))
