@@ -1,8 +1,9 @@
 """One model with many linear layers of awkward sizes, in every weight format: a build of kernels against a build of reference lowerings.
 
-usage: matmul_cases.py write int|float FOLDER             FOLDER/model.onnx, FOLDER/formats (options for qcc)
-       matmul_cases.py compare int|float FOLDER VARIANT QCC_INSPECT QCC_RUN [EMULATOR .. QCC_RUN]
-Runs FOLDER/reference.so, and FOLDER/fast.so (by the emulator's qcc-run, if given). Integer activations: every result is bit-equal. Float activations: both
+usage: matmul_cases.py write KIND FOLDER             FOLDER/model.onnx, FOLDER/formats (options for qcc)
+       matmul_cases.py compare KIND FOLDER VARIANT QCC_INSPECT QCC_RUN [EMULATOR .. QCC_RUN]
+Runs FOLDER/reference.so, and FOLDER/fast.so (by the emulator's qcc-run, if given). KIND is int or float (activations), or one of them and -few: those formats whose kernels differ between
+versions of one layout. Integer activations: every result is bit-equal. Float activations: both
 are within 2 * K * eps * sum |x| |w| of the product in float64.
 """
 import json
@@ -24,6 +25,8 @@ every = {
     "float": [("w4", 33, 4095), ("w3g64", 53, 331), ("w6", 7, 31), ("w8row", 1, 127), ("w4rowasym", 4095, 7), ("w4t", 31, 1021),
               ("w4g16", 31, 33), ("f16", 33, 127), ("f32", 7, 31), (4, 128, "float", 53, 331)],
 }
+every["int-few"] = [("w4", 33, 4095), ("w8", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 1021), (8, 64, "int", 7, 331)]
+every["float-few"] = [("w4", 33, 1021), ("w8row", 1, 127), ("f16", 33, 127)]
 kind, folder = sys.argv[2:4]
 cases = every[kind]
 rows = [1, 7, 31, 33, 127]
@@ -129,7 +132,7 @@ def compare(variant, inspect, native, *emulated):
         feed = {"x." + name: (rng.standard_normal((m, k)) * rng.choice([0.1, 1, 10], (m, 1))).astype(np.float32) for name, _, k in names()}
         fast, reference = run(emulated or [native], "fast", feed, ["--variant", variant]), run([native], "reference", feed, [])
         for (name, n, k), a, b in zip(names(), fast, reference):
-            if kind == "int":
+            if kind.startswith("int"):
                 ok = np.array_equal(a.view(np.int32), b.view(np.int32))
             else:
                 x, w = feed["x." + name].astype(np.float64), weights["w." + name]
