@@ -159,9 +159,14 @@ void MatmulEmitter::emitIntBlocked() {
             store(p.zero, zeros, at);
           if (hasSub)
             store(p.subscale, subscales, at);
+          Values units;
           for (int64_t u = s * stepK() / 4; u < (s + 1) * stepK() / 4; ++u) {
             Value code = unit(reader, u);
-            store(folds ? timesSubscale(code, p.subscale) : code, codes, mul(add(mul(add(mul(slot, 8), u), count), i), unitBytes));
+            units.push_back(folds ? timesSubscale(code, p.subscale) : code);
+            if (!version.dot8x2)
+              store(units.back(), codes, mul(add(mul(add(mul(slot, 8), u), count), i), unitBytes));
+            else if (u % 2)
+              store(interleaveUnits(units[units.size() - 2], units.back()), codes, mul(add(mul(add(mul(slot, 8), u - 1), count), 2 * i), unitBytes));
           }
         }
       }
@@ -206,7 +211,8 @@ void MatmulEmitter::emitIntBlocked() {
         }
         // Stays a loop: unrolled, LLVM's scheduler gathers the broadcasts of many units, which spills the accumulators.
         Value unitAt = mul(add(mul(slot, 8), s * stepK() / 4), count * unitBytes), fourAt = add(kAt, s * stepK());
-        acc = rolledLoop(stepK() / 4, 1, acc, [&](Value u, ValueRange carried) {
+        acc = version.dot8x2 ? pairProducts(acc, inputAt, fourAt, codes, unitAt, folds ? 255 : maxCode())
+                             : rolledLoop(stepK() / 4, 1, acc, [&](Value u, ValueRange carried) {
           Values acc(carried), units;
           for (unsigned i = 0; i < count; ++i)
             units.push_back(load(codes, add(add(unitAt, mul(u, count * unitBytes)), i * unitBytes), bytes));

@@ -142,6 +142,10 @@ private:
   }
   void matrixTile(const Chunk &c, Value m, Value codes, Value tileSums, int64_t implicitZero, llvm::function_ref<llvm::SmallVector<StepParams>(Value slot)> params);
   bool foldsSubscale() const;
+  /// Codes of two units as column, then k (MatmulPairs.cpp).
+  Value interleaveUnits(Value low, Value high);
+  /// acc[row][panel] + the products of one step, of codes so interleaved.
+  Values pairProducts(Values acc, llvm::ArrayRef<Value> inputAt, Value kAt, Value codes, Value codesAt, unsigned max);
   Value timesSubscale(Value codes, Value subscale);
 
   //===-- bf16 on a matrix unit (MatmulBf16.cpp) --------------------------------------------------------------------------------===//

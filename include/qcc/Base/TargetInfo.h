@@ -19,6 +19,7 @@ struct TargetVersion {
   unsigned vectorBits = 512;     // of one register
   unsigned numVectorRegisters = 32;
   bool dot4 = false;             // u8 x s8 products of 4 summed into i32 in one instruction
+  bool dot8x2 = false;           // u8 x s8 products of 8, for two columns and two rows in one instruction
   bool tileInt8 = false, tileBf16 = false;  // matrix unit: 16 rows x 64 bytes
   /// k that int8 tiles must sum between two f32 rescalings for kernels to prefer them to dot4 (MatmulTiles.cpp says why).
   int64_t tileInt8MinK = 64;

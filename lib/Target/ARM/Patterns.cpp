@@ -3,6 +3,7 @@
 // dot4    SDOT where the codes, which are unsigned, are below 128 and so the same number as signed bytes; above that USDOT (i8mm), or SDOT of
 //         u - 128 (the upper bit flipped), with 128 times the sum of s added: that sum is shared by all that s is multiplied with. Without either
 //         instruction SMULL gives products of 16 bits, ADDP adds pairs of them (2 * 128 * 127 fits) and SADALP pairs of pairs into i32.
+// dot8x2  USMMLA: two columns times two rows, eight k each.
 // unpack  NEON shifts bytes: the upper field needs no mask.
 // lut16   TBL takes 16 bytes as they are.
 #include "dialects/Kernel/Kernel.h"
@@ -71,6 +72,28 @@ struct Dot4Usdot : OpRewritePattern<qk::Dot4Op> {
   }
 };
 
+// Two registers of columns, each times the two rows; USMMLA wants the unsigned factor first and so puts columns before rows, as the hook does.
+struct Dot8x2 : OpRewritePattern<qk::Dot8x2Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::Dot8x2Op op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto four = VectorType::get(4, rewriter.getI32Type());
+    int64_t count = op.getAcc().getType().getNumElements();
+    if (count % 4)
+      return rewriter.notifyMatchFailure(op, "not whole registers");
+    auto slice = [&](Value v, int64_t at, int64_t size) {
+      return vector::ExtractStridedSliceOp::create(rewriter, loc, v, ArrayRef<int64_t>{at}, ArrayRef<int64_t>{size}, ArrayRef<int64_t>{1});
+    };
+    Value result = op.getAcc();
+    for (int64_t at = 0; at < count; at += 4) {
+      Value sum = call(rewriter, loc, "llvm.aarch64.neon.usmmla.v4i32.v16i8", four, {slice(op.getAcc(), at, 4), slice(op.getU(), 4 * at, 16), op.getS()});
+      result = vector::InsertStridedSliceOp::create(rewriter, loc, sum, result, ArrayRef<int64_t>{at}, ArrayRef<int64_t>{1});
+    }
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
 struct Dot4Smull : Dot4Base {
   using Dot4Base::Dot4Base;
   static Value pairs(OpBuilder &b, Location loc, Type result, Value v) {
@@ -123,7 +146,7 @@ struct Lut16 : OpRewritePattern<qk::Lut16Op> {
 void arm::populateHookPatterns(RewritePatternSet &patterns, const TargetVersion &version) {
   MLIRContext *context = patterns.getContext();
   if (version.runtimeFeatures & QCC_CPU_I8MM)
-    patterns.add<Dot4Usdot>(context, 4);
+    patterns.add<Dot4Usdot, Dot8x2>(context, 4);
   if (version.dot4)
     patterns.add<Dot4Sdot>(context, 3);
   patterns.add<Dot4Smull, Unpack, Lut16>(context, 2);

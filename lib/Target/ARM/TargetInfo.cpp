@@ -45,6 +45,7 @@ void derive(TargetVersion &version) {
   version.numVectorRegisters = 32;
   version.runtimeFeatures = sets.checkable(*info);
   version.dot4 = version.runtimeFeatures & QCC_CPU_DOTPROD;
+  version.dot8x2 = version.runtimeFeatures & QCC_CPU_I8MM;
   // LLVM has one name for what Linux reports as two: the same products in NEON and in SVE registers.
   if (version.runtimeFeatures & QCC_CPU_SVE)
     version.runtimeFeatures |= (version.runtimeFeatures & QCC_CPU_I8MM ? QCC_CPU_SVEI8MM : 0) | (version.runtimeFeatures & QCC_CPU_BF16 ? QCC_CPU_SVEBF16 : 0);

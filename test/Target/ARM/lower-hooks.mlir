@@ -30,6 +30,16 @@ func.func @large_codes_are_no_signed_bytes(%0: vector<4xi32>, %u: vector<16xi8>,
   return %1 : vector<4xi32>
 }
 
+// Two columns times two rows, twice.
+// CHECK-LABEL: func @two_rows
+func.func @two_rows(%0: vector<8xi32>, %u: vector<32xi8>, %s: vector<16xi8>) -> vector<8xi32> {
+  // I8MM-COUNT-2: llvm.aarch64.neon.usmmla.v4i32.v16i8
+  // DOTPROD-NOT: mmla
+  // NEON-NOT: mmla
+  %1 = qk.dot8x2 %0, %u, %s : vector<8xi32>, vector<32xi8>, vector<16xi8>
+  return %1 : vector<8xi32>
+}
+
 // No such register: the generic way.
 // CHECK-LABEL: func @wide
 // CHECK-NOT: llvm.aarch64
