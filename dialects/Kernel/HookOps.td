@@ -84,15 +84,14 @@ def Qk_Dot4Op : Qk_Hook<"dot4", [Pure, AllTypesMatch<["acc", "result"]>, AllType
 }
 
 def Qk_Dot8x2Op : Qk_Hook<"dot8x2", [Pure, AllTypesMatch<["acc", "result"]>]> {
-  let summary = "For two rows: acc += sum of eight products of an unsigned and a signed byte, exactly";
+  let summary = "For two rows: acc += sum of eight products of bytes, exactly";
   let description = [{
-    `result[2i+j] = acc[2i+j] + sum over k < 8 of zext(u[8i+k]) * sext(s[8j+k])` in i32: column i of eight k each, rows j = 0, 1. `max` and the bytes
-    of `s` are bounded as in `dot4`.
+    `result[2i+j] = acc[2i+j] + sum over k < 8 of ext(u[8i+k]) * sext(s[8j+k])` in i32: column i of eight k each, rows j = 0, 1. `u` is unsigned unless
+    `signed_u`. The bytes of `s` are in -127..127.
     Example:
-      %1 = qk.dot8x2 %0, %codes, %rows {max = 15 : i32} : vector<8xi32>, vector<32xi8>, vector<16xi8>
+      %1 = qk.dot8x2 %0, %codes, %rows : vector<8xi32>, vector<32xi8>, vector<16xi8>
   }];
-  let arguments = (ins Qk_Sums:$acc, Qk_Bytes:$u, FixedVectorOfLengthAndType<[16], [I8]>:$s,
-    DefaultValuedAttr<ConfinedAttr<I32Attr, [IntPositive, IntMaxValue<255>]>, "255">:$max);
+  let arguments = (ins Qk_Sums:$acc, Qk_Bytes:$u, FixedVectorOfLengthAndType<[16], [I8]>:$s, UnitAttr:$signed_u);
   let results = (outs Qk_Sums:$result);
   let assemblyFormat = "$acc `,` $u `,` $s attr-dict `:` type($acc) `,` type($u) `,` type($s)";
   let hasVerifier = 1;

@@ -135,6 +135,9 @@ void MatmulEmitter::emitIntBlocked() {
   int64_t blocks = t.chunk / 32, steps = 32 / stepK(), unitBytes = 4 * lanes;
   bool folds = foldsSubscale(), hasZero = w.zero != qnt::ZeroKind::None, hasSub = w.super && !folds;
   int64_t implicitZero = folds ? 128 : w.implicitZero();
+  // Once per several hundred rows: what is then left to do for every step is less.
+  bool signedCodes = version.dot8x2 && !hasZero;
+  Value zeroPoint = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(bytes, b.getI8IntegerAttr(int8_t(implicitZero))));
   Value codes = scratch(blocks * 8 * t.panels * unitBytes, b.getI8Type());
   auto perStep = [&](Type element) { return scratch(blocks * steps * t.panels * lanes, element); };
   Value scales = perStep(b.getF32Type()), zeros, subscales;
@@ -163,6 +166,8 @@ void MatmulEmitter::emitIntBlocked() {
           for (int64_t u = s * stepK() / 4; u < (s + 1) * stepK() / 4; ++u) {
             Value code = unit(reader, u);
             units.push_back(folds ? timesSubscale(code, p.subscale) : code);
+            if (signedCodes)
+              units.back() = arith::SubIOp::create(b, loc, units.back(), zeroPoint);
             if (!version.dot8x2)
               store(units.back(), codes, mul(add(mul(add(mul(slot, 8), u), count), i), unitBytes));
             else if (u % 2)
@@ -207,19 +212,24 @@ void MatmulEmitter::emitIntBlocked() {
         for (unsigned r = 0; r < rows; ++r) {
           rowSums.push_back(steps == 1 ? splat(loadScalar(args.sums, add(scaleAt[r], kBlock))) : partialSum(add(inputAt[r], kAt), s));
           for (unsigned i = 0; i < count; ++i)
-            acc.push_back(startSum(rowSums[r], p[i], implicitZero));
+            acc.push_back(startSum(rowSums[r], p[i], signedCodes ? 0 : implicitZero));
         }
+        unsigned together = version.laneBroadcast ? 4 : 1;    // a register of activations
         // Stays a loop: unrolled, LLVM's scheduler gathers the broadcasts of many units, which spills the accumulators.
         Value unitAt = mul(add(mul(slot, 8), s * stepK() / 4), count * unitBytes), fourAt = add(kAt, s * stepK());
-        acc = version.dot8x2 ? pairProducts(acc, inputAt, fourAt, codes, unitAt, folds ? 255 : maxCode())
-                             : rolledLoop(stepK() / 4, 1, acc, [&](Value u, ValueRange carried) {
-          Values acc(carried), units;
-          for (unsigned i = 0; i < count; ++i)
-            units.push_back(load(codes, add(add(unitAt, mul(u, count * unitBytes)), i * unitBytes), bytes));
-          for (unsigned r = 0; r < rows; ++r) {
-            Value a = bcast4(args.input, add(add(inputAt[r], fourAt), mul(u, 4)));
+        acc = version.dot8x2 ? pairProducts(acc, inputAt, fourAt, codes, unitAt, signedCodes)
+                             : rolledLoop(stepK() / 4, together, acc, [&](Value u, ValueRange carried) {
+          Values acc(carried);
+          SmallVector<Values> activations(rows);
+          for (unsigned next = 0; next < together; ++next) {
+            Values units;
             for (unsigned i = 0; i < count; ++i)
-              acc[r * count + i] = dot4(acc[r * count + i], units[i], a, folds ? 255 : maxCode());
+              units.push_back(load(codes, add(add(unitAt, mul(add(u, next), count * unitBytes)), i * unitBytes), bytes));
+            for (unsigned r = 0; r < rows; ++r) {
+              Value a = bcast4(activations[r], add(add(inputAt[r], fourAt), mul(u, 4)), next);
+              for (unsigned i = 0; i < count; ++i)
+                acc[r * count + i] = dot4(acc[r * count + i], units[i], a, folds ? 255 : maxCode());
+            }
           }
           return acc;
         });

@@ -76,6 +76,8 @@ private:
   int64_t stepK() const { return w.perRow() || w.group % 32 == 0 ? 32 : 16; }
   unsigned maxCode() const { return (1u << w.bits) - 1; }
   Value bcast4(Value codes, Value at);
+  /// The same of the activations of unit `u` in the block of 32 at `at`, all of which may be read. `registers`: of this block, empty at its start.
+  Value bcast4(Values &registers, Value at, unsigned u);
   Value dot4(Value acc, Value u, Value s, unsigned max);
   /// Start value of a step's sum: -zero * sum of the activations, or 0.
   Value startSum(Value activationSum, const StepParams &p, int64_t implicitZero);
@@ -145,7 +147,7 @@ private:
   /// Codes of two units as column, then k (MatmulPairs.cpp).
   Value interleaveUnits(Value low, Value high);
   /// acc[row][panel] + the products of one step, of codes so interleaved.
-  Values pairProducts(Values acc, llvm::ArrayRef<Value> inputAt, Value kAt, Value codes, Value codesAt, unsigned max);
+  Values pairProducts(Values acc, llvm::ArrayRef<Value> inputAt, Value kAt, Value codes, Value codesAt, bool signedCodes);
   Value timesSubscale(Value codes, Value subscale);
 
   //===-- bf16 on a matrix unit (MatmulBf16.cpp) --------------------------------------------------------------------------------===//

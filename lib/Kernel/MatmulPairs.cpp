@@ -1,6 +1,6 @@
 // Long integer products where one instruction multiplies eight k of two columns with eight k of two rows (TargetVersion::dot8x2). Codes of two units
 // are interleaved when they are unpacked, so that a column's eight k lie together; rows are taken two at a time, and their sums interleaved as long
-// as a step lasts. Sums are exact, so the results are those of dot4.
+// as a step lasts. An implicit zero point is subtracted from the codes then too: sums start at nothing. Sums are exact, so the results are those of dot4.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/MatmulEmitter.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -13,7 +13,7 @@ Value MatmulEmitter::interleaveUnits(Value low, Value high) {
   return vector::BitCastOp::create(b, loc, VectorType::get(8 * lanes, b.getI8Type()), words);
 }
 
-Values MatmulEmitter::pairProducts(Values acc, ArrayRef<Value> inputAt, Value kAt, Value codes, Value codesAt, unsigned max) {
+Values MatmulEmitter::pairProducts(Values acc, ArrayRef<Value> inputAt, Value kAt, Value codes, Value codesAt, bool signedCodes) {
   unsigned rows = inputAt.size(), count = acc.size() / rows, pairs = (rows + 1) / 2;
   auto second = [&](unsigned pair) { return std::min(2 * pair + 1, rows - 1); };  // of a single row: itself
   auto eight = VectorType::get(8, b.getI8Type()), columns = VectorType::get(8 * lanes, b.getI8Type());
@@ -31,7 +31,7 @@ Values MatmulEmitter::pairProducts(Values acc, ArrayRef<Value> inputAt, Value kA
       SmallVector<int64_t> both = llvm::to_vector(llvm::seq<int64_t>(0, 16));
       Value two = vector::ShuffleOp::create(b, loc, x, y, both);
       for (unsigned i = 0; i < count; ++i)
-        sum[p * count + i] = qk::Dot8x2Op::create(b, loc, sum[p * count + i].getType(), sum[p * count + i], units[i], two, max);
+        sum[p * count + i] = qk::Dot8x2Op::create(b, loc, sum[p * count + i].getType(), sum[p * count + i], units[i], two, signedCodes);
     }
     return sum;
   });

@@ -140,11 +140,12 @@ void MatmulEmitter::shortRows(ArrayRef<Value> panels, Value m, unsigned rows, Va
 Values MatmulEmitter::intBlock(const Streams &streams, ArrayRef<Value> superAt, Value super, Value blockInSuper, ValueRange carried) {
   Values y(carried);
   unsigned count = superAt.size(), rows = streams.inputAt.size(), unitsPerStep = stepK() / 4;
-  bool twoChains = rows * count < 8;                 // or the latency of dot4 would show
+  bool twoChains = rows * count < version.dot4Chains;  // or the latency of dot4 would show
   Value kBlock = add(mul(super, blocksPerSuper()), blockInSuper), kAt = mul(kBlock, 32);
   SmallVector<BlockReader> readers;
   for (unsigned i = 0; i < count; ++i)
     readers.push_back(block(superAt[i], blockInSuper));
+  SmallVector<Values> activations(rows);
   for (int64_t s = 0; s < 32 / stepK(); ++s) {
     SmallVector<StepParams> p;
     for (unsigned i = 0; i < count; ++i)
@@ -158,7 +159,7 @@ Values MatmulEmitter::intBlock(const Streams &streams, ArrayRef<Value> superAt, 
     odd.assign(rows * count, splatInt(0));
     for (unsigned u = s * unitsPerStep; u < (s + 1) * unitsPerStep; ++u)
       for (unsigned r = 0; r < rows; ++r) {
-        Value a = bcast4(args.input, add(add(streams.inputAt[r], kAt), 4 * u));
+        Value a = bcast4(activations[r], add(streams.inputAt[r], kAt), u);
         for (unsigned i = 0; i < count; ++i) {
           Value &chain = twoChains && u % 2 ? odd[r * count + i] : even[r * count + i];
           chain = dot4(chain, unit(readers[i], u), a, maxCode());

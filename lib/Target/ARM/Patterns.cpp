@@ -3,8 +3,9 @@
 // dot4    SDOT where the codes, which are unsigned, are below 128 and so the same number as signed bytes; above that USDOT (i8mm), or SDOT of
 //         u - 128 (the upper bit flipped), with 128 times the sum of s added: that sum is shared by all that s is multiplied with. Without either
 //         instruction SMULL gives products of 16 bits, ADDP adds pairs of them (2 * 128 * 127 fits) and SADALP pairs of pairs into i32.
-// dot8x2  USMMLA: two columns times two rows, eight k each.
+// dot8x2  SMMLA, USMMLA: two columns times two rows, eight k each.
 // unpack  NEON shifts bytes: the upper field needs no mask.
+// bcast4  a lane of a register: SDOT takes it as it is.
 // lut16   TBL takes 16 bytes as they are.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Target/ARM/ARM.h"
@@ -84,9 +85,10 @@ struct Dot8x2 : OpRewritePattern<qk::Dot8x2Op> {
     auto slice = [&](Value v, int64_t at, int64_t size) {
       return vector::ExtractStridedSliceOp::create(rewriter, loc, v, ArrayRef<int64_t>{at}, ArrayRef<int64_t>{size}, ArrayRef<int64_t>{1});
     };
+    StringRef product = op.getSignedU() ? "llvm.aarch64.neon.smmla.v4i32.v16i8" : "llvm.aarch64.neon.usmmla.v4i32.v16i8";
     Value result = op.getAcc();
     for (int64_t at = 0; at < count; at += 4) {
-      Value sum = call(rewriter, loc, "llvm.aarch64.neon.usmmla.v4i32.v16i8", four, {slice(op.getAcc(), at, 4), slice(op.getU(), 4 * at, 16), op.getS()});
+      Value sum = call(rewriter, loc, product, four, {slice(op.getAcc(), at, 4), slice(op.getU(), 4 * at, 16), op.getS()});
       result = vector::InsertStridedSliceOp::create(rewriter, loc, sum, result, ArrayRef<int64_t>{at}, ArrayRef<int64_t>{1});
     }
     rewriter.replaceOp(op, result);
@@ -129,6 +131,24 @@ struct Unpack : OpRewritePattern<qk::UnpackOp> {
   }
 };
 
+// Products take a lane of a register; LLVM sees that of a splat.
+struct Bcast4 : OpRewritePattern<qk::Bcast4Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::Bcast4Op op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto slice = op.getFour().getDefiningOp<vector::ExtractStridedSliceOp>();
+    if (!slice || !isRegister(slice.getSourceVectorType()) || !isRegister(op.getBytes().getType()))
+      return rewriter.notifyMatchFailure(op, "not four bytes of a register");
+    int64_t at = cast<IntegerAttr>(slice.getOffsets()[0]).getInt();
+    if (at % 4)
+      return rewriter.notifyMatchFailure(op, "not a lane of 32 bits");
+    Value words = vector::BitCastOp::create(rewriter, loc, VectorType::get(4, rewriter.getI32Type()), slice.getSource());
+    Value lane = vector::ShuffleOp::create(rewriter, loc, words, words, SmallVector<int64_t>(4, at / 4));
+    rewriter.replaceOpWithNewOp<vector::BitCastOp>(op, op.getBytes().getType(), lane);
+    return success();
+  }
+};
+
 struct Lut16 : OpRewritePattern<qk::Lut16Op> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(qk::Lut16Op op, PatternRewriter &rewriter) const override {
@@ -149,5 +169,5 @@ void arm::populateHookPatterns(RewritePatternSet &patterns, const TargetVersion 
     patterns.add<Dot4Usdot, Dot8x2>(context, 4);
   if (version.dot4)
     patterns.add<Dot4Sdot>(context, 3);
-  patterns.add<Dot4Smull, Unpack, Lut16>(context, 2);
+  patterns.add<Dot4Smull, Bcast4, Unpack, Lut16>(context, 2);
 }

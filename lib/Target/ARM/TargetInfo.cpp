@@ -45,6 +45,9 @@ void derive(TargetVersion &version) {
   version.numVectorRegisters = 32;
   version.runtimeFeatures = sets.checkable(*info);
   version.dot4 = version.runtimeFeatures & QCC_CPU_DOTPROD;
+  version.reduceLoopStrength = false;
+  version.dot4Chains = 4;                              // its accumulator is forwarded after one cycle (Neoverse N1 optimization guide, 3.17)
+  version.laneBroadcast = true;
   version.dot8x2 = version.runtimeFeatures & QCC_CPU_I8MM;
   // LLVM has one name for what Linux reports as two: the same products in NEON and in SVE registers.
   if (version.runtimeFeatures & QCC_CPU_SVE)

@@ -98,14 +98,20 @@ struct LowerDot8x2 : OpRewritePattern<qk::Dot8x2Op> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(qk::Dot8x2Op op, PatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    auto sums = cast<VectorType>(op.getAcc().getType());
+    auto sums = cast<VectorType>(op.getAcc().getType()), bytes = cast<VectorType>(op.getU().getType());
     Value rows[2];
     for (int64_t j = 0; j < 2; ++j) {
       SmallVector<int64_t> repeat;
       for (int64_t i = 0; i < sums.getNumElements() * 4; ++i)
         repeat.push_back(8 * j + i % 8);
       Value s = vector::ShuffleOp::create(rewriter, loc, op.getS(), op.getS(), repeat), zero = constant(rewriter, loc, sums, 0);
-      Value fours = qk::Dot4Op::create(rewriter, loc, sums, zero, op.getU(), s, op.getMax());
+      Value u = op.getU(), start = zero;
+      if (op.getSignedU()) {                           // u = (u + 128) - 128, where u + 128 is unsigned
+        Value ones = qk::Dot4Op::create(rewriter, loc, sums, zero, constant(rewriter, loc, bytes, 1), s, 1);
+        start = arith::SubIOp::create(rewriter, loc, zero, arith::MulIOp::create(rewriter, loc, ones, constant(rewriter, loc, sums, 128)));
+        u = arith::XOrIOp::create(rewriter, loc, u, constant(rewriter, loc, bytes, -128));
+      }
+      Value fours = qk::Dot4Op::create(rewriter, loc, sums, start, u, s, 255);
       auto apart = vector::DeinterleaveOp::create(rewriter, loc, fours);
       rows[j] = arith::AddIOp::create(rewriter, loc, apart.getRes1(), apart.getRes2());
     }

@@ -37,7 +37,9 @@ func.func @two_rows(%0: vector<8xi32>, %u: vector<32xi8>, %s: vector<16xi8>) -> 
   // DOTPROD-NOT: mmla
   // NEON-NOT: mmla
   %1 = qk.dot8x2 %0, %u, %s : vector<8xi32>, vector<32xi8>, vector<16xi8>
-  return %1 : vector<8xi32>
+  // I8MM-COUNT-2: llvm.aarch64.neon.smmla.v4i32.v16i8
+  %2 = qk.dot8x2 %1, %u, %s {signed_u} : vector<8xi32>, vector<32xi8>, vector<16xi8>
+  return %2 : vector<8xi32>
 }
 
 // No such register: the generic way.
@@ -47,6 +49,15 @@ func.func @two_rows(%0: vector<8xi32>, %u: vector<32xi8>, %s: vector<16xi8>) -> 
 func.func @wide(%0: vector<16xi32>, %u: vector<64xi8>, %s: vector<64xi8>) -> vector<16xi32> {
   %1 = qk.dot4 %0, %u, %s {max = 15 : i32} : vector<16xi32>, vector<64xi8>
   return %1 : vector<16xi32>
+}
+
+// A lane of a register, which a product takes as it is.
+// CHECK-LABEL: func @lane
+// CHECK: vector.shuffle {{.*}} [2, 2, 2, 2] : vector<4xi32>, vector<4xi32>
+func.func @lane(%r: vector<16xi8>) -> vector<16xi8> {
+  %0 = vector.extract_strided_slice %r {offsets = [8], sizes = [4], strides = [1]} : vector<16xi8> to vector<4xi8>
+  %1 = qk.bcast4 %0 : vector<4xi8> -> vector<16xi8>
+  return %1 : vector<16xi8>
 }
 
 // Bytes are shifted as bytes: nothing to mask off in the upper field.
