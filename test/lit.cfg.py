@@ -34,5 +34,9 @@ for flag, feature in [("avx2", "avx2"), ("avx512bw", "avx512"), ("avx512_vnni", 
         config.available_features.add(feature)
 if lit.util.which("qemu-x86_64"):
     config.available_features.add("qemu-x86_64")
+# %aarch64 runs a program for aarch64 with the CPU model that follows, as in `%aarch64 cortex-a72 %build/bin/aarch64/qcc-run`.
+if lit.util.which("qemu-aarch64") and os.path.exists(os.path.join(config.qcc_tools_dir, "aarch64", "qcc-run")):
+    config.available_features.add("qemu-aarch64")
+    config.substitutions.append(("%aarch64", f"qemu-aarch64 -L {config.aarch64_root} -cpu"))
 if os.path.exists(os.path.join(config.qcc_tools_dir, "qcc-fuzz-import-onnx")):
     config.available_features.add("fuzz")

@@ -33,6 +33,13 @@ LogicalResult Dot4Op::verify() {
   return success();
 }
 
+LogicalResult Dot8x2Op::verify() {
+  int64_t sums = getAcc().getType().getNumElements(), bytes = getU().getType().getNumElements();
+  if (sums % 2 || bytes != 4 * sums)
+    return emitOpError() << "needs eight bytes for each two of " << sums << " sums, but has " << bytes;
+  return success();
+}
+
 LogicalResult Bf16PairOp::verify() {
   int64_t in = getEven().getType().getNumElements(), out = getPairs().getType().getNumElements();
   if (out != 2 * in)

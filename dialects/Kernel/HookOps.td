@@ -83,6 +83,20 @@ def Qk_Dot4Op : Qk_Hook<"dot4", [Pure, AllTypesMatch<["acc", "result"]>, AllType
   let hasVerifier = 1;
 }
 
+def Qk_Dot8x2Op : Qk_Hook<"dot8x2", [Pure, AllTypesMatch<["acc", "result"]>]> {
+  let summary = "For two rows: acc += sum of eight products of bytes, exactly";
+  let description = [{
+    `result[2i+j] = acc[2i+j] + sum over k < 8 of ext(u[8i+k]) * sext(s[8j+k])` in i32: column i of eight k each, rows j = 0, 1. `u` is unsigned unless
+    `signed_u`. The bytes of `s` are in -127..127.
+    Example:
+      %1 = qk.dot8x2 %0, %codes, %rows : vector<8xi32>, vector<32xi8>, vector<16xi8>
+  }];
+  let arguments = (ins Qk_Sums:$acc, Qk_Bytes:$u, FixedVectorOfLengthAndType<[16], [I8]>:$s, UnitAttr:$signed_u);
+  let results = (outs Qk_Sums:$result);
+  let assemblyFormat = "$acc `,` $u `,` $s attr-dict `:` type($acc) `,` type($u) `,` type($s)";
+  let hasVerifier = 1;
+}
+
 def Qk_Mac16Op : Qk_Hook<"mac16", [Pure, AllTypesMatch<["acc", "a", "b", "result"]>]> {
   let summary = "acc + a * b, where a and b fit 16 bits and b is not negative";
   let description = [{

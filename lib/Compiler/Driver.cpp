@@ -37,6 +37,8 @@
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
 #include <filesystem>
 #include <mutex>
 using namespace mlir;
@@ -71,11 +73,12 @@ struct Scratch {
   std::error_code error;
 };
 
-/// Beside this program, in the build tree as in an installation: bin/qcc and lib/libqccrt.a.
-std::string runtimeArchive() {
+/// Beside this program, in the build tree as in an installation: bin/qcc, lib/libqccrt.a, and lib/<architecture>/libqccrt.a for others than this program's.
+std::string runtimeArchive(llvm::StringRef targetTriple) {
   static int here;
+  llvm::Triple triple(targetTriple), own(llvm::sys::getProcessTriple());
   llvm::SmallString<128> path(llvm::sys::path::parent_path(llvm::sys::fs::getMainExecutable(nullptr, &here)));
-  llvm::sys::path::append(path, "..", "lib", "libqccrt.a");
+  llvm::sys::path::append(path, "..", "lib", triple.getArch() == own.getArch() ? "" : triple.getArchName(), "libqccrt.a");
   return path.str().str();
 }
 
@@ -123,6 +126,8 @@ private:
   int attachPasses();
   int stages();
   int findTarget();
+  int findRuntime();
+  bool writesText() const;
   int writeCode();
   int writeLibrary();
   int readInput();
@@ -305,6 +310,18 @@ int Compilation::findTarget() {
   return ExitSuccess;
 }
 
+bool Compilation::writesText() const {
+  return options.compileTo != Stage::Link || options.emit == Emit::Assembly || options.emit == Emit::LlvmIr || options.emit == Emit::Mlir;
+}
+
+/// Before any work, that a library for the target can be linked in the end.
+int Compilation::findRuntime() {
+  if (options.check || writesText() || options.emit == Emit::Object || llvm::sys::fs::exists(runtimeArchive(target.triple)))
+    return ExitSuccess;
+  return complain(ExitLink, "this build of qcc has no runtime for target '" + target.name + "' (" + llvm::Triple(target.triple).getArchName() +
+                                "): the C library of that architecture was missing when it was built; --emit=obj needs none");
+}
+
 static void printTargets() {
   for (const Target *target : allTargets())
     for (const TargetInfo &preset : target->presets())
@@ -411,7 +428,7 @@ int Compilation::writeLibrary() {
   CompilerOptions resolved = options;
   resolved.target = target.name;
   program->manifest = buildManifest(*module, resolved, *program, *sources, (*file)->digests());
-  LinkInputs link{target.triple, {}, runtimeArchive(), llvm::sys::path::filename(library).str(), scratch.path("")};
+  LinkInputs link{target.triple, {}, runtimeArchive(target.triple), llvm::sys::path::filename(library).str(), scratch.path("")};
   for (const CompiledVersion &version : *versions)
     link.objects.push_back(scratch.path(version.version->name + ".o"));
   phases.begin("generating code");
@@ -439,6 +456,8 @@ int Compilation::writeLibrary() {
 
 int Compilation::stages() {
   if (int code = findTarget())
+    return code;
+  if (int code = findRuntime())
     return code;
   phases.begin("reading the model");
   if (int code = readInput())
@@ -471,8 +490,7 @@ int Compilation::stages() {
   // After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset. Formats that no kernel reads are refused here.
   if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
     return ExitUnsupported;
-  bool readable = options.compileTo != Stage::Link || options.emit == Emit::Assembly || options.emit == Emit::LlvmIr || options.emit == Emit::Mlir;
-  return readable ? writeCode() : writeLibrary();
+  return writesText() ? writeCode() : writeLibrary();
 }
 
 int Compilation::run() {

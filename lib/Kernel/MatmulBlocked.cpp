@@ -146,7 +146,9 @@ void MatmulEmitter::emitIntBlocked() {
   Tiling t = tiling();
   int64_t step = stepK(), run = spec.run(), span = std::max<int64_t>(run, 32), unitBytes = 4 * lanes;
   bool inChunk = holdsRuns(t.chunk), folds = w.foldsSubscale(), hasZero = w.zero != qnt::ZeroKind::None, hasSub = w.super && !folds;
-  int64_t implicitZero = folds ? 128 : w.implicitZero();             // products that fit a byte are stored offset by 128
+  // Once per several hundred rows: what is then left to do for every run is less.
+  bool signedCodes = version.dot8x2 && !hasZero;
+  int64_t implicitZero = signedCodes ? 0 : folds ? 128 : w.implicitZero();   // products that fit a byte are stored offset by 128
   Value codes = scratch(t.chunk * t.panels * lanes, b.getI8Type());
   auto each = [&](int64_t k, Type element) { return scratch(t.chunk / k * t.panels * lanes, element); };
   VectorType zeroType = w.zero == qnt::ZeroKind::Int ? sums : floats;
@@ -181,11 +183,20 @@ void MatmulEmitter::emitIntBlocked() {
         Value subscale = w.super ? paramsAt(c, add(k, from), i).subscale : Value();
         if (hasSub)
           store(subscale, subscales, place(c, add(k, from), step, i));
+        Value before;
         for (int64_t u = from / 4; u < (from + step) / 4; ++u) {
-          Value code = unit(reader, u);
+          Value code = unit(reader, u), at = add(mul(sub(k, c.k0), count * lanes), (u * count + i) * unitBytes);
           if (folds)
-            code = arith::XOrIOp::create(b, loc, timesSubscale(code, subscale), byteConstant(-128));
-          store(code, codes, add(mul(sub(k, c.k0), count * lanes), (u * count + i) * unitBytes));
+            code = timesSubscale(code, subscale);
+          if (folds && !signedCodes)
+            code = arith::XOrIOp::create(b, loc, code, byteConstant(-128));
+          if (!folds && signedCodes)
+            code = arith::SubIOp::create(b, loc, code, byteConstant(w.implicitZero()));
+          if (!version.dot8x2)
+            store(code, codes, at);
+          else if (u % 2)                            // [pair of units][panel]
+            store(interleaveUnits(before, code), codes, add(mul(sub(k, c.k0), count * lanes), ((u - 1) * count + 2 * i) * unitBytes));
+          before = code;
         }
       }
     }
@@ -219,17 +230,27 @@ void MatmulEmitter::emitIntBlocked() {
       }
       return acc;
     };
+    unsigned together = version.laneBroadcast ? 4 : 1;       // a register of activations
+    SmallVector<Value> inputAt;
+    for (const Row &row : rowOf)
+      inputAt.push_back(row.inputAt);
     // Stays a loop: unrolled, LLVM's scheduler gathers the broadcasts of many units, which spills the accumulators.
     auto units = [&](Value from, Value number, ValueRange acc) {
       Value unitAt = mul(sub(from, c.k0), count * lanes);
-      return rolledLoop(number, 1, acc, [&](Value u, ValueRange carried) {
-        Values acc(carried), units;
-        for (unsigned i = 0; i < count; ++i)
-          units.push_back(load(codes, add(add(unitAt, mul(u, count * unitBytes)), i * unitBytes), bytes));
-        for (unsigned r = 0; r < rows; ++r) {
-          Value a = bcast4(args.input, add(add(rowOf[r].inputAt, from), mul(u, 4)));
+      if (version.dot8x2)
+        return pairProducts(acc, inputAt, from, codes, unitAt, div(number, 2), signedCodes);
+      return rolledLoop(number, together, acc, [&](Value u, ValueRange carried) {
+        Values acc(carried);
+        SmallVector<Values> activations(rows);
+        for (unsigned next = 0; next < together; ++next) {
+          Values units;
           for (unsigned i = 0; i < count; ++i)
-            acc[r * count + i] = dot4(acc[r * count + i], units[i], a, folds ? 255 : maxCode());
+            units.push_back(load(codes, add(add(unitAt, mul(add(u, next), count * unitBytes)), i * unitBytes), bytes));
+          for (unsigned r = 0; r < rows; ++r) {
+            Value a = bcast4(activations[r], add(add(inputAt[r], from), mul(u, 4)), next);
+            for (unsigned i = 0; i < count; ++i)
+              acc[r * count + i] = dot4(acc[r * count + i], units[i], a, folds ? 255 : maxCode());
+          }
         }
         return acc;
       });

@@ -150,6 +150,15 @@ MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Va
 Value MatmulEmitter::bcast4(Value codes, Value at) {
   return qk::Bcast4Op::create(b, loc, bytes, load(codes, at, VectorType::get(4, b.getI8Type())));
 }
+Value MatmulEmitter::bcast4(Values &registers, Value at, unsigned u) {
+  if (!version.laneBroadcast)
+    return bcast4(args.input, add(at, 4 * u));
+  constexpr unsigned units = 4;                      // of 4 bytes in a register
+  for (unsigned i = registers.size(); i <= u / units; ++i)
+    registers.push_back(load(args.input, add(at, 4 * units * i), VectorType::get(4 * units, b.getI8Type())));
+  auto four = vector::ExtractStridedSliceOp::create(b, loc, registers[u / units], ArrayRef<int64_t>{4 * (u % units)}, ArrayRef<int64_t>{4}, ArrayRef<int64_t>{1});
+  return qk::Bcast4Op::create(b, loc, bytes, four);
+}
 Value MatmulEmitter::dot4(Value acc, Value u, Value s, unsigned max) { return qk::Dot4Op::create(b, loc, sums, acc, u, s, max); }
 
 Value MatmulEmitter::startSum(Value activationSum, const StepParams &p, int64_t implicitZero) {

@@ -81,6 +81,8 @@ private:
   Value equal(Value a, Value b);
   unsigned maxCode() const { return (1u << w.bits) - 1; }
   Value bcast4(Value codes, Value at);
+  /// The same of the activations of unit `u` in the block of 32 at `at`, all of which may be read. `registers`: of this block, empty at its start.
+  Value bcast4(Values &registers, Value at, unsigned u);
   Value dot4(Value acc, Value u, Value s, unsigned max);
   /// Start value of a run's sum: -zero * sum of the activations, or 0.
   Value startSum(Value activationSum, const StepParams &p, int64_t implicitZero);
@@ -134,7 +136,7 @@ private:
   Values intBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
   /// A run k..end: its first i32 sums, [chain][row][panel]; units [from, to) of a block added to them; the run added to y.
   bool oneRun() const { return spec.intActivations && spec.run() < 0; }  // a row is one
-  bool hasTwoChains(const Streams &s) const { return s.count() < 8; }
+  bool hasTwoChains(const Streams &s) const { return s.count() < version.dot4Chains; }
   Values startRun(const Streams &s, llvm::ArrayRef<StepParams> p, Value k, Value end);
   Values addUnits(const Streams &s, llvm::MutableArrayRef<BlockReader> readers, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, unsigned from,
                   unsigned to, mlir::ValueRange sums);
@@ -177,6 +179,10 @@ private:
   void prefetchChunk(const Chunk &c, Value m, unsigned rows, Value panelBytes);
   Values startTile(const Chunk &c, Value m, unsigned rows);
   void finishTile(const Chunk &c, Value m, unsigned rows, mlir::ValueRange y);
+  /// Codes of two units as column, then k (MatmulPairs.cpp).
+  Value interleaveUnits(Value low, Value high);
+  /// acc[row][panel] + the products of 8 * `number` k, of codes so interleaved.
+  Values pairProducts(mlir::ValueRange acc, llvm::ArrayRef<Value> inputAt, Value kAt, Value codes, Value codesAt, Value number, bool signedCodes);
   Value byteConstant(int64_t v);                     // 4 * lanes x i8
   /// Codes less their implicit zero point, times the sub-scale: signed bytes.
   Value timesSubscale(Value codes, Value subscale);

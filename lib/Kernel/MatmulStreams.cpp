@@ -241,7 +241,7 @@ Values MatmulEmitter::addUnits(const Streams &s, MutableArrayRef<BlockReader> re
                                unsigned to, ValueRange carried) {
   unsigned panels = superAt.size(), count = s.count();
   bool twoChains = hasTwoChains(s);                  // or the latency of dot4 would show
-  Value k = add(mul(add(mul(super, blocksPerSuper()), blockInSuper), 32), 4 * from);
+  Value blockAt = mul(add(mul(super, blocksPerSuper()), blockInSuper), 32), k = add(blockAt, 4 * from);
   Values sums(carried), step = sums;
   if (w.super) {
     step.clear();
@@ -249,9 +249,10 @@ Values MatmulEmitter::addUnits(const Streams &s, MutableArrayRef<BlockReader> re
       step.append(panels, startSum(activationSum(row, k, add(k, stepK()), stepK()), StepParams(), w.implicitZero()));
     step.append(twoChains ? count : 0, splatInt(0));
   }
+  SmallVector<Values> activations(s.rows.size());
   for (unsigned u = from; u < to; ++u)
     for (auto [r, row] : llvm::enumerate(s.rows)) {
-      Value a = bcast4(args.input, add(add(row.inputAt, k), 4 * (u - from)));
+      Value a = bcast4(activations[r], add(row.inputAt, blockAt), u);
       for (unsigned i = 0; i < panels; ++i) {
         Value &chain = step[(twoChains && u % 2 ? count : 0) + r * panels + i];
         chain = dot4(chain, unit(readers[i], u), a, maxCode());

@@ -12,7 +12,7 @@ void qcc::setTargetFacts(ModuleOp module, const TargetVersion &version, unsigned
   auto flag = [&](StringRef name, bool value) { return b.getNamedAttr(name, b.getBoolAttr(value)); };
   module->setAttr("qk.target", b.getDictionaryAttr({
     b.getNamedAttr("name", b.getStringAttr(version.name)), number("panel_lanes", panelLanes), number("vector_bits", version.vectorBits),
-    number("vector_registers", version.numVectorRegisters), flag("dot4", version.dot4), flag("tile_int8", version.tileInt8),
+    number("vector_registers", version.numVectorRegisters), flag("dot4", version.dot4), number("dot4_chains", version.dot4Chains), flag("lane_broadcast", version.laneBroadcast), flag("dot8x2", version.dot8x2), flag("tile_int8", version.tileInt8),
     flag("tile_bf16", version.tileBf16), number("tile_int8_min_k", version.tileInt8MinK),
     number("l1_bytes", version.l1Bytes), number("l2_bytes", version.l2Bytes)}));
 }
@@ -37,6 +37,9 @@ TargetFacts qcc::getTargetFacts(Operation *op) {
   number("vector_bits", facts.version.vectorBits);
   number("vector_registers", facts.version.numVectorRegisters);
   flag("dot4", facts.version.dot4);
+  number("dot4_chains", facts.version.dot4Chains);
+  flag("lane_broadcast", facts.version.laneBroadcast);
+  flag("dot8x2", facts.version.dot8x2);
   flag("tile_int8", facts.version.tileInt8);
   flag("tile_bf16", facts.version.tileBf16);
   number("tile_int8_min_k", facts.version.tileInt8MinK);

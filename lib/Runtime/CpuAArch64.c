@@ -8,7 +8,7 @@ uint64_t qccrt_cpu_features(void) {
   /* Bit numbers from Linux's asm/hwcap.h (arm64), spelled out because the C library's header may be older than the kernel. */
   static const struct { int word, bit; uint64_t feature; } table[] = {
       {0, 1, QCC_CPU_NEON},  {0, 10, QCC_CPU_FP16}, {0, 20, QCC_CPU_DOTPROD}, {0, 22, QCC_CPU_SVE},     {1, 1, QCC_CPU_SVE2},
-      {1, 13, QCC_CPU_I8MM}, {1, 14, QCC_CPU_BF16}, {1, 9, QCC_CPU_SVEI8MM},  {1, 23, QCC_CPU_SME},
+      {1, 13, QCC_CPU_I8MM}, {1, 14, QCC_CPU_BF16}, {1, 9, QCC_CPU_SVEI8MM},  {1, 23, QCC_CPU_SME}, {1, 12, QCC_CPU_SVEBF16},
   };
   uint64_t words[2] = {getauxval(AT_HWCAP), getauxval(AT_HWCAP2)}, has = 0;
   for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)

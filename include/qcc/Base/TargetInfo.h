@@ -15,10 +15,16 @@ struct TargetVersion {
   std::string cpu;               // LLVM's -mcpu
   std::string features;          // LLVM's -mattr
   std::vector<std::pair<std::string, std::string>> functionAttributes;  // further ones that LLVM's code generator reads: name, value
+  /// LLVM's pass of that name. It gives every address of a loop a variable of its own, which has to be counted; where addresses of a base and an
+  /// index are free, that costs more than it saves.
+  bool reduceLoopStrength = true;
   uint64_t runtimeFeatures = 0;  // QCC_CPU_* bits that the runtime must find
   unsigned vectorBits = 512;     // of one register
   unsigned numVectorRegisters = 32;
   bool dot4 = false;             // u8 x s8 products of 4 summed into i32 in one instruction
+  unsigned dot4Chains = 8;       // independent sums that hide its latency
+  bool laneBroadcast = false;    // products take one lane of a register as a factor: broadcasting from memory costs more
+  bool dot8x2 = false;           // u8 x s8 products of 8, for two columns and two rows in one instruction
   bool tileInt8 = false, tileBf16 = false;  // matrix unit: 16 rows x 64 bytes
   /// k that int8 tiles must sum between two f32 rescalings for kernels to prefer them to dot4 (MatmulTiles.cpp says why).
   int64_t tileInt8MinK = 64;

@@ -45,4 +45,5 @@
 #define QCC_CPU_SVE2       QCC_CPU_BIT(38)
 #define QCC_CPU_SVEI8MM    QCC_CPU_BIT(39)
 #define QCC_CPU_SME        QCC_CPU_BIT(40)
+#define QCC_CPU_SVEBF16    QCC_CPU_BIT(41)
 #endif

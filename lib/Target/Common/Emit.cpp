@@ -5,6 +5,7 @@
 #include "llvm/Analysis/TargetTransformInfo.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/OptBisect.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
@@ -37,6 +38,13 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> qcc::createTargetMachine(co
   return machine;
 }
 
+namespace {
+struct WithoutStrengthReduction : llvm::OptPassGate {
+  bool isEnabled() const override { return true; }
+  bool shouldRunPass(llvm::StringRef pass, llvm::StringRef) const override { return pass != "Loop Strength Reduction"; }
+};
+} // namespace
+
 llvm::Expected<std::unique_ptr<llvm::Module>> qcc::translateToLlvmIr(mlir::ModuleOp module, llvm::LLVMContext &context, llvm::TargetMachine &machine,
                                                                       const TargetVersion &version, llvm::ArrayRef<std::string> exported) {
   mlir::DialectRegistry registry;
@@ -45,6 +53,9 @@ llvm::Expected<std::unique_ptr<llvm::Module>> qcc::translateToLlvmIr(mlir::Modul
   std::unique_ptr<llvm::Module> result = mlir::translateModuleToLLVMIR(module, context, "qcc");
   if (!result)
     return llvm::createStringError("the program does not translate to LLVM IR");
+  static WithoutStrengthReduction gate;                // the code generator's passes ask the context
+  if (!version.reduceLoopStrength)
+    context.setOptPassGate(gate);
   result->setDataLayout(machine.createDataLayout());
   result->setTargetTriple(machine.getTargetTriple());
   for (llvm::Function &function : *result) {

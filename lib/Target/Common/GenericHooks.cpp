@@ -93,6 +93,33 @@ struct LowerDot4 : OpRewritePattern<qk::Dot4Op> {
   }
 };
 
+// One row at a time: sums of four, then of neighbours.
+struct LowerDot8x2 : OpRewritePattern<qk::Dot8x2Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::Dot8x2Op op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto sums = cast<VectorType>(op.getAcc().getType()), bytes = cast<VectorType>(op.getU().getType());
+    Value rows[2];
+    for (int64_t j = 0; j < 2; ++j) {
+      SmallVector<int64_t> repeat;
+      for (int64_t i = 0; i < sums.getNumElements() * 4; ++i)
+        repeat.push_back(8 * j + i % 8);
+      Value s = vector::ShuffleOp::create(rewriter, loc, op.getS(), op.getS(), repeat), zero = constant(rewriter, loc, sums, 0);
+      Value u = op.getU(), start = zero;
+      if (op.getSignedU()) {                           // u = (u + 128) - 128, where u + 128 is unsigned
+        Value ones = qk::Dot4Op::create(rewriter, loc, sums, zero, constant(rewriter, loc, bytes, 1), s, 1);
+        start = arith::SubIOp::create(rewriter, loc, zero, arith::MulIOp::create(rewriter, loc, ones, constant(rewriter, loc, sums, 128)));
+        u = arith::XOrIOp::create(rewriter, loc, u, constant(rewriter, loc, bytes, -128));
+      }
+      Value fours = qk::Dot4Op::create(rewriter, loc, sums, start, u, s, 255);
+      auto apart = vector::DeinterleaveOp::create(rewriter, loc, fours);
+      rows[j] = arith::AddIOp::create(rewriter, loc, apart.getRes1(), apart.getRes2());
+    }
+    rewriter.replaceOpWithNewOp<arith::AddIOp>(op, op.getAcc(), vector::InterleaveOp::create(rewriter, loc, rows[0], rows[1]));
+    return success();
+  }
+};
+
 struct LowerMac16 : OpRewritePattern<qk::Mac16Op> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(qk::Mac16Op op, PatternRewriter &rewriter) const override {
@@ -259,7 +286,7 @@ private:
 } // namespace
 
 void qcc::populateGenericHookPatterns(RewritePatternSet &patterns) {
-  patterns.add<LowerUnpack, LowerLut16, LowerBcast4, LowerDot4, LowerMac16, LowerRescale, LowerBf16Pair,
+  patterns.add<LowerUnpack, LowerLut16, LowerBcast4, LowerDot4, LowerDot8x2, LowerMac16, LowerRescale, LowerBf16Pair,
                LowerTileZero, LowerTileLoad, LowerTileStore, LowerTileMma>(patterns.getContext());
 }
 

@@ -5,27 +5,20 @@
 // 15, 18; x86-64 psABI levels v3 and v4. L1d is 32 KB on Skylake-X and Zen 4, 48 KB on Sapphire Rapids and Zen 5: 32 KB is assumed.
 #include "lib/Target/X86/X86.h"
 #include "qcc/Runtime/Features.h"
+#include "qcc/Target/InstructionSets.h"
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/MC/MCSubtargetInfo.h"
-#include "llvm/MC/TargetRegistry.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 #include "llvm/TargetParser/X86TargetParser.h"
-#include <memory>
 using namespace qcc;
 
 namespace {
 constexpr const char *triple = "x86_64-unknown-linux-gnu";
 
 // LLVM's feature names that the runtime can look for.
-struct FeatureBit {
-  const char *name;
-  uint64_t bit;
-};
-constexpr FeatureBit featureBits[] = {
+constexpr InstructionSets::Feature featureBits[] = {
     {"avx2", QCC_CPU_AVX2},           {"fma", QCC_CPU_FMA},               {"f16c", QCC_CPU_F16C},         {"bmi", QCC_CPU_BMI},
     {"bmi2", QCC_CPU_BMI2},           {"lzcnt", QCC_CPU_LZCNT},           {"movbe", QCC_CPU_MOVBE},       {"avx512f", QCC_CPU_AVX512F},
     {"avx512bw", QCC_CPU_AVX512BW},   {"avx512cd", QCC_CPU_AVX512CD},     {"avx512dq", QCC_CPU_AVX512DQ}, {"avx512vl", QCC_CPU_AVX512VL},
@@ -41,37 +34,19 @@ constexpr VersionName avx2 = {"avx2", "x86-64-v3", ""}, avxvnni = {"avxvnni", "x
                       avx512vnni = {"avx512vnni", "x86-64-v4", "+avx512vnni"},
                       amx = {"amx", "x86-64-v4", "+avx512vnni,+avx512bf16,+amx-tile,+amx-int8,+amx-bf16"};
 
-std::unique_ptr<llvm::MCSubtargetInfo> subtarget(llvm::StringRef cpu, llvm::StringRef features) {
-  LLVMInitializeX86TargetInfo();
-  LLVMInitializeX86TargetMC();
-  std::string why;
-  llvm::Triple parsed(triple);
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(parsed, why);
-  return std::unique_ptr<llvm::MCSubtargetInfo>(target ? target->createMCSubtargetInfo(parsed, cpu, features) : nullptr);
+constexpr InstructionSets::Level levels[] = {{"x86-64-v4", QCC_CPU_X86_64_V4}, {"x86-64-v3", QCC_CPU_X86_64_V3}, {"x86-64", 0}};
+
+bool isInstructions(llvm::StringRef feature) {
+  llvm::SmallVector<llvm::StringRef> cpus;
+  llvm::X86::fillValidCPUArchList(cpus, /*Only64Bit=*/true);
+  return llvm::any_of(cpus, [&](llvm::StringRef cpu) {
+    llvm::SmallVector<llvm::StringRef> features;
+    llvm::X86::getFeaturesForCPU(cpu, features);
+    return llvm::is_contained(features, feature);
+  });
 }
 
-uint64_t checkable(const llvm::MCSubtargetInfo &info) {
-  uint64_t bits = 0;
-  for (const FeatureBit &feature : featureBits)
-    if (info.checkFeatures(("+" + llvm::StringRef(feature.name)).str()))
-      bits |= feature.bit;
-  return bits;
-}
-
-/// Those instructions of `cpu` with `features` that the runtime can look for: code that used others would start on machines that lack them.
-/// The CPU's name decides how they are scheduled.
-void setInstructions(TargetVersion &version, llvm::StringRef cpu, llvm::StringRef features) {
-  uint64_t bits = checkable(*subtarget(cpu, features));
-  auto reaches = [&](uint64_t level) { return (bits & level) == level; };
-  version.cpu = reaches(QCC_CPU_X86_64_V4) ? "x86-64-v4" : reaches(QCC_CPU_X86_64_V3) ? "x86-64-v3" : "x86-64";
-  uint64_t implied = checkable(*subtarget(version.cpu, ""));
-  std::vector<std::string> above;
-  for (const FeatureBit &feature : featureBits)
-    if (bits & ~implied & feature.bit)
-      above.push_back(std::string("+") + feature.name);
-  version.features = llvm::join(above, ",");
-  version.functionAttributes.push_back({"tune-cpu", cpu.str()});
-}
+constexpr InstructionSets sets = {triple, featureBits, levels, "x86-64-v3", isInstructions};
 
 TargetVersion describe(const VersionName &names) {
   TargetVersion version;
@@ -83,7 +58,7 @@ TargetVersion describe(const VersionName &names) {
 
 // Facts from names: everything but name, cpu, features and tuning is computed.
 void derive(TargetVersion &version) {
-  std::unique_ptr<llvm::MCSubtargetInfo> info = subtarget(version.cpu, version.features);
+  std::unique_ptr<llvm::MCSubtargetInfo> info = sets.subtarget(version.cpu, version.features);
   auto has = [&](llvm::StringRef feature) { return info->checkFeatures(("+" + feature).str()); };
   bool wide = has("avx512f") && has("avx512bw") && has("avx512dq") && has("avx512vl");
   version.vectorBits = wide ? 512 : 256;
@@ -91,7 +66,7 @@ void derive(TargetVersion &version) {
   version.dot4 = wide ? has("avx512vnni") : has("avxvnni");
   version.tileInt8 = has("amx-tile") && has("amx-int8");
   version.tileBf16 = has("amx-tile") && has("amx-bf16");
-  version.runtimeFeatures = checkable(*info);
+  version.runtimeFeatures = sets.checkable(*info);
   llvm::erase_if(version.functionAttributes, [](const auto &attribute) { return attribute.first == "prefer-vector-width"; });
   version.functionAttributes.push_back({"prefer-vector-width", std::to_string(version.vectorBits)});  // kernels choose their width themselves
 }
@@ -103,28 +78,6 @@ TargetInfo preset(const char *name, const char *description, unsigned lanes, llv
     derive(info.versions.back());
   }
   return info;
-}
-
-/// Whether a feature stands for instructions; others tell LLVM what is fast.
-bool isInstructions(llvm::StringRef feature) {
-  llvm::SmallVector<llvm::StringRef> cpus;
-  llvm::X86::fillValidCPUArchList(cpus, /*Only64Bit=*/true);
-  return llvm::any_of(cpus, [&](llvm::StringRef cpu) {
-    llvm::SmallVector<llvm::StringRef> features;
-    llvm::X86::getFeaturesForCPU(cpu, features);
-    return llvm::is_contained(features, feature);
-  });
-}
-
-std::string nearest(llvm::StringRef name, llvm::ArrayRef<std::string> known) {
-  const std::string *best = nullptr;
-  unsigned distance = ~0u;
-  for (const std::string &candidate : known)
-    if (unsigned d = name.edit_distance(candidate); d < distance) {
-      distance = d;
-      best = &candidate;
-    }
-  return best ? "; did you mean " + *best + "?" : "";
 }
 
 class X86Target : public Target {
@@ -139,12 +92,8 @@ public:
   std::optional<TargetInfo> host() const override {
     if (!llvm::Triple(llvm::sys::getDefaultTargetTriple()).isX86_64())
       return std::nullopt;
-    std::vector<std::string> features;               // CPUs of one name differ: virtual machines hide some
-    for (const auto &feature : llvm::sys::getHostCPUFeatures())
-      features.push_back((feature.second ? "+" : "-") + feature.first().str());
-    llvm::sort(features);                            // the map has no order, and the last word counts
     TargetVersion version;
-    setInstructions(version, llvm::sys::getHostCPUName(), llvm::join(features, ","));
+    sets.setHostInstructions(version);
     derive(version);
     if ((version.runtimeFeatures & QCC_CPU_X86_64_V3) != QCC_CPU_X86_64_V3)
       return std::nullopt;
@@ -154,25 +103,9 @@ public:
   }
 
   llvm::Error refine(TargetInfo &info, llvm::StringRef cpu, llvm::StringRef attributes) const override {
-    if (cpu.empty() && attributes.empty())
-      return llvm::Error::success();
-    if (llvm::Error error = checkNames(cpu, attributes))
+    if (llvm::Error error = sets.refine(info, cpu, attributes, derive))
       return error;
-    for (TargetVersion &version : info.versions) {
-      if (!cpu.empty())
-        setInstructions(version, cpu, version.features);
-      if (!attributes.empty())
-        version.features += (version.features.empty() ? "" : ",") + attributes.str();
-      derive(version);
-    }
-    // A version that lost what set it apart from a later one is that one. One without registers for the panel cannot read the weights.
-    std::vector<TargetVersion> kept;
-    for (TargetVersion &version : info.versions) {
-      bool repeated = llvm::any_of(kept, [&](const TargetVersion &k) { return k.runtimeFeatures == version.runtimeFeatures; });
-      if (!repeated)
-        kept.push_back(version);
-    }
-    info.versions = std::move(kept);
+    // One without registers for the panel cannot read the weights.
     for (const TargetVersion &version : info.versions)
       if (version.vectorBits < info.panelLanes * 32 || (version.runtimeFeatures & QCC_CPU_X86_64_V3) != QCC_CPU_X86_64_V3)
         return llvm::createStringError("target '" + info.name + "' needs " + (info.panelLanes == 16 ? "AVX-512 F, BW, DQ and VL" : "x86-64-v3") +
@@ -183,31 +116,6 @@ public:
   void registerDialects(mlir::DialectRegistry &registry) const override { registry.insert<mlir::LLVM::LLVMDialect, mlir::amx::AMXDialect>(); }
   mlir::Type tileRegister(mlir::Type tile, const TargetVersion &version) const override { return x86::tileRegister(tile, version); }
   void populateHookPatterns(mlir::RewritePatternSet &patterns, const TargetVersion &version) const override { x86::populateHookPatterns(patterns, version); }
-
-private:
-  // LLVM itself only warns, on the standard error.
-  static llvm::Error checkNames(llvm::StringRef cpu, llvm::StringRef attributes) {
-    std::unique_ptr<llvm::MCSubtargetInfo> info = subtarget("x86-64-v3", "");   // what every version may use
-    std::vector<std::string> cpus, features;
-    for (const auto &known : info->getAllProcessorDescriptions())
-      cpus.push_back(known.Key);
-    for (const auto &known : info->getAllProcessorFeatures())
-      features.push_back(known.Key);
-    if (!cpu.empty() && !llvm::is_contained(cpus, cpu))
-      return llvm::createStringError("unknown CPU '" + cpu + "'" + nearest(cpu, cpus));
-    llvm::SmallVector<llvm::StringRef> parts;
-    attributes.split(parts, ',', -1, /*KeepEmpty=*/false);
-    for (llvm::StringRef part : parts) {
-      if (!part.starts_with("+") && !part.starts_with("-"))
-        return llvm::createStringError("--mattr wants +feature or -feature, not '" + part + "'");
-      if (!llvm::is_contained(features, part.drop_front()))
-        return llvm::createStringError("unknown feature '" + part.drop_front() + "'" + nearest(part.drop_front(), features));
-      if (part.consume_front("+") && isInstructions(part) && !info->checkFeatures(("+" + part).str()) &&
-          llvm::none_of(featureBits, [&](const FeatureBit &known) { return part == known.name; }))
-        return llvm::createStringError("feature '" + part + "' is refused: artifacts cannot check that a machine has it");
-    }
-    return llvm::Error::success();
-  }
 };
 } // namespace
 

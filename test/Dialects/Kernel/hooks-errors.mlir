@@ -30,6 +30,12 @@ func.func @bytes_per_sum(%acc: vector<16xi32>, %u: vector<32xi8>) {
   return
 }
 // -----
+func.func @bytes_per_two_sums(%acc: vector<8xi32>, %u: vector<64xi8>, %s: vector<16xi8>) {
+  // expected-error @below {{needs eight bytes for each two of 8 sums, but has 64}}
+  %0 = qk.dot8x2 %acc, %u, %s : vector<8xi32>, vector<64xi8>, vector<16xi8>
+  return
+}
+// -----
 func.func @table_type(%table: vector<16xf32>, %index: vector<16xi32>) {
   // expected-error @below {{returns elements of the table, 'f32', not 'i8'}}
   %0 = qk.lut16 %table, %index : vector<16xf32>, vector<16xi32> -> vector<16xi8>

@@ -17,11 +17,13 @@ func.func @codes(%plane: vector<64xi8>, %table: vector<16xf32>, %index: vector<1
 }
 
 // CHECK-LABEL: func @products
-func.func @products(%four: vector<4xi8>, %u: vector<64xi8>, %acc: vector<16xi32>, %scale: vector<16xf32>, %y: vector<16xf32>) {
+func.func @products(%four: vector<4xi8>, %rows: vector<16xi8>, %u: vector<64xi8>, %acc: vector<16xi32>, %scale: vector<16xf32>, %y: vector<16xf32>) {
   // CHECK: %[[A:.*]] = qk.bcast4 %{{.*}} : vector<4xi8> -> vector<64xi8>
   %a = qk.bcast4 %four : vector<4xi8> -> vector<64xi8>
   // CHECK: %[[D:.*]] = qk.dot4 %{{.*}}, %{{.*}}, %[[A]] {max = 15 : i32} : vector<16xi32>, vector<64xi8>
   %d = qk.dot4 %acc, %u, %a {max = 15 : i32} : vector<16xi32>, vector<64xi8>
+  // CHECK: qk.dot8x2 %{{.*}}, %{{.*}}, %{{.*}} {signed_u} : vector<16xi32>, vector<64xi8>, vector<16xi8>
+  %e = qk.dot8x2 %acc, %u, %rows {signed_u} : vector<16xi32>, vector<64xi8>, vector<16xi8>
   // CHECK: qk.mac16 %{{.*}}, %[[D]], %{{.*}} : vector<16xi32>
   %m = qk.mac16 %acc, %d, %acc : vector<16xi32>
   // CHECK: qk.rescale %[[D]], %{{.*}}, %{{.*}} : vector<16xi32>, vector<16xf32>

@@ -1,8 +1,9 @@
 """One model with many linear layers of awkward sizes, in every weight format: a build of kernels against a build of reference lowerings.
 
-usage: matmul_cases.py write int|float FOLDER             FOLDER/model.onnx, FOLDER/formats (options for qcc)
-       matmul_cases.py compare int|float FOLDER VARIANT QCC_INSPECT [EMULATOR ..] QCC_RUN
-Runs FOLDER/fast.so (in the emulator, if given) and FOLDER/reference.so. Integer activations: every result is bit-equal. Float activations: both
+usage: matmul_cases.py write KIND FOLDER             FOLDER/model.onnx, FOLDER/formats (options for qcc)
+       matmul_cases.py compare KIND FOLDER VARIANT QCC_INSPECT QCC_RUN [EMULATOR .. QCC_RUN]
+Runs FOLDER/reference.so, and FOLDER/fast.so (by the emulator's qcc-run, if given). KIND is int or float (activations), or one of them and -few: those formats whose kernels differ between
+versions of one layout. Integer activations: every result is bit-equal. Float activations: both
 are within 2 * K * eps * sum |x| |w| of the product in float64.
 """
 import json
@@ -25,6 +26,8 @@ every = {
               ("w4g16", 31, 33), ("f16", 33, 127), ("f32", 7, 31), (4, 128, "float", 53, 331),
               ("nf4", 53, 331), ("fp4g16s32", 33, 127), ("mxfp4", 31, 1021), ("fp8e4m3", 33, 331), ("fp8e5m2g32", 7, 127)],
 }
+every["int-few"] = [("w4", 33, 4095), ("w8", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 1021), (8, 64, "int", 7, 331)]
+every["float-few"] = [("w4", 33, 1021), ("w8row", 1, 127), ("f16", 33, 127)]
 # What codes select from: NF4, bitsandbytes' FP4, E2M1, and 8-bit floats by their definition.
 def float8(mantissa, bias):
     code = np.arange(128)
@@ -145,14 +148,14 @@ def run(command, library, feed, extra):
     return [np.load(f"{folder}/{name}.npy") for name in outputs]
 
 
-def compare(variant, inspect, *command):
+def compare(variant, inspect, native, *emulated):
     weights, bad = decoded(inspect), 0
     rng = np.random.default_rng(11)
     for m in rows:
         feed = {"x." + name: (rng.standard_normal((m, k)) * rng.choice([0.1, 1, 10], (m, 1))).astype(np.float32) for name, _, k in names()}
-        fast, reference = run(command, "fast", feed, ["--variant", variant]), run(command[-1:], "reference", feed, [])
+        fast, reference = run(emulated or [native], "fast", feed, ["--variant", variant]), run([native], "reference", feed, [])
         for (name, n, k), a, b in zip(names(), fast, reference):
-            if kind == "int":
+            if kind.startswith("int"):
                 ok = np.array_equal(a.view(np.int32), b.view(np.int32))
             else:
                 x, w = feed["x." + name].astype(np.float64), weights["w." + name]

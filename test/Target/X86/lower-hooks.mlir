@@ -14,6 +14,18 @@ func.func @small_codes(%0: vector<16xi32>, %u: vector<64xi8>, %s: vector<64xi8>)
   return %1 : vector<16xi32>
 }
 
+// Row by row; sums of four, then of neighbours.
+// CHECK-LABEL: func @two_rows
+func.func @two_rows(%0: vector<16xi32>, %u: vector<64xi8>, %s: vector<16xi8>) -> vector<16xi32> {
+  // VNNI: llvm.x86.avx512.vpdpbusd.512
+  // VNNI: vector.deinterleave
+  // VNNI: llvm.x86.avx512.vpdpbusd.512
+  // VNNI: vector.deinterleave
+  // VNNI: vector.interleave
+  %1 = qk.dot8x2 %0, %u, %s : vector<16xi32>, vector<64xi8>, vector<16xi8>
+  return %1 : vector<16xi32>
+}
+
 // Two products of 255 * 127 do not fit 16 bits: both bytes are widened first.
 // CHECK-LABEL: func @large_codes_do_not_saturate
 func.func @large_codes_do_not_saturate(%0: vector<16xi32>, %u: vector<64xi8>, %s: vector<64xi8>) -> vector<16xi32> {

@@ -142,6 +142,27 @@ TEST_F(MatmulTest, matrixTilesEmulated) {
   }
 }
 
+// The kernels for products of two rows at a time, with these emulated: odd rows, single rows, every kind of zero point.
+TEST_F(MatmulTest, rowPairsEmulated) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-avx512", "", "", true);
+  ASSERT_TRUE(bool(info));
+  TargetVersion pairs = versionNamed(*info, "avx512");
+  if (!canRun(pairs))
+    GTEST_SKIP() << "this machine has no AVX-512";
+  pairs.dot8x2 = true;
+  for (const char *format : {"w4g32", "w8row", "w4g16", "w4g64asym", "w4t", "w4g32zf"}) {
+    mlir::Type element = qnt::parseFormat(format, &context);
+    MatmulSpec spec;
+    spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
+    spec.rows = RowClass::Long;
+    auto kernels = CompiledMatmul::compile(spec, target, *info, pairs);
+    ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+    for (Size size : {Size{1, 7, 31}, Size{31, 33, 127}, Size{33, 127, 31}, Size{64, 48, 1100}, Size{127, 17, 521}})
+      check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k), spec, *kernels, 0);
+  }
+}
+
 // Rounded factors, in every kind of weights; rows and columns past tiles, chunks and groups of panels.
 TEST_F(MatmulTest, bf16TilesEmulated) {
   const Target &target = getX86Target();

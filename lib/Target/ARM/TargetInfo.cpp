@@ -1,0 +1,110 @@
+// 64-bit ARM (AArch64): presets, and the facts that follow from LLVM's feature names.
+//
+// Registers: 32 of 128 bits (4 i32 lanes), in NEON, which every AArch64 application processor has. Four products of bytes summed into i32 (SDOT,
+// UDOT: FEAT_DotProd) since Cortex-A76 and Neoverse N1; products of mixed signs (USDOT) and of 2 x 8 by 8 x 2 bytes (SMMLA, USMMLA: FEAT_I8MM)
+// since Neoverse V1 and N2, mandatory from Armv8.6. SVE2 since Neoverse N2 and V2 (Armv9). Arm ARM (DDI 0487), chapter A2; Linux names them in
+// Documentation/arch/arm64/elf_hwcaps.rst. L1d is 64 KB on Neoverse and Cortex-A76, 32 KB on Cortex-A72 and A53: 32 KB is assumed.
+//
+// SVE registers are used at 128 bits, the least that a machine may have: panels are 4 columns wide for all versions.
+#include "lib/Target/ARM/ARM.h"
+#include "qcc/Runtime/Features.h"
+#include "qcc/Target/InstructionSets.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/TargetParser/AArch64TargetParser.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+using namespace qcc;
+
+namespace {
+constexpr const char *triple = "aarch64-unknown-linux-gnu";
+constexpr unsigned lanes = 4;
+
+// LLVM's feature names that the runtime can look for.
+constexpr InstructionSets::Feature featureBits[] = {{"neon", QCC_CPU_NEON}, {"fullfp16", QCC_CPU_FP16}, {"dotprod", QCC_CPU_DOTPROD}, {"i8mm", QCC_CPU_I8MM},
+                                                    {"bf16", QCC_CPU_BF16}, {"sve", QCC_CPU_SVE},       {"sve2", QCC_CPU_SVE2}};
+constexpr InstructionSets::Level levels[] = {{"generic", 0}};
+
+bool isInstructions(llvm::StringRef feature) {
+  auto isExtension = [&](const llvm::AArch64::ExtensionInfo &extension) { return extension.PosTargetFeature.drop_front(!extension.PosTargetFeature.empty()) == feature; };
+  return llvm::any_of(llvm::AArch64::Extensions, isExtension) || llvm::AArch64::ArchInfo::findBySubArch(feature);
+}
+
+constexpr InstructionSets sets = {triple, featureBits, levels, "generic", isInstructions};
+
+// What versions are called, and LLVM's features that make them.
+struct VersionName {
+  const char *name, *features;
+};
+constexpr VersionName neon = {"neon", ""}, dotprod = {"dotprod", "+dotprod"}, i8mm = {"i8mm", "+dotprod,+i8mm"}, sve2 = {"sve2", "+dotprod,+i8mm,+sve2"};
+
+// Facts from features.
+void derive(TargetVersion &version) {
+  std::unique_ptr<llvm::MCSubtargetInfo> info = sets.subtarget(version.cpu, version.features);
+  version.vectorBits = 128;
+  version.numVectorRegisters = 32;
+  version.runtimeFeatures = sets.checkable(*info);
+  version.dot4 = version.runtimeFeatures & QCC_CPU_DOTPROD;
+  version.reduceLoopStrength = false;
+  version.dot4Chains = 4;                              // its accumulator is forwarded after one cycle (Neoverse N1 optimization guide, 3.17)
+  version.laneBroadcast = true;
+  version.dot8x2 = version.runtimeFeatures & QCC_CPU_I8MM;
+  // LLVM has one name for what Linux reports as two: the same products in NEON and in SVE registers.
+  if (version.runtimeFeatures & QCC_CPU_SVE)
+    version.runtimeFeatures |= (version.runtimeFeatures & QCC_CPU_I8MM ? QCC_CPU_SVEI8MM : 0) | (version.runtimeFeatures & QCC_CPU_BF16 ? QCC_CPU_SVEBF16 : 0);
+}
+
+TargetInfo preset(const char *name, const char *description, llvm::ArrayRef<VersionName> versions) {
+  TargetInfo info{name, triple, description, lanes, {}};
+  for (const VersionName &v : versions) {
+    TargetVersion version;
+    version.name = v.name;
+    version.cpu = "generic";
+    version.features = v.features;
+    derive(version);
+    info.versions.push_back(version);
+  }
+  return info;
+}
+
+class ARMTarget : public Target {
+public:
+  std::vector<TargetInfo> presets() const override {
+    return {preset("arm", "any 64-bit ARM; dotprod and i8mm where a machine has them", {i8mm, dotprod, neon}),
+            preset("arm-neon", "any 64-bit ARM (Cortex-A53, A72)", {neon}),
+            preset("arm-dotprod", "dot products of bytes (Cortex-A76, Neoverse N1)", {dotprod}),
+            preset("arm-i8mm", "matrix products of bytes (Neoverse V1, N2)", {i8mm}),
+            preset("arm-sve2", "SVE2 and i8mm (Neoverse N2, V2; Armv9)", {sve2})};
+  }
+
+  std::optional<TargetInfo> host() const override {
+    if (!llvm::Triple(llvm::sys::getDefaultTargetTriple()).isAArch64())
+      return std::nullopt;
+    TargetVersion version;
+    sets.setHostInstructions(version);
+    derive(version);
+    auto has = [&](uint64_t bits) { return (version.runtimeFeatures & bits) == bits; };
+    if (!has(QCC_CPU_NEON))
+      return std::nullopt;
+    version.name = has(QCC_CPU_SVE2 | QCC_CPU_I8MM) ? sve2.name : has(QCC_CPU_I8MM) ? i8mm.name : version.dot4 ? dotprod.name : neon.name;
+    return TargetInfo{"host", triple, "this machine", lanes, {version}};
+  }
+
+  llvm::Error refine(TargetInfo &info, llvm::StringRef cpu, llvm::StringRef attributes) const override {
+    if (llvm::Error error = sets.refine(info, cpu, attributes, derive))
+      return error;
+    for (const TargetVersion &version : info.versions)
+      if (!(version.runtimeFeatures & QCC_CPU_NEON))
+        return llvm::createStringError("target '" + info.name + "' needs NEON, which --mcpu or --mattr take away");
+    return llvm::Error::success();
+  }
+
+  void registerDialects(mlir::DialectRegistry &registry) const override { registry.insert<mlir::LLVM::LLVMDialect>(); }
+  void populateHookPatterns(mlir::RewritePatternSet &patterns, const TargetVersion &version) const override { arm::populateHookPatterns(patterns, version); }
+};
+} // namespace
+
+const Target &qcc::getARMTarget() {
+  static const ARMTarget target;
+  return target;
+}
