@@ -7,7 +7,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def Qk_Storage : I32EnumAttr<"Storage", "which memory of the invocation", [
   I32EnumAttrCase<"Weights", 0, "weights">, I32EnumAttrCase<"Arena", 1, "arena">, I32EnumAttrCase<"State", 2, "state">,
-  I32EnumAttrCase<"Port", 3, "port">]> {
+  I32EnumAttrCase<"Port", 3, "port">, I32EnumAttrCase<"Scratch", 4, "scratch">]> {
   let cppNamespace = "::qcc::qk";
   let genSpecializedAttr = 0;
 }
@@ -17,6 +17,7 @@ def Qk_BindOp : Qk_Op<"bind", [Pure, AttrSizedOperandSegments]> {
   let summary = "A memref over memory that the caller of the program provides";
   let description = [{
     `weights`, `arena`, `state`: starts `offset` bytes into that region; `port`: input or output buffer number `port` (inputs first).
+    `scratch` (of device programs): memory of the calling SPMD thread alone, which its lanes share.
     `sizes` are the dynamic extents. The layout is dense and row major.
     Example:
       %w = qk.bind weights at %c4096 : memref<256xf32>

@@ -411,12 +411,15 @@ int Compilation::writeLibrary() {
   CompilerOptions resolved = options;
   resolved.target = target.name;
   program->manifest = buildManifest(*module, resolved, *program, *sources, (*file)->digests());
-  LinkInputs link{target.triple, {}, runtimeArchive(), llvm::sys::path::filename(library).str(), scratch.path("")};
+  LinkInputs link{target.isDevice() ? target.hostTriple : target.triple, {}, runtimeArchive(), llvm::sys::path::filename(library).str(), scratch.path("")};
   for (const CompiledVersion &version : *versions)
     link.objects.push_back(scratch.path(version.version->name + ".o"));
   phases.begin("generating code");
   if (llvm::Error error = generateCode(*versions, options, target, CodeKind::Object, link.objects))
     return complain(ExitCompileError, llvm::toString(std::move(error)));
+  for (auto [variant, object] : llvm::zip_equal(program->variants, link.objects))
+    if (variant.device)
+      variant.device->image = imagePath(object);
   link.objects.push_back(scratch.path("program.o"));
   if (llvm::Error error = generateTable(*program, target, link.objects.back()))
     return complain(ExitCompileError, llvm::toString(std::move(error)));
