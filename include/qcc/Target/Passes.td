@@ -50,8 +50,8 @@ def SpreadLanes : Pass<"qcc-target-spread-lanes", "::mlir::func::FuncOp"> {
   let summary = "Registers become values of the threads that are their lanes";
   let description = [{
     For devices whose threads run in groups in step. The vectors of a step have a multiple of the register's lanes; each lane keeps its part. Steps
-    without vectors stay as they are: there, every lane is a thread of its own. Others get the attribute `qk.lanes`.
-    Example, with 32 lanes:
+    without vectors stay as they are: there, every lane is a thread of its own. Others get the attribute `qk.lanes`, 32 in the example.
+    Example:
       %v = vector.load %x[%i] : memref<?xf32>, vector<32xf32>
       %s = vector.reduction <add>, %v : vector<32xf32> into f32
     becomes
@@ -77,7 +77,7 @@ def PlaceScratch : Pass<"qcc-target-place-scratch", "::mlir::func::FuncOp"> {
       vector.store %v, %line[%i] : memref<64xf32>, vector<1xf32>
       qk.sync_lanes
   }];
-  let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::vector::VectorDialect"];
 }
 
 def ApproximateMath : Pass<"qcc-target-approximate-math"> {

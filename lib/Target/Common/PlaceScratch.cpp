@@ -42,8 +42,9 @@ struct PlaceScratchPass : qcc::impl::PlaceScratchBase<PlaceScratchPass> {
       Value at = arith::ConstantIndexOp::create(b, bytes);
       alloca.replaceAllUsesWith(qk::BindOp::create(b, alloca.getType(), qk::Storage::Scratch, 0, at, ValueRange()).getResult());
       bytes += llvm::alignTo(alloca.getType().getNumElements() * llvm::divideCeil(alloca.getType().getElementTypeBitWidth(), 8), 16);
-      alloca.erase();
     }
+    for (memref::AllocaOp alloca : allocas)            // after the last one is replaced: new operations go before the first
+      alloca.erase();
     function->setAttr("qk.scratch_bytes", b.getI64IntegerAttr(bytes));
     function.walk([&](Operation *op) {
       Value memref;

@@ -24,6 +24,8 @@ public:
   LogicalResult run() {
     SmallVector<Operation *> ops;
     function.walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (op == function)
+        return;
       bool blockArguments = llvm::any_of(op->getRegions(), [&](Region &region) {
         return llvm::any_of(region, [&](Block &block) { return llvm::any_of(block.getArgumentTypes(), [&](Type type) { return part(type); }); });
       });
@@ -112,6 +114,13 @@ private:
       move(masked.getIndicesMutable(), masked.getVectorType().getNumElements());
   }
 
+  /// 0, 1, 2, ...: the numbers of the lanes.
+  bool isRamp(DenseElementsAttr values) const {
+    if (values.getNumElements() != lanes || !isa<IntegerType>(values.getElementType()))
+      return false;
+    return llvm::all_of(llvm::enumerate(values.getValues<APInt>()), [](auto value) { return value.value() == value.index(); });
+  }
+
   LogicalResult spreadConstant(ImplicitLocOpBuilder &b, arith::ConstantOp constant) {
     auto values = cast<DenseElementsAttr>(constant.getValue());
     VectorType own = part(constant.getType());
@@ -120,8 +129,14 @@ private:
       constant.setValueAttr(values.resizeSplat(own));
       return success();
     }
-    // Lanes read their elements from the whole, which is a table.
     b.setInsertionPointAfter(constant);
+    if (isRamp(values)) {
+      Value number = arith::IndexCastOp::create(b, own.getElementType(), lane);
+      constant.replaceAllUsesWith(vector::BroadcastOp::create(b, own, number).getResult());
+      constant.erase();
+      return success();
+    }
+    // Lanes read their elements from the whole, which is a table.
     Value whole = arith::ConstantOp::create(b, values), result = arith::ConstantOp::create(b, b.getZeroAttr(own));
     for (int64_t i = 0; i < own.getNumElements(); ++i) {
       Value index = arith::AddIOp::create(b, at(b, own.getNumElements()), arith::ConstantIndexOp::create(b, i));
