@@ -26,7 +26,9 @@ MatmulEmitter::Tiling MatmulEmitter::tiling() const {
   return t;
 }
 
-int64_t kernel::panelStep(const MatmulSpec &spec, const TargetVersion &version) { return spec.rows == RowClass::Short ? 4 : 2; }
+int64_t kernel::panelStep(const MatmulSpec &spec, const TargetVersion &version) {
+  return version.teamThreads > 1 && spec.streams() ? 1 : spec.rows == RowClass::Short ? 4 : 2;
+}
 
 void MatmulEmitter::forChunks(int64_t k, function_ref<void(const Chunk &)> unpack, function_ref<void(const Chunk &, Value, unsigned)> tile) {
   Tiling t = tiling();

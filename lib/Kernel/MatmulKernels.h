@@ -8,6 +8,8 @@
 // point inside the i32 sum (float zero points: t = fma(-z, float(sum of x), float(dot)), y = fma(t, sw * sx, y)). That order is the same in
 // every version and row class, so results are bit-equal for any M and any division into panels. Float activations: products of exactly
 // decoded weights (f32 code * scale), one fma per k; decode and long differ in the order of sums.
+// Where threads form teams (TargetVersion::teamThreads), decode and short kernels sum so many parts of K, whole superblocks each, from zero and add
+// the parts in order: the same bits for any M up to 15, and long kernels within the float bound of them.
 // In bf16 (tiles of a matrix unit): activations and decoded weights rounded to bfloat16, products summed in f32, in the unit's order. A row's
 // result depends neither on M nor on the division into panels. |y - exact| <= (2^-7 + 2^-16 + 2 K 2^-24) * sum of |x w|: half a unit in the
 // eighth bit for each factor, then the sum. The unit takes numbers below 2^-126 as zero.

@@ -15,7 +15,7 @@ using namespace qcc;
 using namespace qcc::kernel;
 
 // Registers: two chains of sums a panel for one row, one for each of four rows; 16 registers are enough for half of that.
-int64_t MatmulEmitter::streamCount() const { return spec.rows == RowClass::Decode && version.numVectorRegisters >= 32 ? 4 : 2; }
+int64_t MatmulEmitter::streamCount() const { return version.teamThreads > 1 ? 1 : spec.rows == RowClass::Decode && version.numVectorRegisters >= 32 ? 4 : 2; }
 static constexpr unsigned rowsTogether = 4;
 
 void MatmulEmitter::forStreams(function_ref<void(ArrayRef<Value>)> body) {
@@ -70,14 +70,46 @@ SmallVector<Value> MatmulEmitter::panelStarts(ArrayRef<Value> panels) {
   return starts;
 }
 
+// Teams: every thread sums a part of K of the same panels, so that few panels keep many threads busy.
+std::pair<Value, Value> MatmulEmitter::partOf(Value begin, Value end) {
+  if (version.teamThreads == 1)
+    return {begin, end};
+  Value rank = qk::TeamRankOp::create(b, loc, b.getIndexType()), count = sub(end, begin);
+  auto at = [&](Value r) { return add(begin, div(mul(count, r), version.teamThreads)); };
+  return {at(rank), at(add(rank, 1))};
+}
+
+void MatmulEmitter::joinParts(ValueRange y, function_ref<void(ValueRange)> store) {
+  int64_t team = version.teamThreads, count = y.size();
+  if (team == 1)
+    return store(y);
+  auto type = MemRefType::get({team * count * lanes}, b.getF32Type());
+  Value parts = qk::BindOp::create(b, loc, type, qk::Storage::Team, 0, index(0), ValueRange()), rank = qk::TeamRankOp::create(b, loc, b.getIndexType());
+  auto place = [&](Value part, int64_t i) { return mul(add(mul(part, count), i), lanes); };
+  for (int64_t i = 0; i < count; ++i)
+    this->store(y[i], parts, place(rank, i));
+  qk::TeamBarrierOp::create(b, loc);
+  ifElse(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, rank, index(0)), {}, [&] {
+    Values sums(y);                                  // of part 0
+    for (int64_t part = 1; part < team; ++part)
+      for (int64_t i = 0; i < count; ++i)
+        sums[i] = arith::AddFOp::create(b, loc, sums[i], load(parts, place(index(part), i), floats));
+    store(sums);
+    return Values();
+  }, [] { return Values(); });
+  qk::TeamBarrierOp::create(b, loc);                 // before the next panels' parts
+}
+
 void MatmulEmitter::decodeCodes(BlockBody body) {
   panelBytes();                                      // before the loops, for all of them
   Value zero = index(0), supers = superCount();
   forStreams([&](ArrayRef<Value> panels) {
-    Streams s{panelStarts(panels), {zero}, {zero}, zero, supers, args.prefetch};
-    Values y = overBlocks(s, Values(panels.size(), splatFloat(0)), body);
-    for (size_t i = 0; i < panels.size(); ++i)
-      storeRow(y[i], zero, panels[i]);
+    auto [begin, end] = partOf(zero, supers);
+    Streams s{panelStarts(panels), {zero}, {zero}, begin, end, args.prefetch};
+    joinParts(overBlocks(s, Values(panels.size(), splatFloat(0)), body), [&](ValueRange y) {
+      for (size_t i = 0; i < panels.size(); ++i)
+        storeRow(y[i], zero, panels[i]);
+    });
   });
 }
 
@@ -85,7 +117,37 @@ void MatmulEmitter::emitIntDecode() {
   decodeCodes([&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) { return intBlock(s, superAt, super, block, y); });
 }
 
+void MatmulEmitter::emitTeamShort() {
+  Value zero = index(0), supers = superCount();
+  panelBytes();
+  forStreams([&](ArrayRef<Value> panels) {
+    Value from = zero;
+    for (unsigned rows = rowsTogether; rows > 0; --rows) {
+      Value to = add(from, mul(div(sub(args.m, from), rows), rows));
+      loop(from, to, rows, {}, [&](Value m, ValueRange) {
+        auto [begin, end] = partOf(zero, supers);
+        Streams s{panelStarts(panels), {}, {}, begin, end, args.prefetch};
+        for (unsigned r = 0; r < rows; ++r) {
+          s.inputAt.push_back(mul(add(m, r), args.inputStride));
+          s.scaleAt.push_back(mul(add(m, r), args.scaleStride));
+        }
+        Values y = overBlocks(s, Values(rows * panels.size(), splatFloat(0)), [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) {
+          return intBlock(s, superAt, super, block, y);
+        });
+        joinParts(y, [&](ValueRange y) {
+          for (unsigned i = 0; i < y.size(); ++i)
+            storeRow(y[i], add(m, i / panels.size()), panels[i % panels.size()]);
+        });
+        return Values();
+      });
+      from = to;
+    }
+  });
+}
+
 void MatmulEmitter::emitIntShort() {
+  if (version.teamThreads > 1)
+    return emitTeamShort();
   // Half of L1 for the chunk of all streams.
   int64_t chunk = std::max<int64_t>(1, version.l1Bytes / 2 / streamCount() / w.superBytes());
   Value zero = index(0), supers = superCount();
@@ -288,10 +350,18 @@ void MatmulEmitter::decodeFloatWeights() {
         return acc;
       });
     };
-    Values y = steps(zero, whole, unroll, Values(panels.size(), splatFloat(0)));
-    y = steps(whole, args.k, 1, y);
-    for (size_t i = 0; i < panels.size(); ++i)
-      storeRow(y[i], zero, panels[i]);
+    auto [begin, end] = partOf(zero, div(whole, unroll));
+    Values y = steps(mul(begin, unroll), mul(end, unroll), unroll, Values(panels.size(), splatFloat(0)));
+    Value rest = whole;
+    if (version.teamThreads > 1) {                   // belongs to the last part
+      Value rank = qk::TeamRankOp::create(b, loc, b.getIndexType());
+      rest = select(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, rank, index(version.teamThreads - 1)), whole, args.k);
+    }
+    y = steps(rest, args.k, 1, y);
+    joinParts(y, [&](ValueRange y) {
+      for (size_t i = 0; i < panels.size(); ++i)
+        storeRow(y[i], zero, panels[i]);
+    });
   });
 }
 

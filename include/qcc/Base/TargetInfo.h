@@ -30,6 +30,8 @@ struct TargetVersion {
   /// k that int8 tiles must sum between two f32 rescalings for kernels to prefer them to dot4 (MatmulTiles.cpp says why).
   int64_t tileInt8MinK = 64;
   int64_t l1Bytes = 32 << 10, l2Bytes = 1 << 20;
+  /// Threads that share memory and can wait for each other inside a kernel, so that they divide one sum; 1: none.
+  unsigned teamThreads = 1;
   DeviceNeeds device;            // of targets that are devices
 };
 

@@ -220,8 +220,12 @@ private:
     for (bool more = true; more;) {
       SmallVector<func::CallOp> calls;
       step.walk([&](func::CallOp call) { calls.push_back(call); });
-      for (func::CallOp call : calls)
-        inlineCall(call, calleeOf(call));
+      for (func::CallOp call : calls) {
+        func::FuncOp callee = calleeOf(call);
+        if (Attribute team = callee->getAttr("qk.team"))
+          step->setAttr("qk.team", team);
+        inlineCall(call, callee);
+      }
       more = !calls.empty();
     }
   }

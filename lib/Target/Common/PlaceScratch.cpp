@@ -41,7 +41,9 @@ struct PlaceScratchPass : qcc::impl::PlaceScratchBase<PlaceScratchPass> {
       }
       Value at = arith::ConstantIndexOp::create(b, bytes);
       alloca.replaceAllUsesWith(qk::BindOp::create(b, alloca.getType(), qk::Storage::Scratch, 0, at, ValueRange()).getResult());
-      bytes += llvm::alignTo(alloca.getType().getNumElements() * llvm::divideCeil(alloca.getType().getElementTypeBitWidth(), 8), 16);
+      Type element = alloca.getType().getElementType();
+      int64_t bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
+      bytes += llvm::alignTo(alloca.getType().getNumElements() * llvm::divideCeil(bits, 8), 16);
     }
     for (memref::AllocaOp alloca : allocas)            // after the last one is replaced: new operations go before the first
       alloca.erase();

@@ -49,6 +49,10 @@ public:
       Value result;
       if (isa<qk::ThreadIdOp>(op))
         result = threadId;
+      else if (isa<qk::TeamRankOp>(op))
+        result = rank;
+      else if (isa<qk::TeamBarrierOp>(op))
+        NVVM::BarrierOp::create(here);
       else if (isa<qk::NumThreadsOp>(op))
         result = numThreads;
       else if (isa<qk::PrefetchDistanceOp>(op))
@@ -83,11 +87,17 @@ private:
       return attr ? attr.getInt() : 0;
     };
     scratchBytes = number("qk.scratch_bytes");
-    int64_t warps = mostWarps;
-    while (warps > 1 && warps * scratchBytes > sharedBytes)
+    int64_t team = number("qk.team"), teamBytes = 0;
+    step.walk([&](qk::BindOp bind) {
+      auto type = cast<MemRefType>(bind.getType());
+      if (bind.getStorage() == qk::Storage::Team)
+        teamBytes = std::max<int64_t>(teamBytes, type.getNumElements() * bitsOf(type.getElementType()) / 8);
+    });
+    int64_t warps = team ? team : mostWarps;
+    while (!team && warps > 1 && warps * scratchBytes > sharedBytes)
       warps /= 2;
-    shared = warps * scratchBytes <= sharedBytes;
-    if (!shared)
+    shared = warps * scratchBytes + teamBytes <= sharedBytes;
+    if (!shared && !team)
       warps = mostWarps;
     bool spread = step->hasAttr("qk.lanes");
     step->setAttr("qk.block", b.getI64IntegerAttr(warps * warp));
@@ -98,20 +108,30 @@ private:
     if (spread)
       inBlock = arith::DivUIOp::create(b, inBlock, index(b, warp));
     int64_t perBlock = spread ? warps : warps * warp;
-    threadId = arith::AddIOp::create(b, arith::MulIOp::create(b, block, index(b, perBlock)), inBlock);
-    numThreads = arith::MulIOp::create(b, blocks, index(b, perBlock));
+    Value globalNumber = arith::AddIOp::create(b, arith::MulIOp::create(b, block, index(b, perBlock)), inBlock);
+    threadId = team ? block : globalNumber;
+    numThreads = team ? blocks : arith::MulIOp::create(b, blocks, index(b, perBlock)).getResult();
+    rank = inBlock;
+    if (teamBytes)
+      teamMemory = sharedMemory(b, teamBytes, "_team");
     if (!scratchBytes)
       return;
     Value base = step.getArgument(Scratch);
-    if (shared) {
-      OpBuilder top(module.getBodyRegion());
-      auto bytes = LLVM::LLVMArrayType::get(b.getI8Type(), warps * scratchBytes);
-      auto global = LLVM::GlobalOp::create(top, step.getLoc(), bytes, /*isConstant=*/false, LLVM::Linkage::Internal, (step.getSymName() + "_scratch").str(),
-                                           Attribute(), /*alignment=*/64, /*addrSpace=*/3);
-      base = LLVM::AddrSpaceCastOp::create(b, pointer, LLVM::AddressOfOp::create(b, global));
-    }
-    Value at = arith::MulIOp::create(b, shared ? inBlock : threadId, index(b, scratchBytes));
+    if (shared)
+      base = sharedMemory(b, warps * scratchBytes, "_scratch");
+    Value at = arith::MulIOp::create(b, shared ? inBlock : globalNumber, index(b, scratchBytes));
     scratch = LLVM::GEPOp::create(b, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{toI64(b, at)});
+  }
+
+  int64_t bitsOf(Type element) const { return element.isIndex() ? 64 : element.getIntOrFloatBitWidth(); }
+
+  /// Memory of a block.
+  Value sharedMemory(ImplicitLocOpBuilder &b, int64_t bytes, StringRef suffix) {
+    OpBuilder top(module.getBodyRegion());
+    auto type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes);
+    auto global = LLVM::GlobalOp::create(top, step.getLoc(), type, /*isConstant=*/false, LLVM::Linkage::Internal, (step.getSymName() + suffix).str(), Attribute(),
+                                         /*alignment=*/64, /*addrSpace=*/3);
+    return LLVM::AddrSpaceCastOp::create(b, pointer, LLVM::AddressOfOp::create(b, global));
   }
 
   /// Number `at` of the call's memory; it is the same whenever it is read.
@@ -155,6 +175,7 @@ private:
     case qk::Storage::State: base = step.getArgument(State); break;
     case qk::Storage::Port: base = ofCall(b, QCC_CALL_DIMS + int64_t(dims.size()) + int64_t(op.getPort()), pointer); break;
     case qk::Storage::Scratch: base = scratch; break;
+    case qk::Storage::Team: base = teamMemory; break;
     }
     if (op.getOffset())
       base = LLVM::GEPOp::create(b, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{toI64(b, op.getOffset())});
@@ -201,7 +222,7 @@ private:
   SmallVector<StringRef> dims;
   int64_t scratchBytes = 0;
   bool shared = false;
-  Value threadId, numThreads, scratch;
+  Value threadId, numThreads, rank, scratch, teamMemory;
 };
 
 struct LowerStepsPass : qcc::impl::LowerStepsBase<LowerStepsPass> {

@@ -3,7 +3,8 @@
 // A warp is 32 threads that run in step (CUDA programming guide, section SIMT architecture): the 32-bit lanes of a register of 1024 bits. What a
 // thread keeps of a register is one of its own registers, of which it has 255; kernels are written for at most 16 at a time, so that enough warps
 // fit a multiprocessor to hide the latency of memory. PTX of sm_80 runs on every later device; sm_90a's has the Hopper-only instructions and runs
-// on compute capability 9.0 alone. PTX 7.0 came with CUDA 11.0 and PTX 8.0 with CUDA 12.0 (PTX ISA, section release notes).
+// on compute capability 9.0 alone. PTX 7.0 came with CUDA 11.0 and PTX 8.0 with CUDA 12.0 (PTX ISA, section release
+// notes); the runtime calls functions of CUDA 11.4 (lib/Runtime/Cuda.h).
 #include "lib/Target/NVPTX/NVPTX.h"
 #include "qcc/Target/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -26,6 +27,7 @@ TargetInfo preset(const char *name, const char *description, const char *version
   version.dot4 = true;
   version.l1Bytes = 16 << 10;                          // of a warp: scratch beyond it would leave shared memory to a few warps
   version.l2Bytes = 1 << 20;
+  version.teamThreads = 16;                            // warps: with the few blocks of a narrow layer they still keep memory busy
   version.device = needs;
   TargetInfo info{name, triple, description, lanes, {version}};
   info.hostTriple = hostTriple;
@@ -36,7 +38,7 @@ TargetInfo preset(const char *name, const char *description, const char *version
 class NVPTXTarget : public Target {
 public:
   std::vector<TargetInfo> presets() const override {
-    return {preset("nvptx-sm80", "NVIDIA GPUs since 2020 (Ampere and later)", "sm80", "sm_80", "+ptx70", {80, false, 11000}),
+    return {preset("nvptx-sm80", "NVIDIA GPUs since 2020 (Ampere and later)", "sm80", "sm_80", "+ptx70", {80, false, 11040}),
             preset("nvptx-sm90", "NVIDIA Hopper (H100, H200)", "sm90", "sm_90a", "+ptx80", {90, true, 12000})};
   }
 

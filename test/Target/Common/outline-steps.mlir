@@ -7,6 +7,7 @@
 // CHECK: %[[B:.*]] = arith.constant 320 : index
 // CHECK: call @step_norm(%[[B]]) : (index) -> ()
 // CHECK: call @step_loops() : () -> ()
+// CHECK: call @step_sum() : () -> ()
 // CHECK-NOT: qk.barrier
 // CHECK: return
 // CHECK-NOT: @layer
@@ -22,6 +23,8 @@
 // CHECK: func.func @step_loops() attributes {qk.step} {
 // CHECK: qk.dim "past"
 // CHECK: scf.for
+// A team's kernel makes a team's step.
+// CHECK: func.func @step_sum() attributes {qk.step, qk.team = 16 : i64} {
 module attributes {qnt.dims = ["past"]} {
   func.func @decode() attributes {qk.rows = "decode"} {
     %c0 = arith.constant 0 : index
@@ -39,6 +42,7 @@ module attributes {qnt.dims = ["past"]} {
       memref.store %f, %x[%i] : memref<64xf32>
     }
     qk.barrier 2
+    call @sum(%x) : (memref<64xf32>) -> ()
     return
   }
   func.func private @layer(%x: memref<64xf32>, %w: memref<64xf32>) attributes {qk.rows = "decode"} {
@@ -54,6 +58,10 @@ module attributes {qnt.dims = ["past"]} {
     %t = qk.thread_id
     %v = memref.load %w[%t] : memref<64xf32>
     memref.store %v, %x[%t] : memref<64xf32>
+    return
+  }
+  func.func private @sum(%x: memref<64xf32>) attributes {qk.kernel, qk.team = 16 : i64} {
+    qk.team_barrier
     return
   }
 }

@@ -54,6 +54,24 @@ module attributes {qnt.dims = ["batch", "seq", "past"]} {
     memref.store %t, %y[%n] : memref<?xindex>
     return
   }
+  // A team is a block: its number stands for the thread's, its warps share memory and wait for each other.
+  // CHECK-LABEL: func.func @step_team
+  // CHECK-SAME: qk.block = 512 : i64
+  // CHECK: %[[BLOCK:.*]] = nvvm.read.ptx.sreg.ctaid.x
+  // CHECK: %[[TEAM:.*]] = arith.index_cast %[[BLOCK]] : i32 to index
+  // CHECK: %[[RANK:.*]] = arith.divui
+  // CHECK: llvm.mlir.addressof @step_team_team : !llvm.ptr<3>
+  // CHECK: nvvm.barrier
+  // CHECK: memref.store %[[RANK]], %{{.*}}[%[[TEAM]]]
+  func.func @step_team() attributes {qk.step, qk.lanes = 32, qk.team = 16} {
+    %c0 = arith.constant 0 : index
+    %m = qk.bind team at %c0 : memref<64xindex>
+    %t = qk.thread_id
+    %r = qk.team_rank
+    qk.team_barrier
+    memref.store %r, %m[%t] : memref<64xindex>
+    return
+  }
   // CHECK-LABEL: func.func @step_large
   // CHECK-SAME: qk.scratch_bytes = 400000
   func.func @step_large(%v: f32) attributes {qk.step, qk.lanes = 32, qk.scratch_bytes = 100000} {
