@@ -32,6 +32,18 @@ def cpu_flags():
 for flag, feature in [("avx2", "avx2"), ("avx512bw", "avx512"), ("avx512_vnni", "avx512vnni"), ("avx_vnni", "avxvnni"), ("amx_int8", "amx")]:
     if flag in cpu_flags():
         config.available_features.add(feature)
+def has_nvidia_gpu():
+    """Whether the driver is there and finds a device."""
+    import ctypes
+    try:
+        cuda, count = ctypes.CDLL("libcuda.so.1"), ctypes.c_int()
+        return cuda.cuInit(0) == 0 and cuda.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+    except OSError:
+        return False
+if has_nvidia_gpu():
+    config.available_features.add("nvidia-gpu")
+if lit.util.which("ptxas"):
+    config.available_features.add("ptxas")
 if lit.util.which("qemu-x86_64"):
     config.available_features.add("qemu-x86_64")
 # %aarch64 runs a program for aarch64 with the CPU model that follows, as in `%aarch64 cortex-a72 %build/bin/aarch64/qcc-run`.

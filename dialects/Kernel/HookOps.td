@@ -135,6 +135,38 @@ def Qk_Bf16PairOp : Qk_Hook<"bf16_pair", [Pure, AllTypesMatch<["even", "odd"]>]>
   let hasVerifier = 1;
 }
 
+//===-- lanes ---------------------------------------------------------------------------------------------------------------------===//
+// Where the 32-bit lanes of a register are threads of a device that run in step (SpreadLanes), a register's elements are values of its lanes.
+
+def Qk_LaneIdOp : Qk_Hook<"lane_id", [Pure]> {
+  let summary = "Number of the calling lane within its register";
+  let results = (outs Index:$result);
+  let assemblyFormat = "attr-dict";
+}
+
+def Qk_SyncLanesOp : Qk_Hook<"sync_lanes", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Wait for the other lanes; what they wrote before is visible after";
+  let assemblyFormat = "attr-dict";
+}
+
+// vector's own definition would generate its enums here again.
+def Qk_CombiningKind : Attr<CPred<"::llvm::isa<::mlir::vector::CombiningKindAttr>($_self)">, "how numbers are combined"> {
+  let storageType = "::mlir::vector::CombiningKindAttr";
+  let returnType = "::mlir::vector::CombiningKind";
+  let convertFromStorage = "$_self.getValue()";
+}
+def Qk_ReduceLanesOp : Qk_Hook<"reduce_lanes", [Pure, AllTypesMatch<["value", "result"]>]> {
+  let summary = "The sum (maximum, ...) of a value of every lane, the same bits in all of them";
+  let description = [{
+    Every lane of the register takes part. The order of additions depends on the number of lanes only.
+    Example:
+      %s = qk.reduce_lanes #vector.kind<add>, %x : f32
+  }];
+  let arguments = (ins Qk_CombiningKind:$kind, AnyTypeOf<[I32, F32]>:$value);
+  let results = (outs AnyTypeOf<[I32, F32]>:$result);
+  let assemblyFormat = "$kind `,` $value attr-dict `:` type($value)";
+}
+
 //===-- matrix tiles ------------------------------------------------------------------------------------------------------------===//
 
 def Qk_TileZeroOp : Qk_Hook<"tile_zero"> {

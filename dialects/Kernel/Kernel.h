@@ -2,6 +2,7 @@
 #ifndef QCC_DIALECTS_KERNEL_KERNEL_H
 #define QCC_DIALECTS_KERNEL_KERNEL_H
 #include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"

@@ -7,7 +7,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def Qk_Storage : I32EnumAttr<"Storage", "which memory of the invocation", [
   I32EnumAttrCase<"Weights", 0, "weights">, I32EnumAttrCase<"Arena", 1, "arena">, I32EnumAttrCase<"State", 2, "state">,
-  I32EnumAttrCase<"Port", 3, "port">]> {
+  I32EnumAttrCase<"Port", 3, "port">, I32EnumAttrCase<"Scratch", 4, "scratch">, I32EnumAttrCase<"Team", 5, "team">]> {
   let cppNamespace = "::qcc::qk";
   let genSpecializedAttr = 0;
 }
@@ -17,6 +17,7 @@ def Qk_BindOp : Qk_Op<"bind", [Pure, AttrSizedOperandSegments]> {
   let summary = "A memref over memory that the caller of the program provides";
   let description = [{
     `weights`, `arena`, `state`: starts `offset` bytes into that region; `port`: input or output buffer number `port` (inputs first).
+    Of device programs: `scratch` is memory of the calling SPMD thread alone, which its lanes share; `team` is shared by the thread's team.
     `sizes` are the dynamic extents. The layout is dense and row major.
     Example:
       %w = qk.bind weights at %c4096 : memref<256xf32>
@@ -45,6 +46,19 @@ def Qk_ThreadIdOp : Qk_Op<"thread_id", [Pure]> {
 def Qk_NumThreadsOp : Qk_Op<"num_threads", [Pure]> {
   let summary = "Threads that run this program together";
   let results = (outs Index:$result);
+  let assemblyFormat = "attr-dict";
+}
+
+// A kernel with the attribute `qk.team` runs on teams of so many SPMD threads (TargetVersion::teamThreads). A team takes one thread's place in
+// thread_id and num_threads: its threads compute one share together.
+def Qk_TeamRankOp : Qk_Op<"team_rank", [Pure]> {
+  let summary = "Number of the calling thread in its team";
+  let results = (outs Index:$result);
+  let assemblyFormat = "attr-dict";
+}
+
+def Qk_TeamBarrierOp : Qk_Op<"team_barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Wait until every thread of the team is here; what they wrote before is visible after";
   let assemblyFormat = "attr-dict";
 }
 

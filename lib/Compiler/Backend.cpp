@@ -1,5 +1,6 @@
 // Kernel and llvm stages per version, code generation in parallel, program description.
 #include "lib/Compiler/Backend.h"
+#include "lib/Compiler/DeviceBackend.h"
 #include "lib/Compiler/InternalErrors.h"
 #include "lib/Compiler/PassRunner.h"
 #include "dialects/Quant/Quant.h"
@@ -12,6 +13,7 @@
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
@@ -143,6 +145,10 @@ OwningOpRef<ModuleOp> qcc::runKernelStage(ModuleOp module, PassRunner &runner, c
 }
 
 LogicalResult qcc::runLlvmStage(ModuleOp module, PassRunner &runner, const CompilerOptions &options, const Target &family, const TargetVersion &version) {
+  if (version.device.capability) {
+    DeviceProgram program;
+    return runDeviceStage(module, runner, family, version, program);
+  }
   if (failed(lowerHooks(module, family, version)))
     return failure();
   return runner.run(module, [&](OpPassManager &pm) { addLlvmStage(pm, options, versionPrefix(version)); });
@@ -156,17 +162,29 @@ FailureOr<std::vector<CompiledVersion>> qcc::lowerVersions(ModuleOp module, Pass
     if (!lowered)
       return failure();
     after("kernel", version, *lowered);
-    if (failed(runLlvmStage(*lowered, runner, options, family, version)))
+    OwningOpRef<ModuleOp> host;
+    DeviceProgram device;
+    ProgramVariant variant{version.name, version.runtimeFeatures, {}, {}};
+    if (target.isDevice()) {
+      host = takeSizes(*lowered);
+      if (failed(runDeviceStage(*lowered, runner, family, version, device)) ||
+          failed(runner.run(*host, [&](OpPassManager &pm) { addLlvmStage(pm, options, versionPrefix(version)); })))
+        return failure();
+      variant.device = ProgramDevice{"", version.device.capability, version.device.exact, version.device.driver, device.kernels};
+    } else if (failed(runLlvmStage(*lowered, runner, options, family, version))) {
       return failure();
+    }
     after("llvm", version, *lowered);
     std::string prefix = versionPrefix(version);
-    auto exists = [&](const Twine &name) { return lowered->lookupSymbol(prefix + name.str()) != nullptr; };
-    ProgramVariant variant{version.name, version.runtimeFeatures, {}, {}};
-    if (auto regions = (*lowered)->getAttrOfType<ArrayAttr>("qk.regions"))
+    ModuleOp symbols = host ? *host : *lowered;
+    auto exists = [&](const Twine &name) { return symbols.lookupSymbol(prefix + name.str()) != nullptr; };
+    if (auto regions = (*lowered)->getAttrOfType<ArrayAttr>("qk.regions"); regions && !target.isDevice())
       for (auto region : regions.getAsRange<DictionaryAttr>())
         variant.regions.push_back(describeRegion(region, program.dims));
     for (const RowClass &rows : rowClasses)
-      if (exists(rows.name))
+      if (auto listed = device.launches.find(rows.name.str()); listed != device.launches.end())
+        variant.entries.push_back({rows.name.str(), rows.min, rows.max, "", prefix + rows.name.str() + ".frame.of", listed->second});
+      else if (exists(rows.name))
         variant.entries.push_back({rows.name.str(), rows.min, rows.max, prefix + rows.name.str(), prefix + rows.name.str() + ".frame.of"});
     for (auto [i, dim] : llvm::enumerate(program.dims))
       if (exists("dim." + Twine(i) + ".of"))
@@ -174,7 +192,7 @@ FailureOr<std::vector<CompiledVersion>> qcc::lowerVersions(ModuleOp module, Pass
     if (exists("state_bytes.of"))
       program.stateBytes = prefix + "state_bytes.of";  // the same in every version: caches are laid out by the floor
     program.variants.push_back(std::move(variant));
-    compiled.push_back({&version, std::move(lowered)});
+    compiled.push_back({&version, std::move(lowered), std::move(host)});
   }
   return compiled;
 }
@@ -198,22 +216,35 @@ static llvm::Error writeChecked(llvm::StringRef path, llvm::function_ref<llvm::E
   return llvm::createStringError(code, "cannot write '" + path + "': " + code.message());
 }
 
-static llvm::Error generateOne(CompiledVersion &compiled, const CompilerOptions &options, const TargetInfo &target, CodeKind kind, llvm::StringRef path,
-                               std::mutex &translating) {
-  useSignalStack();
-  auto machine = createTargetMachine(target, *compiled.version, options.optLevel);
+std::string qcc::imagePath(llvm::StringRef objectPath) {
+  llvm::SmallString<128> path(objectPath);
+  llvm::sys::path::replace_extension(path, ".image");
+  return path.str().str();
+}
+
+/// The machine that `target`, a device, belongs to.
+static TargetInfo hostOf(const TargetInfo &target) {
+  TargetVersion version;
+  version.name = "host";
+  version.cpu = target.hostCpu;
+  return TargetInfo{target.name, target.hostTriple, "", target.panelLanes, {version}};
+}
+
+/// Code of `lowered`, for `version` of `target`. Functions that start with `prefix`, and kernels of a device, are found by others.
+static llvm::Error generateModule(mlir::ModuleOp lowered, const CompilerOptions &options, const TargetInfo &target, const TargetVersion &version, llvm::StringRef prefix,
+                                  CodeKind kind, llvm::StringRef path, bool terminate, std::mutex &translating) {
+  auto machine = createTargetMachine(target, version, options.optLevel);
   if (!machine)
     return machine.takeError();
   std::vector<std::string> exported;
-  mlir::ModuleOp lowered = compiled.module.get();
   for (auto function : lowered.getOps<LLVM::LLVMFuncOp>())
-    if (function.getName().starts_with(versionPrefix(*compiled.version)))
+    if (function.getName().starts_with(prefix) || function->hasAttr("qk.block"))
       exported.push_back(function.getName().str());
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> module;
   {
     std::lock_guard<std::mutex> lock(translating);     // translation registers interfaces with the MLIR context
-    auto translated = translateToLlvmIr(lowered, context, **machine, *compiled.version, exported);
+    auto translated = translateToLlvmIr(lowered, context, **machine, version, exported);
     if (!translated)
       return translated.takeError();
     module = std::move(*translated);
@@ -224,8 +255,23 @@ static llvm::Error generateOne(CompiledVersion &compiled, const CompilerOptions 
       module->print(out, nullptr);
       return llvm::Error::success();
     }
-    return kind == CodeKind::Assembly ? emitAssembly(*module, **machine, out) : emitObject(*module, **machine, out);
+    llvm::Error error = kind == CodeKind::Assembly ? emitAssembly(*module, **machine, out) : emitObject(*module, **machine, out);
+    if (!error && terminate)
+      out << '\0';
+    return error;
   });
+}
+
+static llvm::Error generateOne(CompiledVersion &compiled, const CompilerOptions &options, const TargetInfo &target, CodeKind kind, llvm::StringRef path,
+                               std::mutex &translating) {
+  useSignalStack();
+  std::string prefix = versionPrefix(*compiled.version);
+  if (kind != CodeKind::Object || !target.isDevice())
+    return generateModule(*compiled.module, options, target, *compiled.version, prefix, kind, path, /*terminate=*/false, translating);
+  TargetInfo host = hostOf(target);
+  if (llvm::Error error = generateModule(*compiled.module, options, target, *compiled.version, prefix, CodeKind::Assembly, imagePath(path), /*terminate=*/true, translating))
+    return error;
+  return generateModule(*compiled.host, options, host, host.versions.back(), prefix, kind, path, /*terminate=*/false, translating);
 }
 
 llvm::Error qcc::generateCode(llvm::MutableArrayRef<CompiledVersion> versions, const CompilerOptions &options, const TargetInfo &target, CodeKind kind,
@@ -244,7 +290,8 @@ llvm::Error qcc::generateCode(llvm::MutableArrayRef<CompiledVersion> versions, c
 }
 
 llvm::Error qcc::generateTable(const ProgramDescription &program, const TargetInfo &target, llvm::StringRef path) {
-  auto machine = createTargetMachine(target, target.versions.back(), 3);
+  TargetInfo host = target.isDevice() ? hostOf(target) : target;
+  auto machine = createTargetMachine(host, host.versions.back(), 3);
   if (!machine)
     return machine.takeError();
   llvm::LLVMContext context;

@@ -26,6 +26,7 @@ std::string versionPrefix(const TargetVersion &version);
 struct CompiledVersion {
   const TargetVersion *version;
   mlir::OwningOpRef<mlir::ModuleOp> module;
+  mlir::OwningOpRef<mlir::ModuleOp> host = {};       // of a device: what runs on the machine that it belongs to
 };
 /// Both stages for every version, and the entries of `program`. `after` sees the program after each stage ("kernel", "llvm").
 mlir::FailureOr<std::vector<CompiledVersion>> lowerVersions(mlir::ModuleOp module, PassRunner &runner, const CompilerOptions &options, const TargetInfo &target,
@@ -33,9 +34,11 @@ mlir::FailureOr<std::vector<CompiledVersion>> lowerVersions(mlir::ModuleOp modul
                                                             llvm::function_ref<void(llvm::StringRef stage, const TargetVersion &, mlir::ModuleOp)> after);
 
 enum class CodeKind { LlvmIr, Assembly, Object };
-/// Generates code for each version (several at a time) into `paths`, one file each.
+/// Generates code for each version (several at a time) into `paths`, one file each. Object code of a device is that of its host; the device's image
+/// is written beside it, at imagePath.
 llvm::Error generateCode(llvm::MutableArrayRef<CompiledVersion> versions, const CompilerOptions &options, const TargetInfo &target, CodeKind kind,
                          llvm::ArrayRef<std::string> paths);
+std::string imagePath(llvm::StringRef objectPath);
 /// Writes the object with the program table.
 llvm::Error generateTable(const ProgramDescription &program, const TargetInfo &target, llvm::StringRef path);
 

@@ -316,9 +316,9 @@ bool Compilation::writesText() const {
 
 /// Before any work, that a library for the target can be linked in the end.
 int Compilation::findRuntime() {
-  if (options.check || writesText() || options.emit == Emit::Object || llvm::sys::fs::exists(runtimeArchive(target.triple)))
+  if (options.check || writesText() || options.emit == Emit::Object || llvm::sys::fs::exists(runtimeArchive(target.linkedTriple())))
     return ExitSuccess;
-  return complain(ExitLink, "this build of qcc has no runtime for target '" + target.name + "' (" + llvm::Triple(target.triple).getArchName() +
+  return complain(ExitLink, "this build of qcc has no runtime for target '" + target.name + "' (" + llvm::Triple(target.linkedTriple()).getArchName() +
                                 "): the C library of that architecture was missing when it was built; --emit=obj needs none");
 }
 
@@ -428,12 +428,15 @@ int Compilation::writeLibrary() {
   CompilerOptions resolved = options;
   resolved.target = target.name;
   program->manifest = buildManifest(*module, resolved, *program, *sources, (*file)->digests());
-  LinkInputs link{target.triple, {}, runtimeArchive(target.triple), llvm::sys::path::filename(library).str(), scratch.path("")};
+  LinkInputs link{target.linkedTriple(), {}, runtimeArchive(target.linkedTriple()), llvm::sys::path::filename(library).str(), scratch.path("")};
   for (const CompiledVersion &version : *versions)
     link.objects.push_back(scratch.path(version.version->name + ".o"));
   phases.begin("generating code");
   if (llvm::Error error = generateCode(*versions, options, target, CodeKind::Object, link.objects))
     return complain(ExitCompileError, llvm::toString(std::move(error)));
+  for (auto [variant, object] : llvm::zip_equal(program->variants, link.objects))
+    if (variant.device)
+      variant.device->image = imagePath(object);
   link.objects.push_back(scratch.path("program.o"));
   if (llvm::Error error = generateTable(*program, target, link.objects.back()))
     return complain(ExitCompileError, llvm::toString(std::move(error)));

@@ -72,6 +72,12 @@ struct Writer {
         out.object([&] {
           out.attribute("name", variant.name);
           out.attribute("features", int64_t(variant.features));
+          if (variant.device)
+            out.attributeObject("device", [&] {
+              out.attribute("capability", variant.device->capability);
+              out.attribute("exact", bool(variant.device->exact));
+              out.attribute("driver", variant.device->driver);
+            });
           out.attributeArray("entries", [&] {
             for (const ProgramEntry &entry : variant.entries)
               out.object([&] {

@@ -65,3 +65,11 @@ void qcc::addLlvmStage(OpPassManager &pm, const CompilerOptions &options, llvm::
   pm.addPass(createLowerProgram({prefix.str()}));      // while functions still take memrefs: their descriptors are built there
   addConversionToLlvm(pm);
 }
+
+void qcc::addStepStage(OpPassManager &pm) {
+  pm.addPass(createOutlineSteps());
+  pm.addPass(createCanonicalizerPass());               // sizes of scratch become known where kernels meet their constants
+  pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createSpreadLanes());
+  pm.addNestedPass<func::FuncOp>(createPlaceScratch());
+}

@@ -64,6 +64,9 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
       function = kernel::buildMatmul(top, b.getLoc(), matmul.name(), matmul, b.facts.version);
       function->setAttr("qk.kernel", b.getUnitAttr());
     }
+    // Teams divide the sums of a share among their threads.
+    if (matmul.streams() && b.facts.version.teamThreads > 1)
+      b.getInsertionBlock()->getParentOp()->setAttr("qk.team", b.getI64IntegerAttr(b.facts.version.teamThreads));
     kernel::callMatmul(b, b.getLoc(), function, matmul, call);
   });
 }

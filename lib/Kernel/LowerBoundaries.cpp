@@ -6,6 +6,7 @@
 #include "lib/Kernel/RowLayout.h"
 #include "lib/Kernel/SymbolicDims.h"
 #include "lib/Kernel/WeightUses.h"
+#include "llvm/ADT/MapVector.h"
 #include "qcc/Kernel/Passes.h"
 namespace qcc {
 #define GEN_PASS_DEF_LOWERBOUNDARIES
@@ -84,17 +85,28 @@ struct LowerBoundariesPass : qcc::impl::LowerBoundariesBase<LowerBoundariesPass>
     OpBuilder b = OpBuilder::atBlockBegin(&program.front());
     Location loc = program.getLoc();
     KernelBuilder k(loc, b, getTargetFacts(program));
-    Value batch = materializeDim(b, loc, "batch"), stateOffset;
+    Value batch = materializeDim(b, loc, "batch");
     int64_t port = 0;
+    // Number times size, not a running sum: programs of devices find layers alike by the shape of their operands' arithmetic.
+    llvm::SmallMapVector<Type, int64_t, 2> caches;                  // how many of each type
+    auto elements = [&](qnt::CacheType type) {
+      CacheLayout layout(type, lanes);
+      return layout.elements(k, batch, layout.capacity(k, k.dim("context")));
+    };
+    auto stateBytes = [&] {
+      Value bytes = k.idx(0);
+      for (auto [type, count] : caches) {
+        int64_t each = CacheLayout(cast<qnt::CacheType>(type), lanes).elementBytes();
+        bytes = k.add(bytes, k.mul(k.mul(k.ceilDiv(k.mul(elements(cast<qnt::CacheType>(type)), each), 64), 64), count));
+      }
+      return bytes;
+    };
     k.setInsertionPointAfter(batch.getDefiningOp());
     for (BlockArgument argument : program.getArguments()) {
       Value value;
       if (auto type = dyn_cast<qnt::CacheType>(argument.getType())) {
-        CacheLayout layout(type, lanes);
-        Value capacity = layout.capacity(k, k.dim("context")), size = layout.elements(k, batch, capacity);
-        Value offset = stateOffset ? stateOffset : k.idx(0);
-        value = castTo(k, loc, qk::BindOp::create(k, layout.type(), qk::Storage::State, 0, offset, size), type);
-        stateOffset = k.add(offset, k.mul(k.ceilDiv(k.mul(size, layout.elementBytes()), 64), 64));
+        value = castTo(k, loc, qk::BindOp::create(k, CacheLayout(type, lanes).type(), qk::Storage::State, 0, stateBytes(), elements(type)), type);
+        ++caches[type];
       } else {
         auto tensor = cast<RankedTensorType>(argument.getType());
         auto sizes = materializeDynamicDims(k, loc, argument);
@@ -106,8 +118,8 @@ struct LowerBoundariesPass : qcc::impl::LowerBoundariesBase<LowerBoundariesPass>
       }
       argument.replaceAllUsesWith(value);
     }
-    if (stateOffset)
-      makeStateBytes(program, k, stateOffset);
+    if (!caches.empty())
+      makeStateBytes(program, k, stateBytes());
     return bindResults(program, k, port);
   }
 

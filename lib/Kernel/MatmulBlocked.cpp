@@ -44,7 +44,9 @@ void MatmulEmitter::overChunks(int64_t chunk, Value end, function_ref<void(Value
     loop(zero, end, spec.run(), {}, [&](Value from, ValueRange) { return chunks(from, min(add(from, spec.run()), end), true), Values(); });
 }
 
-int64_t kernel::panelStep(const MatmulSpec &spec, const TargetVersion &version) { return spec.rows == RowClass::Short ? 4 : 2; }
+int64_t kernel::panelStep(const MatmulSpec &spec, const TargetVersion &version) {
+  return version.teamThreads > 1 && spec.streams() ? 1 : spec.rows == RowClass::Short ? 4 : 2;
+}
 
 void MatmulEmitter::forChunks(int64_t k, function_ref<void(const Chunk &)> unpack, function_ref<void(const Chunk &, Value, unsigned)> tile) {
   Tiling t = tiling();

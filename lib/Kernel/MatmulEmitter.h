@@ -119,6 +119,12 @@ private:
   int64_t streamCount() const;
   /// Runs `body(panels)` with one panel of each of several equal, contiguous shares of the call's panels, then with the rest one by one.
   void forStreams(llvm::function_ref<void(llvm::ArrayRef<Value>)> body);
+  /// The calling thread's part of `[begin, end)` where a team divides the sums, else all of it.
+  std::pair<Value, Value> partOf(Value begin, Value end);
+  /// Adds up what the threads of a team have summed, in their order, and runs `store` on one of them.
+  void joinParts(mlir::ValueRange y, llvm::function_ref<void(mlir::ValueRange)> store);
+  void emitTeamShort();
+  Values productsOfPart(const Streams &s);
   llvm::SmallVector<Value> panelStarts(llvm::ArrayRef<Value> panels);
   /// Fetches `lines` lines that are `distance` bytes behind each of `starts`, or none if that is 0.
   void prefetchAhead(llvm::ArrayRef<Value> starts, int64_t lines, Value distance);

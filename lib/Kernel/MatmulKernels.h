@@ -10,6 +10,8 @@
 // are bit-equal for any M and any division into panels; a run may overflow on its way, not at its end (qnt::sumsFit). Float activations: products
 // of exactly decoded weights, one fma per k. Decode and short: t = the sum of a step's (code - zero) * x, k ascending, then y = fma(t, scale, y);
 // float weights: one sum. Long: one sum of x * (f32 code * scale); so long rows differ from the others by rounding.
+// Where threads form teams (TargetVersion::teamThreads), decode and short kernels sum so many parts of K, whole superblocks and runs each, from zero
+// and add the parts in order: the same bits for any M up to 15, and long kernels within the float bound of them.
 // In bf16 (tiles of a matrix unit): activations and decoded weights rounded to bfloat16, products summed in f32, in the unit's order. A row's
 // result depends neither on M nor on the division into panels. |y - exact| <= (2^-7 + 2^-16 + 2 K 2^-24) * sum of |x w|: half a unit in the
 // eighth bit for each factor, then the sum. The unit takes numbers below 2^-126 as zero.

@@ -16,7 +16,7 @@ using namespace qcc;
 using namespace qcc::kernel;
 
 // Registers: two chains of sums a panel for one row, one for each of four rows; 16 registers are enough for half of that.
-int64_t MatmulEmitter::streamCount() const { return spec.rows == RowClass::Decode && version.numVectorRegisters >= 32 ? 4 : 2; }
+int64_t MatmulEmitter::streamCount() const { return version.teamThreads > 1 ? 1 : spec.rows == RowClass::Decode && version.numVectorRegisters >= 32 ? 4 : 2; }
 
 void MatmulEmitter::forStreams(function_ref<void(ArrayRef<Value>)> body) {
   int64_t streams = streamCount();
@@ -91,22 +91,94 @@ Values MatmulEmitter::addProducts(const Streams &s, ValueRange y) {
   });
 }
 
+// Teams: every thread sums a part of K of the same panels, so that few panels keep many threads busy.
+std::pair<Value, Value> MatmulEmitter::partOf(Value begin, Value end) {
+  if (version.teamThreads == 1)
+    return {begin, end};
+  if (oneRun()) {                                     // cannot be divided: the last thread has it
+    Value last = equal(qk::TeamRankOp::create(b, loc, b.getIndexType()), index(version.teamThreads - 1));
+    return {select(last, begin, end), end};
+  }
+  int64_t unit = spec.intActivations ? std::max<int64_t>(1, spec.run() / w.superK()) : 1;
+  Value rank = qk::TeamRankOp::create(b, loc, b.getIndexType()), count = div(add(sub(end, begin), unit - 1), unit);
+  auto at = [&](Value r) { return min(add(begin, mul(div(mul(count, r), version.teamThreads), unit)), end); };
+  return {at(rank), at(add(rank, 1))};
+}
+
+void MatmulEmitter::joinParts(ValueRange y, function_ref<void(ValueRange)> store) {
+  int64_t team = version.teamThreads, count = y.size();
+  if (team == 1)
+    return store(y);
+  auto type = MemRefType::get({team * count * lanes}, b.getF32Type());
+  Value parts = qk::BindOp::create(b, loc, type, qk::Storage::Team, 0, index(0), ValueRange()), rank = qk::TeamRankOp::create(b, loc, b.getIndexType());
+  auto place = [&](Value part, int64_t i) { return mul(add(mul(part, count), i), lanes); };
+  for (int64_t i = 0; i < count; ++i)
+    this->store(y[i], parts, place(rank, i));
+  qk::TeamBarrierOp::create(b, loc);
+  ifElse(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, rank, index(0)), {}, [&] {
+    Values sums(y);                                  // of part 0
+    for (int64_t part = 1; part < team; ++part)
+      for (int64_t i = 0; i < count; ++i)
+        sums[i] = arith::AddFOp::create(b, loc, sums[i], load(parts, place(index(part), i), floats));
+    store(sums);
+    return Values();
+  }, [] { return Values(); });
+  qk::TeamBarrierOp::create(b, loc);                 // before the next panels' parts
+}
+
+// The sums of a part; of an empty one, nothing (a run's zero points would be subtracted).
+Values MatmulEmitter::productsOfPart(const Streams &s) {
+  Values y = addProducts(s, Values(s.count(), splatFloat(0)));
+  if (version.teamThreads > 1 && oneRun())
+    for (Value &sum : y)
+      sum = select(less(s.superBegin, s.superEnd), sum, splatFloat(0));
+  return y;
+}
+
 void MatmulEmitter::emitDecode() {
   if (!spec.intActivations)
     copyInputTail();
   panelBytes();                                      // before the loops, for all of them
   Value zero = index(0), supers = superCount();
   forStreams([&](ArrayRef<Value> panels) {
-    Streams s{panelStarts(panels), {Row{zero, zero, zero, zero}}, zero, supers, args.prefetch};
-    Values y = addProducts(s, Values(panels.size(), splatFloat(0)));
-    for (size_t i = 0; i < panels.size(); ++i)
-      storeRow(y[i], zero, panels[i]);
+    auto [begin, end] = partOf(zero, supers);
+    Streams s{panelStarts(panels), {Row{zero, zero, zero, zero}}, begin, end, args.prefetch};
+    joinParts(productsOfPart(s), [&](ValueRange y) {
+      for (size_t i = 0; i < panels.size(); ++i)
+        storeRow(y[i], zero, panels[i]);
+    });
+  });
+}
+
+void MatmulEmitter::emitTeamShort() {
+  constexpr unsigned rowsTogether = 4;
+  Value zero = index(0), supers = superCount();
+  panelBytes();
+  forStreams([&](ArrayRef<Value> panels) {
+    Value from = zero;
+    for (unsigned rows = rowsTogether; rows > 0; --rows) {
+      Value to = add(from, mul(div(sub(args.m, from), rows), rows));
+      loop(from, to, rows, {}, [&](Value m, ValueRange) {
+        auto [begin, end] = partOf(zero, supers);
+        Streams s{panelStarts(panels), {}, begin, end, args.prefetch};
+        for (unsigned r = 0; r < rows; ++r)
+          s.rows.push_back(rowAt(add(m, r)));
+        joinParts(productsOfPart(s), [&](ValueRange y) {
+          for (unsigned i = 0; i < y.size(); ++i)
+            storeRow(y[i], add(m, i / panels.size()), panels[i % panels.size()]);
+        });
+        return Values();
+      });
+      from = to;
+    }
   });
 }
 
 void MatmulEmitter::emitShort() {
   if (!spec.intActivations)
     copyInputTail();
+  if (version.teamThreads > 1)
+    return emitTeamShort();
   // Half of L1 for the chunk of all streams.
   int64_t chunk = std::max<int64_t>(1, version.l1Bytes / 2 / streamCount() / w.superBytes()), run = spec.run() / w.superK();
   if (spec.intActivations && run > 1)                // weights with a scale per row

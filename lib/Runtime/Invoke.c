@@ -87,6 +87,8 @@ qcc_status qccrt_invoke(qcc_model *model, const int64_t *dims, uint8_t *state, v
   const qcc_entry *entry = chooseEntry(model, dims, &rows);
   if (!entry)
     return qccrt_fail(model, QCC_ERROR_ARGUMENT, "the program was not compiled for %lld rows (batch * sequence) in a call", (long long)rows);
+  if (model->device)
+    return qccrt_device_invoke(model, entry, dims, state, buffers);
   int64_t arenaBytes = entry->arena_bytes ? entry->arena_bytes(dims) : 0;
   if (arenaBytes < 0 || !qccrt_block_reserve(&model->arena, (size_t)arenaBytes))
     return qccrt_fail(model, QCC_ERROR_MEMORY, "no memory for %lld bytes of scratch", (long long)arenaBytes);
@@ -97,6 +99,10 @@ qcc_status qccrt_invoke(qcc_model *model, const int64_t *dims, uint8_t *state, v
     runProfiled(model, &job);
   else
     qccrt_pool_run(model->pool, runEntry, &job);
+  return qccrt_check_status(model, status);
+}
+
+qcc_status qccrt_check_status(qcc_model *model, const int64_t *status) {
   if (status[0] == QCC_RUN_OK)
     return QCC_OK;
   if (status[0] == QCC_RUN_INDEX_OUT_OF_RANGE)

@@ -122,7 +122,14 @@ static qcc_status startThreads(qcc_model *m, int threads, bool pin) {
   return m->pool ? QCC_OK : qccrt_fail(m, QCC_ERROR_THREAD, "the system refused to start %d threads", threads);
 }
 
+static qcc_status startDevice(qcc_model *m) {
+  qcc_status status = qccrt_device_open(m, m->variant->device);
+  return status ? status : qccrt_device_upload(m, m->weights.data, (size_t)m->program->weights_bytes);
+}
+
 static qcc_status startProfile(qcc_model *m) {
+  if (m->device)
+    return qccrt_fail(m, QCC_ERROR_ARGUMENT, "variant '%s' runs on a device, whose steps are not measured", m->variant->name);
   m->profile = qccrt_profile_create(m->variant, qccrt_pool_threads(m->pool));
   return m->profile ? QCC_OK : qccrt_fail(m, QCC_ERROR_MEMORY, "no memory to measure %lld regions", (long long)m->variant->num_regions);
 }
@@ -144,7 +151,9 @@ qcc_status qccrt_open(const qcc_program *program, const qcc_options *options, qc
   qcc_status status = checkProgram(m);
   if (!status) status = chooseVariant(m, o.variant);
   if (!status) status = openWeights(m, o.weights, o.flags);
-  if (!status) status = startThreads(m, o.threads, o.flags & QCC_PIN_THREADS);
+  bool device = !status && m->variant->device;
+  if (device) status = startDevice(m);
+  if (!status) status = startThreads(m, device ? 1 : o.threads, o.flags & QCC_PIN_THREADS);
   if (!status && o.flags & QCC_PROFILE) status = startProfile(m);
   if (status)
     m->variant = NULL;                                        /* what every call checks */
@@ -158,7 +167,8 @@ void qcc_close(qcc_model *model) {
   qccrt_profile_free(model->profile);
   qccrt_weights_free(&model->weights);
   qccrt_block_free(&model->arena);
-  qccrt_block_free(&model->state);
+  qccrt_state_free(model, &model->state);
+  qccrt_device_close(model->device);
   pthread_mutex_destroy(&model->lock);
   free(model);
 }

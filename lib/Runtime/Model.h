@@ -1,6 +1,7 @@
 /* An open model, as the runtime's own files see it. Users see qcc/Runtime/qcc.h. */
 #ifndef QCC_LIB_RUNTIME_MODEL_H
 #define QCC_LIB_RUNTIME_MODEL_H
+#include "Device.h"
 #include "Memory.h"
 #include "Pool.h"
 #include "Profile.h"
@@ -16,6 +17,7 @@ struct qcc_model {
   const qcc_variant *variant;                                 /* null until chosen */
   qccrt_pool *pool;
   qccrt_profile *profile;                                     /* null without QCC_PROFILE */
+  qccrt_device *device;                                       /* null where kernels run on the CPU */
   qccrt_weights weights;
   qccrt_block arena, state;                                   /* state: of programs without a session (KV as inputs and outputs) */
   int64_t prefetch;                                           /* of this CPU: Cpu.h */
@@ -33,6 +35,9 @@ qcc_status qccrt_fail(qcc_model *model, qcc_status status, const char *format, .
 /* One call of the program with these values of its dims: picks the entry by rows, provides the arena, runs it on all threads.
  * The caller holds the lock and has checked dims and buffers. */
 qcc_status qccrt_invoke(qcc_model *model, const int64_t *dims, uint8_t *state, void *const *buffers);
+
+/* What compiled code left in status[2]: an error of the call, or none. */
+qcc_status qccrt_check_status(qcc_model *model, const int64_t *status);
 
 /* Extent i of a port, bytes of all of it (false when that overflows). */
 int64_t qccrt_extent(const qcc_port *port, int i, const int64_t *dims);

@@ -142,7 +142,7 @@ static qcc_status runLocked(qcc_model *m, const DLTensor *inputs, int64_t numInp
   if (status)
     return status;
   int64_t stateBytes = p->state_bytes ? p->state_bytes(dims) : 0;
-  if (stateBytes < 0 || (stateBytes && !qccrt_block_reserve(&m->state, (size_t)stateBytes)))
+  if (stateBytes < 0 || (stateBytes && !qccrt_state_reserve(m, &m->state, (size_t)stateBytes)))
     return qccrt_fail(m, QCC_ERROR_MEMORY, "no memory for %lld bytes of state", (long long)stateBytes);
   return qccrt_invoke(m, dims, m->state.data, buffers);
 }

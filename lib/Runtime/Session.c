@@ -87,7 +87,7 @@ static qcc_status openLocked(qcc_model *m, qcc_session_options o, qcc_session **
     return status;
   int64_t bytes = p->state_bytes ? p->state_bytes(dims) : 0;
   s.scratch = calloc((size_t)(p->num_inputs + p->num_outputs), sizeof *s.scratch);
-  if (s.scratch && bytes >= 0 && qccrt_block_reserve(&s.state, (size_t)bytes)) {
+  if (s.scratch && bytes >= 0 && qccrt_state_reserve(m, &s.state, (size_t)bytes)) {
     *session = malloc(sizeof s);
     if (*session) {
       **session = s;
@@ -95,7 +95,7 @@ static qcc_status openLocked(qcc_model *m, qcc_session_options o, qcc_session **
     }
   }
   free(s.scratch);
-  qccrt_block_free(&s.state);
+  qccrt_state_free(m, &s.state);
   return qccrt_fail(m, QCC_ERROR_MEMORY, "no memory for %lld bytes of state", (long long)bytes);
 }
 
@@ -120,7 +120,7 @@ void qcc_session_close(qcc_session *session) {
   for (int64_t i = 0; i < p->num_inputs + p->num_outputs; i++)
     qccrt_block_free(&session->scratch[i]);
   free(session->scratch);
-  qccrt_block_free(&session->state);
+  qccrt_state_free(session->model, &session->state);
   free(session);
 }
 

@@ -43,7 +43,7 @@ int model_exit_code(qcc_status status) {
   switch (status) {
   case QCC_OK: return ExitSuccess;
   case QCC_ERROR_WEIGHTS: return ExitMalformed;
-  case QCC_ERROR_CPU: return ExitUnsupported;
+  case QCC_ERROR_CPU: case QCC_ERROR_DEVICE: return ExitUnsupported;
   case QCC_ERROR_MEMORY: case QCC_ERROR_THREAD: return ExitResource;
   case QCC_ERROR_ARGUMENT: case QCC_ERROR_TOKEN: case QCC_ERROR_CONTEXT: break;
   }

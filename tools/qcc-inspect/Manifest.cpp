@@ -40,7 +40,14 @@ struct Printer {
     for (const json::Object *variant : objects(manifest, "variants")) {
       char names[256];
       qccrt_feature_names(uint64_t(number(*variant, "features")), names, sizeof names);
-      line("variant") << text(*variant, "name") << " (needs " << (*names ? names : "nothing beyond the architecture") << ")";
+      std::string needs = *names ? names : "nothing beyond the architecture";
+      if (const json::Object *device = variant->getObject("device")) {
+        int64_t capability = number(*device, "capability"), driver = number(*device, "driver");
+        auto version = [](int64_t major, int64_t minor) { return std::to_string(major) + "." + std::to_string(minor); };
+        needs = "a GPU of compute capability " + version(capability / 10, capability % 10) + (device->getBoolean("exact").value_or(false) ? "" : " or later") +
+                " and a driver for CUDA " + version(driver / 1000, driver % 1000 / 10);
+      }
+      line("variant") << text(*variant, "name") << " (needs " << needs << ")";
       for (const json::Object *entry : objects(*variant, "entries")) {
         int64_t most = number(*entry, "max_rows");
         out << "; " << text(*entry, "name") << " " << number(*entry, "min_rows") << "..";

@@ -31,7 +31,7 @@ static const char help[] =
     "  -v, --verbose          say what runs\n"
     "\n"
     "Exit codes: 0 success, 1 the run failed, 2 bad command line, 3 a file is missing, 4 a file is damaged or of another model,\n"
-    "5 this CPU cannot run it, 8 memory or disk full.\n";
+    "5 this machine cannot run it, 8 memory or disk full.\n";
 
 int fail(int code, const char *format, ...) {
   va_list arguments;

@@ -9,6 +9,13 @@
 #include <vector>
 namespace qcc {
 
+/// What a device that runs kernels must have; the runtime asks its driver.
+struct DeviceNeeds {
+  unsigned capability = 0;       // 10 * major + minor of the device's generation
+  bool exact = false;            // that generation alone, not later ones
+  unsigned driver = 0;           // version of the driver's interface: 1000 * major + 10 * minor
+};
+
 /// One set of instructions that code is generated for. A preset has a floor and may carry faster versions above it.
 struct TargetVersion {
   std::string name;              // also the suffix of its functions: avx512, avx512vnni, amx
@@ -29,6 +36,9 @@ struct TargetVersion {
   /// k that int8 tiles must sum between two f32 rescalings for kernels to prefer them to dot4 (MatmulTiles.cpp says why).
   int64_t tileInt8MinK = 64;
   int64_t l1Bytes = 32 << 10, l2Bytes = 1 << 20;
+  /// Threads that share memory and can wait for each other inside a kernel, so that they divide one sum; 1: none.
+  unsigned teamThreads = 1;
+  DeviceNeeds device;            // of targets that are devices
 };
 
 /// A preset: `--target=<name>`.
@@ -36,6 +46,12 @@ struct TargetInfo {
   std::string name, triple, description;
   unsigned panelLanes = 16;      // columns of a packed weight panel = i32 lanes of the floor's register; the same for all versions
   std::vector<TargetVersion> versions;  // best first; the last one is the floor
+  /// Kernels run on a device, and this is the machine that it belongs to: LLVM's triple and CPU of what launches them. Empty: kernels run on the CPU
+  /// of `triple`.
+  std::string hostTriple = {}, hostCpu = {};
+  bool isDevice() const { return !hostTriple.empty(); }
+  /// Of the CPU that opens the model: what libraries are linked for.
+  const std::string &linkedTriple() const { return isDevice() ? hostTriple : triple; }
 };
 } // namespace qcc
 #endif

@@ -17,6 +17,8 @@ void addWeightPlacement(mlir::OpPassManager &pm, const CompilerOptions &options,
 void addKernelStage(mlir::OpPassManager &pm, const CompilerOptions &options);
 /// Hooks are already lowered. `prefix` goes before the names of exported functions.
 void addLlvmStage(mlir::OpPassManager &pm, const CompilerOptions &options, llvm::StringRef prefix);
+/// For a version of a device, instead: up to the lowering of hooks, which Target::addStepLowering follows.
+void addStepStage(mlir::OpPassManager &pm);
 
 } // namespace qcc
 #endif

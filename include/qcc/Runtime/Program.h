@@ -8,7 +8,7 @@
 #define QCC_RUNTIME_PROGRAM_H
 #include <stdint.h>
 
-#define QCC_PROGRAM_VERSION 2
+#define QCC_PROGRAM_VERSION 3
 
 /* Dimensions that the runtime knows by name in program.dims (each may be missing); every other one is an extent of some input, or computed.
  *   batch, seq   rows of this call = batch * seq
@@ -17,9 +17,10 @@
  *   keep         1 <= keep <= seq: logits are computed for the last `keep` positions only. Missing: for all of seq.
  * The caller of an entry guarantees past + seq <= context, and tokens in [0, vocabulary). */
 
-/* The manifest and embedded weights lie in ELF sections of these names, so that tools read them without running the artifact. */
+/* The manifest, embedded weights and images of devices lie in ELF sections of these names, so that tools read them without running the artifact. */
 #define QCC_MANIFEST_SECTION ".qcc.manifest"
 #define QCC_WEIGHTS_SECTION ".qcc.weights"
+#define QCC_DEVICE_SECTION ".qcc.device"
 
 /* Run-time errors that compiled code can find; the first one is kept in invocation.status[0], its detail in status[1]. */
 enum {
@@ -50,11 +51,42 @@ typedef struct qcc_invocation {
   int64_t prefetch;                                           /* bytes ahead that loops over weights prefetch on this CPU; 0: not at all */
 } qcc_invocation;
 
+/* Programs of a device. The compiler emits kernels as one image that the device's driver loads, and every entry as a list of launches. A launch
+ * starts when the one before it has ended. A kernel's parameters are five pointers to memory of the device, then the launch's own numbers:
+ *   weights, arena, state   as in qcc_invocation
+ *   scratch                 launches use qcc_kernel.scratch_bytes for each block
+ *   call                    8-byte numbers: status[2], then the values of program.dims, then the addresses of the buffers
+ * Kernels divide their work among any number of blocks; results do not depend on it. */
+#define QCC_CALL_DIMS 2                                       /* where the dims are in `call` */
+typedef struct {
+  const char *name;                                           /* in the image */
+  int64_t threads;                                            /* of a block */
+  int64_t scratch_bytes;                                      /* of device memory, for each block */
+  int64_t num_params;                                         /* of a launch */
+} qcc_kernel;
+
+typedef struct {
+  int64_t kernel;                                             /* index in device.kernels */
+  const int64_t *params;                                      /* [kernel.num_params] */
+} qcc_launch;
+
+typedef struct {
+  const char *image;                                          /* PTX, null-terminated */
+  int64_t image_bytes;
+  int64_t capability;                                         /* 10 * major + minor: the least compute capability, or the only one */
+  int64_t exact;
+  int64_t driver;                                             /* the least version that cuDriverGetVersion may tell */
+  const qcc_kernel *kernels;
+  int64_t num_kernels;
+} qcc_device;
+
 typedef struct {
   const char *name;                                           /* decode, short, long */
   int64_t min_rows, max_rows;                                 /* of batch * seq, inclusive */
-  void (*run)(const qcc_invocation *, int64_t thread);
+  void (*run)(const qcc_invocation *, int64_t thread);        /* null on a device */
   int64_t (*arena_bytes)(const int64_t *dims);
+  const qcc_launch *launches;                                 /* on a device, in order */
+  int64_t num_launches;
 } qcc_entry;
 
 /* What threads do from one barrier to the next: the place, by its barrier, in the code of one variant. */
@@ -74,6 +106,7 @@ typedef struct {
   int64_t num_entries;
   const qcc_region *regions;
   int64_t num_regions;
+  const qcc_device *device;                                   /* null: the CPU that runs this */
 } qcc_variant;                                                /* best first */
 
 enum { QCC_DTYPE_INT = 0, QCC_DTYPE_UINT = 1, QCC_DTYPE_FLOAT = 2, QCC_DTYPE_BFLOAT = 4, QCC_DTYPE_BOOL = 6 };  /* DLPack's codes */

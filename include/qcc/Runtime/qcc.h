@@ -45,7 +45,8 @@ typedef enum {
   QCC_ERROR_MEMORY = 4,
   QCC_ERROR_TOKEN = 5,                                        /* a token or index is out of range */
   QCC_ERROR_CONTEXT = 6,                                      /* the sequence would not fit the context */
-  QCC_ERROR_THREAD = 7                                        /* the system gave no thread */
+  QCC_ERROR_THREAD = 7,                                       /* the system gave no thread */
+  QCC_ERROR_DEVICE = 8                                        /* no device that runs the program, no driver for it, or it failed */
 } qcc_status;
 
 typedef struct qcc_model qcc_model;

@@ -18,6 +18,68 @@ def LowerProgram : Pass<"qcc-target-lower-program", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def OutlineSteps : Pass<"qcc-target-outline-steps", "::mlir::ModuleOp"> {
+  let summary = "A program becomes a list of calls, one for each step that a device runs";
+  let description = [{
+    For devices that run one function on all their threads at a time. Layers are inlined; every kernel call and every loop of the generic path becomes
+    a function (`qk.step`) that computes its operands from the program's dimensions by itself, with the kernel's body in it. Steps that differ
+    in the values of index constants alone are one function; those constants are its parameters. Barriers vanish: a step starts when the one before
+    has ended.
+    Example:
+      func.func @decode() attributes {qk.rows = "decode"} {
+        %w = qk.bind weights at %c64 : memref<64xf32>
+        call @norm(%x, %w, %y) : ...
+        qk.barrier 0
+        %v = qk.bind weights at %c320 : memref<64xf32>
+        call @norm(%y, %v, %z) : ...
+      }
+    becomes
+      func.func @decode() attributes {qk.rows = "decode"} {
+        call @step_norm(%c64) : (index) -> ()
+        call @step_norm(%c320) : (index) -> ()
+      }
+      func.func @step_norm(%offset: index) attributes {qk.step} {
+        %w = qk.bind weights at %offset : memref<64xf32>
+        ...
+      }
+  }];
+  let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
+}
+
+def SpreadLanes : Pass<"qcc-target-spread-lanes", "::mlir::func::FuncOp"> {
+  let summary = "Registers become values of the threads that are their lanes";
+  let description = [{
+    For devices whose threads run in groups in step. The vectors of a step have a multiple of the register's lanes; each lane keeps its part. Steps
+    without vectors stay as they are: there, every lane is a thread of its own. Others get the attribute `qk.lanes`, 32 in the example.
+    Example:
+      %v = vector.load %x[%i] : memref<?xf32>, vector<32xf32>
+      %s = vector.reduction <add>, %v : vector<32xf32> into f32
+    becomes
+      %lane = qk.lane_id
+      %at = arith.addi %i, %lane
+      %v = vector.load %x[%at] : memref<?xf32>, vector<1xf32>
+      %e = vector.extract %v[0] : f32 from vector<1xf32>
+      %s = qk.reduce_lanes #vector.kind<add>, %e : f32
+  }];
+  let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect"];
+}
+
+def PlaceScratch : Pass<"qcc-target-place-scratch", "::mlir::func::FuncOp"> {
+  let summary = "The stack of a step becomes memory that its lanes share";
+  let description = [{
+    `qk.scratch_bytes` is what a group of lanes needs. Lanes wait for each other after every store, and before stores that other lanes may still read.
+    Example:
+      %line = memref.alloca() : memref<64xf32>
+      vector.store %v, %line[%i] : memref<64xf32>, vector<1xf32>
+    becomes
+      %line = qk.bind scratch at %c0 : memref<64xf32>
+      qk.sync_lanes
+      vector.store %v, %line[%i] : memref<64xf32>, vector<1xf32>
+      qk.sync_lanes
+  }];
+  let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::vector::VectorDialect"];
+}
+
 def ApproximateMath : Pass<"qcc-target-approximate-math"> {
   let summary = "Transcendental functions become polynomials";
   let description = [{
@@ -44,5 +106,33 @@ def LowerHooks : Pass<"qcc-target-lower-hooks"> {
   let options = [Option<"version", "version", "std::string", "\"generic\"", "version of a preset, or generic">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];                                             // and those of the targets
+}
+
+def LowerSteps : Pass<"qcc-target-lower-steps", "::mlir::ModuleOp"> {
+  let summary = "Steps become CUDA kernels";
+  let description = [{
+    Steps get the memory of a call as leading parameters (Program.h, `qcc_device`) and the attributes of a kernel; program operations become accesses
+    to it. A thread of the program is a warp where registers are spread over lanes, else a thread. Scratch lies in shared memory if a block's fits
+    there, else in memory of the device. Programs and functions of sizes are gone: their tables are made before.
+    Example:
+      func.func @step_norm() attributes {qk.step} { %t = qk.thread_id  ... }
+    becomes
+      func.func @step_norm(%weights: !llvm.ptr, %arena: !llvm.ptr, %state: !llvm.ptr, %scratch: !llvm.ptr, %call: !llvm.ptr) attributes {qk.block = 128 : i64} {
+        %block = nvvm.read.ptx.sreg.ctaid.x : i32
+        ...
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
+def MarkKernels : Pass<"qcc-target-mark-kernels", "::mlir::ModuleOp"> {
+  let summary = "Functions of the LLVM dialect that are steps become entry points of a CUDA image";
+  let description = [{
+    Example:
+      llvm.func @step_norm(%weights: !llvm.ptr, ...) attributes {qk.block = 128 : i64}
+    becomes
+      llvm.func @step_norm(%weights: !llvm.ptr, ...) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>, qk.block = 128 : i64}
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
 }
 #endif

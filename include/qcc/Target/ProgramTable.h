@@ -4,6 +4,7 @@
 #include "qcc/Runtime/Program.h"
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 namespace llvm {
@@ -23,10 +24,24 @@ struct ProgramPort {
   int32_t code = QCC_DTYPE_FLOAT, bits = 32, role = QCC_ROLE_NONE;
   std::vector<int64_t> shape;      // >= 0: extent; < 0: -1 - index into dims
 };
+struct ProgramLaunch {
+  int64_t kernel;                  // index in the device's kernels
+  std::vector<int64_t> params;
+};
+struct ProgramKernel {
+  std::string name;
+  int64_t threads = 0, scratchBytes = 0, numParams = 0;
+};
+struct ProgramDevice {
+  std::string image;               // path of what the driver loads, embedded as it is (PTX with a null behind it)
+  int64_t capability = 0, exact = 0, driver = 0;
+  std::vector<ProgramKernel> kernels;
+};
 struct ProgramEntry {
   std::string name;
   int64_t minRows, maxRows;
   std::string run, arenaBytes;     // symbols: void(const qcc_invocation *, int64_t), int64_t(const int64_t *)
+  std::vector<ProgramLaunch> launches = {};
 };
 struct ProgramRegion {
   std::string kernels, nodes;
@@ -38,6 +53,7 @@ struct ProgramVariant {
   uint64_t features;
   std::vector<ProgramEntry> entries;
   std::vector<ProgramRegion> regions;
+  std::optional<ProgramDevice> device = std::nullopt;
 };
 struct ProgramDescription {
   bool hasState = false;

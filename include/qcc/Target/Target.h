@@ -23,6 +23,9 @@ public:
   virtual mlir::Type tileRegister(mlir::Type tile, const TargetVersion &version) const { return nullptr; }
   /// Patterns for those hooks that `version` has instructions for; what none of them takes goes the generic way.
   virtual void populateHookPatterns(mlir::RewritePatternSet &patterns, const TargetVersion &version) const = 0;
+  /// Devices: adds the passes that turn steps (OutlineSteps), hooks already lowered, into kernels in the LLVM dialect. A kernel keeps its step's
+  /// name and says in `qk.block` and `qk.scratch_bytes` what Program.h's qcc_kernel tells the runtime.
+  virtual void addStepLowering(mlir::OpPassManager &pm) const {}
 };
 
 #define QCC_TARGET(Name) const Target &get##Name##Target();

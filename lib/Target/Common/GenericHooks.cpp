@@ -153,6 +153,29 @@ struct LowerBf16Pair : OpRewritePattern<qk::Bf16PairOp> {
   }
 };
 
+// A register of one lane.
+struct LowerLaneId : OpRewritePattern<qk::LaneIdOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::LaneIdOp op, PatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<arith::ConstantIndexOp>(op, 0);
+    return success();
+  }
+};
+struct LowerSyncLanes : OpRewritePattern<qk::SyncLanesOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::SyncLanesOp op, PatternRewriter &rewriter) const override {
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+struct LowerReduceLanes : OpRewritePattern<qk::ReduceLanesOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::ReduceLanesOp op, PatternRewriter &rewriter) const override {
+    rewriter.replaceOp(op, op.getValue());
+    return success();
+  }
+};
+
 // Tiles are vectors of rows. A product goes through memory, where the row is a loop's: unrolled it would be thousands of operations.
 // bf16 travels as i16: for operations on bf16 values some back ends call functions that no program links.
 Type carried(qk::TileType tile) { return tile.getElement().isBF16() ? Type(IntegerType::get(tile.getContext(), 16)) : tile.getElement(); }
@@ -286,7 +309,7 @@ private:
 } // namespace
 
 void qcc::populateGenericHookPatterns(RewritePatternSet &patterns) {
-  patterns.add<LowerUnpack, LowerLut16, LowerBcast4, LowerDot4, LowerDot8x2, LowerMac16, LowerRescale, LowerBf16Pair,
+  patterns.add<LowerUnpack, LowerLut16, LowerBcast4, LowerDot4, LowerDot8x2, LowerMac16, LowerRescale, LowerBf16Pair, LowerLaneId, LowerSyncLanes, LowerReduceLanes,
                LowerTileZero, LowerTileLoad, LowerTileStore, LowerTileMma>(patterns.getContext());
 }
 

@@ -146,9 +146,14 @@ private:
         if ((failed |= mlir::failed(value)))
           return;
         result = *value;
-      } else if (auto binding = dyn_cast<qk::BindOp>(op))
+      } else if (auto binding = dyn_cast<qk::BindOp>(op)) {
+        if (binding.getStorage() > qk::Storage::Port) {
+          binding.emitOpError("binds memory that only programs of devices have");
+          failed = true;
+          return;
+        }
         result = bind(b, invocation, binding);
-      else if (auto failing = dyn_cast<qk::FailOp>(op))
+      } else if (auto failing = dyn_cast<qk::FailOp>(op))
         fail(b, invocation, failing);
       else if (auto barrier = dyn_cast<qk::BarrierOp>(op)) {
         Value callee = field(b, invocation, Barrier, pointer);

@@ -4,9 +4,25 @@
 #include "llvm/IR/DerivedTypes.h"
 #include "llvm/IR/GlobalVariable.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Target/TargetMachine.h"
 using namespace llvm;
 using namespace qcc;
+
+/// The bytes of a file as a page-aligned symbol, copied by the assembler and never held in memory as a constant.
+static Constant *embedFile(Module &module, StringRef symbol, StringRef section, StringRef path) {
+  std::string escaped;
+  for (char c : path) {
+    if (c == '"' || c == '\\')
+      escaped += '\\';
+    escaped += c;
+  }
+  module.appendModuleInlineAsm(".section " + section.str() + ",\"a\",@progbits\n.balign 4096\n.hidden " + symbol.str() + "\n.globl " + symbol.str() + "\n" + symbol.str() +
+                               ":\n.incbin \"" + escaped + "\"\n.previous");
+  auto *global = new GlobalVariable(module, Type::getInt8Ty(module.getContext()), true, GlobalValue::ExternalLinkage, nullptr, symbol);
+  global->setVisibility(GlobalValue::HiddenVisibility);
+  return global;
+}
 
 namespace {
 class TableBuilder {
@@ -62,15 +78,32 @@ public:
                                 i64(region.rows.size())}));
     return array(records);
   }
+  Constant *launches(ArrayRef<ProgramLaunch> list) {
+    SmallVector<Constant *> records;
+    for (const ProgramLaunch &launch : list)
+      records.push_back(record({i64(launch.kernel), extents(launch.params)}));
+    return array(records);
+  }
+  Constant *device(const ProgramDevice &device) {
+    SmallVector<Constant *> kernels;
+    for (const ProgramKernel &kernel : device.kernels)
+      kernels.push_back(record({text(kernel.name), i64(kernel.threads), i64(kernel.scratchBytes), i64(kernel.numParams)}));
+    // One image a version: its symbol is numbered.
+    std::string symbol = "qcc_device_image" + std::to_string(numImages++);
+    uint64_t bytes = 0;
+    (void)sys::fs::file_size(device.image, bytes);
+    return data(record({embedFile(module, symbol, QCC_DEVICE_SECTION, device.image), i64(bytes), i64(device.capability), i64(device.exact), i64(device.driver), array(kernels), i64(kernels.size())}));
+  }
   Constant *variants(ArrayRef<ProgramVariant> list) {
     auto *run = FunctionType::get(Type::getVoidTy(context), {pointer, Type::getInt64Ty(context)}, false);
     SmallVector<Constant *> records;
     for (const ProgramVariant &variant : list) {
       SmallVector<Constant *> entries;
       for (const ProgramEntry &entry : variant.entries)
-        entries.push_back(record({text(entry.name), i64(entry.minRows), i64(entry.maxRows), function(entry.run, run), function(entry.arenaBytes, sizeFunction())}));
+        entries.push_back(record({text(entry.name), i64(entry.minRows), i64(entry.maxRows), function(entry.run, run), function(entry.arenaBytes, sizeFunction()),
+                                  launches(entry.launches), i64(entry.launches.size())}));
       records.push_back(record({text(variant.name), i64(variant.features), array(entries), i64(entries.size()), regions(variant.regions),
-                                i64(variant.regions.size())}));
+                                i64(variant.regions.size()), variant.device ? device(*variant.device) : null()}));
     }
     return array(records);
   }
@@ -80,23 +113,9 @@ public:
   Module &module;
   LLVMContext &context;
   PointerType *pointer;
+  unsigned numImages = 0;
 };
 } // namespace
-
-/// The bytes of a file as a page-aligned symbol, copied by the assembler and never held in memory as a constant.
-static Constant *embedFile(Module &module, StringRef path) {
-  std::string escaped;
-  for (char c : path) {
-    if (c == '"' || c == '\\')
-      escaped += '\\';
-    escaped += c;
-  }
-  module.appendModuleInlineAsm(".section " QCC_WEIGHTS_SECTION ",\"a\",@progbits\n.balign 4096\n.hidden qcc_embedded_weights\n.globl qcc_embedded_weights\n"
-                               "qcc_embedded_weights:\n.incbin \"" + escaped + "\"\n.previous");
-  auto *global = new GlobalVariable(module, Type::getInt8Ty(module.getContext()), true, GlobalValue::ExternalLinkage, nullptr, "qcc_embedded_weights");
-  global->setVisibility(GlobalValue::HiddenVisibility);
-  return global;
-}
 
 std::unique_ptr<Module> qcc::buildProgramTable(const ProgramDescription &program, LLVMContext &context, TargetMachine &machine) {
   auto module = std::make_unique<Module>("qcc_program", context);
@@ -107,7 +126,7 @@ std::unique_ptr<Module> qcc::buildProgramTable(const ProgramDescription &program
   for (const ProgramDim &dim : program.dims)
     dims.push_back(b.record({b.text(dim.name), b.i64(dim.fixed), b.function(dim.value, b.sizeFunction())}));
   uint32_t flags = (program.hasState ? 1 : 0) | (program.embeddedWeights.empty() ? 0 : 2);
-  Constant *weights = program.embeddedWeights.empty() ? b.null() : embedFile(*module, program.embeddedWeights);
+  Constant *weights = program.embeddedWeights.empty() ? b.null() : embedFile(*module, "qcc_embedded_weights", QCC_WEIGHTS_SECTION, program.embeddedWeights);
   Constant *table = b.record({
       b.i32(QCC_PROGRAM_VERSION), b.i32(flags),
       b.ports(program.inputs), b.ports(program.outputs), b.i64(program.inputs.size()), b.i64(program.outputs.size()),

@@ -83,6 +83,7 @@ std::vector<AttentionShape> shapes() {
   add([](auto &s) { s.maskBits = 64; });
   add([](auto &s) { s.maskBits = 32, s.causal = false, s.lanes = 8; });
   add([](auto &s) { s.softcap = 3, s.window = 100, s.half = false; });
+  add([](auto &s) { s.lanes = 32; });                               // a warp
   return all;
 }
 

@@ -80,14 +80,14 @@ template <bool keeps> struct Tables {
   static const qcc_port output;
 };
 template <bool keeps>
-const qcc_entry Tables<keeps>::entries[3] = {{"decode", 1, 1, run<keeps, 'd'>, arenaBytes},
-                                             {"short", 2, 15, run<keeps, 's'>, arenaBytes},
-                                             {"long", 16, 512, run<keeps, 'l'>, arenaBytes}};
+const qcc_entry Tables<keeps>::entries[3] = {{"decode", 1, 1, run<keeps, 'd'>, arenaBytes, nullptr, 0},
+                                             {"short", 2, 15, run<keeps, 's'>, arenaBytes, nullptr, 0},
+                                             {"long", 16, 512, run<keeps, 'l'>, arenaBytes, nullptr, 0}};
 // Only the first of the two regions ends in a barrier of the program.
 static const int64_t stateRows[] = {-1 - Batch, -1 - Seq};
 static const qcc_region stateRegions[] = {{"write", "/layers.*/write", 100, 7, stateRows, 2}, {"never", "/never", 1, 1, stateRows, 2}};
 template <bool keeps>
-const qcc_variant Tables<keeps>::variants[2] = {{"impossible", UINT64_C(1) << 31, entries, 3, nullptr, 0}, {"plain", 0, entries, 3, stateRegions, 2}};
+const qcc_variant Tables<keeps>::variants[2] = {{"impossible", UINT64_C(1) << 31, entries, 3, nullptr, 0, nullptr}, {"plain", 0, entries, 3, stateRegions, 2, nullptr}};
 template <bool keeps> const int64_t Tables<keeps>::logitsShape[3] = {-1 - Batch, keeps ? -1 - Keep : -1 - Seq, Vocabulary};
 template <bool keeps> const qcc_port Tables<keeps>::output = {"logits", QCC_DTYPE_FLOAT, 32, QCC_ROLE_LOGITS, 3, logitsShape};
 static const int64_t tokensShape[] = {-1 - Batch, -1 - Seq};
@@ -143,8 +143,8 @@ static const qcc_dim plainDims[] = {{"N", 0, nullptr}, {"M", 0, nullptr}};
 static const int64_t matrix[] = {-1, -2}, row[] = {-2};
 static const qcc_port plainPorts[] = {
     {"x", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 2, matrix}, {"k", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 1, row}, {"y", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 2, matrix}};
-static const qcc_entry plainEntry = {"all", 1, INT64_MAX, runPlain, nullptr};
-static const qcc_variant plainVariant = {"plain", 0, &plainEntry, 1, nullptr, 0};
+static const qcc_entry plainEntry = {"all", 1, INT64_MAX, runPlain, nullptr, nullptr, 0};
+static const qcc_variant plainVariant = {"plain", 0, &plainEntry, 1, nullptr, 0, nullptr};
 const qcc_program PlainProgram = {QCC_PROGRAM_VERSION, 0, plainPorts, plainPorts + 2, 2, 1, plainDims, 2, &plainVariant, 1, nullptr, 0, 0, 0, {}, nullptr, "{}", 2, 0};
 
 // Its cache storage is "state" that lives for one call only, of `context` elements, as compiled programs have it.
@@ -171,7 +171,7 @@ static const qcc_port cachePorts[] = {{"x", QCC_DTYPE_INT, 64, QCC_ROLE_TOKENS, 
                                       {"y", QCC_DTYPE_INT, 64, QCC_ROLE_NONE, 2, batchSeq},
                                       {"present", QCC_DTYPE_INT, 64, QCC_ROLE_PRESENT, 2, batchTotal}};
 static int64_t cacheBytes(const int64_t *dims) { return dims[0] * dims[4] * 8; }
-static const qcc_entry cacheEntries[] = {{"decode", 1, 1, runCache, nullptr}, {"long", 2, 64, runCache, nullptr}};
-static const qcc_variant cacheVariant = {"plain", 0, cacheEntries, 2, nullptr, 0};
+static const qcc_entry cacheEntries[] = {{"decode", 1, 1, runCache, nullptr, nullptr, 0}, {"long", 2, 64, runCache, nullptr, nullptr, 0}};
+static const qcc_variant cacheVariant = {"plain", 0, cacheEntries, 2, nullptr, 0, nullptr};
 const qcc_program CacheProgram = {QCC_PROGRAM_VERSION, 0, cachePorts, cachePorts + 2, 2, 2, cacheDims, 5, &cacheVariant, 1, cacheBytes, 100, 50, 0, {}, nullptr, "{}", 2, 0};
 } // namespace fake

@@ -1,0 +1,239 @@
+// Steps to CUDA kernels: the compiler's half of the contract about devices in qcc/Runtime/Program.h.
+//
+// A kernel's parameters are pointers that stay the same for a session, then the step's own constants, so that a list of launches can be recorded once
+// (a CUDA graph). What changes from call to call, the dimensions and buffers, is read from the memory of the call.
+#include "lib/Target/NVPTX/NVPTX.h"
+#include "dialects/Kernel/Kernel.h"
+#include "qcc/Runtime/Program.h"
+#include "qcc/Target/Passes.h"
+#include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+namespace qcc {
+#define GEN_PASS_DEF_LOWERSTEPS
+#include "qcc/Target/Passes.h.inc"
+} // namespace qcc
+using namespace mlir;
+using namespace qcc;
+
+namespace {
+enum Parameter { Weights, Arena, State, Scratch, Call, NumParameters };
+constexpr int64_t warp = 32;
+/// Warps of a block: enough to fill a multiprocessor with the 16 or more blocks that it holds.
+constexpr int64_t mostWarps = 4;
+/// Static shared memory of a block on every device since sm_20 (CUDA programming guide, table of compute capabilities).
+constexpr int64_t sharedBytes = 48 << 10;
+
+class StepLowering {
+public:
+  StepLowering(ModuleOp module, func::FuncOp step) : module(module), step(step), context(module.getContext()), pointer(LLVM::LLVMPointerType::get(context)),
+                                                     i64(IntegerType::get(context, 64)), converter(context) {
+    if (auto names = module->getAttrOfType<ArrayAttr>("qnt.dims"))
+      for (auto name : names.getAsRange<StringAttr>())
+        dims.push_back(name.getValue());
+  }
+
+  LogicalResult run() {
+    Location loc = step.getLoc();
+    SmallVector<unsigned> positions(NumParameters, 0);
+    SmallVector<Type> types(NumParameters, pointer);
+    SmallVector<DictionaryAttr> attributes(NumParameters);
+    SmallVector<Location> locations(NumParameters, loc);
+    (void)step.insertArguments(positions, types, attributes, locations);
+    OpBuilder at = OpBuilder::atBlockBegin(&step.front());
+    ImplicitLocOpBuilder b(loc, at);
+    describe(b);
+    bool failed = false;
+    step.walk([&](Operation *op) {
+      ImplicitLocOpBuilder here(op->getLoc(), op);
+      Value result;
+      if (isa<qk::ThreadIdOp>(op))
+        result = threadId;
+      else if (isa<qk::TeamRankOp>(op))
+        result = rank;
+      else if (isa<qk::TeamBarrierOp>(op))
+        NVVM::BarrierOp::create(here);
+      else if (isa<qk::NumThreadsOp>(op))
+        result = numThreads;
+      else if (isa<qk::PrefetchDistanceOp>(op))
+        result = arith::ConstantIndexOp::create(here, 0);
+      else if (auto named = dyn_cast<qk::DimOp>(op)) {
+        FailureOr<Value> value = dim(here, named, named.getName());
+        if ((failed |= mlir::failed(value)))
+          return;
+        result = *value;
+      } else if (auto binding = dyn_cast<qk::BindOp>(op))
+        result = bind(here, binding);
+      else if (auto failing = dyn_cast<qk::FailOp>(op))
+        fail(here, failing);
+      else if (!isa<memref::PrefetchOp>(op))           // other warps run while one waits
+        return;
+      if (result)
+        op->getResult(0).replaceAllUsesWith(result);
+      op->erase();
+    });
+    return success(!failed);
+  }
+
+private:
+  Value toIndex(ImplicitLocOpBuilder &b, Value v) { return arith::IndexCastOp::create(b, b.getIndexType(), v); }
+  Value toI64(ImplicitLocOpBuilder &b, Value v) { return arith::IndexCastOp::create(b, i64, v); }
+  Value index(ImplicitLocOpBuilder &b, int64_t v) { return arith::ConstantIndexOp::create(b, v); }
+
+  /// The shape of a block, and who the caller is.
+  void describe(ImplicitLocOpBuilder &b) {
+    auto number = [&](StringRef name) {
+      auto attr = step->getAttrOfType<IntegerAttr>(name);
+      return attr ? attr.getInt() : 0;
+    };
+    scratchBytes = number("qk.scratch_bytes");
+    int64_t team = number("qk.team"), teamBytes = 0;
+    step.walk([&](qk::BindOp bind) {
+      auto type = cast<MemRefType>(bind.getType());
+      if (bind.getStorage() == qk::Storage::Team)
+        teamBytes = std::max<int64_t>(teamBytes, type.getNumElements() * bitsOf(type.getElementType()) / 8);
+    });
+    int64_t warps = team ? team : mostWarps;
+    while (!team && warps > 1 && warps * scratchBytes > sharedBytes)
+      warps /= 2;
+    shared = warps * scratchBytes + teamBytes <= sharedBytes;
+    if (!shared && !team)
+      warps = mostWarps;
+    bool spread = step->hasAttr("qk.lanes");
+    step->setAttr("qk.block", b.getI64IntegerAttr(warps * warp));
+    step->setAttr("qk.scratch_bytes", b.getI64IntegerAttr(shared ? 0 : warps * scratchBytes));
+    auto special = [&](auto op) { return toIndex(b, op.getResult()); };
+    Value block = special(NVVM::BlockIdXOp::create(b, b.getI32Type())), blocks = special(NVVM::GridDimXOp::create(b, b.getI32Type()));
+    Value inBlock = special(NVVM::ThreadIdXOp::create(b, b.getI32Type()));
+    if (spread)
+      inBlock = arith::DivUIOp::create(b, inBlock, index(b, warp));
+    int64_t perBlock = spread ? warps : warps * warp;
+    Value globalNumber = arith::AddIOp::create(b, arith::MulIOp::create(b, block, index(b, perBlock)), inBlock);
+    threadId = team ? block : globalNumber;
+    numThreads = team ? blocks : arith::MulIOp::create(b, blocks, index(b, perBlock)).getResult();
+    rank = inBlock;
+    if (teamBytes)
+      teamMemory = sharedMemory(b, teamBytes, "_team");
+    if (!scratchBytes)
+      return;
+    Value base = step.getArgument(Scratch);
+    if (shared)
+      base = sharedMemory(b, warps * scratchBytes, "_scratch");
+    Value at = arith::MulIOp::create(b, shared ? inBlock : globalNumber, index(b, scratchBytes));
+    scratch = LLVM::GEPOp::create(b, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{toI64(b, at)});
+  }
+
+  int64_t bitsOf(Type element) const { return element.isIndex() ? 64 : element.getIntOrFloatBitWidth(); }
+
+  /// Memory of a block.
+  Value sharedMemory(ImplicitLocOpBuilder &b, int64_t bytes, StringRef suffix) {
+    OpBuilder top(module.getBodyRegion());
+    auto type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes);
+    auto global = LLVM::GlobalOp::create(top, step.getLoc(), type, /*isConstant=*/false, LLVM::Linkage::Internal, (step.getSymName() + suffix).str(), Attribute(),
+                                         /*alignment=*/64, /*addrSpace=*/3);
+    return LLVM::AddrSpaceCastOp::create(b, pointer, LLVM::AddressOfOp::create(b, global));
+  }
+
+  /// Number `at` of the call's memory; it is the same whenever it is read.
+  Value ofCall(ImplicitLocOpBuilder &b, int64_t at, Type type) {
+    Value address = LLVM::GEPOp::create(b, pointer, i64, step.getArgument(Call), ArrayRef<LLVM::GEPArg>{int32_t(at)});
+    auto load = LLVM::LoadOp::create(b, type, address, /*alignment=*/8);
+    load.setInvariant(true);
+    return load;
+  }
+
+  FailureOr<Value> dim(ImplicitLocOpBuilder &b, qk::DimOp op, StringRef name) {
+    if (auto fixed = module->getAttrOfType<DictionaryAttr>("qnt.fixed_dims"))
+      if (auto extent = fixed.getAs<IntegerAttr>(name))
+        return index(b, extent.getInt());
+    auto at = llvm::find(dims, name);
+    if (at != dims.end())
+      return toIndex(b, ofCall(b, QCC_CALL_DIMS + (at - dims.begin()), i64));
+    if (name == "total") {
+      FailureOr<Value> past = dim(b, op, "past"), seq = dim(b, op, "seq");
+      if (failed(past) || failed(seq))
+        return failure();
+      return Value(arith::AddIOp::create(b, *past, *seq));
+    }
+    if (name == "past") // a program that keeps no state: encoders
+      return index(b, 0);
+    return op.emitOpError("the program has no dimension '") << name << "'";
+  }
+
+  /// Says that `address` is a multiple of `bytes`, which lets loads of bytes become loads of words.
+  void assumeAligned(ImplicitLocOpBuilder &b, Value address, int64_t bytes) {
+    Value yes = LLVM::ConstantOp::create(b, b.getI1Type(), b.getBoolAttr(true)), alignment = LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(bytes));
+    LLVM::AssumeOp::create(b, yes, LLVM::AssumeAlignTag(), address, alignment);
+  }
+
+  Value bind(ImplicitLocOpBuilder &b, qk::BindOp op) {
+    auto type = cast<MemRefType>(op.getType());
+    Value base;
+    switch (op.getStorage()) {
+    case qk::Storage::Weights: base = step.getArgument(Weights); break;
+    case qk::Storage::Arena: base = step.getArgument(Arena); break;
+    case qk::Storage::State: base = step.getArgument(State); break;
+    case qk::Storage::Port: base = ofCall(b, QCC_CALL_DIMS + int64_t(dims.size()) + int64_t(op.getPort()), pointer); break;
+    case qk::Storage::Scratch: base = scratch; break;
+    case qk::Storage::Team: base = teamMemory; break;
+    }
+    if (op.getOffset())
+      base = LLVM::GEPOp::create(b, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{toI64(b, op.getOffset())});
+    if (op.getStorage() != qk::Storage::Scratch)       // Program.h; offsets in the weights and the arena are multiples too
+      assumeAligned(b, base, 64);
+    else
+      assumeAligned(b, base, 16);
+    SmallVector<Value> sizes;
+    unsigned dynamic = 0;
+    for (int64_t extent : type.getShape())
+      sizes.push_back(ShapedType::isDynamic(extent) ? toI64(b, op.getSizes()[dynamic++]) : LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(extent)));
+    auto descriptor = MemRefDescriptor::poison(b, b.getLoc(), converter.convertType(type));
+    descriptor.setAllocatedPtr(b, b.getLoc(), base);
+    descriptor.setAlignedPtr(b, b.getLoc(), base);
+    descriptor.setConstantOffset(b, b.getLoc(), 0);
+    Value stride = LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(1));
+    for (int64_t i = type.getRank() - 1; i >= 0; --i) {
+      descriptor.setSize(b, b.getLoc(), i, sizes[i]);
+      descriptor.setStride(b, b.getLoc(), i, stride);
+      if (i)
+        stride = LLVM::MulOp::create(b, stride, sizes[i]);
+    }
+    return UnrealizedConversionCastOp::create(b, type, Value(descriptor)).getResult(0);
+  }
+
+  /// The first thread to fail leaves its code; whoever wrote the code writes the detail.
+  void fail(ImplicitLocOpBuilder &b, qk::FailOp op) {
+    Value status = step.getArgument(Call);
+    Value none = LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(0)), code = LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(op.getCode()));
+    Value swap = LLVM::AtomicCmpXchgOp::create(b, status, none, code, LLVM::AtomicOrdering::monotonic, LLVM::AtomicOrdering::monotonic);
+    Value first = LLVM::ExtractValueOp::create(b, swap, ArrayRef<int64_t>{1});
+    scf::IfOp::create(b, first, [&](OpBuilder &then, Location loc) {
+      ImplicitLocOpBuilder in(loc, then);
+      LLVM::StoreOp::create(in, op.getDetail(), LLVM::GEPOp::create(in, pointer, i64, status, ArrayRef<LLVM::GEPArg>{1}));
+      scf::YieldOp::create(in);
+    });
+  }
+
+  ModuleOp module;
+  func::FuncOp step;
+  MLIRContext *context;
+  Type pointer, i64;
+  LLVMTypeConverter converter;
+  SmallVector<StringRef> dims;
+  int64_t scratchBytes = 0;
+  bool shared = false;
+  Value threadId, numThreads, rank, scratch, teamMemory;
+};
+
+struct LowerStepsPass : qcc::impl::LowerStepsBase<LowerStepsPass> {
+  void runOnOperation() override {
+    SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
+    for (func::FuncOp function : functions) {
+      if (!function->hasAttr("qk.step"))
+        function.erase();
+      else if (failed(StepLowering(getOperation(), function).run()))
+        return signalPassFailure();
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,23 @@
+// Steps are entry points of the image. The attributes belong to functions of the LLVM dialect, so this comes after their conversion.
+#include "qcc/Target/Passes.h"
+namespace qcc {
+#define GEN_PASS_DEF_MARKKERNELS
+#include "qcc/Target/Passes.h.inc"
+} // namespace qcc
+using namespace mlir;
+using namespace qcc;
+
+namespace {
+struct MarkKernelsPass : qcc::impl::MarkKernelsBase<MarkKernelsPass> {
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<LLVM::LLVMFuncOp>()) {
+      auto block = function->getAttrOfType<IntegerAttr>("qk.block");
+      if (!block)
+        continue;
+      Builder b(&getContext());
+      function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
+      function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(), b.getDenseI32ArrayAttr({int32_t(block.getInt())}));
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,100 @@
+// Hooks as instructions of a warp.
+//
+// dot4          DP4A (sm_61): four u8*s8 products summed into i32, exactly.
+// unpack        On 32 bits instead of pairs of 16: registers are 32 bits wide, and a shift is a shift.
+// sync_lanes    BAR.WARP.SYNC of all 32 lanes; control flow is the same in all of them.
+// reduce_lanes  A butterfly of SHFL: every lane ends with the same bits, since both sides of an exchange add the same two numbers.
+#include "lib/Target/NVPTX/NVPTX.h"
+#include "dialects/Kernel/Kernel.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+using namespace mlir;
+using namespace qcc;
+
+static Value i32(ImplicitLocOpBuilder &b, int64_t value) { return arith::ConstantIntOp::create(b, b.getI32Type(), value); }
+
+/// A lane's part of a register as one 32-bit number; null if it is something else.
+static Value word(ImplicitLocOpBuilder &b, Value v) {
+  auto type = cast<VectorType>(v.getType());
+  if (type.getNumElements() * type.getElementTypeBitWidth() != 32)
+    return {};
+  return vector::ExtractOp::create(b, vector::BitCastOp::create(b, VectorType::get(1, b.getI32Type()), v), 0);
+}
+static Value fromWord(ImplicitLocOpBuilder &b, Value word, Type type) {
+  Value one = vector::BroadcastOp::create(b, VectorType::get(1, b.getI32Type()), word);
+  return vector::BitCastOp::create(b, type, one);
+}
+
+namespace {
+struct Dot4 : OpRewritePattern<qk::Dot4Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::Dot4Op op, PatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    if (cast<VectorType>(op.getAcc().getType()).getNumElements() != 1)
+      return rewriter.notifyMatchFailure(op, "not a lane's part of a register");
+    Value sum = NVVM::DotAccumulate4WayOp::create(b, b.getI32Type(), op.getU(), NVVM::DotAccumulateType::UNSIGNED, op.getS(),
+                                                  NVVM::DotAccumulateType::SIGNED, word(b, op.getAcc()));
+    rewriter.replaceOp(op, fromWord(b, sum, op.getType()));
+    return success();
+  }
+};
+
+struct Unpack : OpRewritePattern<qk::UnpackOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::UnpackOp op, PatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value v = word(b, op.getPlane());
+    if (!v)
+      return rewriter.notifyMatchFailure(op, "not a lane's part of a register");
+    int64_t down = int64_t(op.getIndex()) * op.getBits() - op.getTo(), field = ((1u << op.getBits()) - 1) << op.getTo();
+    if (down > 0)
+      v = arith::ShRUIOp::create(b, v, i32(b, down));
+    else if (down < 0)
+      v = arith::ShLIOp::create(b, v, i32(b, -down));
+    v = arith::AndIOp::create(b, v, i32(b, int32_t(field * 0x01010101u)));
+    rewriter.replaceOp(op, fromWord(b, v, op.getType()));
+    return success();
+  }
+};
+
+struct LaneId : OpRewritePattern<qk::LaneIdOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::LaneIdOp op, PatternRewriter &rewriter) const override {
+    // Blocks have one dimension and whole warps. The register of this name may change while a kernel runs.
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value lane = arith::AndIOp::create(b, NVVM::ThreadIdXOp::create(b, b.getI32Type()), i32(b, 31));
+    rewriter.replaceOpWithNewOp<arith::IndexCastOp>(op, b.getIndexType(), lane);
+    return success();
+  }
+};
+
+struct SyncLanes : OpRewritePattern<qk::SyncLanesOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::SyncLanesOp op, PatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    rewriter.replaceOpWithNewOp<NVVM::SyncWarpOp>(op, i32(b, -1));
+    return success();
+  }
+};
+
+struct ReduceLanes : OpRewritePattern<qk::ReduceLanesOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::ReduceLanesOp op, PatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value v = op.getValue();
+    for (int64_t distance = 16; distance; distance /= 2) {
+      Value other = NVVM::ShflOp::create(b, v.getType(), i32(b, -1), v, i32(b, distance), i32(b, 31), NVVM::ShflKind::bfly, UnitAttr());
+      v = vector::makeArithReduction(b, op.getLoc(), op.getKind(), v, other);
+    }
+    rewriter.replaceOp(op, v);
+    return success();
+  }
+};
+} // namespace
+
+void nvptx::populateHookPatterns(RewritePatternSet &patterns, const TargetVersion &) {
+  patterns.add<Dot4, Unpack, LaneId, SyncLanes, ReduceLanes>(patterns.getContext(), 2);
+}

@@ -1,0 +1,38 @@
+// RUN: qcc-opt %s --qcc-target-lower-hooks=version=sm80 | FileCheck %s
+// RUN: qcc-opt %s --qcc-target-lower-hooks=version=sm90 | FileCheck %s
+
+// CHECK-LABEL: func.func @dot4
+// CHECK: nvvm.dot.accumulate.4way %arg1 <unsigned>, %arg2 <signed>, %{{.*}} : vector<4xi8>, vector<4xi8>
+func.func @dot4(%acc: vector<1xi32>, %u: vector<4xi8>, %s: vector<4xi8>) -> vector<1xi32> {
+  %r = qk.dot4 %acc, %u, %s : vector<1xi32>, vector<4xi8>
+  return %r : vector<1xi32>
+}
+
+// One shift and one mask of 32 bits.
+// CHECK-LABEL: func.func @unpack
+// CHECK-DAG: %[[FOUR:.*]] = arith.constant 4 : i32
+// CHECK-DAG: %[[MASK:.*]] = arith.constant 252645135 : i32
+// CHECK: %[[DOWN:.*]] = arith.shrui %{{.*}}, %[[FOUR]] : i32
+// CHECK: arith.andi %[[DOWN]], %[[MASK]] : i32
+func.func @unpack(%plane: vector<4xi8>) -> vector<4xi8> {
+  %q = qk.unpack %plane {bits = 4 : i32, index = 1 : i32} : vector<4xi8>
+  return %q : vector<4xi8>
+}
+
+// CHECK-LABEL: func.func @lanes
+// CHECK: nvvm.read.ptx.sreg.tid.x
+// CHECK: nvvm.bar.warp.sync
+func.func @lanes() -> index {
+  %l = qk.lane_id
+  qk.sync_lanes
+  return %l : index
+}
+
+// Five exchanges.
+// CHECK-LABEL: func.func @sum
+// CHECK-COUNT-5: nvvm.shfl.sync bfly
+// CHECK-NOT: nvvm.shfl.sync
+func.func @sum(%x: f32) -> f32 {
+  %s = qk.reduce_lanes #vector.kind<add>, %x : f32
+  return %s : f32
+}

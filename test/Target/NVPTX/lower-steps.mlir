@@ -1,0 +1,91 @@
+// RUN: qcc-opt %s --qcc-target-lower-steps -split-input-file -verify-diagnostics | FileCheck %s
+
+module attributes {qnt.dims = ["batch", "seq", "past"]} {
+  // Only kernels are left.
+  // CHECK-NOT: @decode
+  func.func @decode() attributes {qk.rows = "decode"} {
+    %c64 = arith.constant 64 : index
+    call @step_norm(%c64) : (index) -> ()
+    return
+  }
+
+  // A thread of the program is a warp; scratch of a block of four warps fits shared memory.
+  // CHECK: llvm.mlir.global internal @step_norm_scratch() {addr_space = 3 : i32, alignment = 64 : i64{{.*}}} : !llvm.array<1024 x i8>
+  // CHECK-LABEL: func.func @step_norm(
+  // CHECK-SAME: %[[WEIGHTS:arg0]]: !llvm.ptr, %arg1: !llvm.ptr, %arg2: !llvm.ptr, %arg3: !llvm.ptr, %[[CALL:arg4]]: !llvm.ptr, %[[OFFSET:arg5]]: index)
+  // CHECK-SAME: qk.block = 128 : i64, qk.lanes = 32 : i64, qk.scratch_bytes = 0 : i64
+  func.func @step_norm(%offset: index) attributes {qk.step, qk.lanes = 32, qk.scratch_bytes = 256} {
+    // CHECK: nvvm.read.ptx.sreg.ctaid.x
+    // CHECK: nvvm.read.ptx.sreg.nctaid.x
+    // CHECK: nvvm.read.ptx.sreg.tid.x
+    // CHECK: %[[C32:.*]] = arith.constant 32 : index
+    // CHECK: arith.divui %{{.*}}, %[[C32]] : index
+    // CHECK: llvm.addrspacecast %{{.*}} : !llvm.ptr<3> to !llvm.ptr
+    %c0 = arith.constant 0 : index
+    // Weights lie at multiples of 64 bytes.
+    // CHECK: llvm.getelementptr %[[WEIGHTS]]
+    // CHECK: llvm.intr.assume %{{.*}} ["align"(%{{.*}}, %{{.*}} : !llvm.ptr, i64)] : i1
+    %w = qk.bind weights at %offset : memref<64xf32>
+    %s = qk.bind scratch at %c0 : memref<64xf32>
+    // Number 2 + 2 of the call: after the status, the third dimension.
+    // CHECK: %[[AT:.*]] = llvm.getelementptr %[[CALL]][4]
+    // CHECK: llvm.load %[[AT]] invariant
+    %past = qk.dim "past"
+    %v = memref.load %w[%past] : memref<64xf32>
+    memref.store %v, %s[%past] : memref<64xf32>
+    // Behind the dimensions are the addresses of the buffers.
+    // CHECK: llvm.getelementptr %[[CALL]][6]
+    %p = qk.bind port 1 sizes(%past) : memref<?xi64>
+    %id = memref.load %p[%past] : memref<?xi64>
+    // CHECK: llvm.cmpxchg %[[CALL]]
+    // CHECK: scf.if
+    qk.fail 1, %id
+    return
+  }
+
+  // Without vectors a thread is a thread. Scratch beyond shared memory is the device's.
+  // CHECK-LABEL: func.func @step_loops
+  // CHECK-SAME: qk.scratch_bytes = 0
+  // CHECK: %[[C128:.*]] = arith.constant 128 : index
+  // CHECK: arith.muli %{{.*}}, %[[C128]] : index
+  func.func @step_loops(%y: memref<?xindex>) attributes {qk.step} {
+    %t = qk.thread_id
+    %n = qk.num_threads
+    memref.store %t, %y[%n] : memref<?xindex>
+    return
+  }
+  // A team is a block: its number stands for the thread's, its warps share memory and wait for each other.
+  // CHECK-LABEL: func.func @step_team
+  // CHECK-SAME: qk.block = 512 : i64
+  // CHECK: %[[BLOCK:.*]] = nvvm.read.ptx.sreg.ctaid.x
+  // CHECK: %[[TEAM:.*]] = arith.index_cast %[[BLOCK]] : i32 to index
+  // CHECK: %[[RANK:.*]] = arith.divui
+  // CHECK: llvm.mlir.addressof @step_team_team : !llvm.ptr<3>
+  // CHECK: nvvm.barrier
+  // CHECK: memref.store %[[RANK]], %{{.*}}[%[[TEAM]]]
+  func.func @step_team() attributes {qk.step, qk.lanes = 32, qk.team = 16} {
+    %c0 = arith.constant 0 : index
+    %m = qk.bind team at %c0 : memref<64xindex>
+    %t = qk.thread_id
+    %r = qk.team_rank
+    qk.team_barrier
+    memref.store %r, %m[%t] : memref<64xindex>
+    return
+  }
+  // CHECK-LABEL: func.func @step_large
+  // CHECK-SAME: qk.scratch_bytes = 400000
+  func.func @step_large(%v: f32) attributes {qk.step, qk.lanes = 32, qk.scratch_bytes = 100000} {
+    %c0 = arith.constant 0 : index
+    %s = qk.bind scratch at %c0 : memref<25000xf32>
+    memref.store %v, %s[%c0] : memref<25000xf32>
+    return
+  }
+}
+
+// -----
+
+func.func @step() attributes {qk.step} {
+  // expected-error@+1 {{the program has no dimension 'width'}}
+  %n = qk.dim "width"
+  return
+}
