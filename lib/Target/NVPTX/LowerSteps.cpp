@@ -5,8 +5,8 @@
 #include "lib/Target/NVPTX/NVPTX.h"
 #include "dialects/Kernel/Kernel.h"
 #include "qcc/Runtime/Program.h"
+#include "qcc/Target/DenseMemRef.h"
 #include "qcc/Target/Passes.h"
-#include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 namespace qcc {
@@ -183,22 +183,7 @@ private:
       assumeAligned(b, base, 64);
     else
       assumeAligned(b, base, 16);
-    SmallVector<Value> sizes;
-    unsigned dynamic = 0;
-    for (int64_t extent : type.getShape())
-      sizes.push_back(ShapedType::isDynamic(extent) ? toI64(b, op.getSizes()[dynamic++]) : LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(extent)));
-    auto descriptor = MemRefDescriptor::poison(b, b.getLoc(), converter.convertType(type));
-    descriptor.setAllocatedPtr(b, b.getLoc(), base);
-    descriptor.setAlignedPtr(b, b.getLoc(), base);
-    descriptor.setConstantOffset(b, b.getLoc(), 0);
-    Value stride = LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(1));
-    for (int64_t i = type.getRank() - 1; i >= 0; --i) {
-      descriptor.setSize(b, b.getLoc(), i, sizes[i]);
-      descriptor.setStride(b, b.getLoc(), i, stride);
-      if (i)
-        stride = LLVM::MulOp::create(b, stride, sizes[i]);
-    }
-    return UnrealizedConversionCastOp::create(b, type, Value(descriptor)).getResult(0);
+    return denseMemRef(b, converter, type, base, op.getSizes());
   }
 
   /// The first thread to fail leaves its code; whoever wrote the code writes the detail.
