@@ -1,0 +1,34 @@
+// Quantization methods as data: how the codes of one weight are chosen, given its format and what is known of its inputs.
+// A method is a row of lib/Quantize/Methods/Methods.def and one file beside it. `--algo` names it.
+#ifndef QCC_QUANTIZE_METHOD_H
+#define QCC_QUANTIZE_METHOD_H
+#include "dialects/Quant/Formats/Format.h"
+#include "qcc/Quantize/InputStatistics.h"
+
+namespace qcc {
+/// One weight to encode. A view; owns nothing.
+struct WeightProblem {
+  mlir::Type element;                     // its format
+  int64_t rows = 0, K = 0;
+  llvm::ArrayRef<float> values;           // [rows][K], finite
+  const InputStatistics *inputs = nullptr;  // null: no calibration data
+};
+
+class QuantizationMethod {
+public:
+  virtual ~QuantizationMethod() = default;
+  /// As `--algo` names it.
+  virtual llvm::StringRef name() const = 0;
+  virtual bool needsInputs() const { return false; }   // absMax, meanAbs
+  virtual bool needsMoments() const { return false; }  // and second moments
+  /// Chooses codes, scales and zero points: `out` is sized for all rows. The same bits at any number of threads (llvm::parallel::strategy).
+  /// Fails when a row has no encoding (a scale that overflows f16), `why` says which and why.
+  virtual mlir::LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const = 0;
+};
+
+/// The method named `name`, or null.
+const QuantizationMethod *findMethod(llvm::StringRef name);
+/// One line per method, for --help and messages: name, summary.
+std::string listMethods();
+} // namespace qcc
+#endif
