@@ -89,6 +89,18 @@ def Qk_FailOp : Qk_Op<"fail", [MemoryEffects<[MemWrite]>]> {
   let assemblyFormat = "$code `,` $detail attr-dict";
 }
 
+def Qk_ObserveOp : Qk_Op<"observe", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Show the program's caller the rows that are about to be multiplied with a weight";
+  let description = [{
+    `values [rows, K]`, dense. The caller knows the weight by its place in the weights file, and may change it there. One thread calls it, while the
+    others wait. See qnt.observe and qcc_observe.
+    Example:
+      qk.observe %x of %w : memref<?x256xf32>, memref<524288xi8>
+  }];
+  let arguments = (ins MemRefRankOf<[F32], [2]>:$values, AnyMemRef:$weight);
+  let assemblyFormat = "$values `of` $weight attr-dict `:` type($values) `,` type($weight)";
+}
+
 def Qk_LaunchOp : Qk_Op<"launch", [AttrSizedOperandSegments, DestinationStyleOpInterface, DeclareOpInterfaceMethods<SymbolUserOpInterface>,
                                    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "One SPMD step: every thread computes its share of a kernel, then all meet";

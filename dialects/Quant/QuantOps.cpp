@@ -71,6 +71,14 @@ LogicalResult MatmulOp::verify() {
   return success();
 }
 
+LogicalResult ObserveOp::verify() {
+  if (cast<ShapedType>(getWeight().getType()).getRank() != 2)
+    return emitOpError("weight must be [N, K], got ") << getWeight().getType();
+  if (differ(dim(getInput().getType(), -1), dim(getWeight().getType(), 1)))
+    return emitOpError("input has ") << dim(getInput().getType(), -1) << " channels, but the weight's K is " << dim(getWeight().getType(), 1);
+  return success();
+}
+
 LogicalResult RotaryOp::verify() {
   int64_t channels = dim(getType(), -1), heads = getHeads(), half = dim(getCos().getType(), -1);
   if (heads < 1 || (!ShapedType::isDynamic(channels) && channels % heads))

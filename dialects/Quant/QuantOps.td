@@ -236,6 +236,21 @@ def Qnt_DecomposeOp : Qnt_Op<"decompose", [Pure]> {
   let hasFolder = 1;
 }
 
+//===-- calibration -------------------------------------------------------------------------------------------------------------===//
+
+def Qnt_ObserveOp : Qnt_Op<"observe", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Show the program's caller what is about to be multiplied with a weight";
+  let description = [{
+    `input [.., K]` reaches matmuls of `weight [N, K]`. The caller may change the weight's values in memory before it returns: what follows reads
+    the new ones (methods that quantize layer after layer). Nothing is shown to a caller that has not asked (qcc_observe).
+    Example:
+      qnt.observe %x of %w : tensor<?x?x256xf32>, tensor<512x256xf32>
+  }];
+  let arguments = (ins Qnt_F32Tensor:$input, Qnt_Weight:$weight);
+  let assemblyFormat = "$input `of` $weight attr-dict `:` type($input) `,` type($weight)";
+  let hasVerifier = 1;
+}
+
 //===-- program -----------------------------------------------------------------------------------------------------------------===//
 
 def Qnt_DimOp : Qnt_Op<"dim", [Pure]> {

@@ -56,6 +56,8 @@ void padQuantized(KernelBuilder &b, const QuantizedRow &spec, mlir::Value row, m
 FlatSymbolRefAttr activationKernel(KernelLibrary &, qnt::Activation, int64_t width, bool gated);
 /// (input [.., 2F], codes, scales, sums)
 FlatSymbolRefAttr gluQuantizeKernel(KernelLibrary &, qnt::Activation, const QuantizedRow &);
+/// (input, weight): shows the program's caller the rows before they are multiplied with the weight
+FlatSymbolRefAttr observeKernel(KernelLibrary &, int64_t width, mlir::Type weight);
 /// (a, b, output)
 FlatSymbolRefAttr addKernel(KernelLibrary &, int64_t width);
 

@@ -338,6 +338,15 @@ LogicalResult QuantLowering::cacheStore(qnt::CacheStoreOp op) {
   return success();
 }
 
+LogicalResult QuantLowering::observe(qnt::ObserveOp op) {
+  Value weight = memory(op.getWeight());
+  if (!weight)
+    return op.emitOpError("shows a weight that no kernel multiplies");
+  // The weight is an output: whoever looks on may change it.
+  launch(op, observeKernel(library, width(op.getInput()), weight.getType()), op.getInput(), weight);
+  return success();
+}
+
 LogicalResult QuantLowering::activation(Operation *op, qnt::Activation kind, bool gated) {
   if (gated && op->hasOneUse() && isa<qnt::QuantizeOp>(*op->user_begin()))
     return success();                                               // fused there

@@ -36,6 +36,7 @@ private:
   mlir::LogicalResult attention(qnt::AttentionOp op);
   mlir::LogicalResult cacheLoad(qnt::CacheLoadOp op);
   mlir::LogicalResult cacheStore(qnt::CacheStoreOp op);
+  mlir::LogicalResult observe(qnt::ObserveOp op);
   mlir::LogicalResult activation(mlir::Operation *op, qnt::Activation kind, bool gated);
   mlir::LogicalResult reference(mlir::Operation *op);
 

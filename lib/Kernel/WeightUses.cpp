@@ -8,6 +8,8 @@ WeightLayout qcc::layoutOfUse(OpOperand &use, bool &mixed) {
   Operation *op = use.getOwner();
   if (auto matmul = dyn_cast<qnt::MatmulOp>(op))
     return &use == &matmul.getWeightMutable() ? WeightLayout::Panels : WeightLayout::Plain;
+  if (isa<qnt::ObserveOp>(op)) // as the matmul that follows it
+    return WeightLayout::Panels;
   if (auto gather = dyn_cast<qnt::GatherOp>(op))
     return &use == &gather.getTableMutable() ? WeightLayout::Rows : WeightLayout::Plain;
   if (isa<qnt::DecomposeOp>(op))

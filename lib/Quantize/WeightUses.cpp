@@ -28,6 +28,8 @@ private:
       if (auto matmul = dyn_cast<qnt::MatmulOp>(user); matmul && &operand == &matmul.getWeightMutable()) {
         use.matmul = true;
         use.head |= leavesProgram(matmul.getResult());
+      } else if (isa<qnt::ObserveOp>(user)) {
+        // Shows what reaches a matmul of the weight, and reads nothing of it.
       } else if (auto gather = dyn_cast<qnt::GatherOp>(user)) {
         use.gather = true;
       } else if (auto call = dyn_cast<func::CallOp>(user)) {

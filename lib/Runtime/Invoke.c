@@ -53,7 +53,8 @@ typedef struct { qcc_invocation call; const qcc_entry *entry; } Job;
 
 static void barrier(const qcc_invocation *call, int64_t thread, int64_t region) {
   (void)thread, (void)region;
-  qccrt_pool_barrier(call->meeting);
+  const qcc_model *model = call->meeting;
+  qccrt_pool_barrier(model->pool);
 }
 
 static void runEntry(void *argument, int thread) {
@@ -74,9 +75,14 @@ static void runProfiledEntry(void *argument, int thread) {
   job->entry->run(&job->call, thread);
 }
 
+static void observe(const qcc_invocation *call, const uint8_t *weight, const float *values, int64_t rows, int64_t columns) {
+  const qcc_model *model = call->meeting;
+  if (model->observer)
+    model->observer(model->observerUser, weight - call->weights, values, rows, columns);
+}
+
 static void runProfiled(qcc_model *model, Job *job) {
   job->call.barrier = profiledBarrier;
-  job->call.meeting = model;
   qccrt_profile_begin(model->profile, job->call.dims);
   qccrt_pool_run(model->pool, runProfiledEntry, job);
   qccrt_profile_end(model->profile);
@@ -94,12 +100,22 @@ qcc_status qccrt_invoke(qcc_model *model, const int64_t *dims, uint8_t *state, v
     return qccrt_fail(model, QCC_ERROR_MEMORY, "no memory for %lld bytes of scratch", (long long)arenaBytes);
   Job job = {.entry = entry,
              .call = {.weights = model->weights.data, .arena = model->arena.data, .state = state, .buffers = buffers, .dims = dims,
-                      .status = status, .threads = qccrt_pool_threads(model->pool), .barrier = barrier, .meeting = model->pool, .prefetch = model->prefetch}};
+                      .status = status, .threads = qccrt_pool_threads(model->pool), .barrier = barrier, .meeting = model, .prefetch = model->prefetch, .observe = observe}};
   if (model->profile)
     runProfiled(model, &job);
   else
     qccrt_pool_run(model->pool, runEntry, &job);
   return qccrt_check_status(model, status);
+}
+
+qcc_status qcc_observe(qcc_model *model, qcc_observer observer, void *user) {
+  if (!model)
+    return QCC_ERROR_ARGUMENT;
+  pthread_mutex_lock(&model->lock);
+  model->observer = observer;
+  model->observerUser = user;
+  pthread_mutex_unlock(&model->lock);
+  return QCC_OK;
 }
 
 qcc_status qccrt_check_status(qcc_model *model, const int64_t *status) {

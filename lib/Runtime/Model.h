@@ -20,6 +20,8 @@ struct qcc_model {
   qccrt_device *device;                                       /* null where kernels run on the CPU */
   qccrt_weights weights;
   qccrt_block arena, state;                                   /* state: of programs without a session (KV as inputs and outputs) */
+  qcc_observer observer;                                      /* null: nobody looks on */
+  void *observerUser;
   int64_t prefetch;                                           /* of this CPU: Cpu.h */
   struct { int batch, seq, past, total, context, keep; } dim; /* indices in program->dims, or -1 */
   pthread_mutex_t lock;                                       /* held while the program runs, and around `error` */

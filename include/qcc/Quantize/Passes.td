@@ -54,6 +54,28 @@ def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::F
                     Statistic<"numKept", "num-float", "matmuls of quantized weights that keep float inputs">];
 }
 
+def ObserveInputs : Pass<"qcc-quantize-observe-inputs", "::mlir::ModuleOp"> {
+  let summary = "Make a program for calibration: it shows the inputs of matmuls and returns nothing";
+  let description = [{
+    Every float input of a matmul is shown to the caller before it is multiplied. Sequences have no past: state and past inputs of `@main` are gone,
+    each layer makes its own cache. What only served the results is dead afterwards.
+    Example:
+      func.func @main(%x: tensor<?x32xf32>, %kv: !qnt.cache<2x8xf16>) -> tensor<?x64xf32> {
+        %w = qnt.weight @w : tensor<64x32xf32>
+        %y = qnt.matmul %x, %w : tensor<?x32xf32>, tensor<64x32xf32> -> tensor<?x64xf32>
+        return %y : tensor<?x64xf32>
+      }
+    becomes
+      func.func @main(%x: tensor<?x32xf32>) {
+        %w = qnt.weight @w : tensor<64x32xf32>
+        qnt.observe %x of %w : tensor<?x32xf32>, tensor<64x32xf32>
+        %y = qnt.matmul %x, %w : tensor<?x32xf32>, tensor<64x32xf32> -> tensor<?x64xf32>
+        return
+      }
+  }];
+  let statistics = [Statistic<"numObserved", "num-observed", "matmuls whose input is shown">];
+}
+
 def LowerReference : Pass<"qcc-quantize-lower-reference", "::mlir::ModuleOp"> {
   let summary = "Replace qnt operations by their reference lowerings";
   let description = [{

@@ -8,7 +8,7 @@
 #define QCC_RUNTIME_PROGRAM_H
 #include <stdint.h>
 
-#define QCC_PROGRAM_VERSION 3
+#define QCC_PROGRAM_VERSION 4
 
 /* Dimensions that the runtime knows by name in program.dims (each may be missing); every other one is an extent of some input, or computed.
  *   batch, seq   rows of this call = batch * seq
@@ -47,8 +47,9 @@ typedef struct qcc_invocation {
   int64_t *status;                                            /* [2] */
   int64_t threads;
   void (*barrier)(const struct qcc_invocation *, int64_t thread, int64_t region);  /* region: index in variant.regions; -1: none of them */
-  void *meeting;                                              /* the barrier's own */
+  void *meeting;                                              /* the model, where the runtime meets the threads */
   int64_t prefetch;                                           /* bytes ahead that loops over weights prefetch on this CPU; 0: not at all */
+  void (*observe)(const struct qcc_invocation *, const uint8_t *weight, const float *values, int64_t rows, int64_t columns);  /* see qcc_observe */
 } qcc_invocation;
 
 /* Programs of a device. The compiler emits kernels as one image that the device's driver loads, and every entry as a list of launches. A launch

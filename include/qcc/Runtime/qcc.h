@@ -35,7 +35,7 @@ typedef struct {
 extern "C" {
 #endif
 #define QCC_API __attribute__((visibility("default")))
-#define QCC_API_VERSION 2                                     /* grows when functions are added; what exists stays as it is */
+#define QCC_API_VERSION 3                                     /* grows when functions are added; what exists stays as it is */
 
 typedef enum {
   QCC_OK = 0,
@@ -151,6 +151,12 @@ typedef struct {
   int64_t macs;                                               /* multiply-adds of matmuls in all calls; 0: none or not known */
 } qcc_region_info;
 QCC_API qcc_status qcc_get_region(qcc_model *model, int64_t index, qcc_region_info *region);
+
+/* Looks on while a program runs that was compiled to be observed (for calibration; qnt.observe), others never call: before rows are multiplied with
+ * a weight, one thread calls `observe` with the weight's offset in the data region of the weights file and with values[rows][columns]. It must
+ * not call into the model. It may change the weight's bytes in the file: what follows reads the new ones. Null ends it. Since version 3. */
+typedef void (*qcc_observer)(void *user, int64_t weight, const float *values, int64_t rows, int64_t columns);
+QCC_API qcc_status qcc_observe(qcc_model *model, qcc_observer observe, void *user);
 #ifdef __cplusplus
 }
 #endif

@@ -13,7 +13,7 @@ using namespace qcc;
 
 namespace {
 /// Fields of qcc_invocation, each 8 bytes, in order.
-enum Field { Weights, Arena, State, Buffers, Dims, Status, Threads, Barrier, Meeting, Prefetch, NumFields };
+enum Field { Weights, Arena, State, Buffers, Dims, Status, Threads, Barrier, Meeting, Prefetch, Observe, NumFields };
 
 class ProgramLowering {
 public:
@@ -114,6 +114,17 @@ private:
     LLVM::StoreOp::create(b, detail, LLVM::SelectOp::create(b, first, target, spare));
   }
 
+  Value addressOf(ImplicitLocOpBuilder &b, Value memref) {
+    return LLVM::IntToPtrOp::create(b, pointer, toI64(b, memref::ExtractAlignedPointerAsIndexOp::create(b, memref)));
+  }
+
+  void observe(ImplicitLocOpBuilder &b, Value invocation, qk::ObserveOp op) {
+    Value callee = field(b, invocation, Observe, pointer), rows = toI64(b, memref::DimOp::create(b, op.getValues(), 0));
+    Value columns = toI64(b, memref::DimOp::create(b, op.getValues(), 1));
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer, pointer, pointer, i64, i64});
+    LLVM::CallOp::create(b, type, ValueRange{callee, invocation, addressOf(b, op.getWeight()), addressOf(b, op.getValues()), rows, columns});
+  }
+
   LogicalResult lower(func::FuncOp function) {
     Value invocation = function.getArgument(0), thread = function.getArgument(1);
     bool failed = false;
@@ -140,6 +151,8 @@ private:
         result = bind(b, invocation, binding);
       } else if (auto failing = dyn_cast<qk::FailOp>(op))
         fail(b, invocation, failing);
+      else if (auto observing = dyn_cast<qk::ObserveOp>(op))
+        observe(b, invocation, observing);
       else if (auto barrier = dyn_cast<qk::BarrierOp>(op)) {
         Value callee = field(b, invocation, Barrier, pointer);
         Value region = LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(barrier.getRegion() ? int64_t(*barrier.getRegion()) : -1));

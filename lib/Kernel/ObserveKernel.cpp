@@ -1,0 +1,13 @@
+// Calibration's window into a program: one thread calls out, the others go on to the barrier that ends the step.
+#include "lib/Kernel/Kernels.h"
+using namespace mlir;
+using namespace qcc;
+
+FlatSymbolRefAttr qcc::observeKernel(KernelLibrary &library, int64_t width, Type weight) {
+  SmallVector<Type> types = {rowsOf(width, Float32Type::get(library.context())), weight};
+  int64_t bytes = cast<MemRefType>(weight).getNumElements();
+  return library.get("observe_" + Twine(width) + "_of" + Twine(bytes), types, [&](KernelBuilder &b, ValueRange args) {
+    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, qk::ThreadIdOp::create(b, b.getIndexType()), b.idx(0));
+    b.when(isFirst, [&] { qk::ObserveOp::create(b, args[0], args[1]); });
+  });
+}
