@@ -12,17 +12,15 @@
 #include "qcc/Frontend/ImportONNX.h"
 #include "qcc/Compiler/ModelHeader.h"
 #include "qcc/Quantize/WeightPipeline.h"
-#include "qcc/Target/Link.h"
 #include "qcc/Target/Target.h"
 #include "lib/Compiler/Backend.h"
+#include "lib/Compiler/Calibration.h"
 #include "lib/Compiler/InternalErrors.h"
-#include "lib/Compiler/Manifest.h"
+#include "lib/Compiler/Library.h"
 #include "lib/Compiler/OutputFiles.h"
 #include "lib/Compiler/PassRunner.h"
 #include "lib/Compiler/Phases.h"
 #include "lib/Compiler/Statistics.h"
-#include "lib/Compiler/WeightPlan.h"
-#include "lib/Compiler/WeightsFile.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -37,7 +35,6 @@
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
-#include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 #include <filesystem>
 #include <mutex>
@@ -46,41 +43,6 @@ using namespace qcc;
 using llvm::Twine;
 
 namespace {
-
-int complain(int exitCode, const Twine &message) {
-  llvm::errs() << "qcc: error: " << message << "\n";
-  return exitCode;
-}
-
-/// A folder for intermediate files, removed with what is in it.
-struct Scratch {
-  Scratch() {
-    error = llvm::sys::fs::createUniqueDirectory("qcc", folder);
-    if (!error)
-      setScratchFolder(folder);
-  }
-  ~Scratch() {
-    setScratchFolder("");
-    if (!error)
-      llvm::sys::fs::remove_directories(folder);
-  }
-  std::string path(const Twine &name) const {
-    llvm::SmallString<128> joined(folder);
-    llvm::sys::path::append(joined, name);
-    return joined.str().str();
-  }
-  llvm::SmallString<128> folder;
-  std::error_code error;
-};
-
-/// Beside this program, in the build tree as in an installation: bin/qcc, lib/libqccrt.a, and lib/<architecture>/libqccrt.a for others than this program's.
-std::string runtimeArchive(llvm::StringRef targetTriple) {
-  static int here;
-  llvm::Triple triple(targetTriple), own(llvm::sys::getProcessTriple());
-  llvm::SmallString<128> path(llvm::sys::path::parent_path(llvm::sys::fs::getMainExecutable(nullptr, &here)));
-  llvm::sys::path::append(path, "..", "lib", triple.getArch() == own.getArch() ? "" : triple.getArchName(), "libqccrt.a");
-  return path.str().str();
-}
 
 /// Standard output may be a full disk.
 int flushScreen() {
@@ -91,23 +53,6 @@ int flushScreen() {
   llvm::outs().clear_error();
   return complain(ExitResource, "cannot write to standard output: " + why);
 }
-
-/// Says how far the encoding of weights is.
-class CountedSink : public WeightSink {
-public:
-  CountedSink(WeightSink &sink, Phases &phases, int64_t total) : sink(sink), phases(phases), total(total) {}
-  llvm::Expected<int64_t> begin(llvm::StringRef symbol, llvm::StringRef name, int64_t bytes) override {
-    phases.step(++number, total);
-    return sink.begin(symbol, name, bytes);
-  }
-  llvm::Error append(llvm::ArrayRef<uint8_t> bytes) override { return sink.append(bytes); }
-  llvm::Error end() override { return sink.end(); }
-
-private:
-  WeightSink &sink;
-  Phases &phases;
-  int64_t total, number = 0;
-};
 
 /// The name of the output, else of the input, without its extension.
 std::string baseName(const CompilerOptions &options) {
@@ -128,6 +73,7 @@ private:
   int findTarget();
   int findRuntime();
   bool writesText() const;
+  int chooseCodes(OwningOpRef<ModuleOp> graph);
   int writeCode();
   int writeLibrary();
   int readInput();
@@ -152,6 +98,7 @@ private:
   std::shared_ptr<SourceFiles> sources = std::make_shared<SourceFiles>();  // what the module's references to weights index
   TargetInfo target;
   const Target *family = nullptr;
+  EncodedWeights encoded;                              // what methods have chosen; every other weight is encoded as it is written
   OutputFiles files;
   std::mutex reporting;
   int errors = 0, warnings = 0;
@@ -387,74 +334,48 @@ int Compilation::writeLibrary() {
   if (library == "-" || library == weights || library == header)
     return complain(ExitUsage, "-o " + library + " cannot name the library: its weights and header lie beside it as .weights and .h [bad-option]");
 
-  FailureOr<ProgramDescription> program = describeProgram(*module);
-  if (failed(program))
-    return ExitCompileError;
   Scratch scratch;
   if (scratch.error)
     return complain(ExitResource, "cannot create a temporary folder: " + scratch.error.message());
-
-  // Weights first: values that cannot be quantized are found before minutes go into code.
-  llvm::Expected<std::string> weightsPath = embed ? llvm::Expected<std::string>(scratch.path("weights")) : files.reserve(weights);
+  LibraryFiles paths{"", "", llvm::sys::path::filename(library).str()};
+  llvm::Expected<std::string> weightsPath = embed ? llvm::Expected<std::string>("") : files.reserve(weights);
   if (!weightsPath)
     return complain(ExitResource, llvm::toString(weightsPath.takeError()));
-  auto file = WeightsFile::create(*weightsPath);
-  if (!file)
-    return complain(ExitResource, llvm::toString(file.takeError()));
-  phases.begin("encoding weights");
-  auto weightDecls = module->getOps<qnt::WeightDeclOp>();
-  CountedSink counted(**file, phases, std::distance(weightDecls.begin(), weightDecls.end()));
-  if (ExitCode code = materializeWeights(*module, *sources, packingOf, counted))
-    return code;
-  if (llvm::Error error = (*file)->finish())
-    return complain(ExitResource, llvm::toString(std::move(error)));
-  program->weightsId = (*file)->id();
-  program->weightsBytes = (*file)->dataBytes();
-  if (embed)
-    program->embeddedWeights = *weightsPath;
+  llvm::Expected<std::string> libraryPath = files.reserve(library);
+  if (!libraryPath)
+    return complain(ExitResource, llvm::toString(libraryPath.takeError()));
+  paths.weights = *weightsPath;
+  paths.library = *libraryPath;
 
-  phases.begin("lowering to kernels");
   int saved = ExitSuccess;
   auto save = [&](llvm::StringRef stage, const TargetVersion &version, ModuleOp program) {
     if (stage == "kernel" && options.stats)
       printMatmulKernels(program, version, llvm::errs());
     saved = saved ? saved : saveTemps(stage + "." + version.name, program);
   };
-  auto versions = lowerVersions(*module, runner, options, target, *family, *program, save);
-  if (failed(versions))
-    return ExitCompileError;
+  int64_t weightsBytes = 0;
+  if (int code = buildLibrary({*module, *sources, options, target, *family, runner, phases, &encoded, save}, scratch, paths, weightsBytes))
+    return code;
   if (saved)
     return saved;
-  CompilerOptions resolved = options;
-  resolved.target = target.name;
-  program->manifest = buildManifest(*module, resolved, *program, *sources, (*file)->digests());
-  LinkInputs link{target.linkedTriple(), {}, runtimeArchive(target.linkedTriple()), llvm::sys::path::filename(library).str(), scratch.path("")};
-  for (const CompiledVersion &version : *versions)
-    link.objects.push_back(scratch.path(version.version->name + ".o"));
-  phases.begin("generating code");
-  if (llvm::Error error = generateCode(*versions, options, target, CodeKind::Object, link.objects))
-    return complain(ExitCompileError, llvm::toString(std::move(error)));
-  for (auto [variant, object] : llvm::zip_equal(program->variants, link.objects))
-    if (variant.device)
-      variant.device->image = imagePath(object);
-  link.objects.push_back(scratch.path("program.o"));
-  if (llvm::Error error = generateTable(*program, target, link.objects.back()))
-    return complain(ExitCompileError, llvm::toString(std::move(error)));
-
-  phases.begin("linking");
-  auto libraryPath = files.reserve(library);
-  if (!libraryPath)
-    return complain(ExitResource, llvm::toString(libraryPath.takeError()));
-  if (llvm::Error error = options.emit == Emit::Object ? linkObject(link, *libraryPath) : linkSharedLibrary(link, *libraryPath))
-    return complain(ExitLink, llvm::toString(std::move(error)));
   if (llvm::Error error = files.write(header, [](llvm::raw_ostream &out) { out << modelHeader; }))
     return complain(ExitResource, llvm::toString(std::move(error)));
   if (llvm::Error error = files.commit())
     return complain(ExitResource, llvm::toString(std::move(error)));
   if (!options.quiet)
-    llvm::errs() << "qcc: wrote " << library << (embed ? "" : ", " + weights.str().str()) << ", " << header << " (" << program->weightsBytes / 1000000 << " MB of weights, "
+    llvm::errs() << "qcc: wrote " << library << (embed ? "" : ", " + weights.str().str()) << ", " << header << " (" << weightsBytes / 1000000 << " MB of weights, "
                  << target.name << ")\n";
   return ExitSuccess;
+}
+
+/// Codes that the method of --algo chooses. Formats encode the weights that are left as these are written.
+int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
+  const QuantizationMethod &method = *findMethod(options.method);
+  if (writesText() || (graph ? false : method.name() == "rtn"))
+    return ExitSuccess;
+  if (!graph)
+    return quantizeWithoutText(*module, *sources, phases, method, encoded);
+  return quantizeInOrder({std::move(graph), *module, *sources, options, runner, phases}, method, encoded);
 }
 
 int Compilation::stages() {
@@ -478,6 +399,7 @@ int Compilation::stages() {
   }
   if (options.compileTo == Stage::Graph)
     return writeIr();
+  OwningOpRef<ModuleOp> graph = options.calibration.empty() ? OwningOpRef<ModuleOp>() : OwningOpRef<ModuleOp>(module->clone());
   phases.begin("choosing formats");
   if (ExitCode code = narrowScales(*module, *sources))  // before formats are assigned: it changes what arrives quantized
     return code;
@@ -490,6 +412,8 @@ int Compilation::stages() {
   }
   if (options.compileTo == Stage::Quant)
     return writeIr();
+  if (int code = chooseCodes(std::move(graph)))
+    return code;
   // After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset. Formats that no kernel reads are refused here.
   if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
     return ExitUnsupported;

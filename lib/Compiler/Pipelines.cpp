@@ -48,6 +48,15 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   runExtensions("quant-end", pm);
 }
 
+void qcc::addObservationStage(OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target) {
+  pm.addPass(createObserveInputs());
+  pm.addPass(createCSEPass());                         // what only served the results is dead
+  AssignFormatsOptions floats;
+  floats.wbits = floats.headBits = 32;
+  pm.addPass(createAssignFormats(floats));
+  pm.addPass(createPlaceWeights({target.panelLanes, /*reference=*/false}));
+}
+
 void qcc::addWeightPlacement(OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target) {
   pm.addPass(createTrimLogits());                      // before the ports are described: it adds a dimension to the program
   pm.addPass(createPlaceWeights({target.panelLanes, options.kernels == Kernels::Reference}));

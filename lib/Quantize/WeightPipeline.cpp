@@ -14,8 +14,8 @@ constexpr int64_t batchBytes = 8 << 20;
 
 class WeightWriter {
 public:
-  WeightWriter(qnt::WeightDeclOp decl, WeightPacking packing, const SourceFiles &sources)
-      : decl(decl), packing(std::move(packing)), sources(sources), type(cast<RankedTensorType>(decl.getType())), rows(type.getDimSize(0)),
+  WeightWriter(qnt::WeightDeclOp decl, WeightPacking packing, const SourceFiles &sources, const qnt::QuantizedBuffer *encoded)
+      : decl(decl), packing(std::move(packing)), sources(sources), encoded(encoded), type(cast<RankedTensorType>(decl.getType())), rows(type.getDimSize(0)),
         K(rows ? type.getNumElements() / rows : 0) {}
 
   ExitCode write(WeightSink &sink);
@@ -36,6 +36,7 @@ private:
   qnt::WeightDeclOp decl;
   WeightPacking packing;
   const SourceFiles &sources;
+  const qnt::QuantizedBuffer *encoded;  // all of the weight, or null
   RankedTensorType type;
   int64_t rows, K;
   std::vector<PartReader> parts;
@@ -106,10 +107,13 @@ ExitCode WeightWriter::write(WeightSink &sink) {
     llvm::parallelFor(0, pieces, [&](size_t piece) {
       int64_t panel = firstPanel + int64_t(piece) * piecePanels, from = panel * packing.rowsPerPanel;
       int64_t count = std::min({piecePanels * packing.rowsPerPanel, rows - from, (firstPanel + batchPanels) * packing.rowsPerPanel - from});
+      uint8_t *out = packed.data() + (panel - firstPanel) * packing.panelBytes;
+      if (encoded)
+        return packing.pack(qnt::sliceRows(encoded->view, from, count), out);
       qnt::QuantizedBuffer buffer;
       errors[piece] = fill(from, count, buffer);
       if (!errors[piece])
-        packing.pack(buffer.view, packed.data() + (panel - firstPanel) * packing.panelBytes);
+        packing.pack(buffer.view, out);
     });
     for (const std::optional<ReadError> &error : errors)
       if (error)
@@ -132,13 +136,34 @@ std::string qcc::sectionName(qnt::WeightDeclOp decl) {
   return name.empty() ? decl.getSymName().str() : name;
 }
 
-ExitCode qcc::materializeWeights(ModuleOp module, const SourceFiles &sources, PackingPlan plan, WeightSink &sink) {
+ExitCode qcc::materializeWeights(ModuleOp module, const SourceFiles &sources, PackingPlan plan, WeightSink &sink, const EncodedWeights *encoded) {
   for (auto decl : module.getOps<qnt::WeightDeclOp>()) {
     FailureOr<WeightPacking> packing = plan(decl);
     if (failed(packing))
       return ExitCompileError;
-    if (ExitCode code = WeightWriter(decl, std::move(*packing), sources).write(sink))
+    const qnt::QuantizedBuffer *codes = encoded ? encoded->find(sectionName(decl), cast<RankedTensorType>(decl.getType()).getElementType()) : nullptr;
+    if (ExitCode code = WeightWriter(decl, std::move(*packing), sources, codes).write(sink))
       return code;
+  }
+  return ExitSuccess;
+}
+
+ExitCode qcc::readWeight(qnt::WeightDeclOp decl, const SourceFiles &sources, std::vector<float> &values) {
+  auto type = cast<RankedTensorType>(decl.getType());
+  int64_t K = type.getShape().back(), first = 0;
+  RankedTensorType floats = type.clone(Float32Type::get(decl.getContext()));
+  values.resize(type.getNumElements());
+  for (auto part : decl.getParts().getAsRange<qnt::PartAttr>()) {
+    PartReader reader;
+    std::optional<ReadError> error = PartReader::open(part, floats, K, sources, reader);
+    if (!error)
+      error = reader.readFloats(0, reader.rows(), values.data() + first * K);
+    if (error) {
+      decl.emitError() << error->message << (error->isValue ? " [unencodable-value]" : "");
+      return error->isValue ? ExitQuantization : ExitMalformed;
+    }
+    first += reader.rows();
+    reader.release(sources);
   }
   return ExitSuccess;
 }

@@ -23,6 +23,16 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
     %r = arith.addf %x, %y : tensor<?x?x64xf32>
     return %r : tensor<?x?x64xf32>
   }
+  // One thread shows the rows. The weight is an output: whoever looks on may change it, so the product comes after a barrier.
+  // CHECK-LABEL: func.func @observed
+  // CHECK: qk.launch @observe_64_of16384(%arg0 : tensor<?x?x64xf32>) outs(%arg1 : memref<16384xi8>)
+  // CHECK: qk.launch @linear_64x64_
+  func.func @observed(%x: tensor<?x?x64xf32>, %m: memref<16384xi8>) -> tensor<?x?x64xf32> attributes {qk.rows = "long"} {
+    %w = builtin.unrealized_conversion_cast %m : memref<16384xi8> to tensor<64x64xf32>
+    qnt.observe %x of %w : tensor<?x?x64xf32>, tensor<64x64xf32>
+    %y = qnt.matmul %x, %w : tensor<?x?x64xf32>, tensor<64x64xf32> -> tensor<?x?x64xf32>
+    return %y : tensor<?x?x64xf32>
+  }
   // Long groups: as many scales as groups; sums as long as the product's runs, here those of the weight.
   // CHECK-LABEL: func.func @row
   // CHECK: %[[R:.*]]:3 = qk.launch @quantize_256_256_grow_s128(%arg0 : {{.*}}) outs({{.*}} : tensor<?x?x256xi8>, tensor<?x?x1xf32>, tensor<?x?x2xi32>)

@@ -11,8 +11,8 @@ extern "C" {
   X(open) X(close) X(error) X(api_version) X(get_info) X(variant_name) X(input_info) X(output_info) X(output_shape) X(run)        \
   X(session_open) X(session_close) X(session_append) X(session_generate) X(session_position) X(session_truncate)
 
-/* Since version 2 of the API: null in artifacts that are older. */
-#define QCC_NEWER_FUNCTIONS(X) X(get_profile) X(reset_profile) X(get_region)
+/* Since version 2 of the API, the last since 3: null in artifacts that are older. */
+#define QCC_NEWER_FUNCTIONS(X) X(get_profile) X(reset_profile) X(get_region) X(observe)
 
 typedef struct {
   void *handle;

@@ -5,6 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { NpyMaxRank = 8 };
 typedef struct {
   uint8_t code, bits;                                         /* DLPack's: 0 int, 1 uint, 2 float, 6 bool */
@@ -19,4 +23,7 @@ bool npy_read(const char *path, NpyArray *array, bool *missing, char *error, siz
 /* Writes to a temporary name beside `path` and renames it when complete. */
 bool npy_write(const char *path, const NpyArray *array, char *error, size_t size);
 void npy_free(NpyArray *array);
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -1,5 +1,6 @@
 // f32, f16 and bf16 weights: values rounded to the type, nothing else.
 #include "dialects/Quant/Formats/Format.h"
+#include "dialects/Quant/Formats/GroupSearch.h"
 #include "dialects/Quant/Formats/Half.h"
 #include "llvm/ADT/StringSwitch.h"
 #include <cmath>
@@ -16,24 +17,27 @@ struct FloatFormat : FormatFamily {
   std::string name(Type element) const override { return element.isF32() ? "f32" : element.isF16() ? "f16" : "bf16"; }
   int64_t rowBits(Type element, int64_t K) const override { return K * element.getIntOrFloatBitWidth(); }
 
-  LogicalResult encodeRow(ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why) const override {
-    Type element = out.view.element;
-    float *to = out.values.data() + row * out.view.K;
-    bool finite = true;
-    if (element.isF32())
-      std::copy(values.begin(), values.end(), to);
-    else
-      for (auto [i, value] : llvm::enumerate(values)) {
-        to[i] = element.isF16() ? halfToFloat(floatToHalf(value)) : bfloatToFloat(floatToBfloat(value));
-        finite &= std::isfinite(to[i]);
-      }
-    if (finite)
+  static float rounded(Type element, float value) {
+    return element.isF32() ? value : element.isF16() ? halfToFloat(floatToHalf(value)) : bfloatToFloat(floatToBfloat(value));
+  }
+
+  LogicalResult fitRow(ArrayRef<float> values, const FitOptions &, QuantizedBuffer &out, int64_t row, std::string &why) const override {
+    Extent range = extentOf(values.data(), int64_t(values.size()));
+    if (std::isfinite(rounded(out.view.element, range.min)) && std::isfinite(rounded(out.view.element, range.max)))
       return success();
-    why = "a value is too large for " + name(element);
+    why = "a value is too large for " + name(out.view.element);
     return failure();
   }
-  void decodeRow(const QuantizedRows &rows, int64_t row, MutableArrayRef<float> values) const override {
-    llvm::copy(rows.values.slice(row * rows.K, rows.K), values.begin());
+  void encodeColumns(ArrayRef<float> values, int64_t from, QuantizedBuffer &out, int64_t row) const override {
+    float *to = out.values.data() + row * out.view.K + from;
+    if (out.view.element.isF32())
+      std::copy(values.begin(), values.end(), to);
+    else
+      for (auto [i, value] : llvm::enumerate(values))
+        to[i] = rounded(out.view.element, value);
+  }
+  void decodeColumns(const QuantizedRows &rows, int64_t row, int64_t from, MutableArrayRef<float> values) const override {
+    llvm::copy(rows.values.slice(row * rows.K + from, values.size()), values.begin());
   }
 };
 } // namespace

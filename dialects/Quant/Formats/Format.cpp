@@ -77,6 +77,13 @@ SmallVector<Type> qcc::qnt::componentTypes(RankedTensorType type) {
   return types;
 }
 
+LogicalResult FormatFamily::encodeRow(ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why) const {
+  if (failed(fitRow(values, {}, out, row, why)))
+    return failure();
+  encodeColumns(values, 0, out, row);
+  return success();
+}
+
 Value FormatFamily::integerValue(OpBuilder &, Location, BlockType, const ElementValues &element) const { return element.code; }
 
 Value FormatFamily::decode(OpBuilder &builder, Location loc, BlockType type, const ElementValues &element) const {
@@ -117,6 +124,18 @@ float qcc::qnt::roundToScale(float x, ScaleKind kind) {
     return std::isfinite(x) ? e8m0ToFloat(floatToE8m0(x)) : x;
   }
   llvm_unreachable("all scale kinds are covered");
+}
+
+QuantizedRows qcc::qnt::sliceRows(const QuantizedRows &rows, int64_t from, int64_t count) {
+  QuantizedRows part = rows;
+  part.firstRow += from;
+  part.rows = count;
+  auto slice = [&](auto &all) {
+    if (!all.empty())
+      all = all.slice(all.size() / rows.rows * from, all.size() / rows.rows * count);
+  };
+  slice(part.values), slice(part.codes), slice(part.scales), slice(part.subScales), slice(part.zeros), slice(part.floatZeros), slice(part.raw);
+  return part;
 }
 
 void QuantizedBuffer::reset(Type element, int64_t firstRow, int64_t rows, int64_t K) {

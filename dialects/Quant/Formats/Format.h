@@ -28,6 +28,9 @@ struct QuantizedRows {
   int64_t implicitZero() const { return int64_t(1) << (mlir::cast<BlockType>(element).getBits() - 1); }
 };
 
+/// Rows [from, from + count) of `rows`, counted from its first.
+QuantizedRows sliceRows(const QuantizedRows &rows, int64_t from, int64_t count);
+
 /// Storage behind a QuantizedRows.
 struct QuantizedBuffer {
   std::vector<uint8_t> codes, subScales, zeros, raw;
@@ -45,6 +48,12 @@ struct ElementValues {
   mlir::Value side;   // i32 zero point or sub-scale, f32 zero point, or null
 };
 
+/// How scales are chosen.
+struct FitOptions {
+  llvm::ArrayRef<float> importance;  // [K] how much the squared error of each column counts, all finite and >= 0; empty: all alike
+  bool thorough = false;             // tries more ranges: several times slower
+};
+
 /// A family of formats: a row of Formats.def and one file. Stateless.
 class FormatFamily {
 public:
@@ -56,11 +65,16 @@ public:
   virtual std::string name(mlir::Type element) const = 0;
   /// Bits of one row of `K` elements: codes, scales and zero points, without padding.
   virtual int64_t rowBits(mlir::Type element, int64_t K) const = 0;
-  /// Encodes one row of finite values into row `row` of `out` (sized by QuantizedBuffer::reset). The same bits on every machine and at
-  /// any thread count. Fails when the row has no encoding; `why` says so (a scale that overflows f16).
-  virtual mlir::LogicalResult encodeRow(llvm::ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why) const = 0;
-  /// Decodes row `row` into `values`: the reference that kernels and decode-as-IR must match.
-  virtual void decodeRow(const QuantizedRows &rows, int64_t row, llvm::MutableArrayRef<float> values) const = 0;
+  /// Chooses scales, zero points and sub-scales for one row of finite values: row `row` of `out` (sized by QuantizedBuffer::reset). The same bits on
+  /// every machine and at any thread count. Fails when the row has no encoding; `why` says so (a scale that overflows f16).
+  virtual mlir::LogicalResult fitRow(llvm::ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const = 0;
+  /// The codes that fit `values` best, under what fitRow has chosen: columns `from`.. of row `row`.
+  virtual void encodeColumns(llvm::ArrayRef<float> values, int64_t from, QuantizedBuffer &out, int64_t row) const = 0;
+  /// What codes stand for: columns `from`.. of row `row`. The reference that kernels and decode-as-IR must match.
+  virtual void decodeColumns(const QuantizedRows &rows, int64_t row, int64_t from, llvm::MutableArrayRef<float> values) const = 0;
+  /// Round to nearest: fitRow, then encodeColumns of all.
+  mlir::LogicalResult encodeRow(llvm::ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why) const;
+  void decodeRow(const QuantizedRows &rows, int64_t row, llvm::MutableArrayRef<float> values) const { decodeColumns(rows, row, 0, values); }
   /// Element::Int only. The integer (i32) that integer matmuls multiply: code without zero point, times the sub-scale; float zero points are not in it.
   virtual mlir::Value integerValue(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element) const;
   /// decodeRow of one element, as IR: f32. Block types only. By default from integerValue; codes that are no integers (Element::Table) have their own.

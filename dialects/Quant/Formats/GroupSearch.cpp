@@ -31,9 +31,14 @@ QCC_CLONES Extent qcc::qnt::extentOf(const float *x, int64_t n) {
   return {min, max, largest < 0x7f800000u};
 }
 
-QCC_CLONES CodeSums qcc::qnt::codeSums(const float *x, int64_t n, float inverse, float lo, float hi) {
+QCC_CLONES CodeSums qcc::qnt::codeSums(const float *x, const float *importance, int64_t n, float inverse, float lo, float hi) {
   Lanes xq = {}, qq = {}, low = xq + lo, high = xq + hi;
-  for (int64_t i = 0; i < n; i += searchLanes) {
+  for (int64_t i = 0; importance && i < n; i += searchLanes) {
+    Lanes v = LOAD_LANES(x + i), q = CLAMP_LANES(ROUND_LANES(v * inverse), low, high), weighted = q * LOAD_LANES(importance + i);
+    xq += v * weighted;
+    qq += q * weighted;
+  }
+  for (int64_t i = 0; !importance && i < n; i += searchLanes) {
     Lanes v = LOAD_LANES(x + i), q = CLAMP_LANES(ROUND_LANES(v * inverse), low, high);
     xq += v * q;
     qq += q * q;
@@ -41,9 +46,13 @@ QCC_CLONES CodeSums qcc::qnt::codeSums(const float *x, int64_t n, float inverse,
   return {SUM_LANES(xq), SUM_LANES(qq)};
 }
 
-QCC_CLONES float qcc::qnt::squaredError(const float *x, int64_t n, float inverse, float scale, float lo, float hi) {
+QCC_CLONES float qcc::qnt::squaredError(const float *x, const float *importance, int64_t n, float inverse, float scale, float lo, float hi) {
   Lanes error = {}, low = error + lo, high = error + hi;
-  for (int64_t i = 0; i < n; i += searchLanes) {
+  for (int64_t i = 0; importance && i < n; i += searchLanes) {
+    Lanes v = LOAD_LANES(x + i), q = CLAMP_LANES(ROUND_LANES(v * inverse), low, high), d = v - q * scale;
+    error += d * d * LOAD_LANES(importance + i);
+  }
+  for (int64_t i = 0; !importance && i < n; i += searchLanes) {
     Lanes v = LOAD_LANES(x + i), q = CLAMP_LANES(ROUND_LANES(v * inverse), low, high), d = v - q * scale;
     error += d * d;
   }
@@ -58,7 +67,7 @@ QCC_CLONES void qcc::qnt::encodeGroup(const float *x, int64_t n, float scale, fl
   }
 }
 
-float qcc::qnt::searchSymmetricScale(const float *x, int64_t n, int bits) {
+float qcc::qnt::searchSymmetricScale(const float *x, const float *importance, int64_t n, int bits, bool thorough) {
   Extent range = extentOf(x, n);
   float most = -range.min > range.max ? range.min : range.max; // signed value of largest magnitude
   if (most == 0)
@@ -70,7 +79,7 @@ float qcc::qnt::searchSymmetricScale(const float *x, int64_t n, int bits) {
   auto attempt = [&](float inverse) {
     if (!std::isfinite(inverse)) // a subnormal maximum
       return;
-    CodeSums sums = codeSums(x, n, inverse, -codes, codes - 1);
+    CodeSums sums = codeSums(x, importance, n, inverse, -codes, codes - 1);
     // Only a real gain replaces an earlier range: among equals the signed maximum stays, which is exact for constants.
     if (sums.qq > 0 && (sums.xq > 0) == (inverse > 0) && sums.xq * sums.xq > best * sums.qq * 1.000001f) {
       best = sums.xq * sums.xq / sums.qq;
@@ -79,7 +88,7 @@ float qcc::qnt::searchSymmetricScale(const float *x, int64_t n, int bits) {
   };
   attempt(-codes / most);
   for (float sign : {-1.0f, 1.0f})
-    for (int step = -3; step <= 8; ++step)
-      attempt(sign * codes * (1.0f + shrink * float(step)) / most);
+    for (int step = thorough ? -12 : -3, last = thorough ? 36 : 8; step <= last; ++step)
+      attempt(sign * codes * (1.0f + (thorough ? 0.5f : 1.0f) * shrink * float(step)) / most);
   return scale;
 }

@@ -16,20 +16,22 @@ struct Extent {
 };
 Extent extentOf(const float *x, int64_t n);
 
+/// `importance` (or null: ones) weighs every term, here and below; it is padded as x is.
 /// Sums over q = clamp(round(x * inverse), lo, hi): the scale of least squared error for these codes is xq / qq.
 struct CodeSums {
   float xq, qq;
 };
-CodeSums codeSums(const float *x, int64_t n, float inverse, float lo, float hi);
+CodeSums codeSums(const float *x, const float *importance, int64_t n, float inverse, float lo, float hi);
 
 /// Sum of (x - scale * clamp(round(x * inverse), lo, hi))^2.
-float squaredError(const float *x, int64_t n, float inverse, float scale, float lo, float hi);
+float squaredError(const float *x, const float *importance, int64_t n, float inverse, float scale, float lo, float hi);
 
 /// codes[i] = clamp(round(x[i] / scale), lo, hi) - lo.
 void encodeGroup(const float *x, int64_t n, float scale, float lo, float hi, uint8_t *codes);
 
 /// The scale that codes -2^(bits-1) .. 2^(bits-1)-1 fit best: tries both orientations (the value of largest magnitude on the most
-/// negative code, or the opposite one) and a grid of ranges. Not yet rounded to a storable scale. 0 for a group of zeros.
-float searchSymmetricScale(const float *x, int64_t n, int bits);
+/// negative code, or the opposite one) and a grid of ranges, a finer and wider one if `thorough`. Not yet rounded to a storable scale. 0 for a
+/// group of zeros.
+float searchSymmetricScale(const float *x, const float *importance, int64_t n, int bits, bool thorough);
 } // namespace qcc::qnt
 #endif

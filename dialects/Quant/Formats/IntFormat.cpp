@@ -15,31 +15,48 @@ static float storableScale(float scale, ScaleKind kind) {
   return rounded == 0 ? 1.0f : rounded;
 }
 
-static float symmetricScale(const float *x, int64_t n, unsigned bits) {
+namespace {
+/// A group and its columns' importance (or null), both padded with zeros to whole lanes.
+struct Group {
+  const float *x, *importance;
+  int64_t n;
+  bool thorough;
+};
+} // namespace
+
+static float symmetricScale(const Group &group, unsigned bits) {
   if (bits < 8)
-    return searchSymmetricScale(x, n, bits);
-  Extent range = extentOf(x, n);
+    return searchSymmetricScale(group.x, group.importance, group.n, int(bits), group.thorough);
+  Extent range = extentOf(group.x, group.n);
   return std::max(-range.min, range.max) / 127.0f;
 }
 
-/// The affine scale and zero point of least squared error among ranges shrunk towards 0; the range always includes 0.
-static std::pair<float, float> affineScale(const float *x, int64_t n, unsigned bits, ScaleKind kind) {
-  Extent range = extentOf(x, n);
+/// The affine scale and zero point of least squared error among ranges shrunk towards 0, both ends alike or (thorough) each on its own; the range
+/// always includes 0.
+static std::pair<float, float> affineScale(const Group &group, unsigned bits, ScaleKind kind) {
+  Extent range = extentOf(group.x, group.n);
   float top = float((1 << bits) - 1), best = INFINITY, full = storableScale((range.max - range.min) / top, kind);
   if (!std::isfinite(full))
     return {full, 0.0f}; // the caller refuses it
   std::pair<float, float> found{1.0f, 0.0f};
-  int steps = bits >= 8 ? 1 : 8;
-  float shrink = bits <= 2 ? 0.06f : bits == 3 ? 0.04f : 0.02f;
-  for (int step = 0; step < steps; ++step) {
-    float keep = 1.0f - shrink * float(step), scale = storableScale((range.max - range.min) * keep / top, kind);
-    float zero = std::min(std::max(std::nearbyint(-range.min * keep / scale), 0.0f), top);
-    float error = squaredError(x, n, 1.0f / scale, scale, -zero, top - zero);
+  auto attempt = [&](float width, float low) {
+    float scale = storableScale(width / top, kind), zero = std::min(std::max(std::nearbyint(-low / scale), 0.0f), top);
+    float error = squaredError(group.x, group.importance, group.n, 1.0f / scale, scale, -zero, top - zero);
     if (error < best) {
       best = error;
       found = {scale, zero};
     }
+  };
+  float shrink = bits <= 2 ? 0.06f : bits == 3 ? 0.04f : 0.02f;
+  auto kept = [&](int step) { return 1.0f - shrink * float(step); };
+  if (group.thorough && bits < 8) {
+    for (int low = 0; low < 12; ++low)
+      for (int high = 0; high < 12; ++high)
+        attempt(range.max * kept(high) - range.min * kept(low), range.min * kept(low));
+    return found;
   }
+  for (int step = 0, steps = bits >= 8 ? 1 : 8; step < steps; ++step)
+    attempt((range.max - range.min) * kept(step), range.min * kept(step));
   return found;
 }
 
@@ -77,33 +94,28 @@ struct IntFormat : FormatFamily {
     return K * block.getBits() + groupsPerRow(block, K) * (scaleBits + zeroBits);
   }
 
-  LogicalResult encodeRow(ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why) const override {
+  LogicalResult fitRow(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const override {
     auto block = cast<BlockType>(out.view.element);
     const QuantizedRows &view = out.view;
-    SmallVector<float, 256> padded;
+    SmallVector<float, 256> padded, importance;
     for (int64_t g = 0; g < view.groups; ++g) {
       int64_t from = g * view.group, n = std::min(view.group, view.K - from);
       padded.assign(paddedToLanes(n), 0.0f);
       std::copy_n(values.data() + from, n, padded.data());
-      float scale, zero;
-      bool symmetric = block.getZero() == ZeroKind::None;
-      if (symmetric) {
-        scale = storableScale(symmetricScale(padded.data(), padded.size(), block.getBits()), block.getScale());
-        zero = float(view.implicitZero());
-      } else {
-        std::tie(scale, zero) = affineScale(padded.data(), padded.size(), block.getBits(), block.getScale());
+      if (!options.importance.empty()) {
+        importance.assign(padded.size(), 0.0f);
+        std::copy_n(options.importance.data() + from, n, importance.data());
       }
+      Group group{padded.data(), importance.empty() ? nullptr : importance.data(), int64_t(padded.size()), options.thorough};
+      float scale, zero = 0;
+      if (block.getZero() == ZeroKind::None)
+        scale = storableScale(symmetricScale(group, block.getBits()), block.getScale());
+      else
+        std::tie(scale, zero) = affineScale(group, block.getBits(), block.getScale());
       if (!std::isfinite(scale)) {
         why = "the scale of group " + std::to_string(g) + " is too large for f16";
         return failure();
       }
-      // At 8 bits -128 is not used: +-127 is symmetric, and -128 * -128 is the one product that pairwise int16 sums cannot hold.
-      float lo = -zero, top = float((1 << block.getBits()) - 1) - zero;
-      uint8_t *codes = out.codes.data() + row * view.K + from;
-      encodeGroup(padded.data(), n, scale, lo, top, codes);
-      if (symmetric && block.getBits() == 8)
-        for (int64_t i = 0; i < n; ++i)
-          codes[i] = std::max<uint8_t>(codes[i], 1);
       out.scales[row * view.groups + g] = scale;
       if (block.getZero() == ZeroKind::Int)
         out.zeros[row * view.groups + g] = uint8_t(zero);
@@ -113,11 +125,35 @@ struct IntFormat : FormatFamily {
     return success();
   }
 
-  void decodeRow(const QuantizedRows &rows, int64_t row, MutableArrayRef<float> values) const override {
-    for (int64_t k = 0; k < rows.K; ++k) {
-      int64_t g = row * rows.groups + k / rows.group;
-      float zero = !rows.zeros.empty() ? float(rows.zeros[g]) : !rows.floatZeros.empty() ? rows.floatZeros[g] : float(rows.implicitZero());
-      values[k] = rows.scales[g] * (float(rows.codes[row * rows.K + k]) - zero);
+  static float zeroOf(const QuantizedRows &rows, int64_t g) {
+    return !rows.zeros.empty() ? float(rows.zeros[g]) : !rows.floatZeros.empty() ? rows.floatZeros[g] : float(rows.implicitZero());
+  }
+
+  void encodeColumns(ArrayRef<float> values, int64_t from, QuantizedBuffer &out, int64_t row) const override {
+    auto block = cast<BlockType>(out.view.element);
+    const QuantizedRows &view = out.view;
+    float top = float((1 << block.getBits()) - 1);
+    for (int64_t k = from, end = from + int64_t(values.size()), n; k < end; k += n) {
+      n = std::min(end, (k / view.group + 1) * view.group) - k;
+      int64_t g = row * view.groups + k / view.group;
+      float zero = zeroOf(view, g);
+      uint8_t *codes = out.codes.data() + row * view.K + k;
+      if (block.getZero() == ZeroKind::Float)        // between codes: rounded after it is added
+        for (int64_t i = 0; i < n; ++i)
+          codes[i] = uint8_t(std::nearbyint(std::min(std::max(values[k - from + i] / view.scales[g] + zero, 0.0f), top)));
+      else
+        encodeGroup(values.data() + (k - from), n, view.scales[g], -zero, top - zero, codes);
+      // At 8 bits -128 is not used: +-127 is symmetric, and -128 * -128 is the one product that pairwise int16 sums cannot hold.
+      if (block.getZero() == ZeroKind::None && block.getBits() == 8)
+        for (int64_t i = 0; i < n; ++i)
+          codes[i] = std::max<uint8_t>(codes[i], 1);
+    }
+  }
+
+  void decodeColumns(const QuantizedRows &rows, int64_t row, int64_t from, MutableArrayRef<float> values) const override {
+    for (int64_t i = 0; i < int64_t(values.size()); ++i) {
+      int64_t k = from + i, g = row * rows.groups + k / rows.group;
+      values[i] = rows.scales[g] * (float(rows.codes[row * rows.K + k]) - zeroOf(rows, g));
     }
   }
 

@@ -26,28 +26,39 @@ static const Name *nameOf(BlockType block) {
   return llvm::find_if(names, [&](const Name &n) { return n.table == block.getTable().getValue(); });
 }
 
-static float errorOf(ArrayRef<float> x, float scale, const CodeTable &table) {
+static float errorOf(ArrayRef<float> x, ArrayRef<float> importance, float scale, const CodeTable &table) {
   float error = 0;
-  for (float v : x) {
+  for (auto [i, v] : llvm::enumerate(x)) {
     float d = v - scale * table.values[table.encode(v / scale)];
-    error += d * d;
+    error += d * d * (importance.empty() ? 1.0f : importance[i]);
   }
   return error;
 }
 
 /// The scale of a group, exactly as it is stored; 0 for a group of zeros.
-static float groupScale(ArrayRef<float> x, BlockType block, const CodeTable &table) {
+static float groupScale(ArrayRef<float> x, ArrayRef<float> importance, bool thorough, BlockType block, const CodeTable &table) {
   Extent range = extentOf(x.data(), int64_t(x.size()));
   float most = std::max(-range.min, range.max);
   if (most == 0)
     return 0;
-  if (block.getScale() != ScaleKind::E8M0)
-    return roundToScale(most / table.largest(), block.getScale());
+  if (block.getScale() != ScaleKind::E8M0) {
+    float best = roundToScale(most / table.largest(), block.getScale());
+    if (!thorough || best == 0 || !std::isfinite(best))
+      return best;
+    float least = errorOf(x, importance, best, table), whole = best;
+    for (int step = -2; step <= 12; ++step) {
+      float scale = roundToScale(whole * (1.0f - 0.025f * float(step)), block.getScale());
+      float error = scale != 0 && std::isfinite(scale) ? errorOf(x, importance, scale, table) : INFINITY;
+      if (error < least)
+        least = error, best = scale;
+    }
+    return best;
+  }
   // MX v1.0, section 6.3: the exponent of the largest magnitude less that of the table's largest power of two, so that up to a quarter of the
   // range is clipped. The next one clips nothing; whichever has the smaller error.
   int exponent = std::ilogb(most) - std::ilogb(table.largest());
   float low = roundToScale(std::ldexp(1.0f, exponent), ScaleKind::E8M0), high = roundToScale(std::ldexp(1.0f, exponent + 1), ScaleKind::E8M0);
-  return errorOf(x, high, table) < errorOf(x, low, table) ? high : low;
+  return errorOf(x, importance, high, table) < errorOf(x, importance, low, table) ? high : low;
 }
 
 namespace {
@@ -91,31 +102,37 @@ struct TableFormat : FormatFamily {
     return K * block.getBits() + groupsPerRow(block, K) * scaleBits;
   }
 
-  LogicalResult encodeRow(ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why) const override {
+  LogicalResult fitRow(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const override {
     const QuantizedRows &view = out.view;
     auto block = cast<BlockType>(view.element);
-    const CodeTable &table = tableOf(block);
-    uint8_t zero = table.encode(0);
     for (int64_t g = 0; g < view.groups; ++g) {
       int64_t from = g * view.group, n = std::min(view.group, view.K - from);
-      ArrayRef<float> x = values.slice(from, n);
-      float scale = groupScale(x, block, table);
+      ArrayRef<float> importance = options.importance.empty() ? ArrayRef<float>() : options.importance.slice(from, n);
+      float scale = groupScale(values.slice(from, n), importance, options.thorough, block, tableOf(block));
       if (!std::isfinite(scale)) {
         why = "the scale of group " + std::to_string(g) + " is too large for " + stringifyScaleKind(block.getScale()).str();
         return failure();
       }
-      bool some = scale != 0;                        // a group whose scale vanishes is all zeros
-      out.scales[row * view.groups + g] = some ? scale : 1.0f;
-      for (int64_t i = 0; i < n; ++i)
-        out.codes[row * view.K + from + i] = some ? table.encode(x[i] / scale) : zero;
+      out.scales[row * view.groups + g] = scale != 0 ? scale : 1.0f; // a group whose scale vanishes is all zeros
     }
     return success();
   }
 
-  void decodeRow(const QuantizedRows &rows, int64_t row, MutableArrayRef<float> values) const override {
+  void encodeColumns(ArrayRef<float> values, int64_t from, QuantizedBuffer &out, int64_t row) const override {
+    const QuantizedRows &view = out.view;
+    const CodeTable &table = tableOf(cast<BlockType>(view.element));
+    for (auto [i, value] : llvm::enumerate(values)) {
+      int64_t k = from + int64_t(i);
+      out.codes[row * view.K + k] = table.encode(value / view.scales[row * view.groups + k / view.group]);
+    }
+  }
+
+  void decodeColumns(const QuantizedRows &rows, int64_t row, int64_t from, MutableArrayRef<float> values) const override {
     const CodeTable &table = tableOf(cast<BlockType>(rows.element));
-    for (int64_t k = 0; k < rows.K; ++k)
-      values[k] = rows.scales[row * rows.groups + k / rows.group] * table.values[rows.codes[row * rows.K + k]];
+    for (int64_t i = 0; i < int64_t(values.size()); ++i) {
+      int64_t k = from + i;
+      values[i] = rows.scales[row * rows.groups + k / rows.group] * table.values[rows.codes[row * rows.K + k]];
+    }
   }
 
   Value decode(OpBuilder &builder, Location loc, BlockType type, const ElementValues &element) const override {

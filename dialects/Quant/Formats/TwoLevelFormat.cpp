@@ -16,8 +16,9 @@ static constexpr float lowest = -8, highest = 7;
 namespace {
 /// One super-block, its groups padded for the search.
 struct SuperBlock {
-  const float *group[maxGroups];
+  const float *group[maxGroups], *importance[maxGroups];  // importance: all null where columns are alike
   int64_t groups, padded;
+  bool thorough;
 };
 struct Choice {
   float d = 0, error = INFINITY;
@@ -36,7 +37,7 @@ static Choice chooseSubScales(const SuperBlock &block, const float *ideal, float
     float best = INFINITY;
     for (int sub = from; sub <= to; ++sub) {
       float scale = d * float(sub);
-      float error = squaredError(block.group[g], block.padded, sub ? 1.0f / scale : 0.0f, scale, lowest, highest);
+      float error = squaredError(block.group[g], block.importance[g], block.padded, sub ? 1.0f / scale : 0.0f, scale, lowest, highest);
       if (error < best) {
         best = error;
         choice.sub[g] = uint8_t(sub);
@@ -58,8 +59,8 @@ static Choice searchSuperBlock(const SuperBlock &block) {
       float reach = std::max((sign > 0 ? -range.min : range.max) / 8.0f, (sign > 0 ? range.max : -range.min) / 7.5f);
       float least = INFINITY;
       ideal[g] = 0;
-      for (int step = 0; reach > 0 && step < 6; ++step) {
-        float scale = sign * reach * (1.0f - 0.05f * float(step)), error = squaredError(block.group[g], block.padded, 1.0f / scale, scale, lowest, highest);
+      for (int step = 0; reach > 0 && step < (block.thorough ? 20 : 6); ++step) {
+        float scale = sign * reach * (1.0f - (block.thorough ? 0.02f : 0.05f) * float(step)), error = squaredError(block.group[g], block.importance[g], block.padded, 1.0f / scale, scale, lowest, highest);
         if (error < least) {
           least = error;
           ideal[g] = scale;
@@ -67,8 +68,8 @@ static Choice searchSuperBlock(const SuperBlock &block) {
       }
       largest = std::max(largest, std::fabs(ideal[g]));
     }
-    for (int step = 0; step < 5; ++step) {
-      float d = roundToScale(sign * largest / (15.0f - 0.75f * float(step)), ScaleKind::F16);
+    for (int step = 0; step < (block.thorough ? 16 : 5); ++step) {
+      float d = roundToScale(sign * largest / (15.0f - (block.thorough ? 0.25f : 0.75f) * float(step)), ScaleKind::F16);
       if (d == 0 || !std::isfinite(d))
         continue;
       Choice choice = chooseSubScales(block, ideal, d);
@@ -93,17 +94,22 @@ struct TwoLevelFormat : FormatFamily {
     return K * 4 + groupsPerRow(block, K) * 4 + superBlocksPerRow(block, K) * 16;
   }
 
-  LogicalResult encodeRow(ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why) const override {
+  LogicalResult fitRow(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const override {
     const QuantizedRows &view = out.view;
     for (int64_t s = 0; s < view.superBlocks; ++s) {
       int64_t from = s * 256, n = std::min<int64_t>(256, view.K - from);
-      float padded[256] = {};
+      float padded[256] = {}, importance[256] = {};
       std::copy_n(values.data() + from, n, padded);
+      if (!options.importance.empty())
+        std::copy_n(options.importance.data() + from, n, importance);
       SuperBlock block;
       block.groups = (n + 31) / 32;
       block.padded = 32;
-      for (int64_t g = 0; g < block.groups; ++g)
+      block.thorough = options.thorough;
+      for (int64_t g = 0; g < block.groups; ++g) {
         block.group[g] = padded + 32 * g;
+        block.importance[g] = options.importance.empty() ? nullptr : importance + 32 * g;
+      }
       Extent range = extentOf(padded, 256);
       Choice choice;
       if (range.min != 0 || range.max != 0)
@@ -116,25 +122,30 @@ struct TwoLevelFormat : FormatFamily {
         choice.d = 1;
       }
       out.scales[row * view.superBlocks + s] = choice.d;
-      for (int64_t g = 0; g < block.groups; ++g) {
-        float scale = choice.d * float(choice.sub[g]);
-        int64_t at = from + 32 * g, count = std::min<int64_t>(32, view.K - at);
-        out.subScales[row * view.groups + s * maxGroups + g] = choice.sub[g];
-        uint8_t *codes = out.codes.data() + row * view.K + at;
-        if (scale == 0)
-          std::fill_n(codes, count, uint8_t(8));
-        else
-          encodeGroup(block.group[g], count, scale, lowest, highest, codes);
-      }
+      std::copy_n(choice.sub.begin(), block.groups, out.subScales.begin() + row * view.groups + s * maxGroups);
     }
     return success();
   }
 
-  void decodeRow(const QuantizedRows &rows, int64_t row, MutableArrayRef<float> values) const override {
-    for (int64_t k = 0; k < rows.K; ++k) {
+  void encodeColumns(ArrayRef<float> values, int64_t from, QuantizedBuffer &out, int64_t row) const override {
+    const QuantizedRows &view = out.view;
+    for (int64_t k = from, end = from + int64_t(values.size()), n; k < end; k += n) {
+      n = std::min(end, (k / 32 + 1) * 32) - k;
+      float scale = view.scales[row * view.superBlocks + k / 256] * float(view.subScales[row * view.groups + k / 32]);
+      uint8_t *codes = out.codes.data() + row * view.K + k;
+      if (scale == 0)
+        std::fill_n(codes, n, uint8_t(8));
+      else
+        encodeGroup(values.data() + (k - from), n, scale, lowest, highest, codes);
+    }
+  }
+
+  void decodeColumns(const QuantizedRows &rows, int64_t row, int64_t from, MutableArrayRef<float> values) const override {
+    for (int64_t i = 0; i < int64_t(values.size()); ++i) {
+      int64_t k = from + i;
       // The integer part first and exactly: the same product as in integer kernels.
       int code = (int(rows.codes[row * rows.K + k]) - 8) * int(rows.subScales[row * rows.groups + k / 32]);
-      values[k] = rows.scales[row * rows.superBlocks + k / 256] * float(code);
+      values[i] = rows.scales[row * rows.superBlocks + k / 256] * float(code);
     }
   }
 

@@ -11,6 +11,8 @@ struct TargetInfo;
 
 void addGraphStage(mlir::OpPassManager &pm, const CompilerOptions &options);
 void addQuantStage(mlir::OpPassManager &pm, const CompilerOptions &options);
+/// For calibration, in place of the quant stage and with placed weights: a float program that shows what reaches its matmuls.
+void addObservationStage(mlir::OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target);
 /// Between quant and kernel, once for all versions: where every weight lies. Then bytes can be written while code is generated.
 void addWeightPlacement(mlir::OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target);
 /// For one version of a target, whose facts the module carries (setTargetFacts).

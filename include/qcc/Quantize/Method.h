@@ -19,8 +19,8 @@ public:
   virtual ~QuantizationMethod() = default;
   /// As `--algo` names it.
   virtual llvm::StringRef name() const = 0;
-  virtual bool needsInputs() const { return false; }   // absMax, meanAbs
-  virtual bool needsMoments() const { return false; }  // and second moments
+  virtual bool needsInputs() const { return false; }   // cannot do without statistics
+  virtual bool usesMoments() const { return false; }   // reads second moments where there are statistics
   /// Chooses codes, scales and zero points: `out` is sized for all rows. The same bits at any number of threads (llvm::parallel::strategy).
   /// Fails when a row has no encoding (a scale that overflows f16), `why` says which and why.
   virtual mlir::LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const = 0;

@@ -3,6 +3,7 @@
 #ifndef QCC_QUANTIZE_WEIGHTPIPELINE_H
 #define QCC_QUANTIZE_WEIGHTPIPELINE_H
 #include "dialects/Quant/Formats/Format.h"
+#include "qcc/Quantize/EncodedWeights.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Base/SourceFiles.h"
@@ -35,7 +36,11 @@ public:
 /// else it is set. The bytes depend only on the input and the formats, not on the number of threads (llvm::parallel::strategy).
 /// After a diagnostic at the declaration: ExitQuantization for values that cannot be encoded (NaN, infinity; names tensor, node and index),
 /// ExitMalformed for parts that contradict their type, ExitResource when the sink fails.
-ExitCode materializeWeights(mlir::ModuleOp module, const SourceFiles &sources, PackingPlan plan, WeightSink &sink);
+/// `encoded`: codes that a method has chosen; every other weight is encoded by its format. May be null.
+ExitCode materializeWeights(mlir::ModuleOp module, const SourceFiles &sources, PackingPlan plan, WeightSink &sink, const EncodedWeights *encoded = nullptr);
+
+/// All float values of a declared weight, [rows][K]. Fails after a diagnostic, as materializeWeights does; `decl` has no part that arrives quantized.
+ExitCode readWeight(qnt::WeightDeclOp decl, const SourceFiles &sources, std::vector<float> &values);
 
 /// Weights that arrive quantized say `scale = f32` when the file stores them so. If every such scale of the module is exactly an f16, they
 /// (and the types of functions they reach) become `scale = f16`: the same values in fewer bytes. All or none, so that layers stay alike.

@@ -98,3 +98,11 @@ func.func @sum_leaves_i32(%x: tensor<?x132105x!qnt.block<bits = 8, group = -1, s
   %y = qnt.matmul %x, %w : tensor<?x132105x!qnt.block<bits = 8, group = -1, scale = f32>>, tensor<8x132105x!qnt.block<bits = 8, group = -1>> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
+
+// -----
+
+func.func @other_channels(%x: tensor<?x64xf32>, %w: tensor<8x32xf32>) {
+  // expected-error @below {{input has 64 channels, but the weight's K is 32}}
+  qnt.observe %x of %w : tensor<?x64xf32>, tensor<8x32xf32>
+  return
+}

@@ -63,6 +63,13 @@ func.func @block(%ids: tensor<?x?xi64>, %table: tensor<100x32xf16>, %g: tensor<3
   return %a : tensor<?x?x16xf32>
 }
 
+// CHECK-LABEL: func @observed
+func.func @observed(%x: tensor<?x?x40xf32>, %w: tensor<8x40xf32>) {
+  // CHECK: qnt.observe %{{.*}} of %{{.*}} : tensor<?x?x40xf32>, tensor<8x40xf32>
+  qnt.observe %x of %w : tensor<?x?x40xf32>, tensor<8x40xf32>
+  return
+}
+
 // CHECK-LABEL: func @components
 func.func @components(%c: tensor<?x40xi8>, %s: tensor<?x2xf32>, %z: tensor<?x2xi8>) {
   // CHECK: qnt.compose %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x40xi8>, tensor<?x2xf32>, tensor<?x2xi8> -> tensor<?x40x!qnt.block<bits = 4, group = 32, zero = int>>

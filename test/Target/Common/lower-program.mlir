@@ -29,6 +29,16 @@ module attributes {qnt.dims = ["batch", "seq", "past"]} {
     return
   }
 
+  // Whoever looks on gets the weight's place, the rows and their extents.
+  // CHECK-LABEL: func.func @shown
+  // CHECK: %[[SLOT:.*]] = llvm.getelementptr %arg0[10]
+  // CHECK: %[[OBSERVE:.*]] = llvm.load %[[SLOT]] invariant
+  // CHECK: llvm.call %[[OBSERVE]](%arg0, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) : !llvm.ptr, (!llvm.ptr, !llvm.ptr, !llvm.ptr, i64, i64) -> ()
+  func.func @shown(%x: memref<?x8xf32>, %w: memref<64xi8>) {
+    qk.observe %x of %w : memref<?x8xf32>, memref<64xi8>
+    return
+  }
+
   // Dimensions are loads; total is past + seq.
   // CHECK-LABEL: func.func @kernel
   // CHECK: llvm.getelementptr %{{.*}}[2]

@@ -1,0 +1,42 @@
+// Calibration: text through the float program, statistics or codes out. Running programs is this folder's job; what the numbers mean is
+// lib/Quantize's.
+#ifndef QCC_LIB_COMPILER_CALIBRATION_H
+#define QCC_LIB_COMPILER_CALIBRATION_H
+#include "qcc/Base/SourceFiles.h"
+#include "qcc/Compiler/Options.h"
+#include "qcc/Quantize/EncodedWeights.h"
+#include "qcc/Quantize/Method.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/StringMap.h"
+namespace qcc {
+class PassRunner;
+class Phases;
+
+/// Windows of tokens, all of one length, each read from its own beginning.
+struct CalibrationText {
+  int64_t windows = 0, length = 0;
+  std::vector<int64_t> tokens;            // [windows][length]
+};
+/// The first `options.calibrationSamples` windows of the file; what is left over is not used. An exit code, after a message that names the file.
+int readCalibrationText(const CompilerOptions &options, int64_t vocabulary, CalibrationText &text);
+
+struct CalibrationJob {
+  mlir::OwningOpRef<mlir::ModuleOp> graph;  // as the graph stage leaves it
+  mlir::ModuleOp decided;                   // the same weights, formats decided
+  const SourceFiles &sources;
+  const CompilerOptions &options;
+  PassRunner &runner;
+  Phases &phases;
+};
+/// Statistics of the inputs of every weight that is to be quantized, by section name; second moments where `withMoments`.
+int collectStatistics(CalibrationJob job, bool withMoments, llvm::StringMap<InputStatistics> &statistics);
+
+/// Encodes every weight that is to be quantized by `method`, in the order in which the program reads them. Each sees the inputs that weights quantized
+/// before it produce: when the program is about to multiply with a weight, its codes are chosen, and the program goes on with their values.
+int quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded);
+
+/// Encodes every weight that is to be quantized by `method`, without calibration text.
+int quantizeWithoutText(mlir::ModuleOp decided, const SourceFiles &sources, Phases &phases, const QuantizationMethod &method, EncodedWeights &encoded);
+
+} // namespace qcc
+#endif

@@ -1,0 +1,55 @@
+// The last steps of a compilation as one call: a program whose formats are decided becomes a shared library and its weights.
+#ifndef QCC_LIB_COMPILER_LIBRARY_H
+#define QCC_LIB_COMPILER_LIBRARY_H
+#include "qcc/Base/ExitCodes.h"
+#include "qcc/Base/SourceFiles.h"
+#include "qcc/Base/TargetInfo.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/Twine.h"
+#include <string>
+#include <system_error>
+namespace qcc {
+class EncodedWeights;
+class PassRunner;
+class Phases;
+class Target;
+struct CompilerOptions;
+
+/// Prints an error that belongs to no place in a program; returns `exitCode`.
+int complain(int exitCode, const llvm::Twine &message);
+
+/// A folder for intermediate files, removed with what is in it.
+struct Scratch {
+  Scratch();
+  ~Scratch();
+  std::string path(const llvm::Twine &name) const;
+  llvm::SmallString<128> folder;
+  std::error_code error;
+};
+
+/// libqccrt.a of an architecture, beside this program: in the build tree as in an installation.
+std::string runtimeArchive(llvm::StringRef targetTriple);
+
+struct LibraryJob {
+  mlir::ModuleOp module;                  // weights are placed
+  const SourceFiles &sources;
+  const CompilerOptions &options;
+  const TargetInfo &target;
+  const Target &family;
+  PassRunner &runner;
+  Phases &phases;
+  const EncodedWeights *encoded;          // what methods have chosen; may be null
+  /// Sees the program of each version after each stage ("kernel", "llvm").
+  llvm::function_ref<void(llvm::StringRef stage, const TargetVersion &, mlir::ModuleOp)> after;
+};
+struct LibraryFiles {
+  std::string weights;                    // empty: embedded
+  std::string library;                    // the shared library, or the object with --emit=obj
+  std::string soname;
+};
+/// Writes both, into files that exist (OutputFiles::reserve) or may; `weightsBytes` is the length of the weights' data. Fails after a message.
+int buildLibrary(const LibraryJob &job, const Scratch &scratch, const LibraryFiles &files, int64_t &weightsBytes);
+
+} // namespace qcc
+#endif
