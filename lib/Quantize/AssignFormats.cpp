@@ -94,7 +94,10 @@ Type AssignFormats::matchRules(qnt::WeightDeclOp decl, std::string &text) {
   for (auto part : decl.getParts().getAsRange<qnt::PartAttr>()) {
     if (!part.getData())
       continue;
-    auto rule = llvm::find_if(rules, [&](Rule &rule) { return rule.regex->match(part.getData().getName()); });
+    // Exporters call tensors onnx::MatMul_123: what a weight is shows in its own name, and in its node's.
+    auto rule = llvm::find_if(rules, [&](Rule &rule) {
+      return rule.regex->match(part.getData().getName()) || rule.regex->match(decl.getSymName()) || (part.getNode() && rule.regex->match(part.getNode().getValue()));
+    });
     if (rule == rules.end())
       continue;
     rule->matched = true;

@@ -7,7 +7,7 @@ def AssignFormats : Pass<"qcc-quantize-assign-formats", "::mlir::ModuleOp"> {
   let description = [{
     Gives float weights that only `qnt.matmul` and `qnt.gather` read a format. In this order:
     1. weights that arrive quantized (MatMulNBits) keep their codes and type; weights with other users keep their type;
-    2. `tensor-types`, the first `regex=format` that finds a match in one of the weight's tensor names;
+    2. `tensor-types`, the first `regex=format` that finds a match in the name of the weight, of one of its tensors, or of a node that uses them;
     3. the head, and an embedding table that shares its bytes: `head-bits`; any other embedding table: f16, or f32 with 32-bit weights;
     4. everything else: `wbits`, `group-size`, `asym` (or `format`, by name).
 
