@@ -69,7 +69,10 @@ private:
         return; // a range that does not include 0 has no integer zero point
       out.zeros[at] = uint8_t(nearest);
     } else {
-      out.floatZeros[at] = qnt::roundToScale(zero, block.getScale());
+      float rounded = qnt::roundToScale(zero, block.getScale());
+      if (!std::isfinite(rounded))
+        return; // far from 0, compared with the range
+      out.floatZeros[at] = rounded;
     }
     out.scales[at] = scale;
   }
