@@ -105,6 +105,32 @@ TEST_F(MethodTest, HqqHasFewLargeErrors) {
   }
 }
 
+TEST_F(MethodTest, HqqIsItsDefinition) {
+  // Against an implementation in double.
+  std::vector<float> values(64);
+  uint32_t state = 1;
+  for (float &value : values) { // as in the formats' digests, moved up by a half
+    state = state * 1664525u + 1013904223u;
+    value = float(int32_t(state >> 16) - 32768) / 8192.0f + 0.5f;
+  }
+  struct {
+    const char *format;
+    float scale, zero;
+    const char *codes;
+  } expected[] = {{"w4g64zfs32", 0.521525085f, 6.45829733f, "357b15c80a469d3fd5a831152b964be25f687fdbef25a2729d50e3d06052c629"},
+                  {"w3g64zfs32", 1.11755371f, 3.11292871f, "2345036405234627625421021543257127343765771351414620726030216314"},
+                  {"w2g64zfs32", 2.60762525f, 1.25522046f, "1112012202112213312210010221123013121332330120102310312010102102"}};
+  for (auto &e : expected) {
+    qnt::QuantizedBuffer out = encode("hqq", problem(e.format, values, 64));
+    EXPECT_FLOAT_EQ(out.scales[0], e.scale);
+    EXPECT_NEAR(out.floatZeros[0], e.zero, 1e-5f * e.zero);
+    std::string codes;
+    for (uint8_t code : out.codes)
+      codes += "0123456789abcdef"[code];
+    EXPECT_EQ(codes, e.codes);
+  }
+}
+
 TEST_F(MethodTest, HqqSurvivesNarrowRangesFarFromZero) {
   std::vector<float> values = Numbers(8).weights(128);
   for (float &value : values)
