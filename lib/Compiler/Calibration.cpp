@@ -3,7 +3,6 @@
 #include "lib/Compiler/Phases.h"
 #include "qcc/Quantize/CollectStatistics.h"
 #include "qcc/Quantize/WeightPipeline.h"
-#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/Parallel.h"
 #include "tools/common/Tokens.h"
@@ -29,21 +28,31 @@ int qcc::readCalibrationText(const CompilerOptions &options, int64_t vocabulary,
   return ExitSuccess;
 }
 
-/// Weights that get codes, by section name: those that arrive quantized keep theirs.
-static llvm::MapVector<StringRef, qnt::WeightDeclOp> weightsToQuantize(ModuleOp decided, std::vector<std::string> &names) {
-  SmallVector<qnt::WeightDeclOp> decls;
-  for (auto decl : decided.getOps<qnt::WeightDeclOp>()) {
-    auto parts = decl.getParts().getAsRange<qnt::PartAttr>();
-    if (isa<qnt::BlockType>(cast<RankedTensorType>(decl.getType()).getElementType()) && llvm::none_of(parts, [](qnt::PartAttr part) { return bool(part.getScales()); }))
-      decls.push_back(decl);
+namespace {
+/// Weights that a method encodes, by section name. Those that arrive quantized keep their codes.
+struct Wanted {
+  llvm::StringMap<qnt::WeightDeclOp> decls;
+  std::vector<qnt::WeightDeclOp> order;   // of the module
+
+  static bool arrivesQuantized(qnt::WeightDeclOp decl) {
+    return llvm::any_of(decl.getParts().getAsRange<qnt::PartAttr>(), [](qnt::PartAttr part) { return bool(part.getScales()); });
   }
-  llvm::MapVector<StringRef, qnt::WeightDeclOp> found;
-  for (qnt::WeightDeclOp decl : decls)
-    names.push_back(sectionName(decl));
-  for (auto [name, decl] : llvm::zip_equal(names, decls))
-    found[name] = decl;
-  return found;
-}
+  int find(ModuleOp decided, const QuantizationMethod &method) {
+    bool some = false;
+    for (auto decl : decided.getOps<qnt::WeightDeclOp>()) {
+      auto format = dyn_cast<qnt::BlockType>(cast<RankedTensorType>(decl.getType()).getElementType());
+      if (!format || arrivesQuantized(decl))
+        continue;
+      some = true;
+      if (method.handles(format) && decls.try_emplace(sectionName(decl), decl).second)
+        order.push_back(decl);
+    }
+    if (some && order.empty())
+      return complain(ExitQuantization, "--algo=" + method.name() + " has nothing to choose in the formats of this model's weights; hqq chooses zero points: --asym, or --tensor-type=<regex>=w4g64zf");
+    return ExitSuccess;
+  }
+};
+} // namespace
 
 static int64_t vocabularyOf(ModuleOp module) {
   auto attribute = module->getAttrOfType<IntegerAttr>("qnt.vocabulary");
@@ -69,50 +78,24 @@ static int encodeOne(qnt::WeightDeclOp decl, const SourceFiles &sources, const Q
   return ExitSuccess;
 }
 
-int qcc::collectStatistics(CalibrationJob job, bool withMoments, llvm::StringMap<InputStatistics> &statistics) {
-  CalibrationText text;
-  if (int code = readCalibrationText(job.options, vocabularyOf(job.decided), text))
-    return code;
-  std::vector<std::string> names;
-  auto wanted = weightsToQuantize(job.decided, names);
-  ObservedProgram program(std::move(job.graph), job.sources, job.options);
-  if (int code = program.open(job.runner, job.phases))
-    return code;
-  llvm::StringMap<StatisticsCollector> collectors;
-  auto observe = [&](StringRef section, const float *values, int64_t rows, int64_t K) {
-    if (wanted.contains(section))
-      collectors.try_emplace(section, K, withMoments).first->second.add(values, rows);
-  };
-  job.phases.begin("calibrating");
-  constexpr int64_t batch = 8;
-  for (int64_t window = 0; window < text.windows; window += batch) {
-    int64_t count = std::min(batch, text.windows - window);
-    job.phases.step(window, text.windows);
-    if (int code = program.run(ArrayRef(text.tokens).slice(window * text.length, count * text.length), count, text.length, observe))
-      return code;
-  }
-  for (auto &entry : collectors)
-    statistics[entry.getKey()] = entry.second.finish();
-  return ExitSuccess;
-}
-
 int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded) {
   CalibrationText text;
   if (int code = readCalibrationText(job.options, vocabularyOf(job.decided), text))
     return code;
-  std::vector<std::string> names;
-  auto wanted = weightsToQuantize(job.decided, names);
+  Wanted wanted;
+  if (int code = wanted.find(job.decided, method))
+    return code;
   ObservedProgram program(std::move(job.graph), job.sources, job.options);
   if (int code = program.open(job.runner, job.phases))
     return code;
   int problem = ExitSuccess;
   int64_t done = 0;
   auto observe = [&](StringRef section, const float *values, int64_t rows, int64_t K) {
-    qnt::WeightDeclOp decl = wanted.lookup(section);
+    qnt::WeightDeclOp decl = wanted.decls.lookup(section);
     // A weight that is read again, by another matmul, has its codes already.
     if (!decl || problem || encoded.find(section, cast<RankedTensorType>(decl.getType()).getElementType()))
       return;
-    job.phases.step(++done, int64_t(wanted.size()));
+    job.phases.step(++done, int64_t(wanted.order.size()));
     StatisticsCollector collector(K, method.usesMoments());
     collector.add(values, rows);
     InputStatistics inputs = collector.finish();
@@ -127,17 +110,21 @@ int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, E
   job.phases.begin("quantizing");
   if (int code = program.run(text.tokens, text.windows, text.length, observe))
     return code;
+  for (qnt::WeightDeclOp decl : wanted.order)
+    if (!problem && !encoded.find(sectionName(decl), cast<RankedTensorType>(decl.getType()).getElementType()))
+      decl.emitWarning() << "no calibration text reaches '" << sectionName(decl) << "': its weights are rounded to nearest [uncalibrated]";
   return problem;
 }
 
 int qcc::quantizeWithoutText(ModuleOp decided, const SourceFiles &sources, Phases &phases, const QuantizationMethod &method, EncodedWeights &encoded) {
-  std::vector<std::string> names;
-  auto wanted = weightsToQuantize(decided, names);
+  Wanted wanted;
+  if (int code = wanted.find(decided, method))
+    return code;
   phases.begin("quantizing");
   int64_t done = 0;
-  for (auto &[section, decl] : wanted) {
-    phases.step(++done, int64_t(wanted.size()));
-    if (int code = encodeOne(decl, sources, method, nullptr, encoded.add(section)))
+  for (qnt::WeightDeclOp decl : wanted.order) {
+    phases.step(++done, int64_t(wanted.order.size()));
+    if (int code = encodeOne(decl, sources, method, nullptr, encoded.add(sectionName(decl))))
       return code;
   }
   return ExitSuccess;

@@ -1,4 +1,4 @@
-// Calibration: text through the float program, statistics or codes out. Running programs is this folder's job; what the numbers mean is
+// Calibration: text through the float program, codes out. Running programs is this folder's job; what the numbers mean is
 // lib/Quantize's.
 #ifndef QCC_LIB_COMPILER_CALIBRATION_H
 #define QCC_LIB_COMPILER_CALIBRATION_H
@@ -7,7 +7,6 @@
 #include "qcc/Quantize/EncodedWeights.h"
 #include "qcc/Quantize/Method.h"
 #include "mlir/IR/OwningOpRef.h"
-#include "llvm/ADT/StringMap.h"
 namespace qcc {
 class PassRunner;
 class Phases;
@@ -28,9 +27,6 @@ struct CalibrationJob {
   PassRunner &runner;
   Phases &phases;
 };
-/// Statistics of the inputs of every weight that is to be quantized, by section name; second moments where `withMoments`.
-int collectStatistics(CalibrationJob job, bool withMoments, llvm::StringMap<InputStatistics> &statistics);
-
 /// Encodes every weight that is to be quantized by `method`, in the order in which the program reads them. Each sees the inputs that weights quantized
 /// before it produce: when the program is about to multiply with a weight, its codes are chosen, and the program goes on with their values.
 int quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded);

@@ -371,7 +371,7 @@ int Compilation::writeLibrary() {
 /// Codes that the method of --algo chooses. Formats encode the weights that are left as these are written.
 int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
   const QuantizationMethod &method = *findMethod(options.method);
-  if (writesText() || (graph ? false : method.name() == "rtn"))
+  if (writesText() || method.name() == "rtn")
     return ExitSuccess;
   if (!graph)
     return quantizeWithoutText(*module, *sources, phases, method, encoded);

@@ -32,6 +32,11 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
       extents.push_back(extent == InputShape::asInFile ? "?" : std::to_string(extent));
     words.push_back("--shape=" + shape.input + ":" + llvm::join(extents, "x"));
   }
+  if (o.method != "rtn")
+    words.push_back("--algo=" + o.method);
+  if (!o.calibration.empty())
+    words.insert(words.end(), {"--calib=" + llvm::sys::path::filename(o.calibration).str(), "--calib-samples=" + std::to_string(o.calibrationSamples),
+                               "--calib-length=" + std::to_string(o.calibrationLength)});
   for (const std::string &type : o.tensorTypes)
     words.push_back("--tensor-type=" + type);
   for (const std::string &pass : o.extraPasses)

@@ -60,7 +60,7 @@ struct CommandLine {
   cl::opt<int64_t> actGroupSize{"act-group-size", cl::desc("8-bit activations per scale, -1 for the whole row (default 32); more: faster, less exact"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
   cl::opt<unsigned> headBits{"head-bits", cl::desc("Bits of the output head and its embedding (default 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
   cl::opt<int64_t> groupSize{"group-size", cl::desc("Weights per scale, -1 for the whole row (default 32)"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
-  cl::opt<std::string> algo{"algo", cl::desc("How codes are chosen: rtn (default), mse, hqq, gptq"), cl::value_desc("method"), cl::init("rtn"), cl::cat(quantCategory)};
+  cl::opt<std::string> algo{"algo", cl::desc("How codes are chosen: rtn (default), mse, hqq, gptq (default with --calib)"), cl::value_desc("method"), cl::cat(quantCategory)};
   cl::opt<std::string> calib{"calib", cl::desc("Text to calibrate on, as token ids (.npy; python -m qcc.tokenize)"), cl::value_desc("file"), cl::cat(quantCategory)};
   cl::opt<int64_t> calibSamples{"calib-samples", cl::desc("Windows of the text to use (default 128)"), cl::value_desc("n"), cl::init(128), cl::cat(quantCategory)};
   cl::opt<int64_t> calibLength{"calib-length", cl::desc("Tokens of a window (default 512)"), cl::value_desc("n"), cl::init(512), cl::cat(quantCategory)};
@@ -181,13 +181,19 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     refuse("--group-size=" + llvm::Twine(line.groupSize) + " is neither -1 nor a multiple of 16");
   if (line.actGroupSize != -1 && (line.actGroupSize < 32 || line.actGroupSize % 32 || line.actGroupSize > 65536))
     refuse("--act-group-size=" + llvm::Twine(line.actGroupSize) + " is neither -1 nor a multiple of 32 up to 65536");
-  const QuantizationMethod *method = findMethod(line.algo);
+  o.calibration = line.calib;
+  o.method = !line.algo.empty() ? line.algo.getValue() : o.calibration.empty() ? "rtn" : "gptq";
+  const QuantizationMethod *method = findMethod(o.method);
   if (!method)
-    refuse("--algo=" + line.algo + " is no method; there are:\n" + listMethods());
-  else if (method->needsInputs() && line.calib.empty())
-    refuse("--algo=" + line.algo + " needs a text to calibrate on: --calib=<file>");
+    refuse("--algo=" + o.method + " is no method; there are:\n" + listMethods());
+  else if (method->needsInputs() && o.calibration.empty())
+    refuse("--algo=" + o.method + " needs a text to calibrate on: --calib=<file>");
+  else if (!method->usesMoments() && !o.calibration.empty())
+    refuse("--algo=" + o.method + " reads no calibration text");
   if (line.calibSamples < 1 || line.calibLength < 1)
     refuse("--calib-samples and --calib-length are at least 1");
+  if (o.calibration.empty() && (line.calibSamples.getNumOccurrences() || line.calibLength.getNumOccurrences()))
+    refuse("--calib-samples and --calib-length say how much of a text is read: --calib=<file>");
   if (line.maxContext < 0 || line.maxContext > (int64_t(1) << 24))
     refuse("--max-context=" + llvm::Twine(line.maxContext) + " is outside 1 .. 16777216");
   for (StringRef text : line.shapes) {
@@ -232,8 +238,6 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   o.activationGroup = line.actGroupSize;
   o.symmetric = !line.asym;
   o.tensorTypes.assign(line.tensorTypes.begin(), line.tensorTypes.end());
-  o.method = line.algo;
-  o.calibration = line.calib;
   o.calibrationSamples = line.calibSamples;
   o.calibrationLength = line.calibLength;
   o.kvState = line.kvCache == "state";

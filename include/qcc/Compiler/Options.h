@@ -41,7 +41,7 @@ struct CompilerOptions {
   int64_t groupSize = 32, activationGroup = 32;             // -1: the whole row
   bool symmetric = true;
   std::vector<std::string> tensorTypes;       // regex=format, first match wins
-  std::string method = "rtn";                 // how codes are chosen: lib/Quantize/Methods
+  std::string method = "rtn";                 // how codes are chosen (findMethod); with calibration one that reads it
   std::string calibration;                    // token ids (.npy); empty: no calibration
   int64_t calibrationSamples = 128, calibrationLength = 512;  // windows, and tokens of each
 

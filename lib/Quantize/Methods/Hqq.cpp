@@ -39,12 +39,9 @@ static float chooseZero(ArrayRef<float> x, float scale, float zero, float top) {
 namespace {
 struct Hqq : QuantizationMethod {
   StringRef name() const override { return "hqq"; }
+  bool handles(qnt::BlockType format) const override { return format.getZero() != qnt::ZeroKind::None; }
   LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
-    auto block = dyn_cast<qnt::BlockType>(problem.element);
-    if (!block || block.getZero() == qnt::ZeroKind::None) {
-      why = "hqq chooses zero points, and " + qnt::formatName(problem.element) + " has none (--asym, or --tensor-type=<regex>=w4g64zf)";
-      return failure();
-    }
+    auto block = cast<qnt::BlockType>(problem.element);
     const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
     return forEachRow(problem, why, [&](int64_t row, std::string &why) {
       ArrayRef<float> values = problem.values.slice(row * problem.K, problem.K);
