@@ -73,6 +73,10 @@ struct MethodTest : testing::Test {
 
   static const QuantizationMethod &method(llvm::StringRef name) { return *findMethod(name); }
   mlir::Type format(llvm::StringRef name) { return qnt::parseFormat(name, &context); }
+  bool handles(llvm::StringRef name, llvm::StringRef format) {
+    auto block = mlir::dyn_cast<qnt::BlockType>(this->format(format));
+    return block ? method(name).handles(block) : name != "hqq"; // which takes block types only
+  }
   WeightProblem problem(llvm::StringRef name, const std::vector<float> &values, int64_t K, const InputStatistics *inputs = nullptr) {
     return {format(name), int64_t(values.size()) / K, K, values, inputs, {}};
   }

@@ -6,9 +6,6 @@ using namespace qcc;
 
 static constexpr const char *methodNames[] = {"rtn", "mse", "hqq", "gptq"};
 
-/// hqq is for zero points.
-static bool takes(StringRef method, StringRef format) { return method != "hqq" || format.contains("asym") || format.contains("zf"); }
-
 TEST_F(MethodTest, AreFoundByName) {
   for (StringRef name : methodNames) {
     ASSERT_TRUE(findMethod(name)) << name.str();
@@ -73,15 +70,13 @@ TEST_F(MethodTest, TheSizeOfInputsDoesNotMatter) {
       }
 }
 
-TEST_F(MethodTest, HqqNeedsZeroPoints) {
-  std::vector<float> values = Numbers(6).weights(64);
-  for (StringRef name : {"w4g32", "w4t", "nf4", "f16"}) {
-    qnt::QuantizedBuffer out;
-    out.reset(format(name), 0, 1, 64);
-    std::string why;
-    EXPECT_TRUE(failed(method("hqq").encode(problem(name, values, 64), out, why)));
-    EXPECT_NE(StringRef(why).find("hqq chooses zero points, and " + name.str() + " has none"), StringRef::npos) << why;
-  }
+TEST_F(MethodTest, HqqHandlesFormatsWithZeroPoints) {
+  for (StringRef name : {"w4g32", "w4t", "nf4"})
+    EXPECT_FALSE(method("hqq").handles(cast<qnt::BlockType>(format(name)))) << name.str();
+  for (StringRef name : {"w4g32asym", "w4g64zf"})
+    EXPECT_TRUE(method("hqq").handles(cast<qnt::BlockType>(format(name)))) << name.str();
+  for (StringRef name : {"w4g32", "w4t", "nf4"})
+    EXPECT_TRUE(method("gptq").handles(cast<qnt::BlockType>(format(name)))) << name.str();
 }
 
 TEST_F(MethodTest, HqqHasFewLargeErrors) {
@@ -148,7 +143,7 @@ TEST_F(MethodTest, GroupsOfZerosAndConstantsComeBack) {
   InputStatistics inputs = statisticsOf(correlatedInputs(300, K), K);
   for (StringRef name : formatsOfAllFamilies)
     for (StringRef method : methodNames)
-      if (takes(method, name))
+      if (handles(method, name))
         for (auto [decoded, value] : llvm::zip(decode(encode(method, problem(name, values, K, &inputs))), values))
           ASSERT_NEAR(decoded, value, 0.05f) << name.str() << " " << method.str();
 }
@@ -161,7 +156,7 @@ TEST_F(MethodTest, AScaleThatOverflowsIsRefusedByRow) {
   InputStatistics inputs = statisticsOf(correlatedInputs(100, K), K);
   for (StringRef name : {"w4g32", "w4g32asym", "w4g64zf", "w4t", "nf4", "f16"})
     for (StringRef method : methodNames) {
-      if (!takes(method, name))
+      if (!handles(method, name))
         continue;
       qnt::QuantizedBuffer out;
       out.reset(format(name), 0, 40, K);
@@ -179,7 +174,7 @@ TEST_F(MethodTest, TheSameBitsAtAnyNumberOfThreads) {
   auto strategy = llvm::parallel::strategy;
   for (StringRef name : formatsOfAllFamilies)
     for (StringRef method : methodNames) {
-      if (!takes(method, name))
+      if (!handles(method, name))
         continue;
       llvm::parallel::strategy = llvm::hardware_concurrency(1);
       qnt::QuantizedBuffer one = encode(method, problem(name, values, K, &inputs));
