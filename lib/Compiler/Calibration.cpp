@@ -73,6 +73,8 @@ static int encodeOne(qnt::WeightDeclOp decl, const SourceFiles &sources, const Q
     decl.emitError() << "tensor '" << sectionName(decl) << "': " << why << " [unencodable-value]";
     return ExitQuantization;
   }
+  if (!why.empty())
+    decl.emitWarning() << "tensor '" << sectionName(decl) << "': " << why;
   return ExitSuccess;
 }
 

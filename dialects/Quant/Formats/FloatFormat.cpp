@@ -29,12 +29,12 @@ struct FloatFormat : FormatFamily {
     return failure();
   }
   void encodeColumns(ArrayRef<float> values, int64_t from, QuantizedBuffer &out, int64_t row) const override {
-    float *to = out.values.data() + row * out.view.K + from;
+    float *to = out.values.data() + row * out.view.K + from, limit = out.view.element.isF16() ? 65504.0f : 0x1.fep127f;
     if (out.view.element.isF32())
       std::copy(values.begin(), values.end(), to);
-    else
+    else // what the row had been fitted for may have moved past the largest value since
       for (auto [i, value] : llvm::enumerate(values))
-        to[i] = rounded(out.view.element, value);
+        to[i] = rounded(out.view.element, std::min(std::max(value, -limit), limit));
   }
   void decodeColumns(const QuantizedRows &rows, int64_t row, int64_t from, MutableArrayRef<float> values) const override {
     llvm::copy(rows.values.slice(row * rows.K + from, values.size()), values.begin());

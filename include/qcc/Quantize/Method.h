@@ -6,12 +6,19 @@
 #include "qcc/Quantize/InputStatistics.h"
 
 namespace qcc {
+/// What methods can be told.
+struct MethodOptions {
+  double damping = 0.01;  // gptq: > 0; so much of the mean diagonal element of X^T X is added to all. Doubled while there is no Cholesky factor, nine times
+  bool actOrder = true;   // gptq: columns are rounded in the order of falling diagonal elements ("act-order"), not in their own
+};
+
 /// One weight to encode. A view; owns nothing.
 struct WeightProblem {
   mlir::Type element;                     // its format
   int64_t rows = 0, K = 0;
   llvm::ArrayRef<float> values;           // [rows][K], finite
   const InputStatistics *inputs = nullptr;  // null: no calibration data
+  MethodOptions options = {};
 };
 
 class QuantizationMethod {
@@ -24,7 +31,8 @@ public:
   /// Whether it has something to choose in this format; weights of other formats are rounded to nearest.
   virtual bool handles(qnt::BlockType format) const { return true; }
   /// Chooses codes, scales and zero points: `out` is sized for all rows. The same bits at any number of threads (llvm::parallel::strategy).
-  /// Fails when a row has no encoding (a scale that overflows f16), `why` says which and why.
+  /// Fails when a row has no encoding (a scale that overflows f16), `why` says which and why. Where the statistics are of no use (infinite, no Cholesky
+  /// factor) the weight is rounded without them, and `why` is a remark that says so; else it stays empty.
   virtual mlir::LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const = 0;
 };
 

@@ -3,118 +3,166 @@
 // w_j -= e U_ij, j > i.
 //
 // Columns go in the order of falling H_ii ("act-order"), under scales that are chosen before any column is touched ("static groups"), so that the
-// order leaves no trace in the codes; scales are fitted with H's diagonal as importance. Works with every format that has scales. The factor is
-// computed in double, in a fixed order; rows are independent of each other.
+// order leaves no trace in the codes; scales are fitted with H's diagonal as importance. Works with every format. The factor is computed in double, in a
+// fixed order; rows are independent of each other.
 #include "ErrorFeedback.h"
 #include "Methods.h"
+#include "llvm/Support/Parallel.h"
 #include <Eigen/Dense>
+#include <atomic>
 #include <cmath>
 #include <numeric>
 using namespace mlir;
 using namespace qcc;
 
-/// Of the mean diagonal element, added to the diagonal; doubled for as long as the matrix has no Cholesky factor, ten times.
-static constexpr double damping = 0.01;
-static constexpr int attempts = 10;
+static constexpr int attempts = 10;          // at a Cholesky factor, with doubled damping
+static constexpr int64_t rowsOfTask = 32;    // read each part of U once
+static constexpr int64_t columnsOfTask = 64; // of the inverse
 
 namespace {
 using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic>;
 
 /// How errors spread: row i of `u`, from its diagonal element on, divided by it; both in the order of rounding.
 struct Feedback {
+  int64_t K, stride;          // columns and, for whole vectors, columns and zeros
   std::vector<int64_t> order;
-  std::vector<float> u;      // [K][K]
+  std::vector<float> u;       // [K][stride]
 };
 } // namespace
 
-/// H, damped, in the order of rounding. Channels that are always 0 get a diagonal of 1: they influence nothing.
-static Matrix dampedMoments(const InputStatistics &inputs, ArrayRef<int64_t> order, double damp) {
+static std::vector<int64_t> roundingOrder(const WeightProblem &problem) {
+  std::vector<int64_t> order(problem.K);
+  std::iota(order.begin(), order.end(), 0);
+  if (problem.options.actOrder)
+    llvm::sort(order, [&](int64_t a, int64_t b) { return std::pair(-problem.inputs->energy(a), a) < std::pair(-problem.inputs->energy(b), b); });
+  return order;
+}
+
+/// H, damped, in `order`. Channels that are always 0 get a diagonal of 1: they influence nothing.
+static Matrix dampedMoments(const InputStatistics &inputs, ArrayRef<int64_t> order, double damping) {
   int64_t K = inputs.K;
   Matrix H(K, K);
   double mean = 0;
   for (int64_t k = 0; k < K; ++k)
     mean += inputs.energy(k) / double(K);
-  for (int64_t j = 0; j < K; ++j)
+  llvm::parallelFor(0, K, [&](size_t j) {
     for (int64_t i = 0; i < K; ++i)
-      H(i, j) = inputs.moments[order[i] * K + order[j]];
-  for (int64_t k = 0; k < K; ++k)
-    H(k, k) = (H(k, k) == 0 ? 1.0 : H(k, k)) + damp * mean;
+      H(i, j) = inputs.moments[order[j] * K + order[i]];
+    H(j, j) = (H(j, j) == 0 ? 1.0 : H(j, j)) + damping * mean;
+  });
   return H;
 }
 
-/// U through the Cholesky factor M of H with rows and columns reversed, since reversal turns M^-1, lower, into U, upper: no inverse of H is formed.
-static bool factor(const InputStatistics &inputs, Feedback &feedback) {
-  int64_t K = inputs.K;
-  feedback.order.resize(K);
-  std::iota(feedback.order.begin(), feedback.order.end(), 0);
-  llvm::stable_sort(feedback.order, [&](int64_t a, int64_t b) { return inputs.energy(a) > inputs.energy(b); });
-  std::vector<int64_t> reversed(feedback.order.rbegin(), feedback.order.rend());
-  double damp = damping;
-  for (int attempt = 0; attempt < attempts; ++attempt, damp *= 2) {
-    Matrix H = dampedMoments(inputs, reversed, damp);
-    Eigen::LLT<Eigen::Ref<Matrix>> cholesky(H);
-    if (cholesky.info() != Eigen::Success)
-      continue;
-    Matrix inverse = Matrix::Identity(K, K);
-    H.triangularView<Eigen::Lower>().solveInPlace(inverse);
-    feedback.u.assign(K * K, 0.0f);
-    bool finite = true;
-    for (int64_t i = 0; i < K; ++i)
-      for (int64_t j = i; j < K; ++j) {
-        float u = float(inverse(K - 1 - i, K - 1 - j) / inverse(K - 1 - i, K - 1 - i));
-        feedback.u[i * K + j] = u;
-        finite &= bool(std::isfinite(u));
+/// Fills `u` from M, lower, the Cholesky factor of H with rows and columns reversed: reversal turns M^-1, lower, into U, upper, so that no inverse of H is
+/// formed. False when an element is not finite.
+static bool invertFactor(const Matrix &M, Feedback &feedback) {
+  int64_t K = feedback.K;
+  feedback.u.assign(K * feedback.stride, 0.0f);
+  std::atomic<bool> finite = true;
+  llvm::parallelFor(0, (K + columnsOfTask - 1) / columnsOfTask, [&](size_t task) {
+    int64_t from = int64_t(task) * columnsOfTask, left = K - from, n = std::min(columnsOfTask, left);
+    Matrix inverse = Matrix::Identity(left, n); // columns of M^-1, which are 0 above `from`
+    M.bottomRightCorner(left, left).triangularView<Eigen::Lower>().solveInPlace(inverse);
+    for (int64_t j = 0; j < n; ++j)
+      for (int64_t i = j; i < left; ++i) {
+        float u = float(inverse(i, j) * M(from + i, from + i)); // M_ii is 1 / (M^-1)_ii
+        feedback.u[(K - 1 - from - i) * feedback.stride + (K - 1 - from - j)] = u;
+        if (!std::isfinite(u))
+          finite = false;
       }
-    if (finite)
-      return true;
+  });
+  return finite;
+}
+
+/// Fails when H has no Cholesky factor however it is damped.
+static FailureOr<Feedback> computeFeedback(const WeightProblem &problem) {
+  Feedback feedback;
+  feedback.K = problem.K;
+  feedback.stride = (problem.K + feedbackLanes - 1) / feedbackLanes * feedbackLanes;
+  feedback.order = roundingOrder(problem);
+  std::vector<int64_t> reversed(feedback.order.rbegin(), feedback.order.rend());
+  double damping = problem.options.damping;
+  for (int attempt = 0; attempt < attempts; ++attempt, damping *= 2) {
+    Matrix H = dampedMoments(*problem.inputs, reversed, damping);
+    Eigen::LLT<Eigen::Ref<Matrix>> cholesky(H); // in place
+    if (cholesky.info() == Eigen::Success && invertFactor(H, feedback))
+      return feedback;
   }
-  return false;
+  return failure();
 }
 
 namespace {
+/// Rounds rowsOfTask rows, column by column.
+class RowRounder {
+public:
+  RowRounder(const WeightProblem &problem, const Feedback &feedback, int64_t first, qnt::QuantizedBuffer &out)
+      : problem(problem), family(*qnt::familyOf(problem.element)), feedback(feedback), first(first), count(std::min(rowsOfTask, problem.rows - first)), out(out),
+        rest(rowsOfTask * feedback.stride), errors(rowsOfTask * feedbackColumns) {}
+
+  void run() {
+    for (int64_t r = 0; r < count; ++r)
+      for (int64_t i = 0; i < problem.K; ++i)
+        rest[r * feedback.stride + i] = problem.values[(first + r) * problem.K + feedback.order[i]];
+    for (int64_t from = 0; from < problem.K; from += feedbackColumns) {
+      int64_t to = std::min(problem.K, from + feedbackColumns);
+      for (int64_t row = 0; row < count; row += feedbackRows)
+        roundBlock(row, from, to);
+      spreadErrors(from, to);
+    }
+  }
+
+private:
+  const float *spread(int64_t i, int64_t j) const { return feedback.u.data() + i * feedback.stride + j; }
+  float *errorsOf(int64_t row) { return errors.data() + row * feedbackColumns; } // [columns of the block][feedbackRows]
+
+  /// Columns from .. to of feedbackRows rows, fewer at the end, whose errors spread within the block.
+  void roundBlock(int64_t row, int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i) {
+      float *e = errorsOf(row) + (i - from) * feedbackRows, *at = rest.data() + row * feedback.stride + i;
+      for (int64_t r = 0; r < std::min(feedbackRows, count - row); ++r) {
+        float value = at[r * feedback.stride], decoded;
+        family.encodeColumns(value, feedback.order[i], out, first + row + r);
+        family.decodeColumns(out.view, first + row + r, feedback.order[i], decoded);
+        e[r] = value - decoded;
+      }
+      feedBack(at + 1, feedback.stride, e, spread(i, i + 1), to - i - 1);
+    }
+  }
+
+  /// To the columns behind the block, a few at a time: that part of U stays in the cache for all rows.
+  void spreadErrors(int64_t from, int64_t to) {
+    constexpr int64_t columns = 256;
+    for (int64_t j = to; j < problem.K; j += columns)
+      for (int64_t row = 0; row < count; row += feedbackRows)
+        feedBackBlock(rest.data() + row * feedback.stride + j, feedback.stride, errorsOf(row), to - from, spread(from, j), std::min(columns, feedback.stride - j));
+  }
+
+  const WeightProblem &problem;
+  const qnt::FormatFamily &family;
+  const Feedback &feedback;
+  int64_t first, count;
+  qnt::QuantizedBuffer &out;
+  std::vector<float> rest, errors; // what is left of the rows, in the order of rounding; rows past the last are 0
+};
+
 struct Gptq : QuantizationMethod {
   StringRef name() const override { return "gptq"; }
   bool needsInputs() const override { return true; }
   bool usesMoments() const override { return true; }
   LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
     assert(problem.inputs && problem.inputs->hasMoments() && problem.inputs->K == problem.K);
-    std::vector<float> energies = inputEnergies(problem);
-    const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
-    if (failed(forEachRow(problem, why, [&](int64_t row, std::string &why) {
-          return family.fitRow(problem.values.slice(row * problem.K, problem.K), {energies, /*thorough=*/true}, out, row, why);
-        })))
+    std::string remark;
+    if (failed(fitRows(problem, columnImportance(problem, remark), out, why)))
       return failure();
-    Feedback feedback;
-    if (!factor(*problem.inputs, feedback)) {
-      why = "the second moments of its inputs have no Cholesky factor, even damped " + std::to_string(int(damping * double(1 << (attempts - 1)) * 100)) + " percent";
-      return failure();
-    }
-    int64_t blocks = (problem.rows + feedbackRows - 1) / feedbackRows;
-    WeightProblem blocked = problem;
-    blocked.rows = blocks;
-    return forEachRow(blocked, why, [&](int64_t block, std::string &) {
-      roundRows(problem, family, feedback, block * feedbackRows, std::min(feedbackRows, problem.rows - block * feedbackRows), out);
+    FailureOr<Feedback> feedback = remark.empty() ? computeFeedback(problem) : FailureOr<Feedback>(failure());
+    if (failed(feedback)) {
+      roundRows(problem, out);
+      why = !remark.empty() ? remark : "the second moments of its inputs have no Cholesky factor, however damped: rounded to nearest instead of gptq";
       return success();
-    });
-  }
-
-private:
-  static void roundRows(const WeightProblem &problem, const qnt::FormatFamily &family, const Feedback &feedback, int64_t first, int64_t count, qnt::QuantizedBuffer &out) {
-    int64_t K = problem.K;
-    std::vector<float> rest(count * K); // in the order of rounding
-    for (int64_t r = 0; r < count; ++r)
-      for (int64_t i = 0; i < K; ++i)
-        rest[r * K + i] = problem.values[(first + r) * K + feedback.order[i]];
-    for (int64_t i = 0; i < K; ++i) {
-      float errors[feedbackRows];
-      for (int64_t r = 0; r < count; ++r) {
-        float value = rest[r * K + i], decoded;
-        family.encodeColumns(value, feedback.order[i], out, first + r);
-        family.decodeColumns(out.view, first + r, feedback.order[i], decoded);
-        errors[r] = value - decoded;
-      }
-      feedBack(rest.data() + i + 1, K, count, errors, feedback.u.data() + i * K + i + 1, K - i - 1);
     }
+    llvm::parallelFor(0, (problem.rows + rowsOfTask - 1) / rowsOfTask,
+                      [&](size_t task) { RowRounder(problem, *feedback, int64_t(task) * rowsOfTask, out).run(); });
+    return success();
   }
 };
 } // namespace

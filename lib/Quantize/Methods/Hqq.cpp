@@ -18,7 +18,8 @@ static float shrink(float e) {
 
 /// The zero point for codes 0..top of `x` under `scale`.
 static float chooseZero(ArrayRef<float> x, float scale, float zero, float top) {
-  float inverse = 1.0f / scale, least = INFINITY, best = zero;
+  float inverse = 1.0f / scale, best = zero;
+  double least = INFINITY;
   for (int i = 0; i < iterations; ++i) {
     double sum = 0, error = 0;
     for (float value : x) {
@@ -26,9 +27,9 @@ static float chooseZero(ArrayRef<float> x, float scale, float zero, float top) {
       error += std::fabs(value - decoded);
       sum += code - (value - shrink(value - decoded)) * inverse;
     }
-    if (error >= least)
-      break; // the mean error stops falling: the zero point before this one stays
-    least = float(error);
+    if (error > least * 1.00001)
+      break; // the mean error rises: the zero point before this one stays. It may be level for a while, up to rounding, with as many values above as below
+    least = std::min(least, error);
     best = zero;
     zero = float(sum / double(x.size()));
   }
@@ -66,7 +67,10 @@ private:
         return; // a range that does not include 0 has no integer zero point
       out.zeros[at] = uint8_t(nearest);
     } else {
-      out.floatZeros[at] = qnt::roundToScale(zero, block.getScale());
+      float rounded = qnt::roundToScale(zero, block.getScale());
+      if (!std::isfinite(rounded))
+        return; // far from 0, compared with the range
+      out.floatZeros[at] = rounded;
     }
     out.scales[at] = scale;
   }

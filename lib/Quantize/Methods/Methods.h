@@ -12,7 +12,13 @@ namespace qcc {
 /// Runs `body` for all rows, several at a time. Fails with the message of the first row, in order, for which it did.
 mlir::LogicalResult forEachRow(const WeightProblem &problem, std::string &why, llvm::function_ref<mlir::LogicalResult(int64_t row, std::string &why)> body);
 
-/// Mean squares of the inputs, a weight for the error of each column; empty without second moments.
-std::vector<float> inputEnergies(const WeightProblem &problem);
+/// How much the error of each column counts: mean squares of the inputs, up to a common factor. Empty where all columns count alike: without second
+/// moments, when all are 0, and when they are not finite, which `remark` then says.
+std::vector<float> columnImportance(const WeightProblem &problem, std::string &remark);
+
+/// Chooses scales for all rows, thoroughly.
+mlir::LogicalResult fitRows(const WeightProblem &problem, llvm::ArrayRef<float> importance, qnt::QuantizedBuffer &out, std::string &why);
+/// The nearest codes for all rows, under scales that are chosen.
+void roundRows(const WeightProblem &problem, qnt::QuantizedBuffer &out);
 } // namespace qcc
 #endif

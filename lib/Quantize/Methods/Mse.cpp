@@ -9,15 +9,12 @@ struct Mse : QuantizationMethod {
   StringRef name() const override { return "mse"; }
   bool usesMoments() const override { return true; }
   LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
-    const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
-    std::vector<float> energies = inputEnergies(problem);
-    return forEachRow(problem, why, [&](int64_t row, std::string &why) {
-      ArrayRef<float> values = problem.values.slice(row * problem.K, problem.K);
-      if (failed(family.fitRow(values, {energies, /*thorough=*/true}, out, row, why)))
-        return failure();
-      family.encodeColumns(values, 0, out, row);
-      return success();
-    });
+    std::string remark;
+    if (failed(fitRows(problem, columnImportance(problem, remark), out, why)))
+      return failure();
+    roundRows(problem, out);
+    why = remark;
+    return success();
   }
 };
 } // namespace

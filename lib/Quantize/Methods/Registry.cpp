@@ -1,6 +1,7 @@
 // The table of methods, and their common tools.
 #include "Methods.h"
 #include "llvm/Support/Parallel.h"
+#include <cmath>
 using namespace mlir;
 using namespace qcc;
 
@@ -45,10 +46,37 @@ LogicalResult qcc::forEachRow(const WeightProblem &problem, std::string &why, ll
   return success();
 }
 
-std::vector<float> qcc::inputEnergies(const WeightProblem &problem) {
-  std::vector<float> energies;
-  if (problem.inputs && problem.inputs->hasMoments())
-    for (int64_t k = 0; k < problem.K; ++k)
-      energies.push_back(problem.inputs->energy(k));
-  return energies;
+std::vector<float> qcc::columnImportance(const WeightProblem &problem, std::string &remark) {
+  if (!problem.inputs || !problem.inputs->hasMoments())
+    return {};
+  std::vector<float> importance(problem.K);
+  double mean = 0;
+  for (int64_t k = 0; k < problem.K; ++k) {
+    importance[k] = problem.inputs->energy(k);
+    if (!std::isfinite(importance[k]) || importance[k] < 0) {
+      remark = "the second moments of its inputs are not finite: rounded as if all columns counted alike";
+      return {};
+    }
+    mean += double(importance[k]) / double(problem.K);
+  }
+  if (mean == 0)
+    return {};
+  // Neither very large nor very small inputs may leave the range of floats when errors are weighed: a power of two, which changes nothing else.
+  int exponent = -std::ilogb(mean);
+  // A channel that was 0 throughout the text need not stay so: a group of nothing else is fitted as if its columns were alike.
+  for (float &value : importance)
+    value = float(std::ldexp(std::max(double(value), 1e-6 * mean), exponent));
+  return importance;
+}
+
+LogicalResult qcc::fitRows(const WeightProblem &problem, ArrayRef<float> importance, qnt::QuantizedBuffer &out, std::string &why) {
+  const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
+  return forEachRow(problem, why, [&](int64_t row, std::string &why) {
+    return family.fitRow(problem.values.slice(row * problem.K, problem.K), {importance, /*thorough=*/true}, out, row, why);
+  });
+}
+
+void qcc::roundRows(const WeightProblem &problem, qnt::QuantizedBuffer &out) {
+  const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
+  llvm::parallelFor(0, problem.rows, [&](size_t row) { family.encodeColumns(problem.values.slice(row * problem.K, problem.K), 0, out, int64_t(row)); });
 }

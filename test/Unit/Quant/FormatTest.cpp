@@ -234,6 +234,93 @@ TEST_F(FormatTest, SearchBeatsTheSymmetricGrid) {
   EXPECT_LT(squaredError(values, roundTrip(format("w4t"), values, 1024)), 1.15 * squaredError(values, roundTrip(format("w4g32"), values, 1024)));
 }
 
+/// All families.
+static constexpr const char *everyFamily[] = {"w2g32", "w4g32", "w4g32asym", "w4g64zf", "w8row", "w3rowasyms32", "w4t", "nf4", "fp4row", "mxfp4", "fp8e4m3", "f16", "f32"};
+
+TEST_F(FormatTest, ColumnsMayBeEncodedApart) {
+  constexpr int64_t K = 317;
+  std::vector<float> values = pseudoRandom(2 * K);
+  for (StringRef name : everyFamily) {
+    buffer = QuantizedBuffer();
+    std::vector<float> whole = roundTrip(format(name), values, K);
+    std::vector<uint8_t> codes = buffer.codes;
+    llvm::fill(buffer.codes, 0xff);
+    llvm::fill(buffer.values, NAN);
+    for (int64_t r = 0; r < 2; ++r)
+      for (int64_t to = K, from; to > 0; to = from) { // from the end, in pieces across the borders of groups
+        from = std::max<int64_t>(0, to - 1 - to % 45);
+        familyOf(format(name))->encodeColumns(ArrayRef(values).slice(r * K + from, to - from), from, buffer, r);
+        std::vector<float> piece(to - from);
+        familyOf(format(name))->decodeColumns(buffer.view, r, from, piece);
+        EXPECT_TRUE(llvm::equal(piece, ArrayRef(whole).slice(r * K + from, to - from))) << name.str() << " " << from;
+      }
+    EXPECT_EQ(buffer.codes, codes) << name.str();
+  }
+}
+
+TEST_F(FormatTest, ColumnsOutsideTheFittedRangeSaturate) {
+  std::vector<float> values = pseudoRandom(64);
+  for (StringRef name : everyFamily) {
+    if (name == "f32")
+      continue;
+    roundTrip(format(name), values, 64);
+    for (float far : {1e9f, -1e9f, 1e38f, -1e38f}) {
+      float decoded;
+      familyOf(format(name))->encodeColumns(far, 5, buffer, 0);
+      familyOf(format(name))->decodeColumns(buffer.view, 0, 5, decoded);
+      EXPECT_TRUE(std::isfinite(decoded)) << name.str() << " " << far;
+      EXPECT_TRUE(name == "w4t" || decoded * far >= 0) << name.str() << " " << far;
+    }
+  }
+}
+
+TEST_F(FormatTest, ImportantColumnsAreFittedBetter) {
+  constexpr int64_t K = 256;
+  std::vector<float> values = pseudoRandom(K), importance(K, 0.01f);
+  for (int64_t k = 0; k < K; ++k) {
+    values[k] = values[k] * values[k] * values[k];
+    if (k % 5 == 2)
+      importance[k] = 100.0f;
+  }
+  for (StringRef name : {"w2g32", "w4g32", "w4g32asym", "w4t", "nf4", "mxfp4"}) {
+    auto weighted = [&](ArrayRef<float> weights) {
+      std::string why;
+      std::vector<float> decoded(K);
+      buffer.reset(format(name), 0, 1, K);
+      EXPECT_TRUE(succeeded(familyOf(format(name))->fitRow(values, {weights, /*thorough=*/true}, buffer, 0, why))) << why;
+      familyOf(format(name))->encodeColumns(values, 0, buffer, 0);
+      familyOf(format(name))->decodeRow(buffer.view, 0, decoded);
+      double error = 0;
+      for (int64_t k = 0; k < K; ++k)
+        error += importance[k] * (values[k] - decoded[k]) * (values[k] - decoded[k]);
+      return error;
+    };
+    EXPECT_LT(weighted(importance), 0.9 * weighted({})) << name.str();
+    // Columns of equal importance are columns without.
+    weighted(std::vector<float>(K, 1.0f));
+    QuantizedBuffer ones = buffer;
+    weighted({});
+    EXPECT_EQ(ones.codes, buffer.codes) << name.str();
+    EXPECT_EQ(ones.scales, buffer.scales) << name.str();
+  }
+}
+
+TEST_F(FormatTest, ThoroughSearchIsBetter) {
+  constexpr int64_t K = 2048;
+  std::vector<float> values = pseudoRandom(K), decoded(K);
+  for (float &value : values)
+    value = value * value * value;
+  // 8-bit integers, MX scales and formats without scales have nothing more to try.
+  for (StringRef name : {"w2g32", "w3g128", "w4g32", "w4g32asym", "w4t", "nf4", "fp8e4m3g64"}) {
+    double quick = squaredError(values, roundTrip(format(name), values, K));
+    std::string why;
+    ASSERT_TRUE(succeeded(familyOf(format(name))->fitRow(values, {{}, /*thorough=*/true}, buffer, 0, why))) << why;
+    familyOf(format(name))->encodeColumns(values, 0, buffer, 0);
+    familyOf(format(name))->decodeRow(buffer.view, 0, decoded);
+    EXPECT_LT(squaredError(values, decoded), quick) << name.str();
+  }
+}
+
 // Weights compiled yesterday and today are the same bytes. A change here changes every artifact: say so in the commit.
 TEST_F(FormatTest, EncodingsArePinned) {
   std::vector<float> values = pseudoRandom(2048);
