@@ -2,7 +2,9 @@
 #include "dialects/Quant/Quant.h"
 #include "lib/Frontend/Symbolic/Elements.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringSwitch.h"
+#include <cmath>
 using namespace mlir;
 using namespace qcc;
 using namespace qcc::frontend;
@@ -112,6 +114,29 @@ std::optional<SmallVector<int64_t>> Elements::axes(onnx::NodeOp node, unsigned o
   return result;
 }
 
+/// Is `e` a number that the extents of the inputs tell, exactly?
+static bool isExtent(E e) {
+  constexpr double exact = 9007199254740992; // 2^53
+  if (ExprPool::constant(e))
+    return true;
+  return llvm::is_contained({Kind::Poly, Kind::Dim, Kind::FloorDiv, Kind::Mod, Kind::Positive}, e->kind) && llvm::all_of(e->operands, isExtent) &&
+         llvm::all_of(e->terms, [](const Term &term) { return std::fabs(term.factor) <= exact && llvm::all_of(term.atoms, isExtent); });
+}
+
+bool Elements::isTable(Value value) {
+  llvm::SetVector<Value> behind;
+  behind.insert(value);
+  for (size_t i = 0; i < behind.size(); ++i) {
+    Operation *op = behind[i].getDefiningOp();
+    if (!op)
+      return false;
+    auto node = dyn_cast<onnx::NodeOp>(op);
+    if (!node || !(node.is("Shape") || node.is("Size")))
+      behind.insert_range(op->getOperands());
+  }
+  return true;
+}
+
 std::optional<SmallVector<Elements::SliceAxis>> Elements::slices(onnx::NodeOp node) {
   const Shape *in = shape(node.input(0));
   if (!in)
@@ -142,22 +167,24 @@ std::optional<SmallVector<Elements::SliceAxis>> Elements::slices(onnx::NodeOp no
     E dim = (*in)[at];
     bool assumed = false;
     auto clamp = [&](E e) -> E { // into 0 .. dim, as ONNX says
-      std::optional<int64_t> c = ExprPool::integer(e);
-      if (c && *c < 0)
-        e = pool.add(e, dim);
-      if (pool.nonNegative(pool.sub(e, dim)) || (c && *c > (int64_t(1) << 40)))
-        return dim;
-      if (!pool.nonNegative(e))
+      if (!e || !isExtent(e))
         return nullptr;
-      if (pool.nonNegative(pool.sub(dim, e)))
+      std::optional<int64_t> c = ExprPool::integer(e);
+      if (c && (*c >= INT32_MAX || *c <= INT32_MIN)) // how ONNX writes "to the end"
+        return *c > 0 ? dim : pool.number(0);
+      if (!pool.nonNegative(e)) { // a negative number counts from the end
+        E below = pool.positive(pool.mul(pool.number(-1), e));
+        e = pool.add(e, pool.mul(dim, pool.smaller(below, pool.number(1))));
+      }
+      e = pool.positive(e);
+      if (!e || pool.nonNegative(pool.sub(dim, e)))
         return e;
-      assumed |= ExprPool::constant(dim).has_value();
-      return ExprPool::constant(dim) ? e : nullptr;
+      bool table = ExprPool::constant(dim) && !ExprPool::constant(e) && isTable(node.input(0));
+      assumed |= table;
+      return table ? e : pool.smaller(e, dim);
     };
-    E start = (*starts)[i] ? clamp((*starts)[i]) : nullptr, end = (*ends)[i] ? clamp((*ends)[i]) : nullptr;
-    if (!start || !end)
-      return std::nullopt;
-    E extent = pool.sub(end, start);
+    E start = clamp((*starts)[i]), end = clamp((*ends)[i]);
+    E extent = pool.positive(pool.sub(end, start));
     if (steps[i] != 1)
       extent = pool.divMod(pool.add(extent, pool.number(double(steps[i] - 1))), pool.number(double(steps[i]))).first;
     if (!extent)
