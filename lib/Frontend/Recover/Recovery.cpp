@@ -66,6 +66,11 @@ Value Recovery::constant(Location loc, ArrayRef<int64_t> values) {
   ElementsAttr attribute = DenseElementsAttr::get(type, values);
   return onnx::ConstantOp::create(builder, loc, type, attribute);
 }
+Value Recovery::scalar(Location loc, double value) {
+  auto type = RankedTensorType::get({}, builder.getF32Type());
+  ElementsAttr attribute = DenseElementsAttr::get(type, float(value));
+  return onnx::ConstantOp::create(builder, loc, type, attribute);
+}
 Value Recovery::reshape(Location loc, Value value, ArrayRef<int64_t> sizes) {
   RankedTensorType from = type(value);
   SmallVector<int64_t> to(sizes);

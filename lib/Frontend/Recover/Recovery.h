@@ -28,6 +28,7 @@ public:
   /// Onnx nodes that move elements. A size of 0 in `sizes` keeps that dimension, as ONNX says.
   mlir::Value node(mlir::Location loc, llvm::StringRef op, mlir::ValueRange inputs, mlir::RankedTensorType type, llvm::ArrayRef<mlir::NamedAttribute> attributes = {});
   mlir::Value constant(mlir::Location loc, llvm::ArrayRef<int64_t> values);
+  mlir::Value scalar(mlir::Location loc, double value);
   mlir::Value reshape(mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> sizes);
   mlir::Value transpose(mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> perm);
   mlir::Value slice(mlir::Location loc, mlir::Value value, int64_t axis, int64_t start, int64_t size);

@@ -257,17 +257,23 @@ static bool broadcast(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
   }
   return true;
 }
+/// Of two matrices, or batches of them.
+static Shape productShape(Elements &e, const Shape &a, const Shape &b) {
+  Shape out;
+  size_t batch = std::max(a.size(), b.size()) - 2;
+  for (size_t i = 0; i < batch; ++i) {
+    auto at = [&](const Shape &s) { return i + s.size() < batch + 2 ? e.pool.number(1) : s[i + s.size() - batch - 2]; };
+    out.push_back(e.broadcastDim(at(a), at(b)));
+  }
+  out.push_back(a[a.size() - 2]);
+  out.push_back(b.back());
+  return out;
+}
 static bool matMul(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
   const Shape *a = e.shape(node.input(0)), *b = e.shape(node.input(1));
   if (!a || !b || a->size() < 2 || b->size() < 2)
     return false;
-  size_t batch = std::max(a->size(), b->size()) - 2;
-  for (size_t i = 0; i < batch; ++i) {
-    auto at = [&](const Shape &s) { return i + s.size() < batch + 2 ? e.pool.number(1) : s[i + s.size() - batch - 2]; };
-    out.push_back(e.broadcastDim(at(*a), at(*b)));
-  }
-  out.push_back((*a)[a->size() - 2]);
-  out.push_back(b->back());
+  out = productShape(e, *a, *b);
   return true;
 }
 static bool gemm(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
@@ -484,21 +490,65 @@ static bool groupQueryAttention(Elements &e, onnx::NodeOp node, unsigned output,
   return true;
 }
 
+static bool fusedMatMul(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *a = e.shape(node.input(0)), *b = e.shape(node.input(1));
+  if (!a || !b || a->size() < 2 || b->size() < 2)
+    return false;
+  Shape left = *a, right = *b;
+  if (node.intAttribute("transA", 0))
+    std::swap(left[left.size() - 1], left[left.size() - 2]);
+  if (node.intAttribute("transB", 0))
+    std::swap(right[right.size() - 1], right[right.size() - 2]);
+  out = productShape(e, left, right);
+  return true;
+}
+static bool embedLayerNorm(Elements &e, onnx::NodeOp node, unsigned output, Shape &out) {
+  const Shape *word = e.shape(node.input(2));
+  if (!sameAsInput(e, node, 0, out) || out.size() != 2 || !word || word->size() != 2)
+    return false;
+  if (output == 1)
+    out.pop_back();
+  else
+    out.push_back(word->back());
+  return true;
+}
+/// [batch, tokens, channels], or packed [batch, tokens, heads, 3, size].
+static bool multiHeadAttention(Elements &e, onnx::NodeOp node, unsigned output, Shape &out) {
+  const Shape *value = e.shape(node.input(2));
+  if (output != 0 || !sameAsInput(e, node, 0, out))
+    return false;
+  if (out.size() == 5)
+    out = {out[0], out[1], e.pool.mul(out[2], out[4])};
+  else if (out.size() == 3 && value && value->size() == 3)
+    out[2] = value->back();
+  return out.size() == 3;
+}
+/// com.microsoft: the weights are [channels, query + key + value]. ONNX's operator of that name has what the file says.
+static bool packedAttention(Elements &e, onnx::NodeOp node, unsigned output, Shape &out) {
+  const Shape *weights = e.shape(node.input(1));
+  if (node.getDomain().empty() || output != 0 || !sameAsInput(e, node, 0, out) || out.size() != 3 || !weights || weights->size() != 2)
+    return false;
+  auto sizes = node.intsAttribute("qkv_hidden_sizes");
+  out[2] = sizes && sizes->size() == 3 ? e.pool.number(double((*sizes)[2])) : e.pool.divMod(weights->back(), e.pool.number(3)).first;
+  return out[2];
+}
+
 static Rule ruleFor(StringRef op) {
   return llvm::StringSwitch<Rule>(op)
       .Cases({"Identity", "Cast", "CastLike", "Neg", "Sqrt", "Exp", "Log", "Erf", "Tanh", "Sigmoid", "Cos", "Sin"}, sameAsInput)
-      .Cases({"Not", "IsNaN", "Abs", "Reciprocal", "Relu", "Gelu", "FastGelu", "Softmax", "Trilu", "Clip", "Dropout"}, sameAsInput)
+      .Cases({"Not", "IsNaN", "Abs", "Reciprocal", "Relu", "Gelu", "FastGelu", "BiasGelu", "QuickGelu", "Softmax", "Trilu", "Clip", "Dropout"}, sameAsInput)
       .Cases({"LayerNormalization", "SimplifiedLayerNormalization", "RMSNormalization", "RotaryEmbedding", "CumSum", "Floor", "Ceil", "Round"}, sameAsInput)
       .Cases({"SkipSimplifiedLayerNormalization", "SkipLayerNormalization"}, sameAsInput)
       .Cases({"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum"}, broadcast)
       .Cases({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Where"}, broadcast)
       .Cases({"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"}, reduce)
-      .Case("MatMul", matMul).Case("Gemm", gemm).Case("MatMulNBits", matMulNBits)
+      .Case("MatMul", matMul).Case("Gemm", gemm).Case("MatMulNBits", matMulNBits).Case("FusedMatMul", fusedMatMul)
       .Case("Transpose", transpose).Case("Reshape", reshape).Case("Flatten", flatten).Case("Unsqueeze", unsqueeze).Case("Squeeze", squeeze)
       .Case("Expand", expand).Case("Concat", concat).Case("Slice", slice).Case("Split", split).Case("Pad", pad)
       .Cases({"Gather", "GatherBlockQuantized"}, gather)
       .Case("Size", scalar).Case("Shape", rank).Case("Range", range).Case("ConstantOfShape", constantOfShape)
-      .Case("GroupQueryAttention", groupQueryAttention)
+      .Case("GroupQueryAttention", groupQueryAttention).Case("MultiHeadAttention", multiHeadAttention).Case("Attention", packedAttention)
+      .Case("EmbedLayerNormalization", embedLayerNorm)
       .Default(nullptr);
 }
 
