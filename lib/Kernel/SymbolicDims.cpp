@@ -42,7 +42,7 @@ static std::optional<std::string> indexName(OpFoldResult value) {
       return dimName(dim.getSource(), *i);
   if (auto cast = dyn_cast_or_null<arith::IndexCastOp>(op))
     return indexName(cast.getIn());
-  if (!isa_and_nonnull<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::DivSIOp, arith::RemSIOp>(op))
+  if (!isa_and_nonnull<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::DivSIOp, arith::RemSIOp, arith::MaxSIOp>(op))
     return std::nullopt;
   auto a = indexName(op->getOperand(0)), b = indexName(op->getOperand(1));
   if (!a || !b)
@@ -53,6 +53,8 @@ static std::optional<std::string> indexName(OpFoldResult value) {
     return "div(" + *a + ", " + *b + ")";
   if (isa<arith::RemSIOp>(op))
     return "mod(" + *a + ", " + *b + ")";
+  if (isa<arith::MaxSIOp>(op))
+    return "max(" + *a + ", " + *b + ")";
   if (isa<arith::SubIOp>(op))
     return *a + " + -1*" + factor(*b);
   if (b == "past")
@@ -153,7 +155,7 @@ std::optional<std::string> qcc::dimName(Value tensor, int64_t i) {
 }
 
 namespace {
-/// Computes what a dimension's text says: sums of products of numbers, the program's dimensions, div(a, b) and mod(a, b), as the frontend's
+/// Computes what a dimension's text says: sums of products of numbers, the program's dimensions, div(a, b), mod(a, b) and max(a, b), as the frontend's
 /// ExprPool::print and indexName write it. Names of dimensions are any text of an ONNX file: the longest that the program has wins.
 class DimText {
 public:
@@ -190,16 +192,23 @@ private:
         continue;
     return value;
   }
+  enum class Function { Div, Mod, Max };
+  static StringRef prefix(Function function) { return function == Function::Div ? "div(" : function == Function::Mod ? "mod(" : "max("; }
   Value factor() {
     if (Value dim = name())
       return dim;
-    bool isDiv = rest.consume_front("div("), isMod = !isDiv && rest.consume_front("mod(");
-    if (isDiv || isMod) {
+    for (Function function : {Function::Div, Function::Mod, Function::Max}) {
+      if (!rest.consume_front(prefix(function)))
+        continue;
       Value x = sum();
       Value y = x && rest.consume_front(", ") ? sum() : Value();
       if (!y || !rest.consume_front(")"))
         return {};
-      return isDiv ? Value(arith::DivSIOp::create(b, loc, x, y)) : arith::RemSIOp::create(b, loc, x, y);
+      switch (function) {
+      case Function::Div: return arith::DivSIOp::create(b, loc, x, y);
+      case Function::Mod: return arith::RemSIOp::create(b, loc, x, y);
+      case Function::Max: return arith::MaxSIOp::create(b, loc, x, y);
+      }
     }
     if (rest.consume_front("(")) {
       Value inner = sum();

@@ -8,7 +8,7 @@
 #include <string>
 namespace qcc {
 /// The name of dimension `i` of `tensor`, found by following operations that keep or combine dimensions, and calls: `batch`, `seq`, ..., a number
-/// in digits, or an expression of those ("batch*seq", "seq + 2", "div(seq, 2)").
+/// in digits, or an expression of those ("batch*seq", "seq + 2", "div(seq, 2)", "max(seq + -1, 0)").
 std::optional<std::string> dimName(mlir::Value tensor, int64_t i);
 /// The value of a dimension by that name.
 mlir::Value materializeDim(mlir::OpBuilder &b, mlir::Location loc, llvm::StringRef name);

@@ -21,3 +21,34 @@ func.func @old_softmax(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
   %0 = onnx.node "Softmax"(%x) {since = 1 : i64} : (tensor<4x4xf32>) -> tensor<4x4xf32>
   return %0 : tensor<4x4xf32>
 }
+
+// -----
+
+func.func @end_of_data(%x: tensor<?xf32> {onnx.dims = ["n"]}, %end: tensor<1xi64>) -> tensor<?xf32> {
+  %zero = onnx.constant dense<0> : tensor<1xi64>
+  // expected-error @below {{starts and ends must follow from extents, and steps be positive numbers [slice-bounds]}}
+  %0 = onnx.node "Slice"(%x, %zero, %end) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+
+// -----
+
+func.func @reversed(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %last = onnx.constant dense<-1> : tensor<1xi64>
+  %least = onnx.constant dense<-9223372036854775808> : tensor<1xi64>
+  %zero = onnx.constant dense<0> : tensor<1xi64>
+  // expected-error @below {{starts and ends must follow from extents, and steps be positive numbers [slice-bounds]}}
+  %0 = onnx.node "Slice"(%x, %last, %least, %zero, %last) {since = 13 : i64} : (tensor<8xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// -----
+
+func.func @part_of_other_length(%x: tensor<?xf32> {onnx.dims = ["n"]}) -> tensor<?xf32> {
+  %zero = onnx.constant dense<0> : tensor<1xi64>
+  %four = onnx.constant dense<4> : tensor<1xi64>
+  %0 = onnx.node "Slice"(%x, %zero, %four) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
+  // expected-error @below {{the extents 'n + -1*max(-4 + n, 0)' and 'n' are not the same for all inputs [extents-differ]}}
+  %1 = onnx.node "Add"(%x, %0) {since = 14 : i64} : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  return %1 : tensor<?xf32>
+}

@@ -76,3 +76,61 @@ func.func @mean(%x: tensor<?x8xf32> {onnx.dims = ["n", ""]}) -> tensor<?x1xf32> 
   %0 = onnx.node "ReduceMean"(%x) {since = 13 : i64, axes = array<i64: -1>, keepdims = 1 : i64} : (tensor<?x8xf32>) -> tensor<?x1xf32>
   return %0 : tensor<?x1xf32>
 }
+
+// An end that passes the extent is cut to it: min(n, 4). An extent of an input is at least 1, so that its last part is one row.
+// CHECK-LABEL: func @clamped_ends
+// CHECK-SAME:    -> (tensor<?x8xf32> {qnt.dims = ["n + -1*max(-4 + n, 0)", "8"]}, tensor<1x8xf32> {qnt.dims = ["1", "8"]})
+// CHECK:         %[[OVER:.*]] = arith.addi %{{.*}}, %{{.*}} : index
+// CHECK:         %[[CUT:.*]] = arith.maxsi %[[OVER]], %c0
+// CHECK:         tensor.extract_slice %arg0[0, 0] [%{{.*}}, 8] [1, 1] : tensor<?x8xf32> to tensor<?x8xf32>
+// CHECK:         tensor.extract_slice %arg0[%{{.*}}, 0] [1, 8] [1, 1] : tensor<?x8xf32> to tensor<1x8xf32>
+func.func @clamped_ends(%x: tensor<?x8xf32> {onnx.dims = ["n", ""]}) -> (tensor<?x8xf32> {onnx.dims = ["m", ""]}, tensor<1x8xf32>) attributes {onnx.graph = "g"} {
+  %zero = onnx.constant dense<0> : tensor<1xi64>
+  %four = onnx.constant dense<4> : tensor<1xi64>
+  %last = onnx.constant dense<-1> : tensor<1xi64>
+  %most = onnx.constant dense<9223372036854775807> : tensor<1xi64>
+  %0 = onnx.node "Slice"(%x, %zero, %four) {since = 13 : i64} : (tensor<?x8xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?x8xf32>
+  %1 = onnx.node "Slice"(%x, %last, %most) {since = 13 : i64} : (tensor<?x8xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<1x8xf32>
+  return %0, %1 : tensor<?x8xf32>, tensor<1x8xf32>
+}
+
+// Whether -k counts from the end shows at run time only: it does not where k is 0, which a past's length may be.
+// CHECK-LABEL: func @last_k
+// CHECK-SAME:    qnt.dims = ["n + -1*n*k + n*max(-1 + k, 0) + k + -1*max(-1*n*k + n*max(-1 + k, 0) + k, 0)"]
+// CHECK-COUNT-2: arith.maxsi %{{.*}}, %c0
+// CHECK:         tensor.extract_slice %arg0[%{{.*}}] [%{{.*}}] [1] : tensor<?xf32> to tensor<?xf32>
+func.func @last_k(%x: tensor<?xf32> {onnx.dims = ["n"]}, %past: tensor<1x2x?x4xf32> {onnx.dims = ["", "", "k", ""]}) -> (tensor<?xf32> {onnx.dims = ["m"]}) attributes {onnx.graph = "g"} {
+  %k = onnx.node "Shape"(%past) {since = 15 : i64, start = 2 : i64, end = 3 : i64} : (tensor<1x2x?x4xf32>) -> tensor<1xi64>
+  %start = onnx.node "Neg"(%k) {since = 13 : i64} : (tensor<1xi64>) -> tensor<1xi64>
+  %most = onnx.constant dense<9223372036854775807> : tensor<1xi64>
+  %0 = onnx.node "Slice"(%x, %start, %most) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+
+// Parts of the same extent, however they are spelled, are of one shape.
+// CHECK-LABEL: func @same_parts
+// CHECK:         arith.subf %{{.*}}, %{{.*}} : tensor<?xf32>
+func.func @same_parts(%x: tensor<?xf32> {onnx.dims = ["n"]}) -> tensor<?xf32> {
+  %zero = onnx.constant dense<0> : tensor<1xi64>
+  %one = onnx.constant dense<1> : tensor<1xi64>
+  %last = onnx.constant dense<-1> : tensor<1xi64>
+  %most = onnx.constant dense<9223372036854775807> : tensor<1xi64>
+  %0 = onnx.node "Slice"(%x, %one, %most) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
+  %1 = onnx.node "Slice"(%x, %zero, %last) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
+  %2 = onnx.node "Sub"(%0, %1) {since = 14 : i64} : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  return %2 : tensor<?xf32>
+}
+
+// A table of positions is taken to be long enough: its part is as long as the tokens. Past its end the last row is read.
+// CHECK-LABEL: func @table
+// CHECK:         %[[N:.*]] = qnt.dim "n"
+// CHECK:         tensor.empty(%[[N]]) : tensor<?xf32>
+// CHECK:         arith.minsi
+func.func @table(%x: tensor<?xf32> {onnx.dims = ["n"]}) -> tensor<?xf32> {
+  %t = onnx.constant dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
+  %zero = onnx.constant dense<0> : tensor<1xi64>
+  %n = onnx.node "Shape"(%x) {since = 15 : i64} : (tensor<?xf32>) -> tensor<1xi64>
+  %0 = onnx.node "Slice"(%t, %zero, %n) {since = 13 : i64} : (tensor<4xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
+  %1 = onnx.node "Add"(%x, %0) {since = 14 : i64} : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  return %1 : tensor<?xf32>
+}

@@ -34,3 +34,87 @@ func.func @scale(%x: tensor<?x?x64xf32> {onnx.dims = ["b", "s", ""]}, %w: tensor
   %0 = onnx.node "SimplifiedLayerNormalization"(%x, %w) {since = 1 : i64} : (tensor<?x?x64xf32>, tensor<64xf32>) -> tensor<?x?x64xf32>
   return %0 : tensor<?x?x64xf32>
 }
+
+// -----
+
+func.func @channels(%x: tensor<?x?x64xf32> {onnx.dims = ["b", "s", ""]}, %k: tensor<?xf32> {onnx.dims = ["n"]}) -> tensor<?x?x64xf32> {
+  // expected-error @below {{the bias must have one element per channel [bias-shape]}}
+  %0 = onnx.node "BiasGelu"(%x, %k) {domain = "com.microsoft", since = 1 : i64} : (tensor<?x?x64xf32>, tensor<?xf32>) -> tensor<?x?x64xf32>
+  return %0 : tensor<?x?x64xf32>
+}
+
+// -----
+
+func.func @batches(%x: tensor<4x4x4xf32>) -> tensor<4x4x4xf32> {
+  // expected-error @below {{transBatchA and transBatchB are not supported [unsupported-attribute]}}
+  %0 = onnx.node "FusedMatMul"(%x, %x) {domain = "com.microsoft", since = 1 : i64, transBatchA = 1 : i64} : (tensor<4x4x4xf32>, tensor<4x4x4xf32>) -> tensor<4x4x4xf32>
+  return %0 : tensor<4x4x4xf32>
+}
+
+// -----
+
+func.func @skip(%x: tensor<?x?x64xf32> {onnx.dims = ["b", "s", ""]}, %y: tensor<?x?x64xf32> {onnx.dims = ["b", "t", ""]}) -> tensor<?x?x64xf32> {
+  %w = onnx.initializer #onnx.bytes<"w", file 0, offset 0, length 256> : tensor<64xf32>
+  // expected-error @below {{input and skip must have the same shape, but for a batch of one in skip [skip-shape]}}
+  %0 = onnx.node "SkipSimplifiedLayerNormalization"(%x, %y, %w) {domain = "com.microsoft", since = 1 : i64} : (tensor<?x?x64xf32>, tensor<?x?x64xf32>, tensor<64xf32>) -> tensor<?x?x64xf32>
+  return %0 : tensor<?x?x64xf32>
+}
+
+// -----
+
+func.func @other_sizes(%x: tensor<?x?x32xf32> {onnx.dims = ["b", "s", ""]}, %w: tensor<32x96xf32>) -> tensor<?x?x16xf32> {
+  // expected-error @below {{query, key and value must have the same number of channels (qkv_hidden_sizes) [attention-heads]}}
+  %0 = onnx.node "Attention"(%x, %w) {domain = "com.microsoft", since = 1 : i64, num_heads = 4 : i64, qkv_hidden_sizes = array<i64: 40, 40, 16>} : (tensor<?x?x32xf32>, tensor<32x96xf32>) -> tensor<?x?x16xf32>
+  return %0 : tensor<?x?x16xf32>
+}
+
+// -----
+
+func.func @rotary(%x: tensor<?x?x32xf32> {onnx.dims = ["b", "s", ""]}, %w: tensor<32x96xf32>) -> tensor<?x?x32xf32> {
+  // expected-error @below {{do_rotary is not supported [unsupported-attribute]}}
+  %0 = onnx.node "Attention"(%x, %w) {domain = "com.microsoft", since = 1 : i64, num_heads = 4 : i64, do_rotary = 1 : i64} : (tensor<?x?x32xf32>, tensor<32x96xf32>) -> tensor<?x?x32xf32>
+  return %0 : tensor<?x?x32xf32>
+}
+
+// -----
+
+func.func @mask_of_pairs(%x: tensor<?x?x32xf32> {onnx.dims = ["b", "s", ""]}, %w: tensor<32x96xf32>, %mask: tensor<?x?x?xi32> {onnx.dims = ["b", "s", "s"]}) -> tensor<?x?x32xf32> {
+  %none = onnx.none : none
+  // expected-error @below {{the mask must be [batch, keys], or without a past the number of keys of each row [batch] [mask-shape]}}
+  %0 = onnx.node "Attention"(%x, %w, %none, %mask) {domain = "com.microsoft", since = 1 : i64, num_heads = 4 : i64} : (tensor<?x?x32xf32>, tensor<32x96xf32>, none, tensor<?x?x?xi32>) -> tensor<?x?x32xf32>
+  return %0 : tensor<?x?x32xf32>
+}
+
+// -----
+
+func.func @cross(%x: tensor<?x?x32xf32> {onnx.dims = ["b", "s", ""]}, %y: tensor<?x?x32xf32> {onnx.dims = ["b", "t", ""]}) -> tensor<?x?x32xf32> {
+  // expected-error @below {{the query has s tokens, and key or value t: they must be the same [attention-length]}}
+  %0 = onnx.node "MultiHeadAttention"(%x, %y, %y) {domain = "com.microsoft", since = 1 : i64, num_heads = 4 : i64} : (tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+  return %0 : tensor<?x?x32xf32>
+}
+
+// -----
+
+func.func @scores_bias(%x: tensor<?x?x32xf32> {onnx.dims = ["b", "s", ""]}, %bias: tensor<1x4x?x?xf32> {onnx.dims = ["", "", "s", "s"]}) -> tensor<?x?x32xf32> {
+  %none = onnx.none : none
+  // expected-error @below {{input attention_bias is not supported [unsupported-input]}}
+  %0 = onnx.node "MultiHeadAttention"(%x, %x, %x, %none, %none, %bias) {domain = "com.microsoft", since = 1 : i64, num_heads = 4 : i64} : (tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>, none, none, tensor<1x4x?x?xf32>) -> tensor<?x?x32xf32>
+  return %0 : tensor<?x?x32xf32>
+}
+
+// -----
+
+func.func @packed(%x: tensor<?x?x4x2x8xf32> {onnx.dims = ["b", "s", "", "", ""]}) -> tensor<?x?x32xf32> {
+  // expected-error @below {{packed heads must be [batch, tokens, heads, 3, size] [attention-shape]}}
+  %0 = onnx.node "MultiHeadAttention"(%x) {domain = "com.microsoft", since = 1 : i64, num_heads = 4 : i64} : (tensor<?x?x4x2x8xf32>) -> tensor<?x?x32xf32>
+  return %0 : tensor<?x?x32xf32>
+}
+
+// -----
+
+func.func @segments(%ids: tensor<?x?xi32> {onnx.dims = ["b", "s"]}, %word: tensor<50x64xf32>, %position: tensor<32x64xf32>, %g: tensor<64xf32>) -> tensor<?x?x64xf32> {
+  %none = onnx.none : none
+  // expected-error @below {{segment_ids and segment_embedding belong together [missing-input]}}
+  %0 = onnx.node "EmbedLayerNormalization"(%ids, %ids, %word, %position, %none, %g, %g) {domain = "com.microsoft", since = 1 : i64} : (tensor<?x?xi32>, tensor<?x?xi32>, tensor<50x64xf32>, tensor<32x64xf32>, none, tensor<64xf32>, tensor<64xf32>) -> tensor<?x?x64xf32>
+  return %0 : tensor<?x?x64xf32>
+}

@@ -51,3 +51,59 @@ func.func @group_query_attention(%qkv: tensor<?x?x64xf32> {onnx.dims = ["b", "s"
   %0:3 = onnx.node "GroupQueryAttention"(%qkv, %none, %none, %pk, %pv, %lengths, %total, %cos, %sin) {domain = "com.microsoft", since = 1 : i64, num_heads = 4 : i64, kv_num_heads = 2 : i64, do_rotary = 1 : i64} : (tensor<?x?x64xf32>, none, none, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?xi32>, tensor<i32>, tensor<32x4xf32>, tensor<32x4xf32>) -> (tensor<?x?x32xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>)
   return %0#0, %0#1, %0#2 : tensor<?x?x32xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
 }
+
+// Operators that stand for several of ONNX's become those again, so that linear layers and embeddings are found in them.
+// CHECK-LABEL: func @fused_activation
+// CHECK:         %[[A:.*]] = onnx.node "Add"(%arg0, %{{.*}})
+// CHECK:         qnt.activate gelu %[[A]]
+func.func @fused_activation(%x: tensor<?x?x64xf32> {onnx.dims = ["b", "s", ""]}) -> tensor<?x?x64xf32> {
+  %k = onnx.initializer #onnx.bytes<"k", file 0, offset 0, length 256> : tensor<64xf32>
+  %0 = onnx.node "BiasGelu"(%x, %k) {domain = "com.microsoft", since = 1 : i64} : (tensor<?x?x64xf32>, tensor<64xf32>) -> tensor<?x?x64xf32>
+  return %0 : tensor<?x?x64xf32>
+}
+
+// CHECK-LABEL: func @fused_product
+// CHECK:         %[[T:.*]] = onnx.node "Transpose"(%arg1) {perm = array<i64: 0, 2, 1>, since = 13 : i64} : (tensor<?x?x64xf32>) -> tensor<?x64x?xf32>
+// CHECK:         %[[P:.*]] = onnx.node "MatMul"(%arg0, %[[T]]) {{.*}} -> tensor<?x?x?xf32>
+// CHECK:         onnx.node "Mul"(%[[P]], %{{.*}})
+func.func @fused_product(%x: tensor<?x?x64xf32> {onnx.dims = ["b", "s", ""]}, %y: tensor<?x?x64xf32> {onnx.dims = ["b", "t", ""]}) -> tensor<?x?x?xf32> {
+  %0 = onnx.node "FusedMatMul"(%x, %y) {domain = "com.microsoft", since = 1 : i64, transB = 1 : i64, alpha = 1.25e-1 : f32} : (tensor<?x?x64xf32>, tensor<?x?x64xf32>) -> tensor<?x?x?xf32>
+  return %0 : tensor<?x?x?xf32>
+}
+
+// CHECK-LABEL: func @packed_attention
+// CHECK:         %[[ALL:.*]] = onnx.node "MatMul"(%arg0, %{{.*}}) {{.*}} -> tensor<?x?x96xf32>
+// CHECK-COUNT-3: onnx.node "Slice"(%[[ALL]], {{.*}} -> tensor<?x?x32xf32>
+// CHECK:         qnt.attention %{{.*}} over %{{.*}} at %{{.*}} mask %arg1 heads 4 scale 0.353553385 {causal = false}
+func.func @packed_attention(%x: tensor<?x?x32xf32> {onnx.dims = ["b", "s", ""]}, %mask: tensor<?x?xi32> {onnx.dims = ["b", "s"]}) -> tensor<?x?x32xf32> {
+  %none = onnx.none : none
+  %w = onnx.initializer #onnx.bytes<"w", file 0, offset 0, length 12288> : tensor<32x96xf32>
+  %0 = onnx.node "Attention"(%x, %w, %none, %mask) {domain = "com.microsoft", since = 1 : i64, num_heads = 4 : i64} : (tensor<?x?x32xf32>, tensor<32x96xf32>, none, tensor<?x?xi32>) -> tensor<?x?x32xf32>
+  return %0 : tensor<?x?x32xf32>
+}
+
+// The number of tokens of each row instead of a mask.
+// CHECK-LABEL: func @heads
+// CHECK:         %[[IN:.*]] = onnx.node "Less"(%{{.*}}, %{{.*}}) {{.*}} -> tensor<?x?xi1>
+// CHECK:         %[[MASK:.*]] = onnx.node "Cast"(%[[IN]])
+// CHECK:         qnt.attention %arg0 over %{{.*}} at %{{.*}} mask %[[MASK]] heads 4
+func.func @heads(%x: tensor<?x?x32xf32> {onnx.dims = ["b", "s", ""]}, %lengths: tensor<?xi32> {onnx.dims = ["b"]}) -> tensor<?x?x32xf32> {
+  %none = onnx.none : none
+  %0 = onnx.node "MultiHeadAttention"(%x, %x, %x, %none, %lengths) {domain = "com.microsoft", since = 1 : i64, num_heads = 4 : i64} : (tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>, none, tensor<?xi32>) -> tensor<?x?x32xf32>
+  return %0 : tensor<?x?x32xf32>
+}
+
+// CHECK-LABEL: func @embeddings
+// CHECK:         %[[W:.*]] = onnx.node "Gather"(%{{.*}}, %arg0)
+// CHECK:         %[[P:.*]] = onnx.node "Slice"
+// CHECK:         %[[S:.*]] = onnx.node "Add"(%[[W]], %[[P]])
+// CHECK:         qnt.norm layer %[[S]], %{{.*}} bias %{{.*}} eps
+func.func @embeddings(%ids: tensor<?x?xi32> {onnx.dims = ["b", "s"]}) -> tensor<?x?x64xf32> {
+  %none = onnx.none : none
+  %word = onnx.initializer #onnx.bytes<"word", file 0, offset 0, length 12800> : tensor<50x64xf32>
+  %position = onnx.initializer #onnx.bytes<"position", file 0, offset 12800, length 8192> : tensor<32x64xf32>
+  %g = onnx.initializer #onnx.bytes<"g", file 0, offset 20992, length 256> : tensor<64xf32>
+  %e = onnx.initializer #onnx.bytes<"e", file 0, offset 21248, length 256> : tensor<64xf32>
+  %0:2 = onnx.node "EmbedLayerNormalization"(%ids, %none, %word, %position, %none, %g, %e) {domain = "com.microsoft", since = 1 : i64} : (tensor<?x?xi32>, none, tensor<50x64xf32>, tensor<32x64xf32>, none, tensor<64xf32>, tensor<64xf32>) -> (tensor<?x?x64xf32>, none)
+  return %0#0 : tensor<?x?x64xf32>
+}

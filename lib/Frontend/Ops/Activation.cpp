@@ -8,7 +8,14 @@ template <qnt::Activation kind> static LogicalResult activate(FusedOps &c, onnx:
   RankedTensorType type = c.r.type(node.input(0));
   if (!type || !type.getElementType().isF32())
     return refuse(node, "needs a float32 input of known rank", "element-type");
-  results.push_back(qnt::ActivateOp::create(c.r.builder, node.getLoc(), type, node.input(0), kind));
+  Value input = node.input(0);
+  if (Value bias = node.input(1)) { // stays an addition: a linear layer before it takes it as its bias
+    const Elements::Shape *channels = c.r.elements.shape(bias);
+    if (!channels || channels->size() != 1 || type.getRank() < 1 || (*channels)[0] != c.r.elements.shape(input)->back())
+      return refuse(node, "the bias must have one element per channel", "bias-shape");
+    input = c.r.node(node.getLoc(), "Add", {input, bias}, type);
+  }
+  results.push_back(qnt::ActivateOp::create(c.r.builder, node.getLoc(), type, input, kind));
   return success();
 }
 static LogicalResult gelu(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<Value> &results) {
@@ -16,16 +23,11 @@ static LogicalResult gelu(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<Value>
   return (tanh ? activate<qnt::Activation::GeluTanh> : activate<qnt::Activation::Gelu>)(c, node, results);
 }
 
-static LogicalResult fastGelu(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<Value> &results) {
-  if (node.input(1))
-    return refuse(node, "a bias is not supported", "unsupported-input");
-  return activate<qnt::Activation::GeluTanh>(c, node, results);
-}
-
 static constexpr FusedRow rows[] = {
     {"Gelu", "", 20, gelu},
     {"Gelu", "com.microsoft", 1, gelu},
-    {"FastGelu", "com.microsoft", 1, fastGelu},
+    {"BiasGelu", "com.microsoft", 1, activate<qnt::Activation::Gelu>},
+    {"FastGelu", "com.microsoft", 1, activate<qnt::Activation::GeluTanh>},
     {"Relu", "", 1, activate<qnt::Activation::Relu>},
 };
 ArrayRef<FusedRow> qcc::frontend::activationRows() { return rows; }

@@ -1,25 +1,13 @@
 // Attention and rotary embedding as single operators: com.microsoft GroupQueryAttention and RotaryEmbedding, opset 23 Attention and
 // RotaryEmbedding. Past and present stay the model's inputs and outputs here; make-state turns them into state.
-#include "lib/Frontend/Ops/Handlers.h"
+#include "lib/Frontend/Ops/AttentionParts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include <cmath>
 using namespace mlir;
 using namespace qcc;
 using namespace qcc::frontend;
 
-namespace {
-/// Attention in the form of the qnt ops: everything `[B, S, heads * D]`.
-struct Parts {
-  Value query, key, value, pastKey, pastValue, mask;
-  Value starts;                    // qnt.row_starts of the batch
-  int64_t heads = 0, kvHeads = 0, size = 0, window = 0;
-  double scale = 0, softcap = 0;
-  bool causal = true;
-};
-} // namespace
-
-/// The length of the past as an index value (0 without one).
-static FailureOr<Value> pastLength(FusedOps &c, onnx::NodeOp node, Value pastKey) {
+FailureOr<Value> qcc::frontend::pastLength(FusedOps &c, onnx::NodeOp node, Value pastKey) {
   if (!pastKey)
     return Value(arith::ConstantIndexOp::create(c.r.builder, node.getLoc(), 0));
   const Elements::Shape *shape = c.r.elements.shape(pastKey);
@@ -29,7 +17,7 @@ static FailureOr<Value> pastLength(FusedOps &c, onnx::NodeOp node, Value pastKey
   return past;
 }
 
-static FailureOr<Value> attend(FusedOps &c, onnx::NodeOp node, const Parts &parts, Value past, Value &presentKey, Value &presentValue) {
+FailureOr<Value> qcc::frontend::attend(FusedOps &c, onnx::NodeOp node, const AttentionParts &parts, Value past, Value &presentKey, Value &presentValue) {
   OpBuilder &b = c.r.builder;
   Location loc = node.getLoc();
   SmallVector<Value> held;
@@ -60,7 +48,7 @@ static FailureOr<Value> attend(FusedOps &c, onnx::NodeOp node, const Parts &part
   return result;
 }
 
-static FailureOr<int64_t> lastSize(FusedOps &c, onnx::NodeOp node, Value value) {
+FailureOr<int64_t> qcc::frontend::channelsOf(FusedOps &c, onnx::NodeOp node, Value value) {
   RankedTensorType type = c.r.type(value);
   if (!type || type.getRank() != 3 || type.isDynamicDim(2) || !type.getElementType().isF32())
     return refuse(node, "needs float32 [batch, tokens, channels] with a known number of channels", "attention-shape");
@@ -68,7 +56,7 @@ static FailureOr<int64_t> lastSize(FusedOps &c, onnx::NodeOp node, Value value) 
 }
 
 static LogicalResult groupQueryAttention(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<Value> &results) {
-  Parts parts;
+  AttentionParts parts;
   parts.heads = node.intAttribute("num_heads", 0), parts.kvHeads = node.intAttribute("kv_num_heads", 0);
   if (parts.heads < 1 || parts.kvHeads < 1 || parts.heads % parts.kvHeads)
     return refuse(node, "kv_num_heads = " + Twine(parts.kvHeads) + " does not divide num_heads = " + Twine(parts.heads), "attention-heads");
@@ -79,7 +67,7 @@ static LogicalResult groupQueryAttention(FusedOps &c, onnx::NodeOp node, SmallVe
       return refuse(node, "input " + name + " is not supported", "unsupported-input");
   if (node.intAttribute("smooth_softmax", 0) > 0)
     return refuse(node, "smooth_softmax is not supported", "unsupported-attribute");
-  FailureOr<int64_t> channels = lastSize(c, node, node.input(0));
+  FailureOr<int64_t> channels = channelsOf(c, node, node.input(0));
   if (failed(channels))
     return failure();
   Location loc = node.getLoc();
@@ -96,7 +84,7 @@ static LogicalResult groupQueryAttention(FusedOps &c, onnx::NodeOp node, SmallVe
   } else {
     parts.query = node.input(0), parts.key = node.input(1), parts.value = node.input(2);
     for (Value value : {parts.key, parts.value})
-      if (FailureOr<int64_t> size = value ? lastSize(c, node, value) : FailureOr<int64_t>(0); failed(size) || *size != parts.kvHeads * parts.size)
+      if (FailureOr<int64_t> size = value ? channelsOf(c, node, value) : FailureOr<int64_t>(0); failed(size) || *size != parts.kvHeads * parts.size)
         return failed(size) ? failure() : refuse(node, "key and value are not " + Twine(parts.kvHeads) + " heads of " + Twine(parts.size), "attention-heads");
   }
   parts.pastKey = node.input(3), parts.pastValue = node.input(4);
@@ -167,7 +155,7 @@ template <bool microsoft> static LogicalResult rotaryEmbedding(FusedOps &c, onnx
 
 /// Opset 23: Q, K, V as [B, S, heads * D] or [B, heads, S, D], attn_mask, past_key, past_value.
 static LogicalResult attention(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<Value> &results) {
-  Parts parts;
+  AttentionParts parts;
   Location loc = node.getLoc();
   if (node.input(3) || node.input(6) || (node.output(3) && !node.output(3).use_empty()))
     return refuse(node, "attn_mask, nonpad_kv_seqlen and the scores as output belong to ONNX's definition of the operator, which importing puts in its place", "unsupported-input");

@@ -78,6 +78,11 @@ Value sigmoid(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
   Value e = math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, a[0]));
   return arith::DivFOp::create(b, loc, one, arith::AddFOp::create(b, loc, one, e));
 }
+/// x * sigmoid(alpha * x)
+Value quickGelu(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp node) {
+  Value alpha = number(b, loc, a[0].getType(), node.floatAttribute("alpha", 1.702));
+  return arith::MulFOp::create(b, loc, a[0], sigmoid(b, loc, Value(arith::MulFOp::create(b, loc, alpha, a[0])), node));
+}
 Value relu(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
   Value zero = number(b, loc, a[0].getType(), 0);
   return isFloat(a[0]) ? Value(arith::MaximumFOp::create(b, loc, a[0], zero)) : Value(arith::MaxSIOp::create(b, loc, a[0], zero));
@@ -186,6 +191,7 @@ static constexpr GenericRow rows[] = {
     {"Ceil", "", 6, apply<unary<math::CeilOp>>},
     {"Round", "", 11, apply<unary<math::RoundEvenOp>>},
     {"Sigmoid", "", 6, apply<sigmoid>},
+    {"QuickGelu", "com.microsoft", 1, apply<quickGelu>},
     {"Relu", "", 6, apply<relu>},
     {"Clip", "", 11, apply<clip>},
     {"IsNaN", "", 9, apply<isNaN>},

@@ -73,6 +73,15 @@ FailureOr<Value> GenericOps::empty(onnx::NodeOp node, ArrayRef<E> dims, Type ele
   return Value(tensor::EmptyOp::create(b, node.getLoc(), *all, element));
 }
 
+static bool isClamped(E e) {
+  return e->kind == Kind::Positive || llvm::any_of(e->operands, isClamped) || llvm::any_of(e->terms, [](const Term &term) { return llvm::any_of(term.atoms, isClamped); });
+}
+LogicalResult GenericOps::agree(onnx::NodeOp node, E a, E b) {
+  if (a == b || ExprPool::integer(a) == 1 || ExprPool::integer(b) == 1 || !(isClamped(a) || isClamped(b)))
+    return success();
+  return refuse(node, "the extents '" + ExprPool::print(a) + "' and '" + ExprPool::print(b) + "' are not the same for all inputs", "extents-differ");
+}
+
 /// The map that reads an operand of shape `from` at the indices of a result of shape `to`, broadcasting from the right.
 static AffineMap broadcastMap(OpBuilder &b, ArrayRef<E> from, size_t rank) {
   SmallVector<AffineExpr> indices;
@@ -90,6 +99,9 @@ FailureOr<Value> GenericOps::elementwise(onnx::NodeOp node, ValueRange operands,
       return failure();
     inputs.push_back(input);
     const Elements::Shape &from = *r.elements.shape(operand);
+    for (auto [own, whole] : llvm::zip(from, shape.take_back(from.size())))
+      if (failed(agree(node, own, whole)))
+        return failure();
     AffineMap map = broadcastMap(b, from, shape.size());
     // A size of 1 in the result too: read by its own index, so that the map stays a plain identity.
     SmallVector<AffineExpr> indices(map.getResults());

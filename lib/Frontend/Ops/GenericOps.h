@@ -27,6 +27,10 @@ public:
   mlir::FailureOr<llvm::SmallVector<mlir::OpFoldResult>> sizes(onnx::NodeOp node, llvm::ArrayRef<E> dims);
   mlir::FailureOr<mlir::Value> empty(onnx::NodeOp node, llvm::ArrayRef<E> dims, mlir::Type element);
 
+  /// Refuses extents that are read together and of which one is clamped (an end of a Slice), so that they differ in some runs. Other runtime
+  /// dimensions are taken as equal where the model needs it.
+  mlir::LogicalResult agree(onnx::NodeOp node, E a, E b);
+
   /// One linalg.generic over the result's index space. Operands are read through `maps`, `body` gets their elements.
   using Body = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>;
   mlir::FailureOr<mlir::Value> elementwise(onnx::NodeOp node, mlir::ValueRange onnxOperands, llvm::ArrayRef<E> shape, mlir::Type element, Body body);

@@ -28,8 +28,9 @@ struct FusedRow {
 llvm::ArrayRef<FusedRow> linearRows();
 llvm::ArrayRef<FusedRow> normRows();
 llvm::ArrayRef<FusedRow> attentionRows();
+llvm::ArrayRef<FusedRow> multiHeadRows();
 llvm::ArrayRef<FusedRow> activationRows();
-inline std::array<llvm::ArrayRef<FusedRow>, 4> fusedFamilies() { return {linearRows(), normRows(), attentionRows(), activationRows()}; }
+inline std::array<llvm::ArrayRef<FusedRow>, 5> fusedFamilies() { return {linearRows(), normRows(), attentionRows(), multiHeadRows(), activationRows()}; }
 
 /// The row for `node`: of those with its operator, the newest that is not newer than the node. Null when there is none.
 template <typename Families> auto rowFor(const Families &families, onnx::NodeOp node) -> decltype(families[0].data()) {

@@ -1,4 +1,4 @@
-// Linear layers and embeddings whose weights arrive quantized: com.microsoft MatMulNBits and GatherBlockQuantized. Codes stay as they are.
+// Linear layers and embeddings of com.microsoft: MatMulNBits and GatherBlockQuantized, whose quantized weights stay as they are; FusedMatMul.
 #include "lib/Frontend/Ops/Handlers.h"
 using namespace mlir;
 using namespace qcc;
@@ -11,7 +11,6 @@ struct Codes {
   int64_t rows = 0, columns = 0, bits = 0, block = 0;
 };
 } // namespace
-
 
 /// Checks the sizes of codes, scales and zero points against each other and declares the weight.
 static FailureOr<Value> declareCodes(FusedOps &c, onnx::NodeOp node, const Codes &codes) {
@@ -98,7 +97,31 @@ static LogicalResult gatherBlockQuantized(FusedOps &c, onnx::NodeOp node, SmallV
   return success();
 }
 
+/// alpha * A' x B', as the operators of ONNX that it was made of: linear layers and attention are found in those.
+static LogicalResult fusedMatMul(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<Value> &results) {
+  if (node.intAttribute("transBatchA", 0) || node.intAttribute("transBatchB", 0))
+    return refuse(node, "transBatchA and transBatchB are not supported", "unsupported-attribute");
+  Location loc = node.getLoc();
+  Value sides[2];
+  for (unsigned i : {0u, 1u}) {
+    RankedTensorType type = c.r.type(node.input(i));
+    if (!type || type.getRank() < 2 || !type.getElementType().isF32())
+      return refuse(node, "needs two float32 matrices (or batches of them) of known rank", "element-type");
+    auto order = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
+    std::swap(order[type.getRank() - 2], order[type.getRank() - 1]);
+    sides[i] = node.intAttribute(i == 0 ? "transA" : "transB", 0) ? c.r.transpose(loc, node.input(i), order) : node.input(i);
+  }
+  RankedTensorType type = c.r.type(node.output(0));
+  if (!type)
+    return refuse(node, "the shape of the result is not known", "unknown-rank");
+  Value product = c.r.node(loc, "MatMul", {sides[0], sides[1]}, type);
+  double alpha = node.floatAttribute("alpha", 1);
+  results.push_back(alpha == 1 ? product : c.r.node(loc, "Mul", {product, c.r.scalar(loc, alpha)}, type));
+  return success();
+}
+
 static constexpr FusedRow rows[] = {
+    {"FusedMatMul", "com.microsoft", 1, fusedMatMul},
     {"MatMulNBits", "com.microsoft", 1, matMulNBits},
     {"GatherBlockQuantized", "com.microsoft", 1, gatherBlockQuantized},
 };

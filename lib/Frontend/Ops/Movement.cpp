@@ -81,7 +81,7 @@ static Results slice(GenericOps &g, onnx::NodeOp node) {
   auto [from, to] = shapes(g, node);
   auto slices = from ? g.r.elements.slices(node) : std::nullopt;
   if (!slices)
-    return from ? Results(refuse(node, "start, end or step is not understood (steps must be positive)", "slice-bounds")) : Results(failure());
+    return from ? Results(refuse(node, "starts and ends must follow from extents, and steps be positive numbers", "slice-bounds")) : Results(failure());
   Value x = g.get(node, node.input(0));
   if (!x)
     return failure();
@@ -131,6 +131,9 @@ static Results concat(GenericOps &g, onnx::NodeOp node) {
     auto sizes = piece && shape ? g.sizes(node, *shape) : FailureOr<SmallVector<OpFoldResult>>(failure());
     if (failed(sizes))
       return failure();
+    for (auto [i, own] : llvm::enumerate(*shape))
+      if (int64_t(i) != axis && failed(g.agree(node, own, (*to)[i])))
+        return failure();
     SmallVector<OpFoldResult> offsets(shape->size(), g.b.getIndexAttr(0)), strides(shape->size(), g.b.getIndexAttr(1));
     offsets[axis] = g.size(node.getLoc(), start);
     if (!offsets[axis])

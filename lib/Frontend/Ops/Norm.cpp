@@ -1,4 +1,5 @@
-// Norms: opset 17 LayerNormalization, opset 23 RMSNormalization, and ONNX Runtime's, with and without the residual addition inside.
+// Norms: opset 17 LayerNormalization, opset 23 RMSNormalization, and ONNX Runtime's, with and without the residual addition inside, or the sum of
+// embeddings.
 #include "lib/Frontend/Ops/Handlers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 using namespace mlir;
@@ -33,26 +34,87 @@ template <qnt::NormKind kind> static LogicalResult plain(FusedOps &c, onnx::Node
   return success();
 }
 
+/// Are the dimensions of `part` the last ones of `whole`, or 1 in front?
+static bool endsLike(ArrayRef<E> whole, ArrayRef<E> part) {
+  while (!part.empty() && ExprPool::integer(part.front()) == 1)
+    part = part.drop_front();
+  return part.size() <= whole.size() && part == whole.take_back(part.size());
+}
+/// a + b of type `to`, either of them broadcast.
+static Value sumOf(FusedOps &c, Location loc, Value a, Value b, RankedTensorType to) {
+  bool same = a.getType() == to && b.getType() == to && *c.r.elements.shape(a) == *c.r.elements.shape(b);
+  return same ? Value(arith::AddFOp::create(c.r.builder, loc, a, b)) : c.r.node(loc, "Add", {a, b}, to);
+}
+
 /// norm(input + skip (+ bias)); the fourth output is the sum.
 template <qnt::NormKind kind> static LogicalResult skip(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<Value> &results) {
   if (failed(onlyFirstOutput(node, {1, 2})))
     return failure();
   bool layer = kind == qnt::NormKind::Layer;
-  const Elements::Shape *a = c.r.elements.shape(node.input(0)), *b = c.r.elements.shape(node.input(1));
-  if (!a || !b || *a != *b)
-    return refuse(node, "input and skip must have the same shape", "skip-shape");
-  if (node.input(layer ? 4 : 3))
-    return refuse(node, "a bias before the norm is not supported", "unsupported-input");
   Location loc = node.getLoc();
+  const Elements::Shape *a = c.r.elements.shape(node.input(0)), *b = c.r.elements.shape(node.input(1));
+  if (!a || !b || a->empty() || !endsLike(*a, *b))
+    return refuse(node, "input and skip must have the same shape, but for a batch of one in skip", "skip-shape");
   auto type = c.r.type(*a, c.r.builder.getF32Type());
   auto operand = [&](Value value) { return value.getType() == type ? value : c.r.node(loc, "Identity", value, type); };
-  Value sum = arith::AddFOp::create(c.r.builder, loc, operand(node.input(0)), operand(node.input(1)));
+  Value sum = operand(node.input(0)), skipped = *a == *b ? operand(node.input(1)) : node.input(1);
+  if (Value bias = node.input(layer ? 4 : 3)) {
+    const Elements::Shape *channels = c.r.elements.shape(bias);
+    if (!channels || channels->size() != 1 || (*channels)[0] != a->back())
+      return refuse(node, "the bias must have one element per channel", "bias-shape");
+    sum = c.r.node(loc, "Add", {sum, bias}, type);
+  }
+  sum = sumOf(c, loc, sum, skipped, type);
   FailureOr<Value> gamma = c.weight(node, 2, "gamma"), beta = layer ? c.weight(node, 3, "beta") : FailureOr<Value>(Value());
   if (failed(gamma) || failed(beta))
     return failure();
   auto epsilon = llvm::APFloat(float(node.floatAttribute("epsilon", 1e-5)));
   Value result = qnt::NormOp::create(c.r.builder, loc, type, sum, *gamma, *beta, kind, epsilon);
   results.append({result, Value(), Value(), sum});
+  return success();
+}
+
+/// word[ids] + position[positions] (+ segment[segments]), normed. The second output counts the ones in each row of the mask.
+static LogicalResult embedLayerNorm(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<Value> &results) {
+  OpBuilder &b = c.r.builder;
+  Location loc = node.getLoc();
+  const Elements::Shape *ids = c.r.elements.shape(node.input(0)), *word = c.r.elements.shape(node.input(2)), *position = c.r.elements.shape(node.input(3));
+  if (!ids || ids->size() != 2 || !word || word->size() != 2 || !position || position->size() != 2)
+    return refuse(node, "needs ids [batch, tokens] and tables [rows, channels] of known shape", "embedding-shape");
+  if (!node.input(1) != !node.input(4))
+    return refuse(node, "segment_ids and segment_embedding belong together", "missing-input");
+  E channels = word->back();
+  auto type = c.r.type({(*ids)[0], (*ids)[1], channels}, b.getF32Type());
+  auto embed = [&](unsigned table, unsigned at) -> Value {
+    const Elements::Shape *from = c.r.elements.shape(node.input(table)), *rows = c.r.elements.shape(node.input(at));
+    bool fits = from && from->size() == 2 && from->back() == channels && rows && rows->size() == 2;
+    return fits ? c.r.node(loc, "Gather", {node.input(table), node.input(at)}, c.r.type({(*rows)[0], (*rows)[1], channels}, b.getF32Type())) : Value();
+  };
+  Value words = embed(2, 0), positions = node.input(8) ? embed(3, 8) : Value(), segments = node.input(1) ? embed(4, 1) : Value();
+  if (!node.input(8)) { // the first rows of the table
+    Value tokens = c.r.node(loc, "Shape", node.input(0), RankedTensorType::get({1}, b.getI64Type()), {b.getNamedAttr("start", b.getI64IntegerAttr(1))});
+    positions = c.r.node(loc, "Slice", {node.input(3), c.r.constant(loc, int64_t(0)), tokens, c.r.constant(loc, int64_t(0))}, c.r.type({(*ids)[1], channels}, b.getF32Type()));
+  }
+  if (!words || !positions || position->back() != channels || (node.input(1) && !segments))
+    return refuse(node, "needs ids [batch, tokens] and tables [rows, channels] of known shape", "embedding-shape");
+  Value sum = sumOf(c, loc, words, positions, type);
+  if (segments)
+    sum = sumOf(c, loc, sum, segments, type);
+  FailureOr<Value> gamma = c.weight(node, 5, "gamma"), beta = c.weight(node, 6, "beta");
+  if (failed(gamma) || failed(beta))
+    return failure();
+  auto epsilon = llvm::APFloat(float(node.floatAttribute("epsilon", 1e-12)));
+  Value result = qnt::NormOp::create(b, loc, type, sum, *gamma, *beta, qnt::NormKind::Layer, epsilon), count;
+  if (node.output(1) && !node.output(1).use_empty()) {
+    if (!node.input(7))
+      return refuse(node, "mask_index needs a mask", "missing-input");
+    const Elements::Shape &mask = *c.r.elements.shape(node.input(7));
+    Value one = c.r.node(loc, "Cast", c.r.constant(loc, int64_t(1)), RankedTensorType::get({1}, b.getI32Type()), {b.getNamedAttr("to", b.getI64IntegerAttr(6))});
+    Value ones = c.r.node(loc, "Equal", {node.input(7), one}, c.r.type(mask, b.getI1Type()));
+    Value numbers = c.r.node(loc, "Cast", ones, c.r.type(mask, b.getI32Type()), {b.getNamedAttr("to", b.getI64IntegerAttr(6))});
+    count = c.r.node(loc, "ReduceSum", {numbers, c.r.constant(loc, int64_t(1))}, c.r.type(mask[0], b.getI32Type()), {b.getNamedAttr("keepdims", b.getI64IntegerAttr(0))});
+  }
+  results.append({result, count, sum});
   return success();
 }
 
@@ -64,5 +126,6 @@ static constexpr FusedRow rows[] = {
     {"SimplifiedLayerNormalization", "com.microsoft", 1, plain<rms>},
     {"SkipSimplifiedLayerNormalization", "com.microsoft", 1, skip<rms>},
     {"SkipLayerNormalization", "com.microsoft", 1, skip<layer>},
+    {"EmbedLayerNormalization", "com.microsoft", 1, embedLayerNorm},
 };
 ArrayRef<FusedRow> qcc::frontend::normRows() { return rows; }

@@ -120,6 +120,8 @@ static FailureOr<Value> product(GenericOps &g, onnx::NodeOp node, ArrayRef<E> ou
     SmallVector<AffineExpr> at;
     for (size_t i = 0; i + 2 < shape.size(); ++i) {
       E dim = shape[i], whole = out[rank - shape.size() + i];
+      if (failed(g.agree(node, dim, whole)))
+        return failure();
       at.push_back(ExprPool::integer(dim) == 1 && ExprPool::integer(whole) != 1 ? g.b.getAffineConstantExpr(0) : g.b.getAffineDimExpr(rank - shape.size() + i));
     }
     AffineExpr row = side == 0 ? m : k, column = side == 0 ? k : n;
@@ -128,6 +130,9 @@ static FailureOr<Value> product(GenericOps &g, onnx::NodeOp node, ArrayRef<E> ou
     at.push_back(row), at.push_back(column);
     maps.push_back(AffineMap::get(loops, 0, at, g.b.getContext()));
   }
+  const Shape &left = *g.r.elements.shape(node.input(0)), &right = *g.r.elements.shape(node.input(1));
+  if (failed(g.agree(node, left[left.size() - (transA ? 2 : 1)], right[right.size() - (transB ? 1 : 2)])))
+    return failure();
   FailureOr<Value> into = g.empty(node, out, element);
   if (failed(into))
     return failure();

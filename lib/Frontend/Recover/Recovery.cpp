@@ -1,6 +1,7 @@
 #include "lib/Frontend/Recover/Recovery.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/StringSet.h"
 #include <cmath>
 using namespace mlir;
 using namespace qcc;
@@ -11,6 +12,28 @@ bool qcc::frontend::isConstant(Value value) { return isa_and_nonnull<onnx::Initi
 double qcc::frontend::roundedScale(double scale, int64_t size) {
   double exact = 1 / std::sqrt(double(size));
   return std::fabs(scale - exact) < 1e-6 * exact ? exact : scale;
+}
+
+/// The runtime takes no empty inputs but a past of no tokens: dimension 2 of what has four.
+static void tellNotEmpty(func::FuncOp func, ExprPool &pool) {
+  llvm::StringSet<> past;
+  SmallVector<StringRef> others;
+  for (unsigned i = 0; i < func.getNumArguments(); ++i)
+    if (auto names = func.getArgAttrOfType<ArrayAttr>(i, onnx::OnnxDialect::getDimsAttrName())) {
+      for (auto [k, name] : llvm::enumerate(names.getAsRange<StringAttr>()))
+        if (names.size() == 4 && k == 2)
+          past.insert(name.getValue());
+        else
+          others.push_back(name.getValue());
+    }
+  for (StringRef name : others)
+    if (!name.empty() && !past.contains(name))
+      pool.notEmpty(name);
+}
+
+Recovery::Recovery(func::FuncOp func)
+    : func(func), elements(pool), builder(func.getContext()), weights(func->getParentOfType<ModuleOp>()) {
+  tellNotEmpty(func, pool);
 }
 
 SmallVector<onnx::NodeOp> Recovery::nodes() {
@@ -41,6 +64,11 @@ Value Recovery::node(Location loc, StringRef op, ValueRange inputs, RankedTensor
 Value Recovery::constant(Location loc, ArrayRef<int64_t> values) {
   auto type = RankedTensorType::get({int64_t(values.size())}, builder.getI64Type());
   ElementsAttr attribute = DenseElementsAttr::get(type, values);
+  return onnx::ConstantOp::create(builder, loc, type, attribute);
+}
+Value Recovery::scalar(Location loc, double value) {
+  auto type = RankedTensorType::get({}, builder.getF32Type());
+  ElementsAttr attribute = DenseElementsAttr::get(type, float(value));
   return onnx::ConstantOp::create(builder, loc, type, attribute);
 }
 Value Recovery::reshape(Location loc, Value value, ArrayRef<int64_t> sizes) {
@@ -81,6 +109,10 @@ Value Recovery::index(Location loc, E e, llvm::function_ref<Value(E)> measure) {
     if (!a || !b)
       return {};
     return e->kind == Kind::Mod ? Value(arith::RemSIOp::create(builder, loc, a, b)) : arith::DivSIOp::create(builder, loc, a, b);
+  }
+  if (e->kind == Kind::Positive) {
+    Value a = index(loc, e->operands[0], measure);
+    return a ? arith::MaxSIOp::create(builder, loc, a, constant(0)) : Value();
   }
   if (e->kind != Kind::Poly)
     return {};

@@ -12,8 +12,7 @@
 namespace qcc::frontend {
 class Recovery {
 public:
-  explicit Recovery(mlir::func::FuncOp func)
-      : func(func), elements(pool), builder(func.getContext()), weights(func->getParentOfType<mlir::ModuleOp>()) {}
+  explicit Recovery(mlir::func::FuncOp func);
   mlir::func::FuncOp func;
   ExprPool pool;
   Elements elements;
@@ -29,11 +28,12 @@ public:
   /// Onnx nodes that move elements. A size of 0 in `sizes` keeps that dimension, as ONNX says.
   mlir::Value node(mlir::Location loc, llvm::StringRef op, mlir::ValueRange inputs, mlir::RankedTensorType type, llvm::ArrayRef<mlir::NamedAttribute> attributes = {});
   mlir::Value constant(mlir::Location loc, llvm::ArrayRef<int64_t> values);
+  mlir::Value scalar(mlir::Location loc, double value);
   mlir::Value reshape(mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> sizes);
   mlir::Value transpose(mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> perm);
   mlir::Value slice(mlir::Location loc, mlir::Value value, int64_t axis, int64_t start, int64_t size);
 
-  /// `e` (a sum of products of dimensions) as an index value; null when it has a dimension without a name that `measure` cannot give.
+  /// `e` (a sum of products of dimensions, their quotients and clamps) as an index value; null when it has a dimension without a name that `measure` cannot give.
   mlir::Value index(mlir::Location loc, E e, llvm::function_ref<mlir::Value(E)> measure = {});
 
   /// A value of shape [B, S, heads * D] whose channel `head * D + d` of token (b, s) is `leaf`, or null: `leaf` must be a Load whose indices

@@ -160,6 +160,15 @@ static E power(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   std::optional<double> exponent = ExprPool::constant(e.broadcastElement(node.input(1), at));
   return exponent ? e.pool.power(e.broadcastElement(node.input(0), at), *exponent) : nullptr;
 }
+/// Min and Max of integers; of floats they have no form.
+template <E (ExprPool::*function)(E, E)> static E extreme(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
+  if (Elements::isFloat(node.output(0)))
+    return nullptr;
+  E result = e.broadcastElement(node.input(0), at);
+  for (Value input : node.getInputs().drop_front())
+    result = (e.pool.*function)(result, e.broadcastElement(input, at));
+  return result;
+}
 static E negate(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   return e.pool.mul(e.pool.number(-1), e.element(node.input(0), at));
 }
@@ -396,6 +405,7 @@ static Rule arithmeticRule(StringRef op) {
   return llvm::StringSwitch<Rule>(op)
       .Case("Add", arithmetic<&ExprPool::add>).Case("Sub", arithmetic<&ExprPool::sub>).Case("Mul", arithmetic<&ExprPool::mul>)
       .Case("Div", divide).Case("Mod", remainder).Case("Pow", power).Case("Neg", negate).Case("Reciprocal", reciprocal)
+      .Case("Min", extreme<&ExprPool::smaller>).Case("Max", extreme<&ExprPool::larger>)
       .Cases({"Sqrt", "Exp", "Log", "Erf", "Tanh", "Sigmoid", "Cos", "Sin", "IsNaN", "Abs"}, unary)
       .Case("Equal", compare<0>).Case("LessOrEqual", compare<1>).Case("GreaterOrEqual", compare<2>).Case("Less", less<false>).Case("Greater", less<true>)
       .Case("And", arithmetic<&ExprPool::logicalAnd>).Case("Or", arithmetic<&ExprPool::logicalOr>).Case("Not", logicalNot)

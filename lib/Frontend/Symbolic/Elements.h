@@ -47,6 +47,8 @@ public:
   E fresh(mlir::Value value, unsigned i);
   E broadcastElement(mlir::Value operand, llvm::ArrayRef<E> indices);
   E broadcastDim(E a, E b);
+  /// Is `value` the same in every run but for its extents (a table, positions)?
+  bool isTable(mlir::Value value);
   /// Maps an index into `to` back to the index into `from`, both shapes of the same elements in row-major order.
   std::optional<llvm::SmallVector<E>> reshapeIndices(const Shape &from, const Shape &to, llvm::ArrayRef<E> indices);
   /// Whether shapes of the operator's results follow from its operands (Shapes.cpp). Without a rule only static shapes are known.
@@ -55,8 +57,8 @@ public:
   static bool isBool(mlir::Value value);
   /// Axes of a node: input `operand`, else attribute "axes"; normalized to 0 .. rank-1. nullopt: given but not known.
   std::optional<llvm::SmallVector<int64_t>> axes(onnx::NodeOp node, unsigned operand, int64_t rank, bool allByDefault);
-  /// One axis of a Slice: start, step and the resulting extent. `assumed`: the end is a runtime dimension that is taken not to pass the
-  /// constant extent of the operand (a table of positions); a program that passes it has no meaning, but must not read other memory.
+  /// One axis of a Slice: start, step and the resulting extent, cut to the operand as ONNX says. `assumed`: the operand is a table (of
+  /// positions), and a runtime dimension is taken not to pass its extent; a program that passes it has no meaning, but must not read other memory.
   struct SliceAxis { int64_t axis, step; E start, extent; bool assumed; };
   std::optional<llvm::SmallVector<SliceAxis>> slices(onnx::NodeOp node);
   /// What Pad adds in front of and behind each dimension, in constant mode; nullopt: not known, or another mode.

@@ -266,6 +266,32 @@ std::pair<E, E> ExprPool::divMod(E a, E b) {
   return {add(quotient, intern(std::move(div))), intern(std::move(mod))};
 }
 
+E ExprPool::positive(E e) {
+  if (!e)
+    return nullptr;
+  if (std::optional<double> c = constant(e))
+    return number(std::max(*c, 0.0));
+  E minus = mul(number(-1), e);
+  if (nonNegative(e))
+    return e;
+  if (nonNegative(minus))
+    return number(0);
+  // max(max(x, 0) - y, 0) with y >= 0 is max(x - y, 0): a part of a part.
+  for (const Term &term : termsOf(e)) {
+    if (term.factor != 1 || term.atoms.size() != 1 || term.atoms[0]->kind != Kind::Positive)
+      continue;
+    E rest = sub(e, term.atoms[0]);
+    if (rest && nonNegative(mul(number(-1), rest)))
+      return positive(add(term.atoms[0]->operands[0], rest));
+  }
+  // max(-e, 0) is max(e, 0) - e: one of both signs is the form, so that min(a, b) and min(b, a) are one expression.
+  bool flipped = termsOf(e).back().factor < 0;
+  Expr positive(Kind::Positive);
+  positive.operands = {flipped ? minus : e};
+  E atom = intern(std::move(positive));
+  return flipped ? add(atom, e) : atom;
+}
+
 E ExprPool::lessEqual(E a, E b, bool integers) {
   E e = sub(a, b);
   if (!e)
@@ -407,6 +433,7 @@ E ExprPool::substitute(E e, E from, E to) {
   }
   case Kind::FloorDiv: return divMod(in(0), in(1)).first;
   case Kind::Mod: return divMod(in(0), in(1)).second;
+  case Kind::Positive: return positive(in(0));
   case Kind::Le: return lessEqual(in(0), number(0), true);
   case Kind::Eq: return equal(in(0), number(0), true);
   case Kind::And:
@@ -456,9 +483,45 @@ std::optional<int64_t> ExprPool::integer(E e) {
   return int64_t(*c);
 }
 
-bool ExprPool::nonNegative(E e) {
+E ExprPool::replaceAtom(E e, E from, E to) {
+  E result = number(0);
+  for (const Term &term : termsOf(e)) {
+    E product = number(term.factor);
+    for (E atom : term.atoms)
+      product = mul(product, atom == from ? to : atom);
+    result = add(result, product);
+  }
+  return result;
+}
+
+/// A sum of products of dimensions: written in what each is above its least value, no product may be subtracted.
+bool ExprPool::nonNegativeInDims(E e) {
+  for (E dim : notEmptyDims)
+    if (e && contains(e, dim))
+      e = replaceAtom(e, dim, add(dim, number(1)));
+  return e && llvm::none_of(termsOf(e), [](const Term &term) { return term.factor < 0; });
+}
+
+bool ExprPool::nonNegative(E e, int cases) {
+  constexpr int maxCases = 5; // each doubles the work
   for (int step = 0; e && step < 16; ++step) {
     SmallVector<Term, 2> terms = termsOf(e);
+    for (const Term &term : terms) {
+      auto found = llvm::find_if(term.atoms, [](E atom) { return atom->kind == Kind::Positive; });
+      if (found == term.atoms.end())
+        continue;
+      if (cases == maxCases)
+        return false;
+      // max(x, 0) is x or 0, so `e` has one of two forms; where it only grows with max(x, 0), it is no less than either.
+      E atom = *found;
+      bool grows = llvm::all_of(terms, [&](const Term &t) {
+        return !llvm::is_contained(t.atoms, atom) || (t.factor > 0 && llvm::count(t.atoms, atom) == 1 && llvm::all_of(t.atoms, [&](E other) { return other == atom || nonNegative(other, cases + 1); }));
+      });
+      bool without = nonNegative(replaceAtom(e, atom, number(0)), cases + 1);
+      if (without == grows)
+        return without;
+      return nonNegative(replaceAtom(e, atom, atom->operands[0]), cases + 1);
+    }
     E bounded = nullptr; // an atom that runs over 0 .. extent-1
     E extent = nullptr;
     for (const Term &term : terms)
@@ -467,7 +530,7 @@ bool ExprPool::nonNegative(E e) {
           bounded = atom, extent = atom->operands[0];
         else if (atom->kind == Kind::Mod)
           bounded = atom, extent = atom->operands[1];
-        else if (atom->kind == Kind::FloorDiv && nonNegative(atom->operands[0])) {
+        else if (atom->kind == Kind::FloorDiv && nonNegative(atom->operands[0], cases)) {
           bounded = atom;
           E x = atom->operands[0];
           if (x->kind == Kind::Var)
@@ -476,27 +539,15 @@ bool ExprPool::nonNegative(E e) {
         } else if (atom->kind != Kind::Dim)
           return false;
       }
-    if (!bounded) {
-      for (const Term &term : terms) // dimensions are at least 0
-        if (term.factor < 0)
-          return false;
-      return true;
-    }
+    if (!bounded)
+      return nonNegativeInDims(e);
     bool up = false, down = false;
     for (const Term &term : terms)
       if (llvm::is_contained(term.atoms, bounded))
         (term.factor > 0 ? up : down) = true;
     if ((up && down) || (down && !extent))
       return false;
-    E at = up ? number(0) : sub(extent, number(1));
-    E result = number(0);
-    for (const Term &term : terms) {
-      E product = number(term.factor);
-      for (E atom : term.atoms)
-        product = mul(product, atom == bounded ? at : atom);
-      result = add(result, product);
-    }
-    e = result;
+    e = replaceAtom(e, bounded, up ? number(0) : sub(extent, number(1)));
   }
   return false;
 }
@@ -527,6 +578,7 @@ static void printTo(llvm::raw_ostream &os, E e) {
   case Kind::Load: os << "t" << e->tensor.getAsOpaquePointer(); return list("[", "]");
   case Kind::FloorDiv: return list("div(", ")");
   case Kind::Mod: return list("mod(", ")");
+  case Kind::Positive: return list("max(", ", 0)");
   case Kind::Le: return list("le0(", ")");
   case Kind::Eq: return list("eq0(", ")");
   case Kind::And: return list("and(", ")");
@@ -535,7 +587,7 @@ static void printTo(llvm::raw_ostream &os, E e) {
   case Kind::Select: return list("select(", ")");
   case Kind::Unary: os << e->name; return list("(", ")");
   case Kind::Sum: return list("sum(", ")");
-  case Kind::Max: return list("max(", ")");
+  case Kind::Max: return list("maximum(", ")");
   case Kind::Softmax: return list("softmax(", ")");
   }
 }

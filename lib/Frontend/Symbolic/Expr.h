@@ -6,6 +6,7 @@
 #ifndef QCC_FRONTEND_SYMBOLIC_EXPR_H
 #define QCC_FRONTEND_SYMBOLIC_EXPR_H
 #include "mlir/IR/Value.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringRef.h"
@@ -20,11 +21,12 @@ using E = const Expr *;
 
 enum class Kind : uint8_t {
   Poly,     // sum of coefficient * product of atoms; a constant is a polynomial without atoms
-  Dim,      // a symbolic dimension, at least 0
+  Dim,      // a symbolic dimension, at least 0 (1 where the pool was told)
   Var,      // an index variable in 0 .. operand 0 minus 1
   Load,     // element `operands` of the tensor `tensor`
   FloorDiv, // operand 0 / operand 1, rounded down (integers)
   Mod,      // remainder of the same
+  Positive, // operand 0, but at least 0 (integers): minima, maxima and clamps are sums with it
   Le,       // operand 0 <= 0
   Eq,       // operand 0 == 0
   And, Or, Not,
@@ -59,6 +61,8 @@ class ExprPool {
 public:
   E number(double value);
   E dim(llvm::StringRef name);
+  /// The dimension `name` is never 0. To be told before anything is asked: folding depends on it.
+  void notEmpty(llvm::StringRef name) { notEmptyDims.insert(dim(name)); }
   E var(int64_t number, E extent);
   /// The bound variable for a reduction over `extent` inside which `around` are the other indices.
   E boundVar(E extent, llvm::ArrayRef<E> around);
@@ -72,6 +76,10 @@ public:
   E unary(llvm::StringRef name, E a);
   /// Integer quotient and remainder; exact polynomial division where the bounds of the remainder are provable.
   std::pair<E, E> divMod(E a, E b);
+  /// The larger of `a` and 0, and of two; the smaller of two. Integers.
+  E positive(E a);
+  E larger(E a, E b) { return add(b, positive(sub(a, b))); }
+  E smaller(E a, E b) { return sub(a, positive(sub(a, b))); }
 
   E lessEqual(E a, E b, bool integers);
   E equal(E a, E b, bool integers);
@@ -86,8 +94,8 @@ public:
 
   /// `e` with `from` (a Var or a Dim) replaced.
   E substitute(E e, E from, E to);
-  /// Is `e` >= 0 for all values of its variables (an extent is at least 1) and dimensions (at least 0)?
-  bool nonNegative(E e);
+  /// Is `e` >= 0 for all values of its variables (an extent is at least 1) and dimensions?
+  bool nonNegative(E e) { return nonNegative(e, 0); }
   /// Does `from` occur in `e`?
   static bool contains(E e, E from);
   static std::optional<double> constant(E e);
@@ -99,9 +107,14 @@ private:
   E intern(Expr &&e);
   E poly(llvm::SmallVector<Term, 2> terms);
   E joinQuotient(llvm::ArrayRef<Term> terms);
+  bool nonNegative(E e, int cases);
+  bool nonNegativeInDims(E e);
+  /// `e` with its atom `from` replaced; other than `substitute`, not inside of other atoms.
+  E replaceAtom(E e, E from, E to);
   static llvm::SmallVector<Term, 2> termsOf(E e);
   E naryLogic(Kind kind, E a, E b);
   llvm::StringMap<std::unique_ptr<Expr>> table;
+  llvm::SetVector<E> notEmptyDims;
   unsigned next = 0;
 };
 } // namespace qcc::frontend

@@ -2,7 +2,9 @@
 #include "dialects/Quant/Quant.h"
 #include "lib/Frontend/Symbolic/Elements.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringSwitch.h"
+#include <cmath>
 using namespace mlir;
 using namespace qcc;
 using namespace qcc::frontend;
@@ -112,6 +114,29 @@ std::optional<SmallVector<int64_t>> Elements::axes(onnx::NodeOp node, unsigned o
   return result;
 }
 
+/// Is `e` a number that the extents of the inputs tell, exactly?
+static bool isExtent(E e) {
+  constexpr double exact = 9007199254740992; // 2^53
+  if (ExprPool::constant(e))
+    return true;
+  return llvm::is_contained({Kind::Poly, Kind::Dim, Kind::FloorDiv, Kind::Mod, Kind::Positive}, e->kind) && llvm::all_of(e->operands, isExtent) &&
+         llvm::all_of(e->terms, [](const Term &term) { return std::fabs(term.factor) <= exact && llvm::all_of(term.atoms, isExtent); });
+}
+
+bool Elements::isTable(Value value) {
+  llvm::SetVector<Value> behind;
+  behind.insert(value);
+  for (size_t i = 0; i < behind.size(); ++i) {
+    Operation *op = behind[i].getDefiningOp();
+    if (!op)
+      return false;
+    auto node = dyn_cast<onnx::NodeOp>(op);
+    if (!node || !(node.is("Shape") || node.is("Size")))
+      behind.insert_range(op->getOperands());
+  }
+  return true;
+}
+
 std::optional<SmallVector<Elements::SliceAxis>> Elements::slices(onnx::NodeOp node) {
   const Shape *in = shape(node.input(0));
   if (!in)
@@ -142,22 +167,24 @@ std::optional<SmallVector<Elements::SliceAxis>> Elements::slices(onnx::NodeOp no
     E dim = (*in)[at];
     bool assumed = false;
     auto clamp = [&](E e) -> E { // into 0 .. dim, as ONNX says
-      std::optional<int64_t> c = ExprPool::integer(e);
-      if (c && *c < 0)
-        e = pool.add(e, dim);
-      if (pool.nonNegative(pool.sub(e, dim)) || (c && *c > (int64_t(1) << 40)))
-        return dim;
-      if (!pool.nonNegative(e))
+      if (!e || !isExtent(e))
         return nullptr;
-      if (pool.nonNegative(pool.sub(dim, e)))
+      std::optional<int64_t> c = ExprPool::integer(e);
+      if (c && (*c >= INT32_MAX || *c <= INT32_MIN)) // how ONNX writes "to the end"
+        return *c > 0 ? dim : pool.number(0);
+      if (!pool.nonNegative(e)) { // a negative number counts from the end
+        E below = pool.positive(pool.mul(pool.number(-1), e));
+        e = pool.add(e, pool.mul(dim, pool.smaller(below, pool.number(1))));
+      }
+      e = pool.positive(e);
+      if (!e || pool.nonNegative(pool.sub(dim, e)))
         return e;
-      assumed |= ExprPool::constant(dim).has_value();
-      return ExprPool::constant(dim) ? e : nullptr;
+      bool table = ExprPool::constant(dim) && !ExprPool::constant(e) && isTable(node.input(0));
+      assumed |= table;
+      return table ? e : pool.smaller(e, dim);
     };
-    E start = (*starts)[i] ? clamp((*starts)[i]) : nullptr, end = (*ends)[i] ? clamp((*ends)[i]) : nullptr;
-    if (!start || !end)
-      return std::nullopt;
-    E extent = pool.sub(end, start);
+    E start = clamp((*starts)[i]), end = clamp((*ends)[i]);
+    E extent = pool.positive(pool.sub(end, start));
     if (steps[i] != 1)
       extent = pool.divMod(pool.add(extent, pool.number(double(steps[i] - 1))), pool.number(double(steps[i]))).first;
     if (!extent)
@@ -230,17 +257,23 @@ static bool broadcast(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
   }
   return true;
 }
+/// Of two matrices, or batches of them.
+static Shape productShape(Elements &e, const Shape &a, const Shape &b) {
+  Shape out;
+  size_t batch = std::max(a.size(), b.size()) - 2;
+  for (size_t i = 0; i < batch; ++i) {
+    auto at = [&](const Shape &s) { return i + s.size() < batch + 2 ? e.pool.number(1) : s[i + s.size() - batch - 2]; };
+    out.push_back(e.broadcastDim(at(a), at(b)));
+  }
+  out.push_back(a[a.size() - 2]);
+  out.push_back(b.back());
+  return out;
+}
 static bool matMul(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
   const Shape *a = e.shape(node.input(0)), *b = e.shape(node.input(1));
   if (!a || !b || a->size() < 2 || b->size() < 2)
     return false;
-  size_t batch = std::max(a->size(), b->size()) - 2;
-  for (size_t i = 0; i < batch; ++i) {
-    auto at = [&](const Shape &s) { return i + s.size() < batch + 2 ? e.pool.number(1) : s[i + s.size() - batch - 2]; };
-    out.push_back(e.broadcastDim(at(*a), at(*b)));
-  }
-  out.push_back((*a)[a->size() - 2]);
-  out.push_back(b->back());
+  out = productShape(e, *a, *b);
   return true;
 }
 static bool gemm(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
@@ -457,21 +490,65 @@ static bool groupQueryAttention(Elements &e, onnx::NodeOp node, unsigned output,
   return true;
 }
 
+static bool fusedMatMul(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
+  const Shape *a = e.shape(node.input(0)), *b = e.shape(node.input(1));
+  if (!a || !b || a->size() < 2 || b->size() < 2)
+    return false;
+  Shape left = *a, right = *b;
+  if (node.intAttribute("transA", 0))
+    std::swap(left[left.size() - 1], left[left.size() - 2]);
+  if (node.intAttribute("transB", 0))
+    std::swap(right[right.size() - 1], right[right.size() - 2]);
+  out = productShape(e, left, right);
+  return true;
+}
+static bool embedLayerNorm(Elements &e, onnx::NodeOp node, unsigned output, Shape &out) {
+  const Shape *word = e.shape(node.input(2));
+  if (!sameAsInput(e, node, 0, out) || out.size() != 2 || !word || word->size() != 2)
+    return false;
+  if (output == 1)
+    out.pop_back();
+  else
+    out.push_back(word->back());
+  return true;
+}
+/// [batch, tokens, channels], or packed [batch, tokens, heads, 3, size].
+static bool multiHeadAttention(Elements &e, onnx::NodeOp node, unsigned output, Shape &out) {
+  const Shape *value = e.shape(node.input(2));
+  if (output != 0 || !sameAsInput(e, node, 0, out))
+    return false;
+  if (out.size() == 5)
+    out = {out[0], out[1], e.pool.mul(out[2], out[4])};
+  else if (out.size() == 3 && value && value->size() == 3)
+    out[2] = value->back();
+  return out.size() == 3;
+}
+/// com.microsoft: the weights are [channels, query + key + value]. ONNX's operator of that name has what the file says.
+static bool packedAttention(Elements &e, onnx::NodeOp node, unsigned output, Shape &out) {
+  const Shape *weights = e.shape(node.input(1));
+  if (node.getDomain().empty() || output != 0 || !sameAsInput(e, node, 0, out) || out.size() != 3 || !weights || weights->size() != 2)
+    return false;
+  auto sizes = node.intsAttribute("qkv_hidden_sizes");
+  out[2] = sizes && sizes->size() == 3 ? e.pool.number(double((*sizes)[2])) : e.pool.divMod(weights->back(), e.pool.number(3)).first;
+  return out[2];
+}
+
 static Rule ruleFor(StringRef op) {
   return llvm::StringSwitch<Rule>(op)
       .Cases({"Identity", "Cast", "CastLike", "Neg", "Sqrt", "Exp", "Log", "Erf", "Tanh", "Sigmoid", "Cos", "Sin"}, sameAsInput)
-      .Cases({"Not", "IsNaN", "Abs", "Reciprocal", "Relu", "Gelu", "FastGelu", "Softmax", "Trilu", "Clip", "Dropout"}, sameAsInput)
+      .Cases({"Not", "IsNaN", "Abs", "Reciprocal", "Relu", "Gelu", "FastGelu", "BiasGelu", "QuickGelu", "Softmax", "Trilu", "Clip", "Dropout"}, sameAsInput)
       .Cases({"LayerNormalization", "SimplifiedLayerNormalization", "RMSNormalization", "RotaryEmbedding", "CumSum", "Floor", "Ceil", "Round"}, sameAsInput)
       .Cases({"SkipSimplifiedLayerNormalization", "SkipLayerNormalization"}, sameAsInput)
       .Cases({"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum"}, broadcast)
       .Cases({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Where"}, broadcast)
       .Cases({"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"}, reduce)
-      .Case("MatMul", matMul).Case("Gemm", gemm).Case("MatMulNBits", matMulNBits)
+      .Case("MatMul", matMul).Case("Gemm", gemm).Case("MatMulNBits", matMulNBits).Case("FusedMatMul", fusedMatMul)
       .Case("Transpose", transpose).Case("Reshape", reshape).Case("Flatten", flatten).Case("Unsqueeze", unsqueeze).Case("Squeeze", squeeze)
       .Case("Expand", expand).Case("Concat", concat).Case("Slice", slice).Case("Split", split).Case("Pad", pad)
       .Cases({"Gather", "GatherBlockQuantized"}, gather)
       .Case("Size", scalar).Case("Shape", rank).Case("Range", range).Case("ConstantOfShape", constantOfShape)
-      .Case("GroupQueryAttention", groupQueryAttention)
+      .Case("GroupQueryAttention", groupQueryAttention).Case("MultiHeadAttention", multiHeadAttention).Case("Attention", packedAttention)
+      .Case("EmbedLayerNormalization", embedLayerNorm)
       .Default(nullptr);
 }
 

@@ -47,14 +47,14 @@ def expected(m, feeds, reference):
     return names, onnxruntime.InferenceSession(m.SerializeToString(), options).run(names, feeds)
 
 
-def check(name, m, feeds, *options, reference="onnxruntime", bound=2e-5, exact=True, oracle_feed=lambda feed: feed):
-    """exact: with --wbits=32 --abits=32. oracle_feed: what the reference gets instead. Prints one line for each set of inputs."""
+def check(name, m, feeds, *options, reference="onnxruntime", bound=2e-5, exact=True, oracle_feed=lambda feed: feed, oracle=None):
+    """exact: with --wbits=32 --abits=32. oracle, oracle_feed: the model that the reference runs, and what it gets, instead. Prints one line for each set of inputs."""
     name = os.path.join(folder, name)
     os.makedirs(name, exist_ok=True)
     onnx.save(m, f"{name}/m.onnx")
     subprocess.check_call([compiler, f"{name}/m.onnx", "-q", "-o", f"{name}/m.so", *(["--wbits=32", "--abits=32"] if exact else []), *options])
     for i, feed in enumerate(feeds):
-        names, want = expected(m, oracle_feed(feed), reference)
+        names, want = expected(oracle or m, oracle_feed(feed), reference)
         command = [runner, f"{name}/m.so", "--threads", "2"]
         for key, value in feed.items():
             np.save(f"{name}/{key}.npy", np.array(value, order="C"))
