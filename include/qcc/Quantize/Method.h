@@ -10,6 +10,7 @@ namespace qcc {
 struct MethodOptions {
   double damping = 0.01;  // gptq: > 0; so much of the mean diagonal element of X^T X is added to all. Doubled while there is no Cholesky factor, nine times
   bool actOrder = true;   // gptq: columns are rounded in the order of falling diagonal elements ("act-order"), not in their own
+  bool refit = true;      // gptq: scales are fitted to the codes, and codes chosen once more
 };
 
 /// One weight to encode. A view; owns nothing.

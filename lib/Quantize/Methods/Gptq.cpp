@@ -3,10 +3,13 @@
 // w_j -= e U_ij, j > i.
 //
 // Columns go in the order of falling H_ii ("act-order"), under scales that are chosen before any column is touched ("static groups"), so that the
-// order leaves no trace in the codes; scales are fitted with H's diagonal as importance. Works with every format. The factor is computed in double, in a
-// fixed order; rows are independent of each other.
+// order leaves no trace in the codes. Their importance per column is 1 / U_ii^2, since the loss is the sum of (w_i - q_i)^2 / U_ii^2. Then scales are
+// fitted to the codes (RefitScales.h), and codes chosen once more under them, where a row gains.
+//
+// Works with every format. The factor is computed in double, in a fixed order; rows are independent of each other.
 #include "ErrorFeedback.h"
 #include "Methods.h"
+#include "RefitScales.h"
 #include "llvm/Support/Parallel.h"
 #include <Eigen/Dense>
 #include <atomic>
@@ -27,6 +30,7 @@ struct Feedback {
   int64_t K, stride;          // columns and, for whole vectors, columns and zeros
   std::vector<int64_t> order;
   std::vector<float> u;       // [K][stride]
+  std::vector<double> costs;  // 1 / U_ii^2: what a squared error there costs
 };
 } // namespace
 
@@ -58,6 +62,9 @@ static Matrix dampedMoments(const InputStatistics &inputs, ArrayRef<int64_t> ord
 static bool invertFactor(const Matrix &M, Feedback &feedback) {
   int64_t K = feedback.K;
   feedback.u.assign(K * feedback.stride, 0.0f);
+  feedback.costs.resize(K);
+  for (int64_t i = 0; i < K; ++i)
+    feedback.costs[i] = M(K - 1 - i, K - 1 - i) * M(K - 1 - i, K - 1 - i);
   std::atomic<bool> finite = true;
   llvm::parallelFor(0, (K + columnsOfTask - 1) / columnsOfTask, [&](size_t task) {
     int64_t from = int64_t(task) * columnsOfTask, left = K - from, n = std::min(columnsOfTask, left);
@@ -92,14 +99,47 @@ static FailureOr<Feedback> computeFeedback(const WeightProblem &problem) {
 }
 
 namespace {
+/// Codes and scales of a row.
+struct RowState {
+  RowState(const qnt::QuantizedBuffer &buffer, int64_t row) {
+    int64_t K = buffer.view.K, scalesOfRow = int64_t(buffer.scales.size()) / buffer.view.rows;
+    codes.assign(buffer.codes.begin() + row * K, buffer.codes.begin() + (row + 1) * K);
+    scales.assign(buffer.scales.begin() + row * scalesOfRow, buffer.scales.begin() + (row + 1) * scalesOfRow);
+  }
+  void restore(qnt::QuantizedBuffer &buffer, int64_t row) const {
+    std::copy(codes.begin(), codes.end(), buffer.codes.begin() + row * int64_t(codes.size()));
+    std::copy(scales.begin(), scales.end(), buffer.scales.begin() + row * int64_t(scales.size()));
+  }
+  std::vector<uint8_t> codes;
+  std::vector<float> scales;
+};
+
 /// Rounds rowsOfTask rows, column by column.
 class RowRounder {
 public:
   RowRounder(const WeightProblem &problem, const Feedback &feedback, int64_t first, qnt::QuantizedBuffer &out)
       : problem(problem), family(*qnt::familyOf(problem.element)), feedback(feedback), first(first), count(std::min(rowsOfTask, problem.rows - first)), out(out),
-        rest(rowsOfTask * feedback.stride), errors(rowsOfTask * feedbackColumns) {}
+        rest(rowsOfTask * feedback.stride), errors(rowsOfTask * feedbackColumns), losses(rowsOfTask) {}
 
-  void run() {
+  void run(const RefitScales *refit) {
+    round();
+    if (!refit)
+      return;
+    std::vector<double> before = losses;
+    std::vector<RowState> states;
+    for (int64_t r = 0; r < count; ++r)
+      states.emplace_back(out, first + r);
+    for (int64_t row = 0; row < count; row += feedbackRows)
+      refit->run(first + row, std::min(feedbackRows, count - row), out);
+    round();
+    for (int64_t r = 0; r < count; ++r)
+      if (losses[r] >= before[r])
+        states[r].restore(out, first + r);
+  }
+
+private:
+  void round() {
+    std::fill(losses.begin(), losses.end(), 0.0);
     for (int64_t r = 0; r < count; ++r)
       for (int64_t i = 0; i < problem.K; ++i)
         rest[r * feedback.stride + i] = problem.values[(first + r) * problem.K + feedback.order[i]];
@@ -111,7 +151,6 @@ public:
     }
   }
 
-private:
   const float *spread(int64_t i, int64_t j) const { return feedback.u.data() + i * feedback.stride + j; }
   float *errorsOf(int64_t row) { return errors.data() + row * feedbackColumns; } // [columns of the block][feedbackRows]
 
@@ -124,6 +163,7 @@ private:
         family.encodeColumns(value, feedback.order[i], out, first + row + r);
         family.decodeColumns(out.view, first + row + r, feedback.order[i], decoded);
         e[r] = value - decoded;
+        losses[row + r] += double(e[r]) * e[r] * feedback.costs[i];
       }
       feedBack(at + 1, feedback.stride, e, spread(i, i + 1), to - i - 1);
     }
@@ -143,6 +183,7 @@ private:
   int64_t first, count;
   qnt::QuantizedBuffer &out;
   std::vector<float> rest, errors; // what is left of the rows, in the order of rounding; rows past the last are 0
+  std::vector<double> losses;      // of each row
 };
 
 struct Gptq : QuantizationMethod {
@@ -152,16 +193,25 @@ struct Gptq : QuantizationMethod {
   LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
     assert(problem.inputs && problem.inputs->hasMoments() && problem.inputs->K == problem.K);
     std::string remark;
-    if (failed(fitRows(problem, columnImportance(problem, remark), out, why)))
-      return failure();
+    std::vector<float> importance = columnImportance(problem, remark);
     FailureOr<Feedback> feedback = remark.empty() ? computeFeedback(problem) : FailureOr<Feedback>(failure());
     if (failed(feedback)) {
+      if (failed(fitRows(problem, importance, out, why)))
+        return failure();
       roundRows(problem, out);
       why = !remark.empty() ? remark : "the second moments of its inputs have no Cholesky factor, however damped: rounded to nearest instead of gptq";
       return success();
     }
+    std::vector<double> costs(problem.K);
+    for (int64_t i = 0; i < problem.K; ++i)
+      costs[feedback->order[i]] = feedback->costs[i];
+    if (failed(fitRows(problem, normalizedImportance(costs), out, why)))
+      return failure();
+    std::optional<RefitScales> refit;
+    if (problem.options.refit && RefitScales::applies(problem.element))
+      refit.emplace(problem);
     llvm::parallelFor(0, (problem.rows + rowsOfTask - 1) / rowsOfTask,
-                      [&](size_t task) { RowRounder(problem, *feedback, int64_t(task) * rowsOfTask, out).run(); });
+                      [&](size_t task) { RowRounder(problem, *feedback, int64_t(task) * rowsOfTask, out).run(refit ? &*refit : nullptr); });
     return success();
   }
 };

@@ -16,6 +16,9 @@ mlir::LogicalResult forEachRow(const WeightProblem &problem, std::string &why, l
 /// moments, when all are 0, and when they are not finite, which `remark` then says.
 std::vector<float> columnImportance(const WeightProblem &problem, std::string &remark);
 
+/// The same from what a squared error of each column costs: finite, not negative.
+std::vector<float> normalizedImportance(llvm::ArrayRef<double> costs);
+
 /// Chooses scales for all rows, thoroughly.
 mlir::LogicalResult fitRows(const WeightProblem &problem, llvm::ArrayRef<float> importance, qnt::QuantizedBuffer &out, std::string &why);
 /// The nearest codes for all rows, under scales that are chosen.

@@ -49,23 +49,29 @@ LogicalResult qcc::forEachRow(const WeightProblem &problem, std::string &why, ll
 std::vector<float> qcc::columnImportance(const WeightProblem &problem, std::string &remark) {
   if (!problem.inputs || !problem.inputs->hasMoments())
     return {};
-  std::vector<float> importance(problem.K);
-  double mean = 0;
+  std::vector<double> energies(problem.K);
   for (int64_t k = 0; k < problem.K; ++k) {
-    importance[k] = problem.inputs->energy(k);
-    if (!std::isfinite(importance[k]) || importance[k] < 0) {
+    energies[k] = problem.inputs->energy(k);
+    if (!std::isfinite(energies[k]) || energies[k] < 0) {
       remark = "the second moments of its inputs are not finite: rounded as if all columns counted alike";
       return {};
     }
-    mean += double(importance[k]) / double(problem.K);
   }
+  return normalizedImportance(energies);
+}
+
+std::vector<float> qcc::normalizedImportance(ArrayRef<double> costs) {
+  double mean = 0;
+  for (double cost : costs)
+    mean += cost / double(costs.size());
   if (mean == 0)
     return {};
   // Neither very large nor very small inputs may leave the range of floats when errors are weighed: a power of two, which changes nothing else.
   int exponent = -std::ilogb(mean);
   // A channel that was 0 throughout the text need not stay so: a group of nothing else is fitted as if its columns were alike.
-  for (float &value : importance)
-    value = float(std::ldexp(std::max(double(value), 1e-6 * mean), exponent));
+  std::vector<float> importance;
+  for (double cost : costs)
+    importance.push_back(float(std::ldexp(std::max(cost, 1e-6 * mean), exponent)));
   return importance;
 }
 

@@ -1,0 +1,68 @@
+// H c_g is summed column by column of g, for a few rows at once; the small systems are solved in double.
+#include "RefitScales.h"
+#include "ErrorFeedback.h"
+#include <Eigen/Dense>
+#include <cmath>
+using namespace mlir;
+using namespace qcc;
+
+bool RefitScales::applies(Type element) {
+  auto block = dyn_cast<qnt::BlockType>(element);
+  return block && block.getScale() != qnt::ScaleKind::E8M0;
+}
+
+RefitScales::RefitScales(const WeightProblem &problem)
+    : problem(problem), family(*qnt::familyOf(problem.element)), stride((problem.K + feedbackLanes - 1) / feedbackLanes * feedbackLanes) {
+  auto block = cast<qnt::BlockType>(problem.element);
+  span = block.getSuper() ? block.getSuper() : block.getGroup() < 0 ? problem.K : block.getGroup();
+  moments.resize(problem.K * stride);
+  double mean = 0;
+  for (int64_t k = 0; k < problem.K; ++k)
+    mean += problem.inputs->energy(k) / double(problem.K);
+  for (int64_t k = 0; k < problem.K; ++k) {
+    std::copy_n(problem.inputs->moments.begin() + k * problem.K, problem.K, moments.begin() + k * stride);
+    moments[k * stride + k] += float(problem.options.damping * mean);
+  }
+}
+
+void RefitScales::run(int64_t first, int64_t count, qnt::QuantizedBuffer &out) const {
+  int64_t K = problem.K, scales = (K + span - 1) / span;
+  auto scaleOf = [&](int64_t r, int64_t g) -> float & { return out.scales[(first + r) * scales + g]; };
+  std::vector<float> units(count * K), product(feedbackRows * stride), minus(span * feedbackRows);
+  for (int64_t r = 0; r < count; ++r) {
+    MutableArrayRef<float> row = MutableArrayRef(units).slice(r * K, K);
+    family.decodeRow(out.view, first + r, row);
+    for (int64_t k = 0; k < K; ++k)
+      row[k] /= scaleOf(r, k / span);
+  }
+  std::vector<Eigen::MatrixXd> normal(count, Eigen::MatrixXd::Zero(scales, scales));
+  std::vector<Eigen::VectorXd> right(count, Eigen::VectorXd::Zero(scales));
+  for (int64_t g = 0; g < scales; ++g) {
+    int64_t from = g * span, n = std::min(span, K - from);
+    for (int64_t k = 0; k < n; ++k)
+      for (int64_t r = 0; r < feedbackRows; ++r)
+        minus[k * feedbackRows + r] = r < count ? -units[r * K + from + k] : 0.0f;
+    std::fill(product.begin(), product.end(), 0.0f);
+    feedBackBlock(product.data(), stride, minus.data(), n, moments.data() + from * stride, stride);
+    for (int64_t r = 0; r < count; ++r)
+      for (int64_t h = 0; h < scales; ++h)
+        for (int64_t k = h * span, end = std::min(K, k + span); k < end; ++k) {
+          normal[r](h, g) += double(units[r * K + k]) * product[r * stride + k];
+          right[r](g) += double(problem.values[(first + r) * K + k]) * product[r * stride + k];
+        }
+  }
+  for (int64_t r = 0; r < count; ++r) {
+    for (int64_t g = 0; g < scales; ++g)
+      if (normal[r](g, g) <= 0) { // all its codes stand for 0
+        normal[r](g, g) = 1;
+        right[r](g) = scaleOf(r, g);
+      }
+    Eigen::VectorXd found = normal[r].ldlt().solve(right[r]);
+    auto kind = cast<qnt::BlockType>(problem.element).getScale();
+    for (int64_t g = 0; g < scales; ++g) {
+      float scale = qnt::roundToScale(float(found(g)), kind);
+      if (std::isfinite(scale) && scale != 0 && (scale > 0) == (scaleOf(r, g) > 0))
+        scaleOf(r, g) = scale;
+    }
+  }
+}

@@ -1,0 +1,24 @@
+// The scales that are best for given codes.
+#ifndef QCC_LIB_QUANTIZE_METHODS_REFITSCALES_H
+#define QCC_LIB_QUANTIZE_METHODS_REFITSCALES_H
+#include "qcc/Quantize/Method.h"
+
+namespace qcc {
+/// Least squares of a row's outputs: a value is its stored scale times what its code stands for, c. With t_g = H c_g, for the columns g of a scale and
+/// the damped second moments H, the scales s solve sum_h (c_g t_h) s_h = w t_g.
+class RefitScales {
+public:
+  /// Powers of two are too far apart for a fit.
+  static bool applies(mlir::Type element);
+  explicit RefitScales(const WeightProblem &problem);
+  /// Replaces the scales of `count` rows, at most feedbackRows, for their codes. A scale without effect, and one whose sign would change, stays.
+  void run(int64_t first, int64_t count, qnt::QuantizedBuffer &out) const;
+
+private:
+  const WeightProblem &problem;
+  const qnt::FormatFamily &family;
+  int64_t stride, span;        // columns and zeros behind them; columns of a stored scale
+  std::vector<float> moments;  // [K][stride]
+};
+} // namespace qcc
+#endif
