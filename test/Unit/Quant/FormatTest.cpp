@@ -51,6 +51,18 @@ static double squaredError(const std::vector<float> &a, const std::vector<float>
   return sum;
 }
 
+TEST_F(FormatTest, ArithmeticOfThePage) { // docs/Quantization.md
+  std::vector<float> values{1.2f, -0.5f, -4.3f, 1.2f, -3.1f, 0.8f, 2.4f, 5.4f};
+  roundTrip(format("w8rows32"), values, 8);
+  std::vector<int> codes;
+  for (uint8_t code : buffer.codes)
+    codes.push_back(int(code) - 128);
+  EXPECT_EQ(codes, (std::vector<int>{28, -12, -101, 28, -73, 19, 56, 127}));
+  std::vector<float> decoded = roundTrip(format("w8rows32"), {0.1f, 3.2f}, 2);
+  EXPECT_EQ(int(buffer.codes[0]) - 128, 4);
+  EXPECT_NEAR(decoded[0], 0.1008, 5e-5);
+}
+
 TEST_F(FormatTest, NamesComeBack) {
   for (StringRef bits : {"2", "3", "4", "5", "6", "7", "8"})
     for (StringRef group : {"g16", "g32", "g128", "row"})
