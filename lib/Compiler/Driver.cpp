@@ -135,6 +135,7 @@ private:
   void nameFiles(ModuleOp program, llvm::StringRef folder);
   void printFor(ModuleOp program, llvm::StringRef path, llvm::raw_ostream &out);
   void report(Diagnostic &diagnostic);
+  int complainOf(int exitCode, llvm::Error error);
   void summarize();
   int runStage(llvm::StringRef stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build);
   int writeIr();
@@ -196,6 +197,17 @@ void Compilation::report(Diagnostic &diagnostic) {
   else if (diagnostic.getSeverity() == DiagnosticSeverity::Warning)
     ++warnings;
   printDiagnostic(llvm::errs(), diagnostic);
+}
+
+/// One line an error. A full disk has its own exit code, whatever was being written.
+int Compilation::complainOf(int exitCode, llvm::Error error) {
+  llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &one) {
+    std::error_code code = one.convertToErrorCode();
+    if (code == std::errc::no_space_on_device || code == std::errc::file_too_large || code == std::error_code(EDQUOT, std::generic_category()))
+      exitCode = ExitResource;
+    complain(exitCode, files.withFinalNames(one.message()));
+  });
+  return exitCode;
 }
 
 void Compilation::summarize() {
@@ -371,7 +383,7 @@ int Compilation::writeCode() {
     }
   }
   if (error)
-    return complain(ExitCompileError, llvm::toString(std::move(error)));
+    return complainOf(ExitCompileError, std::move(error));
   if (llvm::Error error = files.commit())
     return complain(ExitResource, llvm::toString(std::move(error)));
   return ExitSuccess;
@@ -398,7 +410,7 @@ int Compilation::writeLibrary() {
   llvm::Expected<std::string> weightsPath = embed ? llvm::Expected<std::string>(scratch.path("weights")) : files.reserve(weights);
   if (!weightsPath)
     return complain(ExitResource, llvm::toString(weightsPath.takeError()));
-  auto file = WeightsFile::create(*weightsPath);
+  auto file = WeightsFile::create(*weightsPath, weights);
   if (!file)
     return complain(ExitResource, llvm::toString(file.takeError()));
   phases.begin("encoding weights");
@@ -433,20 +445,23 @@ int Compilation::writeLibrary() {
     link.objects.push_back(scratch.path(version.version->name + ".o"));
   phases.begin("generating code");
   if (llvm::Error error = generateCode(*versions, options, target, CodeKind::Object, link.objects))
-    return complain(ExitCompileError, llvm::toString(std::move(error)));
+    return complainOf(ExitCompileError, std::move(error));
   for (auto [variant, object] : llvm::zip_equal(program->variants, link.objects))
     if (variant.device)
       variant.device->image = imagePath(object);
   link.objects.push_back(scratch.path("program.o"));
   if (llvm::Error error = generateTable(*program, target, link.objects.back()))
-    return complain(ExitCompileError, llvm::toString(std::move(error)));
+    return complainOf(ExitCompileError, std::move(error));
 
   phases.begin("linking");
   auto libraryPath = files.reserve(library);
   if (!libraryPath)
     return complain(ExitResource, llvm::toString(libraryPath.takeError()));
-  if (llvm::Error error = options.emit == Emit::Object ? linkObject(link, *libraryPath) : linkSharedLibrary(link, *libraryPath))
-    return complain(ExitLink, llvm::toString(std::move(error)));
+  setMappedOutput(library);
+  llvm::Error linked = options.emit == Emit::Object ? linkObject(link, *libraryPath) : linkSharedLibrary(link, *libraryPath);
+  setMappedOutput("");
+  if (linked)
+    return complainOf(ExitLink, std::move(linked));
   if (llvm::Error error = files.write(header, [](llvm::raw_ostream &out) { out << modelHeader; }))
     return complain(ExitResource, llvm::toString(std::move(error)));
   if (llvm::Error error = files.commit())
