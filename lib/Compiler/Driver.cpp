@@ -125,6 +125,7 @@ private:
   int loadPlugins(DialectRegistry &registry);
   int attachPasses();
   int stages();
+  int check(int recognized);
   int findTarget();
   int findRuntime();
   bool writesText() const;
@@ -472,6 +473,21 @@ int Compilation::writeLibrary() {
   return ExitSuccess;
 }
 
+/// --check: goes on after a problem where something is left to be looked at. `recognized`: how reading and recognizing the model ended. No weight is read.
+int Compilation::check(int recognized) {
+  if (recognized)                                      // the options are wrong or right without a model, too
+    module = ModuleOp::create(onnxLocation(context.get(), options.input));
+  bool quantized = succeeded(runner.run(*module, [&](OpPassManager &pm) { addQuantStage(pm, options); }));
+  if (recognized)
+    return recognized;
+  if (!quantized)
+    return ExitQuantization;
+  if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
+    return ExitUnsupported;
+  llvm::errs() << "qcc: " << options.input << ": no problems found\n";
+  return ExitSuccess;
+}
+
 int Compilation::stages() {
   if (int code = findTarget())
     return code;
@@ -479,18 +495,17 @@ int Compilation::stages() {
     return code;
   phases.begin("reading the model");
   if (int code = readInput())
-    return code;
+    return options.check ? check(code) : code;
   if (int code = saveTemps("onnx", *module))
     return code;
   if (options.compileTo == Stage::Onnx && !options.check)
     return writeIr();
   phases.begin("recognizing the model");
-  if (int code = runStage("graph", ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); }))
-    return code;
-  if (options.check) {
-    llvm::errs() << "qcc: " << options.input << ": no problems found\n";
-    return ExitSuccess;
-  }
+  int recognized = runStage("graph", ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); });
+  if (options.check)
+    return check(recognized);
+  if (recognized)
+    return recognized;
   if (options.compileTo == Stage::Graph)
     return writeIr();
   phases.begin("choosing formats");
