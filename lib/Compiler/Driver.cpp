@@ -70,6 +70,7 @@ private:
   int loadPlugins(DialectRegistry &registry);
   int attachPasses();
   int stages();
+  int check(int recognized);
   int findTarget();
   int findRuntime();
   bool writesText() const;
@@ -318,7 +319,7 @@ int Compilation::writeCode() {
     }
   }
   if (error)
-    return complain(ExitCompileError, llvm::toString(std::move(error)));
+    return complainOf(ExitCompileError, std::move(error), files);
   if (llvm::Error error = files.commit())
     return complain(ExitResource, llvm::toString(std::move(error)));
   return ExitSuccess;
@@ -337,7 +338,7 @@ int Compilation::writeLibrary() {
   Scratch scratch;
   if (scratch.error)
     return complain(ExitResource, "cannot create a temporary folder: " + scratch.error.message());
-  LibraryFiles paths{"", "", llvm::sys::path::filename(library).str()};
+  LibraryFiles paths{"", "", "", "", llvm::sys::path::filename(library).str(), files};
   llvm::Expected<std::string> weightsPath = embed ? llvm::Expected<std::string>("") : files.reserve(weights);
   if (!weightsPath)
     return complain(ExitResource, llvm::toString(weightsPath.takeError()));
@@ -345,7 +346,9 @@ int Compilation::writeLibrary() {
   if (!libraryPath)
     return complain(ExitResource, llvm::toString(libraryPath.takeError()));
   paths.weights = *weightsPath;
+  paths.weightsName = weights.str().str();
   paths.library = *libraryPath;
+  paths.libraryName = library;
 
   int saved = ExitSuccess;
   auto save = [&](llvm::StringRef stage, const TargetVersion &version, ModuleOp program) {
@@ -378,6 +381,21 @@ int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
   return quantizeInOrder({std::move(graph), *module, *sources, options, runner, phases}, method, encoded);
 }
 
+/// --check: goes on after a problem where something is left to be looked at. `recognized`: how reading and recognizing the model ended. No weight is read.
+int Compilation::check(int recognized) {
+  if (recognized)                                      // the options are wrong or right without a model, too
+    module = ModuleOp::create(onnxLocation(context.get(), options.input));
+  bool quantized = succeeded(runner.run(*module, [&](OpPassManager &pm) { addQuantStage(pm, options); }));
+  if (recognized)
+    return recognized;
+  if (!quantized)
+    return ExitQuantization;
+  if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
+    return ExitUnsupported;
+  llvm::errs() << "qcc: " << options.input << ": no problems found\n";
+  return ExitSuccess;
+}
+
 int Compilation::stages() {
   if (int code = findTarget())
     return code;
@@ -385,18 +403,17 @@ int Compilation::stages() {
     return code;
   phases.begin("reading the model");
   if (int code = readInput())
-    return code;
+    return options.check ? check(code) : code;
   if (int code = saveTemps("onnx", *module))
     return code;
   if (options.compileTo == Stage::Onnx && !options.check)
     return writeIr();
   phases.begin("recognizing the model");
-  if (int code = runStage("graph", ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); }))
-    return code;
-  if (options.check) {
-    llvm::errs() << "qcc: " << options.input << ": no problems found\n";
-    return ExitSuccess;
-  }
+  int recognized = runStage("graph", ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); });
+  if (options.check)
+    return check(recognized);
+  if (recognized)
+    return recognized;
   if (options.compileTo == Stage::Graph)
     return writeIr();
   OwningOpRef<ModuleOp> graph = options.calibration.empty() ? OwningOpRef<ModuleOp>() : OwningOpRef<ModuleOp>(module->clone());

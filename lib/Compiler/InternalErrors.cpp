@@ -19,7 +19,7 @@ using namespace mlir;
 using namespace qcc;
 
 namespace {
-std::string commandLine, currentWork = "starting", scratchFolder;
+std::string commandLine, currentWork = "starting", scratchFolder, mappedOutput;
 std::atomic<const Reproducer *> active = nullptr;
 void *reserve = nullptr;                               // freed when memory is exhausted, so that cleaning up has some
 
@@ -32,7 +32,7 @@ void removeTemporaries() {
 thread_local bool reporting = false;                   // this thread tells about a crash
 constexpr int crashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
 
-void onCrash(int) {
+void onCrash(int signal) {
   static std::atomic_flag first = ATOMIC_FLAG_INIT;
   if (reporting)                                       // what is done below crashed too
     _exit(ExitInternal);
@@ -40,6 +40,11 @@ void onCrash(int) {
     for (;;)
       pause();
   reporting = true;
+  if (signal == SIGBUS && !mappedOutput.empty()) {     // a page of the file got no block
+    llvm::errs() << "qcc: error: cannot write '" << mappedOutput << "': " << std::make_error_code(std::errc::no_space_on_device).message() << "\n";
+    removeTemporaries();
+    _exit(ExitResource);
+  }
   std::signal(SIGALRM, [](int) { _exit(ExitInternal); });
   alarm(20);                                           // the crash may have happened with a lock held that is needed below
   llvm::sys::RunSignalHandlers();                      // LLVM's print the stack
@@ -96,6 +101,7 @@ void qcc::useSignalStack() {
 }
 
 void qcc::setCurrentWork(llvm::StringRef what) { currentWork = what.str(); }
+void qcc::setMappedOutput(llvm::StringRef path) { mappedOutput = path.str(); }
 void qcc::setScratchFolder(llvm::StringRef path) { scratchFolder = path.str(); }
 
 // Printed now: in a crash, locks may be held and threads stuck that printing needs.

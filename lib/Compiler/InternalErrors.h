@@ -13,6 +13,8 @@ void useSignalStack();
 void setCurrentWork(llvm::StringRef what);
 /// A folder that a crash, too, removes; "" for none.
 void setScratchFolder(llvm::StringRef path);
+/// What is being written through a mapping of the file (lld does): a full disk then shows as a signal. "" when it is done.
+void setMappedOutput(llvm::StringRef path);
 
 /// A file for `qcc-opt --run-reproducer`: a pipeline and the program as it is before it runs (weights are references, so it is small).
 /// Made before the run; while it lives, a crash writes it. One at a time.

@@ -4,6 +4,7 @@
 #include "lib/Compiler/Backend.h"
 #include "lib/Compiler/InternalErrors.h"
 #include "lib/Compiler/Manifest.h"
+#include "lib/Compiler/OutputFiles.h"
 #include "lib/Compiler/PassRunner.h"
 #include "lib/Compiler/Phases.h"
 #include "lib/Compiler/WeightPlan.h"
@@ -20,6 +21,16 @@ using namespace qcc;
 
 int qcc::complain(int exitCode, const Twine &message) {
   llvm::errs() << "qcc: error: " << message << "\n";
+  return exitCode;
+}
+
+int qcc::complainOf(int exitCode, llvm::Error error, const OutputFiles &outputs) {
+  llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &one) {
+    std::error_code code = one.convertToErrorCode();
+    if (code == std::errc::no_space_on_device || code == std::errc::file_too_large || code == std::error_code(EDQUOT, std::generic_category()))
+      exitCode = ExitResource;
+    complain(exitCode, outputs.withFinalNames(one.message()));
+  });
   return exitCode;
 }
 
@@ -69,13 +80,11 @@ private:
 };
 } // namespace
 
-static int fail(int exitCode, llvm::Error error) { return complain(exitCode, llvm::toString(std::move(error))); }
-
 /// Writes the weights, and what `program` says of them.
-static int writeWeights(const LibraryJob &job, StringRef path, bool embed, ProgramDescription &program, llvm::StringMap<std::string> &digests) {
-  auto file = WeightsFile::create(path);
+static int writeWeights(const LibraryJob &job, StringRef path, const LibraryFiles &files, ProgramDescription &program, llvm::StringMap<std::string> &digests) {
+  auto file = WeightsFile::create(path, files.weights.empty() ? path : StringRef(files.weightsName));
   if (!file)
-    return fail(ExitResource, file.takeError());
+    return complain(ExitResource, llvm::toString(file.takeError()));
   job.phases.begin("encoding weights");
   ModuleOp module = job.module;
   auto decls = module.getOps<qnt::WeightDeclOp>();
@@ -83,10 +92,10 @@ static int writeWeights(const LibraryJob &job, StringRef path, bool embed, Progr
   if (ExitCode code = materializeWeights(module, job.sources, packingOf, counted, job.encoded))
     return code;
   if (llvm::Error error = (*file)->finish())
-    return fail(ExitResource, std::move(error));
+    return complain(ExitResource, llvm::toString(std::move(error)));
   program.weightsId = (*file)->id();
   program.weightsBytes = (*file)->dataBytes();
-  if (embed)
+  if (files.weights.empty())
     program.embeddedWeights = path.str();
   digests = (*file)->digests();
   return ExitSuccess;
@@ -97,9 +106,8 @@ int qcc::buildLibrary(const LibraryJob &job, const Scratch &scratch, const Libra
   FailureOr<ProgramDescription> program = describeProgram(job.module);
   if (failed(program))
     return ExitCompileError;
-  bool embed = files.weights.empty();
   llvm::StringMap<std::string> digests;
-  if (int code = writeWeights(job, embed ? scratch.path("weights") : files.weights, embed, *program, digests))
+  if (int code = writeWeights(job, files.weights.empty() ? scratch.path("weights") : files.weights, files, *program, digests))
     return code;
   weightsBytes = program->weightsBytes;
 
@@ -115,16 +123,19 @@ int qcc::buildLibrary(const LibraryJob &job, const Scratch &scratch, const Libra
     link.objects.push_back(scratch.path(version.version->name + ".o"));
   job.phases.begin("generating code");
   if (llvm::Error error = generateCode(*versions, job.options, target, CodeKind::Object, link.objects))
-    return fail(ExitCompileError, std::move(error));
+    return complainOf(ExitCompileError, std::move(error), files.outputs);
   for (auto [variant, object] : llvm::zip_equal(program->variants, link.objects))
     if (variant.device)
       variant.device->image = imagePath(object);
   link.objects.push_back(scratch.path("program.o"));
   if (llvm::Error error = generateTable(*program, target, link.objects.back()))
-    return fail(ExitCompileError, std::move(error));
+    return complainOf(ExitCompileError, std::move(error), files.outputs);
 
   job.phases.begin("linking");
-  if (llvm::Error error = job.options.emit == Emit::Object ? linkObject(link, files.library) : linkSharedLibrary(link, files.library))
-    return fail(ExitLink, std::move(error));
+  setMappedOutput(files.libraryName);
+  llvm::Error linked = job.options.emit == Emit::Object ? linkObject(link, files.library) : linkSharedLibrary(link, files.library);
+  setMappedOutput("");
+  if (linked)
+    return complainOf(ExitLink, std::move(linked), files.outputs);
   return ExitSuccess;
 }

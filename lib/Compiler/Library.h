@@ -7,10 +7,12 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/Twine.h"
+#include "llvm/Support/Error.h"
 #include <string>
 #include <system_error>
 namespace qcc {
 class EncodedWeights;
+class OutputFiles;
 class PassRunner;
 class Phases;
 class Target;
@@ -18,6 +20,9 @@ struct CompilerOptions;
 
 /// Prints an error that belongs to no place in a program; returns `exitCode`.
 int complain(int exitCode, const llvm::Twine &message);
+
+/// One line an error, temporary names of `outputs` as what they become. A full disk has its own exit code, whatever was being written.
+int complainOf(int exitCode, llvm::Error error, const OutputFiles &outputs);
 
 /// A folder for intermediate files, removed with what is in it.
 struct Scratch {
@@ -44,9 +49,10 @@ struct LibraryJob {
   llvm::function_ref<void(llvm::StringRef stage, const TargetVersion &, mlir::ModuleOp)> after;
 };
 struct LibraryFiles {
-  std::string weights;                    // empty: embedded
-  std::string library;                    // the shared library, or the object with --emit=obj
+  std::string weights, weightsName;       // empty: embedded. The name is the final one, for messages
+  std::string library, libraryName;       // the shared library, or the object with --emit=obj
   std::string soname;
+  const OutputFiles &outputs;             // what temporary names become
 };
 /// Writes both, into files that exist (OutputFiles::reserve) or may; `weightsBytes` is the length of the weights' data. Fails after a message.
 int buildLibrary(const LibraryJob &job, const Scratch &scratch, const LibraryFiles &files, int64_t &weightsBytes);

@@ -1,5 +1,6 @@
 // Calibration runs on the compiler's own code: the ordinary pipeline with float weights, and qcc_observe.
 #include "lib/Compiler/ObservedProgram.h"
+#include "lib/Compiler/OutputFiles.h"
 #include "lib/Compiler/PassRunner.h"
 #include "lib/Compiler/Phases.h"
 #include "lib/Compiler/WeightPlan.h"
@@ -63,7 +64,9 @@ int ObservedProgram::open(PassRunner &runner, Phases &phases) {
     return ExitUnsupported;
   if (int code = describeInputs())
     return code;
-  LibraryFiles files{scratch.path("float.weights"), scratch.path("float.so"), "float.so"};
+  std::string weights = scratch.path("float.weights"), shared = scratch.path("float.so");
+  OutputFiles none;
+  LibraryFiles files{weights, weights, shared, shared, "float.so", none};
   int64_t bytes = 0;
   if (int code = buildLibrary({*module, sources, options, *target, family, runner, phases, nullptr, [](auto...) {}}, scratch, files, bytes))
     return code;

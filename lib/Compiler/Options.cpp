@@ -75,7 +75,7 @@ struct CommandLine {
 
   cl::opt<unsigned> optLevel{"O", cl::desc("Optimization level 0 to 3 (default 3)"), cl::Prefix, cl::init(3), cl::cat(workCategory)};
   cl::opt<unsigned> jobs{"j", cl::desc("Threads of the compiler (default: all)"), cl::Prefix, cl::init(0), cl::cat(workCategory)};
-  cl::opt<bool> check{"check", cl::desc("Only list all problems of the model"), cl::cat(workCategory)};
+  cl::opt<bool> check{"check", cl::desc("Only list all problems of the model and its formats"), cl::cat(workCategory)};
   cl::opt<bool> stats{"stats", cl::desc("Say what was decided and which paths are slow"), cl::cat(workCategory)};
   cl::opt<bool> timing{"timing", cl::desc("Time every pass (--mlir-timing)"), cl::cat(workCategory)};
   cl::opt<bool> verbose{"v", cl::desc("More messages"), cl::cat(workCategory)};

@@ -71,6 +71,13 @@ llvm::Error OutputFiles::write(StringRef path, llvm::function_ref<void(llvm::raw
   return llvm::Error::success();
 }
 
+std::string OutputFiles::withFinalNames(std::string message) const {
+  for (const File &file : files)
+    for (size_t at; (at = message.find(file.temporary)) != std::string::npos;)
+      message.replace(at, file.temporary.size(), file.path);
+  return message;
+}
+
 llvm::Error OutputFiles::commit() {
   for (const File &file : files) {
     int descriptor = ::open(file.temporary.c_str(), O_RDONLY | O_CLOEXEC);

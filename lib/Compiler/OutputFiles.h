@@ -24,6 +24,8 @@ public:
   llvm::Error write(llvm::StringRef path, llvm::function_ref<void(llvm::raw_ostream &)> body);
   /// Flushes every file to the disk and renames them in the order of their reservation.
   llvm::Error commit();
+  /// `message` with the names that files will have instead of their temporary ones.
+  std::string withFinalNames(std::string message) const;
 
 private:
   struct File {

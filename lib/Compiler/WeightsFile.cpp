@@ -8,12 +8,12 @@ using llvm::StringRef;
 
 static constexpr int64_t sectionAlign = 64;
 
-llvm::Expected<std::unique_ptr<WeightsFile>> WeightsFile::create(StringRef path) {
+llvm::Expected<std::unique_ptr<WeightsFile>> WeightsFile::create(StringRef path, StringRef name) {
   std::error_code code;
-  std::unique_ptr<WeightsFile> file(new WeightsFile(path, code));
+  std::unique_ptr<WeightsFile> file(new WeightsFile(path, name, code));
   file->isFinished = bool(code);
   if (code)
-    return llvm::createStringError(code, "cannot write '" + path + "': " + code.message());
+    return llvm::createStringError(code, "cannot write '" + name + "': " + code.message());
   file->out.SetBufferSize(1 << 20);
   file->out.write_zeros(QCC_WEIGHTS_ALIGN); // where the header goes; the data region follows it
   return std::move(file);
@@ -31,7 +31,7 @@ llvm::Error WeightsFile::checked() {
     return llvm::Error::success();
   std::error_code code = out.error();
   out.clear_error();
-  return llvm::createStringError(code, "cannot write '" + path + "': " + code.message());
+  return llvm::createStringError(code, "cannot write '" + name + "': " + code.message());
 }
 
 void WeightsFile::pad(int64_t multiple) {

@@ -10,8 +10,9 @@
 namespace qcc {
 class WeightsFile : public WeightSink {
 public:
-  /// Starts writing at `path`, an existing file that belongs to the caller (OutputFiles::reserve): on errors the caller removes it.
-  static llvm::Expected<std::unique_ptr<WeightsFile>> create(llvm::StringRef path);
+  /// Starts writing at `path`, an existing file that belongs to the caller (OutputFiles::reserve): on errors the caller removes it. `name`: what errors
+  /// call it, since `path` may be temporary.
+  static llvm::Expected<std::unique_ptr<WeightsFile>> create(llvm::StringRef path, llvm::StringRef name);
   ~WeightsFile() override;
 
   llvm::Expected<int64_t> begin(llvm::StringRef symbol, llvm::StringRef name, int64_t bytes) override;
@@ -27,7 +28,7 @@ public:
   const llvm::StringMap<std::string> &digests() const { return digestOf; }
 
 private:
-  WeightsFile(llvm::StringRef path, std::error_code &code) : path(path), out(path, code) {}
+  WeightsFile(llvm::StringRef path, llvm::StringRef name, std::error_code &code) : name(name), out(path, code) {}
   llvm::Error checked();
   void pad(int64_t multiple);
 
@@ -36,7 +37,7 @@ private:
     int64_t offset, bytes;
     std::array<uint8_t, 32> sha256;
   };
-  std::string path;
+  std::string name;
   llvm::raw_fd_ostream out;
   bool isFinished = false;
   std::vector<Section> sections;

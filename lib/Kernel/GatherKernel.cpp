@@ -12,7 +12,7 @@ static void copyRow(KernelBuilder &b, const kernel::RowLayout &layout, Value tab
 
 /// A number of the scale's type at byte `at`, as f32.
 static Value loadScale(KernelBuilder &b, qnt::ScaleKind kind, Value table, Value at) {
-  Type type = kind == qnt::ScaleKind::F32 ? Type(b.getF32Type()) : kind == qnt::ScaleKind::F16 ? Type(b.getF16Type()) : b.getBF16Type();
+  Type type = qnt::scaleType(b.getContext(), kind);
   auto view = memref::ViewOp::create(b, MemRefType::get({1}, type), table, at, ValueRange());
   return b.toF32(b.load(view, b.idx(0)));
 }

@@ -5,7 +5,7 @@
 #include "lib/Kernel/Packing.h"
 #include "lib/Kernel/RowLayout.h"
 #include "lib/Kernel/SymbolicDims.h"
-#include "lib/Kernel/WeightUses.h"
+#include "lib/Kernel/UsedLayouts.h"
 #include "llvm/ADT/MapVector.h"
 #include "qcc/Kernel/Passes.h"
 namespace qcc {

@@ -108,12 +108,12 @@ Value MatmulEmitter::unit(BlockReader &reader, unsigned u) {
 }
 
 Value MatmulEmitter::number(Value at) {
-  Type stored = w.scale == qnt::ScaleKind::F32 ? Type(b.getF32Type()) : w.scale == qnt::ScaleKind::F16 ? Type(b.getF16Type()) : Type(b.getBF16Type());
   Value raw = load(args.weights, at, VectorType::get(lanes * w.scaleBytes(), b.getI8Type()));
   if (w.scale == qnt::ScaleKind::E8M0) {             // the exponent in place; 0 is half of the smallest normal number
     Value exponent = arith::ShLIOp::create(b, loc, arith::ExtUIOp::create(b, loc, sums, raw), splatInt(23));
     return vector::BitCastOp::create(b, loc, floats, arith::MaxUIOp::create(b, loc, exponent, splatInt(0x00400000)));
   }
+  Type stored = qnt::scaleType(b.getContext(), w.scale);
   Value numbers = vector::BitCastOp::create(b, loc, VectorType::get(lanes, stored), raw);
   return stored.isF32() ? numbers : arith::ExtFOp::create(b, loc, floats, numbers).getResult();
 }

@@ -47,7 +47,7 @@ struct PanelLayout {
   llvm::SmallVector<unsigned, 3> planes() const;
   /// Where plane `p` starts in a block, in registers of 4 * lanes bytes.
   unsigned planeRegister(unsigned p) const;
-  unsigned scaleBytes() const { return scale == qnt::ScaleKind::F32 ? 4 : scale == qnt::ScaleKind::E8M0 ? 1 : 2; }
+  unsigned scaleBytes() const { return qnt::scaleBits(scale) / 8; }
   unsigned zeroBytes() const { return zero == qnt::ZeroKind::None ? 0 : zero == qnt::ZeroKind::Int ? 1 : scaleBytes(); }
   /// Whether a code times its sub-scale fits a signed byte.
   bool foldsSubscale() const { return super && (int64_t(1) << (bits - 1)) * ((1 << subBits) - 1) <= 127; }

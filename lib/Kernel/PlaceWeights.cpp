@@ -2,7 +2,7 @@
 #include "lib/Kernel/ComponentLayout.h"
 #include "lib/Kernel/Packing.h"
 #include "lib/Kernel/RowLayout.h"
-#include "lib/Kernel/WeightUses.h"
+#include "lib/Kernel/UsedLayouts.h"
 #include "qcc/Kernel/Passes.h"
 #include "llvm/ADT/MapVector.h"
 namespace qcc {

@@ -22,7 +22,7 @@ struct RowLayout {
     return RowLayout{element, k};
   }
   qnt::BlockType block() const { return mlir::dyn_cast<qnt::BlockType>(element); }
-  unsigned scaleBytes() const { return block().getScale() == qnt::ScaleKind::F32 ? 4 : 2; }
+  unsigned scaleBytes() const { return qnt::scaleBits(block().getScale()) / 8; }
   unsigned zeroBytes() const {
     return block().getZero() == qnt::ZeroKind::None ? 0 : block().getZero() == qnt::ZeroKind::Int ? 1 : scaleBytes();
   }

@@ -33,6 +33,7 @@ struct AssignFormats : qcc::impl::AssignFormatsBase<AssignFormats> {
 
 private:
   LogicalResult readOptions();
+  LogicalResult readRule(StringRef text);
   FailureOr<Type> formatOfBits(unsigned bits, StringRef option);
   Choice choose(qnt::WeightDeclOp decl, const WeightUse &use);
   Type matchRules(qnt::WeightDeclOp decl, std::string &text);
@@ -58,33 +59,42 @@ FailureOr<Type> AssignFormats::formatOfBits(unsigned bits, StringRef option) {
     return Type(Float16Type::get(&getContext()));
   if (!llvm::is_contained({2u, 3u, 4u, 5u, 6u, 8u}, bits))
     return getOperation().emitError() << option << " = " << bits << " is not supported, expected 2, 3, 4, 5, 6, 8, 16 or 32";
-  return Type(qnt::BlockType::get(&getContext(), qnt::Element::Int, bits, groupSize, qnt::ScaleKind::F16, asym ? qnt::ZeroKind::Int : qnt::ZeroKind::None, 0, 0, StringAttr()));
+  int64_t group = groupSize < 1 ? -1 : groupSize;      // others are refused below
+  return Type(qnt::BlockType::get(&getContext(), qnt::Element::Int, bits, group, qnt::ScaleKind::F16, asym ? qnt::ZeroKind::Int : qnt::ZeroKind::None, 0, 0, StringAttr()));
+}
+
+LogicalResult AssignFormats::readRule(StringRef text) {
+  auto [pattern, name] = text.rsplit('=');
+  Rule rule{text.str(), std::make_shared<llvm::Regex>(pattern), qnt::parseFormat(name, &getContext())};
+  std::string why;
+  if (pattern.empty() || !text.contains('='))
+    return getOperation().emitError() << "tensor-types '" << text << "' is not of the form regex=format";
+  if (!rule.regex->isValid(why))
+    return getOperation().emitError() << "tensor-types '" << text << "' has a bad regular expression: " << why;
+  if (!rule.format)
+    return getOperation().emitError() << "tensor-types '" << text << "': no format is named '" << name << "'; there are:\n" << qnt::listFormats();
+  rules.push_back(std::move(rule));
+  return success();
 }
 
 LogicalResult AssignFormats::readOptions() {
-  if (groupSize != -1 && groupSize < 1)
-    return getOperation().emitError() << "group-size = " << groupSize.getValue() << " is not supported, expected at least 1, or -1 for the whole row";
+  bool good = groupSize == -1 || groupSize >= 1;       // all problems at once
+  if (!good)
+    getOperation().emitError() << "group-size = " << groupSize.getValue() << " is not supported, expected at least 1, or -1 for the whole row";
   FailureOr<Type> weight = formatOfBits(wbits, "wbits"), head = formatOfBits(headBits ? headBits : wbits < 16 ? 8 : wbits, "head-bits");
-  if (failed(weight) || failed(head))
-    return failure();
-  weightFormat = *weight;
-  headFormat = *head;
-  tableFormat = weightFormat.isF32() ? weightFormat : Float16Type::get(&getContext());
-  if (!format.empty() && !(weightFormat = qnt::parseFormat(format, &getContext())))
-    return getOperation().emitError() << "no format is named '" << format.getValue() << "'; there are:\n" << qnt::listFormats();
-  for (const std::string &text : tensorTypes) {
-    auto [pattern, name] = StringRef(text).rsplit('=');
-    Rule rule{text, std::make_shared<llvm::Regex>(pattern), qnt::parseFormat(name, &getContext())};
-    std::string why;
-    if (pattern.empty() || !StringRef(text).contains('='))
-      return getOperation().emitError() << "tensor-types '" << text << "' is not of the form regex=format";
-    if (!rule.regex->isValid(why))
-      return getOperation().emitError() << "tensor-types '" << text << "' has a bad regular expression: " << why;
-    if (!rule.format)
-      return getOperation().emitError() << "tensor-types '" << text << "': no format is named '" << name << "'; there are:\n" << qnt::listFormats();
-    rules.push_back(std::move(rule));
+  good &= succeeded(weight) && succeeded(head);
+  if (good) {
+    weightFormat = *weight;
+    headFormat = *head;
+    tableFormat = weightFormat.isF32() ? weightFormat : Float16Type::get(&getContext());
   }
-  return success();
+  if (!format.empty() && !(weightFormat = qnt::parseFormat(format, &getContext()))) {
+    good = false;
+    getOperation().emitError() << "no format is named '" << format.getValue() << "'; there are:\n" << qnt::listFormats();
+  }
+  for (const std::string &text : tensorTypes)
+    good &= succeeded(readRule(text));
+  return success(good);
 }
 
 /// The format that a rule gives `decl`, or null. Parts of a merged weight share one format: if rules disagree, the widest.
@@ -159,7 +169,7 @@ void AssignFormats::runOnOperation() {
     ++numQuantized;
   }
   for (Rule &rule : rules)
-    if (!rule.matched)
+    if (!rule.matched && !uses.empty())
       getOperation().emitWarning() << "tensor-types '" << rule.text << "' matches no weight";
   unsigned copies = 0;
   if (failed(retypeWeights(getOperation(), types, copies)))

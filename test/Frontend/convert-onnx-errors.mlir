@@ -52,3 +52,32 @@ func.func @part_of_other_length(%x: tensor<?xf32> {onnx.dims = ["n"]}) -> tensor
   %1 = onnx.node "Add"(%x, %0) {since = 14 : i64} : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
   return %1 : tensor<?xf32>
 }
+
+// -----
+
+// The program's tokens are an extent of its inputs, which says how long the caches and the buffers of a session are.
+func.func @rows_of_a_part(%x: tensor<?x?x32xf32> {onnx.dims = ["b", "s", ""]}) -> tensor<?x?x32xf32> attributes {onnx.graph = "g"} {
+  %zero = onnx.constant dense<0> : tensor<1xi64>
+  %one = onnx.constant dense<1> : tensor<1xi64>
+  %last = onnx.constant dense<-1> : tensor<1xi64>
+  %q = onnx.node "Slice"(%x, %zero, %last, %one) {since = 13 : i64} : (tensor<?x?x32xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<?x?x32xf32>
+  %past = arith.constant 0 : index
+  %cache = qnt.cache_load -> <4x8xf32>
+  qnt.kv_update %q, %q into %cache at %past : tensor<?x?x32xf32>, <4x8xf32>
+  // expected-error @below {{attention has rows and tokens [b, -1 + s], which are not extents of inputs [attention-rows]}}
+  %0 = qnt.attention %q over %cache at %past heads 4 scale 0.353553385 : tensor<?x?x32xf32>, <4x8xf32>
+  return %0 : tensor<?x?x32xf32>
+}
+
+// -----
+
+func.func @rows_of_a_product(%x: tensor<?x?x32xf32> {onnx.dims = ["b", "s", ""]}) -> tensor<1x?x32xf32> attributes {onnx.graph = "g"} {
+  %shape = onnx.constant dense<[1, -1, 32]> : tensor<3xi64>
+  %q = onnx.node "Reshape"(%x, %shape) {since = 14 : i64} : (tensor<?x?x32xf32>, tensor<3xi64>) -> tensor<1x?x32xf32>
+  %past = arith.constant 0 : index
+  %cache = qnt.cache_load -> <4x8xf32>
+  qnt.kv_update %q, %q into %cache at %past : tensor<1x?x32xf32>, <4x8xf32>
+  // expected-error @below {{attention has rows and tokens [1, b*s], which are not extents of inputs [attention-rows]}}
+  %0 = qnt.attention %q over %cache at %past heads 4 scale 0.353553385 : tensor<1x?x32xf32>, <4x8xf32>
+  return %0 : tensor<1x?x32xf32>
+}

@@ -2,16 +2,16 @@
  * Beside each generation stands what the machine can do: a read probe with the same threads right before and after it. */
 #include "ReadProbe.h"
 #include "Report.h"
-#include "qcc/Base/ExitCodes.h"
+#include "tools/common/CommandLine.h"
 #include "tools/common/ModelLibrary.h"
-#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+const char tool_name[] = "qcc-bench";
 
 static const char help[] =
     "usage: qcc-bench MODEL.so [options]\n"
@@ -34,7 +34,7 @@ static const char help[] =
     "Exit codes: as qcc-run's.\n";
 
 enum { MaxList = 64, MaxRepetitions = 1000 };
-typedef struct { int64_t items[MaxList]; int count; } List;
+typedef struct { int64_t items[MaxList], count; } List;
 typedef struct {
   ModelLibrary library;
   qcc_model *model;
@@ -46,37 +46,13 @@ typedef struct {
   bool regions;
 } Bench;
 
-static int fail(int code, const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  fputs("qcc-bench: error: ", stderr);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
-  va_end(arguments);
-  return code;
-}
-
 static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static bool parseList(const char *text, int64_t least, List *list) {
-  for (list->count = 0;; text++) {
-    char *end;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (end == text || errno || value < least || list->count == MaxList)
-      return false;
-    list->items[list->count++] = value;
-    if (!*end)
-      return true;
-    if (*end != ',')
-      return false;
-    text = end;
-  }
-}
+static bool parseList(const char *text, int64_t least, List *list) { return numbers_parse(text, least, list->items, MaxList, &list->count); }
 
 /* The same tokens in every run: what they are does not change the work. */
 static void fillTokens(int64_t *tokens, int64_t count, int64_t vocabulary) {
@@ -163,10 +139,10 @@ static int runAll(Bench *b, const char *path) {
   if (!tests)
     return fail(ExitResource, "out of memory");
   report_begin(b->format);
-  for (int d = 0; d < b->depths.count; d++)
+  for (int64_t d = 0; d < b->depths.count; d++)
     for (int kind = 0; kind < 2; kind++) {
       const List *list = kind ? &b->generated : &b->prompts;
-      for (int i = 0; !code && i < list->count; i++) {
+      for (int64_t i = 0; !code && i < list->count; i++) {
         int64_t n = list->items[i];
         if (!n)
           continue;
@@ -199,16 +175,16 @@ int main(int argc, char **argv) {
   static Bench b = {.prompts = {{512}, 1}, .generated = {{128}, 1}, .depths = {{0}, 1}, .repetitions = 5, .batch = 1, .format = ReportMarkdown};
   qcc_options how = {.size = sizeof how};
   bool probe = true;
-  List one;
+  int64_t threads;
   for (int c; (c = getopt_long(argc, argv, "p:n:d:r:t:b:o:h", options, NULL)) != -1;) {
     bool ok = true;
     switch (c) {
     case 'p': ok = parseList(optarg, 0, &b.prompts); break;
     case 'n': ok = parseList(optarg, 0, &b.generated); break;
     case 'd': ok = parseList(optarg, 0, &b.depths); break;
-    case 'r': ok = parseList(optarg, 1, &one) && one.count == 1 && one.items[0] <= MaxRepetitions; b.repetitions = one.items[0]; break;
-    case 't': ok = parseList(optarg, 1, &one) && one.count == 1 && one.items[0] <= INT_MAX; how.threads = (int)one.items[0]; break;
-    case 'b': ok = parseList(optarg, 1, &one) && one.count == 1; b.batch = one.items[0]; break;
+    case 'r': ok = number_parse(optarg, 1, &b.repetitions) && b.repetitions <= MaxRepetitions; break;
+    case 't': ok = number_parse(optarg, 1, &threads) && threads <= INT_MAX; how.threads = (int)threads; break;
+    case 'b': ok = number_parse(optarg, 1, &b.batch); break;
     case 'o': ok = report_format(optarg, &b.format); break;
     case 'V': how.variant = optarg; break;
     case 'w': how.weights = optarg; break;

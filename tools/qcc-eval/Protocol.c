@@ -1,6 +1,6 @@
 #include "Protocol.h"
 #include "Score.h"
-#include "qcc/Base/ExitCodes.h"
+#include "tools/common/CommandLine.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +70,7 @@ static qcc_status logitsOf(Evaluated *e, const int64_t *tokens, int64_t count, f
 }
 
 int evaluate(Evaluated *model, Evaluated *reference, const Protocol *p, const int64_t *tokens, int threads, void (*progress)(int64_t),
-             int (*fail)(int, const char *, ...), Result *result) {
+             Result *result) {
   int64_t vocabulary = model->info.vocabulary, text = protocol_text(p), lead = p->window - text, count = 0;
   size_t bytes = (size_t)(p->window * vocabulary) * sizeof(float);
   float *logits = malloc(bytes), *others = reference ? malloc(bytes) : NULL;

@@ -32,8 +32,8 @@ typedef struct {
   double agreement;                                           /* share of positions with the same most likely token */
 } Result;
 
-/* Scores `tokens` with the model and, unless null, the reference. Returns an exit code; calls `fail` with the reason, and `progress`
- * after each window. */
+/* Scores `tokens` with the model and, unless null, the reference. Returns an exit code and has printed why; calls `progress` after each
+ * window. */
 int evaluate(Evaluated *model, Evaluated *reference, const Protocol *protocol, const int64_t *tokens, int threads, void (*progress)(int64_t window),
-             int (*fail)(int code, const char *format, ...), Result *result);
+             Result *result);
 #endif

@@ -1,15 +1,15 @@
 /* Quality of an artifact: perplexity on a text and, beside a second artifact (usually the float one), how far its predictions moved. */
 #include "Protocol.h"
-#include "qcc/Base/ExitCodes.h"
+#include "tools/common/CommandLine.h"
 #include "tools/common/Tokens.h"
-#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+const char tool_name[] = "qcc-eval";
 
 static const char help[] =
     "usage: qcc-eval MODEL.so --tokens=IDS.npy [options]\n"
@@ -28,16 +28,6 @@ static const char help[] =
     "Perplexity: exp of the mean of -log p(token) over all scored tokens. KL: KL(reference || model) at the same positions, in nats.\n"
     "+-: standard error over windows; that of the difference is paired. Exit codes: as qcc-run's.\n";
 
-__attribute__((format(printf, 2, 3))) static int fail(int code, const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  fputs("qcc-eval: error: ", stderr);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
-  va_end(arguments);
-  return code;
-}
-
 typedef struct {
   const char *model, *reference, *tokens, *variant, *weights, *referenceWeights;
   Protocol protocol;
@@ -51,13 +41,6 @@ static const struct option options[] = {
     {"threads", required_argument, NULL, 't'}, {"output", required_argument, NULL, 'o'}, {"variant", required_argument, NULL, 'V'},
     {"weights", required_argument, NULL, 'w'}, {"reference-weights", required_argument, NULL, 'W'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 
-static bool number(const char *text, int64_t least, int64_t *value) {
-  char *end;
-  errno = 0;
-  *value = strtoll(text, &end, 10);
-  return end != text && !*end && !errno && *value >= least;
-}
-
 /* 0, or the exit code of a bad command line; -1: help was printed. */
 static int parseOptions(int argc, char **argv, Request *r) {
   for (int c; (c = getopt_long(argc, argv, "t:o:", options, NULL)) != -1;) {
@@ -65,11 +48,11 @@ static int parseOptions(int argc, char **argv, Request *r) {
     switch (c) {
     case 'i': r->tokens = optarg; break;
     case 'r': r->reference = optarg; break;
-    case 'n': ok = number(optarg, 2, &r->protocol.window); break;
-    case 's': ok = number(optarg, 1, &r->protocol.stride); break;
-    case 'c': ok = number(optarg, 0, &r->protocol.windows); break;
-    case 'b': ok = number(optarg, 0, &r->protocol.bos); break;
-    case 't': ok = number(optarg, 1, &r->threads) && r->threads <= INT_MAX; break;
+    case 'n': ok = number_parse(optarg, 2, &r->protocol.window); break;
+    case 's': ok = number_parse(optarg, 1, &r->protocol.stride); break;
+    case 'c': ok = number_parse(optarg, 0, &r->protocol.windows); break;
+    case 'b': ok = number_parse(optarg, 0, &r->protocol.bos); break;
+    case 't': ok = number_parse(optarg, 1, &r->threads) && r->threads <= INT_MAX; break;
     case 'o': ok = !strcmp(optarg, "md") || !strcmp(optarg, "json"); r->json = !strcmp(optarg, "json"); break;
     case 'V': r->variant = optarg; break;
     case 'w': r->weights = optarg; break;
@@ -180,7 +163,7 @@ int main(int argc, char **argv) {
     if (tokens.ids[i] < 0 || tokens.ids[i] >= model.info.vocabulary)
       code = fail(ExitCompileError, "%s: token %lld is %lld; the vocabulary has %lld", r.tokens, (long long)i, (long long)tokens.ids[i], (long long)model.info.vocabulary);
   if (!code)
-    code = evaluate(&model, r.reference ? &reference : NULL, &r.protocol, tokens.ids, model.info.threads, progress, fail, &result);
+    code = evaluate(&model, r.reference ? &reference : NULL, &r.protocol, tokens.ids, model.info.threads, progress, &result);
   if (!code)
     printReport(&r, &model, &result);
   closeModel(&reference);

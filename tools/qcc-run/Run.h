@@ -1,7 +1,7 @@
 /* What qcc-run was asked to do, shared by its modes. */
 #ifndef QCC_TOOLS_QCC_RUN_RUN_H
 #define QCC_TOOLS_QCC_RUN_RUN_H
-#include "qcc/Base/ExitCodes.h"
+#include "tools/common/CommandLine.h"
 #include "tools/common/ModelLibrary.h"
 #include "tools/common/Npy.h"
 #include "tools/common/Tokens.h"
@@ -22,6 +22,5 @@ typedef struct {
 int run_text(Run *run, int64_t vocabulary);                   /* both return an exit code and have printed why */
 int run_tensors(Run *run);
 
-int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));  /* prints "qcc-run: error: ..." , returns code */
 int fail_status(const Run *run, qcc_status status);
 #endif

@@ -1,13 +1,13 @@
 /* Runs an artifact: logits or greedy tokens of a language model, or any program on .npy files. Plain C, so that it builds for every
  * CPU that artifacts are compiled for. Modes: Text.c (sessions) and Tensors.c (named inputs and outputs). */
 #include "Run.h"
-#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+const char tool_name[] = "qcc-run";
 
 static const char help[] =
     "usage: qcc-run MODEL.so [options]\n"
@@ -33,36 +33,14 @@ static const char help[] =
     "Exit codes: 0 success, 1 the run failed, 2 bad command line, 3 a file is missing, 4 a file is damaged or of another model,\n"
     "5 this machine cannot run it, 8 memory or disk full.\n";
 
-int fail(int code, const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  fputs("qcc-run: error: ", stderr);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
-  va_end(arguments);
-  return code;
-}
-
 int fail_status(const Run *run, qcc_status status) { return fail(model_exit_code(status), "%s", run->library.error(run->model)); }
 
-static bool parseNumber(const char *text, int64_t least, int64_t *value) {
-  char *end;
-  errno = 0;
-  *value = strtoll(text, &end, 10);
-  return end != text && !*end && !errno && *value >= least;
-}
-
-/* "1,2,3" -> a list that grows by one block; false when an item is not a number. */
+/* "1,2,3" -> a list of its own; false when an item is not a number. */
 static bool parseList(const char *text, int64_t least, int64_t **list, int64_t *count) {
-  char *copy = strdup(text), *rest = copy;
+  int64_t most = (int64_t)strlen(text) + 1;
   free(*list);
-  *list = calloc(strlen(text) + 1, sizeof **list);
-  *count = 0;
-  bool ok = copy && *list;
-  for (char *item; ok && (item = strsep(&rest, ","));)
-    ok = parseNumber(item, least, &(*list)[(*count)++]);
-  free(copy);
-  return ok;
+  *list = calloc((size_t)most, sizeof **list);
+  return *list && numbers_parse(text, least, *list, most, count);
 }
 
 static bool addBinding(Bindings *bindings, const char *text) {
@@ -92,12 +70,12 @@ static int parseOptions(int argc, char **argv, Run *run, qcc_options *how) {
     case TokensFile: run->tokensPath = optarg; break;
     case PromptIds: ok = parseList(optarg, INT64_MIN, &run->tokens, &run->count); run->batch = 1; break;
     case Logits: run->logitsPath = optarg; break;
-    case Generate: ok = parseNumber(optarg, 1, &run->generate); break;
+    case Generate: ok = number_parse(optarg, 1, &run->generate); break;
     case Chunk: ok = parseList(optarg, 1, &run->chunks, &run->numChunks); break;
-    case Context: ok = parseNumber(optarg, 1, &run->context); break;
+    case Context: ok = number_parse(optarg, 1, &run->context); break;
     case Input: ok = addBinding(&run->inputs, optarg); break;
     case Output: ok = addBinding(&run->outputs, optarg); break;
-    case 't': case Threads: ok = parseNumber(optarg, 1, &threads) && threads <= INT_MAX; how->threads = (int)threads; break;
+    case 't': case Threads: ok = number_parse(optarg, 1, &threads) && threads <= INT_MAX; how->threads = (int)threads; break;
     case Variant: how->variant = optarg; break;
     case WeightsFile: how->weights = optarg; break;
     case VerifyWeights: how->flags |= QCC_VERIFY_WEIGHTS; break;

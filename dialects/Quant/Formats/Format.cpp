@@ -112,6 +112,33 @@ bool qcc::qnt::sumsFit(BlockType weight, BlockType activations, int64_t K) {
   return products <= std::numeric_limits<int32_t>::max() / (127 * largest);
 }
 
+unsigned qcc::qnt::scaleBits(ScaleKind kind) {
+  switch (kind) {
+  case ScaleKind::F16:
+  case ScaleKind::BF16:
+    return 16;
+  case ScaleKind::F32:
+    return 32;
+  case ScaleKind::E8M0:
+    return 8;
+  }
+  llvm_unreachable("all scale kinds are covered");
+}
+
+Type qcc::qnt::scaleType(MLIRContext *context, ScaleKind kind) {
+  switch (kind) {
+  case ScaleKind::F16:
+    return Float16Type::get(context);
+  case ScaleKind::BF16:
+    return BFloat16Type::get(context);
+  case ScaleKind::F32:
+    return Float32Type::get(context);
+  case ScaleKind::E8M0:
+    return Type();
+  }
+  llvm_unreachable("all scale kinds are covered");
+}
+
 float qcc::qnt::roundToScale(float x, ScaleKind kind) {
   switch (kind) {
   case ScaleKind::F16:

@@ -111,6 +111,10 @@ inline int64_t exactRun(BlockType weight, BlockType activations) { return exactR
 /// Whether every such sum fits i32. Activations are in -127..127.
 bool sumsFit(BlockType weight, BlockType activations, int64_t K);
 
+/// Bits of a stored scale, or of a zero point that is a float.
+unsigned scaleBits(ScaleKind kind);
+/// The float type of a stored scale; null for E8M0, which is a byte.
+mlir::Type scaleType(mlir::MLIRContext *context, ScaleKind kind);
 /// `x` rounded to the nearest value of the scale kind, ties to even.
 float roundToScale(float x, ScaleKind kind);
 } // namespace qcc::qnt

@@ -89,9 +89,9 @@ struct IntFormat : FormatFamily {
   }
   int64_t rowBits(Type element, int64_t K) const override {
     auto block = cast<BlockType>(element);
-    int64_t scaleBits = block.getScale() == ScaleKind::F32 ? 32 : 16;
-    int64_t zeroBits = block.getZero() == ZeroKind::Int ? block.getBits() : block.getZero() == ZeroKind::Float ? scaleBits : 0;
-    return K * block.getBits() + groupsPerRow(block, K) * (scaleBits + zeroBits);
+    int64_t scale = scaleBits(block.getScale());
+    int64_t zero = block.getZero() == ZeroKind::Int ? block.getBits() : block.getZero() == ZeroKind::Float ? scale : 0;
+    return K * block.getBits() + groupsPerRow(block, K) * (scale + zero);
   }
 
   LogicalResult fitRow(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const override {

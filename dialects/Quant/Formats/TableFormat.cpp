@@ -98,8 +98,7 @@ struct TableFormat : FormatFamily {
   }
   int64_t rowBits(Type element, int64_t K) const override {
     auto block = cast<BlockType>(element);
-    int64_t scaleBits = block.getScale() == ScaleKind::F32 ? 32 : block.getScale() == ScaleKind::E8M0 ? 8 : 16;
-    return K * block.getBits() + groupsPerRow(block, K) * scaleBits;
+    return K * block.getBits() + groupsPerRow(block, K) * scaleBits(block.getScale());
   }
 
   LogicalResult fitRow(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const override {

@@ -91,7 +91,7 @@ struct TwoLevelFormat : FormatFamily {
   std::string name(Type element) const override { return "w4t"; }
   int64_t rowBits(Type element, int64_t K) const override {
     auto block = cast<BlockType>(element);
-    return K * 4 + groupsPerRow(block, K) * 4 + superBlocksPerRow(block, K) * 16;
+    return K * 4 + groupsPerRow(block, K) * 4 + superBlocksPerRow(block, K) * scaleBits(block.getScale());
   }
 
   LogicalResult fitRow(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const override {

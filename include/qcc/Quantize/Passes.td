@@ -32,6 +32,7 @@ def AssignFormats : Pass<"qcc-quantize-assign-formats", "::mlir::ModuleOp"> {
     Option<"print", "print", "bool", "false", "print every decision">];
   let statistics = [Statistic<"numQuantized", "num-quantized", "weights that were given a format">,
                     Statistic<"numCopies", "num-layer-copies", "copies of layers made for different formats">];
+  let dependentDialects = ["::qcc::qnt::QntDialect"];
 }
 
 def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::FuncOp"> {

@@ -6,6 +6,7 @@
 #include "llvm/Support/Error.h"
 #include <string>
 namespace qcc {
+// Errors of both functions convert to std::errc::no_space_on_device or file_too_large where that was the reason.
 
 struct LinkInputs {
   std::string triple;

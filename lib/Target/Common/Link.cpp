@@ -33,9 +33,14 @@ static llvm::Error runLld(llvm::ArrayRef<std::string> arguments) {
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
   lld::Result result = lld::lldMain(raw, llvm::nulls(), errorStream, {{lld::Gnu, &lld::elf::link}});
-  if (result.retCode)
-    return llvm::createStringError("linking failed: " + StringRef(errors).trim());
-  return llvm::Error::success();
+  if (!result.retCode)
+    return llvm::Error::success();
+  // lld tells only in words that it was the disk.
+  std::error_code code = llvm::inconvertibleErrorCode();
+  for (std::errc full : {std::errc::no_space_on_device, std::errc::file_too_large})
+    if (std::error_code candidate = std::make_error_code(full); StringRef(errors).contains(candidate.message()))
+      code = candidate;
+  return llvm::createStringError(code, "linking failed: " + StringRef(errors).trim());
 }
 
 static llvm::Error writeFile(StringRef path, StringRef text) {

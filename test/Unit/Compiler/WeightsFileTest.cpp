@@ -19,7 +19,7 @@ static std::vector<uint8_t> ramp(int64_t n, uint8_t first) {
 TEST(WeightsFile, RuntimeReadsWhatTheCompilerWrote) {
   llvm::SmallString<64> path;
   ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("weights", "bin", path));
-  auto file = WeightsFile::create(path);
+  auto file = WeightsFile::create(path, path);
   ASSERT_TRUE(bool(file)) << llvm::toString(file.takeError());
   std::vector<uint8_t> first = ramp(100, 3), second = ramp(3 << 20, 5);
   auto write = [&](llvm::StringRef symbol, llvm::StringRef name, const std::vector<uint8_t> &bytes) {
@@ -51,7 +51,7 @@ TEST(WeightsFile, RuntimeReadsWhatTheCompilerWrote) {
 }
 
 TEST(WeightsFile, FullDiskIsAnError) {
-  auto file = WeightsFile::create("/dev/full");
+  auto file = WeightsFile::create("/dev/full", "/dev/full");
   ASSERT_TRUE(bool(file));
   ASSERT_TRUE(bool((*file)->begin("w", "w", 4 << 20)));
   std::string why = llvm::toString((*file)->append(ramp(4 << 20, 0)));
@@ -59,7 +59,7 @@ TEST(WeightsFile, FullDiskIsAnError) {
 }
 
 TEST(WeightsFile, MissingFolderIsAnError) {
-  auto file = WeightsFile::create("/nonexistent/model.weights");
+  auto file = WeightsFile::create("/nonexistent/model.weights", "/nonexistent/model.weights");
   ASSERT_FALSE(bool(file));
   EXPECT_EQ(llvm::toString(file.takeError()), "cannot write '/nonexistent/model.weights': No such file or directory");
 }

@@ -1,6 +1,6 @@
 // Which layouts the uses of a weight ask for.
-#ifndef QCC_LIB_KERNEL_WEIGHTUSES_H
-#define QCC_LIB_KERNEL_WEIGHTUSES_H
+#ifndef QCC_LIB_KERNEL_USEDLAYOUTS_H
+#define QCC_LIB_KERNEL_USEDLAYOUTS_H
 #include "dialects/Quant/Quant.h"
 namespace qcc {
 using qnt::WeightLayout;

@@ -1,5 +1,5 @@
 // Follows weights through calls to the operations that read them.
-#include "lib/Kernel/WeightUses.h"
+#include "lib/Kernel/UsedLayouts.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 using namespace mlir;
 using namespace qcc;
