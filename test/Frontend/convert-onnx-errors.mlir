@@ -26,7 +26,7 @@ func.func @old_softmax(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
 
 func.func @end_of_data(%x: tensor<?xf32> {onnx.dims = ["n"]}, %end: tensor<1xi64>) -> tensor<?xf32> {
   %zero = onnx.constant dense<0> : tensor<1xi64>
-  // expected-error @below {{starts and ends must follow from extents, and steps be positive numbers [slice-bounds]}}
+  // expected-error @below {{starts and ends must follow from extents (in few steps), and steps be positive numbers [slice-bounds]}}
   %0 = onnx.node "Slice"(%x, %zero, %end) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
   return %0 : tensor<?xf32>
 }
@@ -37,7 +37,7 @@ func.func @reversed(%x: tensor<8xf32>) -> tensor<8xf32> {
   %last = onnx.constant dense<-1> : tensor<1xi64>
   %least = onnx.constant dense<-9223372036854775808> : tensor<1xi64>
   %zero = onnx.constant dense<0> : tensor<1xi64>
-  // expected-error @below {{starts and ends must follow from extents, and steps be positive numbers [slice-bounds]}}
+  // expected-error @below {{starts and ends must follow from extents (in few steps), and steps be positive numbers [slice-bounds]}}
   %0 = onnx.node "Slice"(%x, %last, %least, %zero, %last) {since = 13 : i64} : (tensor<8xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<8xf32>
   return %0 : tensor<8xf32>
 }
@@ -80,4 +80,27 @@ func.func @rows_of_a_product(%x: tensor<?x?x32xf32> {onnx.dims = ["b", "s", ""]}
   // expected-error @below {{attention has rows and tokens [1, b*s], which are not extents of inputs [attention-rows]}}
   %0 = qnt.attention %q over %cache at %past heads 4 scale 0.353553385 : tensor<1x?x32xf32>, <4x8xf32>
   return %0 : tensor<1x?x32xf32>
+}
+
+// -----
+
+// Every end that no other bounds doubles the expression of the extent.
+func.func @ends_of_ends(%a0: tensor<?xf32> {onnx.dims = ["n"]}, %y0: tensor<?xf32> {onnx.dims = ["t0"]}, %y1: tensor<?xf32> {onnx.dims = ["t1"]}, %y2: tensor<?xf32> {onnx.dims = ["t2"]}, %y3: tensor<?xf32> {onnx.dims = ["t3"]}, %y4: tensor<?xf32> {onnx.dims = ["t4"]}, %y5: tensor<?xf32> {onnx.dims = ["t5"]}, %y6: tensor<?xf32> {onnx.dims = ["t6"]}) -> tensor<?xf32> {
+  %zero = onnx.constant dense<0> : tensor<1xi64>
+  %e0 = onnx.node "Shape"(%y0) {since = 15 : i64} : (tensor<?xf32>) -> tensor<1xi64>
+  %a1 = onnx.node "Slice"(%a0, %zero, %e0) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
+  %e1 = onnx.node "Shape"(%y1) {since = 15 : i64} : (tensor<?xf32>) -> tensor<1xi64>
+  %a2 = onnx.node "Slice"(%a1, %zero, %e1) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
+  %e2 = onnx.node "Shape"(%y2) {since = 15 : i64} : (tensor<?xf32>) -> tensor<1xi64>
+  %a3 = onnx.node "Slice"(%a2, %zero, %e2) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
+  %e3 = onnx.node "Shape"(%y3) {since = 15 : i64} : (tensor<?xf32>) -> tensor<1xi64>
+  %a4 = onnx.node "Slice"(%a3, %zero, %e3) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
+  %e4 = onnx.node "Shape"(%y4) {since = 15 : i64} : (tensor<?xf32>) -> tensor<1xi64>
+  %a5 = onnx.node "Slice"(%a4, %zero, %e4) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
+  %e5 = onnx.node "Shape"(%y5) {since = 15 : i64} : (tensor<?xf32>) -> tensor<1xi64>
+  %a6 = onnx.node "Slice"(%a5, %zero, %e5) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
+  %e6 = onnx.node "Shape"(%y6) {since = 15 : i64} : (tensor<?xf32>) -> tensor<1xi64>
+  // expected-error @below {{starts and ends must follow from extents (in few steps), and steps be positive numbers [slice-bounds]}}
+  %a7 = onnx.node "Slice"(%a6, %zero, %e6) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
+  return %a7 : tensor<?xf32>
 }

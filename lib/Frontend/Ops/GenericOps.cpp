@@ -73,11 +73,8 @@ FailureOr<Value> GenericOps::empty(onnx::NodeOp node, ArrayRef<E> dims, Type ele
   return Value(tensor::EmptyOp::create(b, node.getLoc(), *all, element));
 }
 
-static bool isClamped(E e) {
-  return e->kind == Kind::Positive || llvm::any_of(e->operands, isClamped) || llvm::any_of(e->terms, [](const Term &term) { return llvm::any_of(term.atoms, isClamped); });
-}
 LogicalResult GenericOps::agree(onnx::NodeOp node, E a, E b) {
-  if (a == b || ExprPool::integer(a) == 1 || ExprPool::integer(b) == 1 || !(isClamped(a) || isClamped(b)))
+  if (a == b || ExprPool::integer(a) == 1 || ExprPool::integer(b) == 1 || !(a->clamps || b->clamps))
     return success();
   return refuse(node, "the extents '" + ExprPool::print(a) + "' and '" + ExprPool::print(b) + "' are not the same for all inputs", "extents-differ");
 }

@@ -81,7 +81,7 @@ static Results slice(GenericOps &g, onnx::NodeOp node) {
   auto [from, to] = shapes(g, node);
   auto slices = from ? g.r.elements.slices(node) : std::nullopt;
   if (!slices)
-    return from ? Results(refuse(node, "starts and ends must follow from extents, and steps be positive numbers", "slice-bounds")) : Results(failure());
+    return from ? Results(refuse(node, "starts and ends must follow from extents (in few steps), and steps be positive numbers", "slice-bounds")) : Results(failure());
   Value x = g.get(node, node.input(0));
   if (!x)
     return failure();

@@ -13,6 +13,8 @@ using llvm::StringRef;
 /// Larger sums are no pattern that anything here looks for; the bound keeps products of sums from growing without end.
 static constexpr size_t maxTerms = 64;
 static constexpr size_t maxAtoms = 12;
+/// Each doubles what has to be looked at.
+static constexpr int maxClamps = 8;
 
 static void appendBytes(std::string &key, const void *data, size_t size) { key.append(static_cast<const char *>(data), size); }
 
@@ -35,11 +37,15 @@ E ExprPool::intern(Expr &&e) {
   if (isNew) {
     e.id = next++;
     e.level = e.kind == Kind::Var && e.number < 0 ? int(-e.number) : 0;
+    auto include = [&](E part) {
+      e.level = std::max(e.level, part->level);
+      e.clamps = std::max(e.clamps, part->clamps + (e.kind == Kind::Positive));
+    };
     for (E operand : e.operands)
-      e.level = std::max(e.level, operand->level);
+      include(operand);
     for (const Term &term : e.terms)
       for (E atom : term.atoms)
-        e.level = std::max(e.level, atom->level);
+        include(atom);
     it->second = std::make_unique<Expr>(std::move(e));
   }
   return it->second.get();
@@ -285,6 +291,8 @@ E ExprPool::positive(E e) {
       return positive(add(term.atoms[0]->operands[0], rest));
   }
   // max(-e, 0) is max(e, 0) - e: one of both signs is the form, so that min(a, b) and min(b, a) are one expression.
+  if (e->clamps == maxClamps)
+    return nullptr;
   bool flipped = termsOf(e).back().factor < 0;
   Expr positive(Kind::Positive);
   positive.operands = {flipped ? minus : e};

@@ -47,6 +47,7 @@ struct Expr {
   Kind kind;
   unsigned id = 0;                  // order of creation: deterministic
   int level = 0;                    // the highest bound-variable level inside
+  int clamps = 0;                   // how deep Positive is nested
   llvm::SmallVector<Term, 2> terms; // Poly
   llvm::SmallVector<E, 4> operands;
   std::string name;                 // Dim, Unary
