@@ -80,7 +80,7 @@ static int writeWeights(const LibraryJob &job, StringRef path, bool embed, Progr
   ModuleOp module = job.module;
   auto decls = module.getOps<qnt::WeightDeclOp>();
   CountedSink counted(**file, job.phases, std::distance(decls.begin(), decls.end()));
-  if (ExitCode code = materializeWeights(module, job.sources, packingOf, counted, job.encoded))
+  if (ExitCode code = materializeWeights(module, job.sources, packingOf, counted, job.encoded, job.errors))
     return code;
   if (llvm::Error error = (*file)->finish())
     return fail(ExitResource, std::move(error));

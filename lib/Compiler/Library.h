@@ -11,6 +11,7 @@
 #include <system_error>
 namespace qcc {
 class EncodedWeights;
+class WeightErrors;
 class PassRunner;
 class Phases;
 class Target;
@@ -40,6 +41,7 @@ struct LibraryJob {
   PassRunner &runner;
   Phases &phases;
   const EncodedWeights *encoded;          // what methods have chosen; may be null
+  WeightErrors *errors;                   // where to note what encoding has lost; may be null
   /// Sees the program of each version after each stage ("kernel", "llvm").
   llvm::function_ref<void(llvm::StringRef stage, const TargetVersion &, mlir::ModuleOp)> after;
 };
