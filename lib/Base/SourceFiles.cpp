@@ -16,9 +16,15 @@ int64_t SourceFiles::add(std::string name, std::unique_ptr<MemoryBuffer> buffer)
   return count() - 1;
 }
 
+int64_t SourceFiles::addAbsent(std::string name) { return add(std::move(name), nullptr); }
+
+bool SourceFiles::anyAbsent() const {
+  return llvm::any_of(files, [](const File &file) { return !file.buffer; });
+}
+
 std::optional<ArrayRef<uint8_t>> SourceFiles::bytes(int64_t file, int64_t offset, int64_t length) const {
   int64_t end;
-  if (file < 0 || file >= count() || offset < 0 || length < 0 || AddOverflow(offset, length, end) || end > size(file))
+  if (file < 0 || file >= count() || isAbsent(file) || offset < 0 || length < 0 || AddOverflow(offset, length, end) || end > size(file))
     return std::nullopt;
   const MemoryBuffer &buffer = *files[file].buffer;
   return ArrayRef(reinterpret_cast<const uint8_t *>(buffer.getBufferStart()) + offset, static_cast<size_t>(length));

@@ -14,6 +14,7 @@
 #include "qcc/Quantize/WeightPipeline.h"
 #include "qcc/Target/Target.h"
 #include "lib/Compiler/Backend.h"
+#include "lib/Compiler/BuildReport.h"
 #include "lib/Compiler/Calibration.h"
 #include "lib/Compiler/InternalErrors.h"
 #include "lib/Compiler/Library.h"
@@ -77,6 +78,8 @@ private:
   int chooseCodes(OwningOpRef<ModuleOp> graph);
   int writeCode();
   int writeLibrary();
+  int plan();
+  int writeReports(const BuildReport &report);
   int readInput();
   int readMlir();
   void nameFiles(ModuleOp program, llvm::StringRef folder);
@@ -159,6 +162,7 @@ int Compilation::readInput() {
     return readMlir();
   ImportOptions import;
   import.shapes = options.shapes;
+  import.allowAbsentData = options.dryRun;             // a plan needs shapes only
   ImportedModel imported = importONNX(options.input, *context, import);
   module = std::move(imported.module);
   if (imported.sources)
@@ -264,7 +268,7 @@ bool Compilation::writesText() const {
 
 /// Before any work, that a library for the target can be linked in the end.
 int Compilation::findRuntime() {
-  if (options.check || writesText() || options.emit == Emit::Object || llvm::sys::fs::exists(runtimeArchive(target.linkedTriple())))
+  if (options.check || options.dryRun || writesText() || options.emit == Emit::Object || llvm::sys::fs::exists(runtimeArchive(target.linkedTriple())))
     return ExitSuccess;
   return complain(ExitLink, "this build of qcc has no runtime for target '" + target.name + "' (" + llvm::Triple(target.linkedTriple()).getArchName() +
                                 "): the C library of that architecture was missing when it was built; --emit=obj needs none");
@@ -351,16 +355,25 @@ int Compilation::writeLibrary() {
   paths.libraryName = library;
 
   int saved = ExitSuccess;
+  BuildReport report;
+  WeightErrors errors;
   auto save = [&](llvm::StringRef stage, const TargetVersion &version, ModuleOp program) {
     if (stage == "kernel" && options.stats)
       printMatmulKernels(program, version, llvm::errs());
+    if (stage == "kernel" && !options.reports.empty() && &version == &target.versions.front())
+      report = describeBuild(*module, program, options, target, *sources);
     saved = saved ? saved : saveTemps(stage + "." + version.name, program);
   };
   int64_t weightsBytes = 0;
-  if (int code = buildLibrary({*module, *sources, options, target, *family, runner, phases, &encoded, save}, scratch, paths, weightsBytes))
+  if (int code = buildLibrary({*module, *sources, options, target, *family, runner, phases, &encoded, options.reports.empty() ? nullptr : &errors, save}, scratch, paths, weightsBytes))
     return code;
   if (saved)
     return saved;
+  if (uint64_t bytes; !llvm::sys::fs::file_size(paths.library, bytes))
+    report.libraryBytes = int64_t(bytes);
+  addErrors(report, errors);
+  if (int code = writeReports(report))
+    return code;
   if (llvm::Error error = files.write(header, [](llvm::raw_ostream &out) { out << modelHeader; }))
     return complain(ExitResource, llvm::toString(std::move(error)));
   if (llvm::Error error = files.commit())
@@ -371,10 +384,35 @@ int Compilation::writeLibrary() {
   return ExitSuccess;
 }
 
+int Compilation::writeReports(const BuildReport &report) {
+  for (const std::string &path : options.reports) {
+    auto print = llvm::StringRef(path).ends_with(".html") ? printReportHtml : printReportJson;
+    if (llvm::Error error = files.write(path, [&](llvm::raw_ostream &out) { print(report, out); }))
+      return complain(ExitResource, llvm::toString(std::move(error)));
+  }
+  return ExitSuccess;
+}
+
+/// --dry-run: what would be built. The kernel stage of the best version knows how much memory its steps need.
+int Compilation::plan() {
+  phases.begin("lowering to kernels");
+  OwningOpRef<ModuleOp> lowered = runKernelStage(*module, runner, options, target, target.versions.front());
+  if (!lowered)
+    return ExitCompileError;
+  BuildReport report = describeBuild(*module, *lowered, options, target, *sources);
+  report.isDryRun = true;
+  if (int code = writeReports(report))
+    return code;
+  if (llvm::Error error = files.commit())
+    return complain(ExitResource, llvm::toString(std::move(error)));
+  printPlan(report, llvm::outs());
+  return flushScreen();
+}
+
 /// Codes that the method of --algo chooses. Formats encode the weights that are left as these are written.
 int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
   const QuantizationMethod &method = *findMethod(options.method);
-  if (writesText() || method.name() == "rtn")
+  if (options.dryRun || writesText() || method.name() == "rtn")
     return ExitSuccess;
   if (!graph)
     return quantizeWithoutText(*module, *sources, phases, method, encoded);
@@ -418,7 +456,7 @@ int Compilation::stages() {
     return writeIr();
   OwningOpRef<ModuleOp> graph = options.calibration.empty() ? OwningOpRef<ModuleOp>() : OwningOpRef<ModuleOp>(module->clone());
   phases.begin("choosing formats");
-  if (ExitCode code = narrowScales(*module, *sources))  // before formats are assigned: it changes what arrives quantized
+  if (ExitCode code = sources->anyAbsent() ? ExitSuccess : narrowScales(*module, *sources))  // before formats are assigned: it changes what arrives quantized
     return code;
   if (int code = runStage("quant", ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
     return code;
@@ -434,7 +472,7 @@ int Compilation::stages() {
   // After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset. Formats that no kernel reads are refused here.
   if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
     return ExitUnsupported;
-  return writesText() ? writeCode() : writeLibrary();
+  return options.dryRun ? plan() : writesText() ? writeCode() : writeLibrary();
 }
 
 int Compilation::run() {

@@ -89,7 +89,7 @@ static int writeWeights(const LibraryJob &job, StringRef path, const LibraryFile
   ModuleOp module = job.module;
   auto decls = module.getOps<qnt::WeightDeclOp>();
   CountedSink counted(**file, job.phases, std::distance(decls.begin(), decls.end()));
-  if (ExitCode code = materializeWeights(module, job.sources, packingOf, counted, job.encoded))
+  if (ExitCode code = materializeWeights(module, job.sources, packingOf, counted, job.encoded, job.errors))
     return code;
   if (llvm::Error error = (*file)->finish())
     return complain(ExitResource, llvm::toString(std::move(error)));

@@ -13,6 +13,7 @@
 namespace qcc {
 class EncodedWeights;
 class OutputFiles;
+class WeightErrors;
 class PassRunner;
 class Phases;
 class Target;
@@ -45,6 +46,7 @@ struct LibraryJob {
   PassRunner &runner;
   Phases &phases;
   const EncodedWeights *encoded;          // what methods have chosen; may be null
+  WeightErrors *errors;                   // where to note what encoding has lost; may be null
   /// Sees the program of each version after each stage ("kernel", "llvm").
   llvm::function_ref<void(llvm::StringRef stage, const TargetVersion &, mlir::ModuleOp)> after;
 };

@@ -68,7 +68,7 @@ int ObservedProgram::open(PassRunner &runner, Phases &phases) {
   OutputFiles none;
   LibraryFiles files{weights, weights, shared, shared, "float.so", none};
   int64_t bytes = 0;
-  if (int code = buildLibrary({*module, sources, options, *target, family, runner, phases, nullptr, [](auto...) {}}, scratch, files, bytes))
+  if (int code = buildLibrary({*module, sources, options, *target, family, runner, phases, nullptr, nullptr, [](auto...) {}}, scratch, files, bytes))
     return code;
   for (auto decl : module->getOps<qnt::WeightDeclOp>())
     if (auto layout = decl.getLayout(); layout && layout->getKind() == qnt::WeightLayout::Panels) {

@@ -76,6 +76,8 @@ struct CommandLine {
   cl::opt<unsigned> optLevel{"O", cl::desc("Optimization level 0 to 3 (default 3)"), cl::Prefix, cl::init(3), cl::cat(workCategory)};
   cl::opt<unsigned> jobs{"j", cl::desc("Threads of the compiler (default: all)"), cl::Prefix, cl::init(0), cl::cat(workCategory)};
   cl::opt<bool> check{"check", cl::desc("Only list all problems of the model and its formats"), cl::cat(workCategory)};
+  cl::opt<bool> dryRun{"dry-run", cl::desc("Print the plan: formats, sizes, memory of a run; write no code"), cl::cat(workCategory)};
+  cl::list<std::string> reports{"report", cl::desc("Write formats, sizes and what quantization lost to a .json or .html file; repeatable"), cl::value_desc("file"), cl::cat(workCategory)};
   cl::opt<bool> stats{"stats", cl::desc("Say what was decided and which paths are slow"), cl::cat(workCategory)};
   cl::opt<bool> timing{"timing", cl::desc("Time every pass (--mlir-timing)"), cl::cat(workCategory)};
   cl::opt<bool> verbose{"v", cl::desc("More messages"), cl::cat(workCategory)};
@@ -206,6 +208,14 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   }
   if (line.optLevel > 3)
     refuse("-O" + llvm::Twine(line.optLevel) + " is outside -O0 .. -O3");
+  for (StringRef path : line.reports)
+    if (!path.ends_with(".json") && !path.ends_with(".html"))
+      refuse("--report=" + path + " ends neither in .json nor in .html");
+  bool writesText = line.compileTo != Stage::Link || llvm::is_contained({Emit::Assembly, Emit::LlvmIr, Emit::Mlir}, line.emit.getValue());
+  if (line.dryRun && (writesText || line.check || line.emit != Emit::Library))
+    refuse("--dry-run writes no code: it excludes --compile-to, --emit and --check");
+  if (!line.dryRun && !line.reports.empty() && (writesText || line.check))
+    refuse("--report is about a library: it excludes --compile-to, --check and --emit=asm, llvm or mlir");
   bool listsOnly = line.printTargets || line.printOperators || llvm::is_contained(line.extraPasses, "list");
   if (line.printTargets && line.printOperators)
     refuse("--print-targets and --print-operators exclude each other");
@@ -244,6 +254,8 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   o.maxContext = line.maxContext;
   o.optLevel = line.optLevel;
   o.jobs = line.jobs;
+  o.dryRun = line.dryRun;
+  o.reports.assign(line.reports.begin(), line.reports.end());
   o.check = line.check;
   o.stats = line.stats;
   o.timing = line.timing;

@@ -14,8 +14,8 @@ constexpr int64_t batchBytes = 8 << 20;
 
 class WeightWriter {
 public:
-  WeightWriter(qnt::WeightDeclOp decl, WeightPacking packing, const SourceFiles &sources, const qnt::QuantizedBuffer *encoded)
-      : decl(decl), packing(std::move(packing)), sources(sources), encoded(encoded), type(cast<RankedTensorType>(decl.getType())), rows(type.getDimSize(0)),
+  WeightWriter(qnt::WeightDeclOp decl, WeightPacking packing, const SourceFiles &sources, const qnt::QuantizedBuffer *encoded, WeightErrors *errors)
+      : decl(decl), packing(std::move(packing)), sources(sources), encoded(encoded), errors(errors), type(cast<RankedTensorType>(decl.getType())), rows(type.getDimSize(0)),
         K(rows ? type.getNumElements() / rows : 0) {}
 
   ExitCode write(WeightSink &sink);
@@ -24,6 +24,8 @@ private:
   ExitCode open();
   std::optional<ReadError> fill(int64_t from, int64_t count, qnt::QuantizedBuffer &buffer) const;
   std::optional<ReadError> fillPart(const PartReader &part, int64_t from, int64_t count, int64_t at, qnt::QuantizedBuffer &buffer) const;
+  std::optional<ReadError> measure(int64_t from, const qnt::QuantizedRows &rows, WeightError &error) const;
+  bool isMeasured() const;
   ExitCode fail(const ReadError &error) {
     decl.emitError() << error.message << (error.isValue ? " [unencodable-value]" : "");
     return error.isValue ? ExitQuantization : ExitMalformed;
@@ -37,6 +39,7 @@ private:
   WeightPacking packing;
   const SourceFiles &sources;
   const qnt::QuantizedBuffer *encoded;  // all of the weight, or null
+  WeightErrors *errors;                 // or null
   RankedTensorType type;
   int64_t rows, K;
   std::vector<PartReader> parts;
@@ -84,6 +87,33 @@ std::optional<ReadError> WeightWriter::fill(int64_t from, int64_t count, qnt::Qu
   return std::nullopt;
 }
 
+bool WeightWriter::isMeasured() const {
+  return errors && qnt::familyOf(type.getElementType()) && llvm::none_of(parts, [](const PartReader &part) { return part.isQuantized(); });
+}
+
+/// What encoding has lost of rows `from`.., whose codes are `rows`. Reads their values once more: codes that a method has chosen come without them.
+std::optional<ReadError> WeightWriter::measure(int64_t from, const qnt::QuantizedRows &rows, WeightError &error) const {
+  const qnt::FormatFamily &family = *qnt::familyOf(type.getElementType());
+  std::vector<float> values(rows.rows * K), decoded(K);
+  int64_t first = 0;
+  for (const PartReader &part : parts) {
+    int64_t begin = std::max(from, first), end = std::min(from + rows.rows, first + part.rows());
+    if (begin < end)
+      if (auto problem = part.readFloats(begin - first, end - begin, values.data() + (begin - from) * K))
+        return problem;
+    first += part.rows();
+  }
+  for (int64_t row = 0; row < rows.rows; ++row) {
+    family.decodeRow(rows, row, decoded);
+    for (int64_t k = 0; k < K; ++k) {
+      double value = values[row * K + k], lost = decoded[k] - value;
+      error.signal += value * value;
+      error.noise += lost * lost;
+    }
+  }
+  return std::nullopt;
+}
+
 ExitCode WeightWriter::write(WeightSink &sink) {
   if (ExitCode code = open())
     return code;
@@ -100,29 +130,39 @@ ExitCode WeightWriter::write(WeightSink &sink) {
   int64_t piecePanels = llvm::divideCeil(pieceRows, packing.rowsPerPanel);
   int64_t batchPieces = std::max<int64_t>(1, batchBytes / std::max<int64_t>(1, piecePanels * packing.panelBytes));
   std::vector<uint8_t> packed;
+  bool measured = isMeasured();
+  WeightError lost;
   for (int64_t firstPanel = 0; firstPanel < panels; firstPanel += batchPieces * piecePanels) {
     int64_t batchPanels = std::min(batchPieces * piecePanels, panels - firstPanel), pieces = llvm::divideCeil(batchPanels, piecePanels);
     packed.resize(batchPanels * packing.panelBytes);
-    std::vector<std::optional<ReadError>> errors(pieces);
+    std::vector<std::optional<ReadError>> problems(pieces);
+    std::vector<WeightError> lostByPiece(pieces);
     llvm::parallelFor(0, pieces, [&](size_t piece) {
       int64_t panel = firstPanel + int64_t(piece) * piecePanels, from = panel * packing.rowsPerPanel;
       int64_t count = std::min({piecePanels * packing.rowsPerPanel, rows - from, (firstPanel + batchPanels) * packing.rowsPerPanel - from});
       uint8_t *out = packed.data() + (panel - firstPanel) * packing.panelBytes;
-      if (encoded)
-        return packing.pack(qnt::sliceRows(encoded->view, from, count), out);
       qnt::QuantizedBuffer buffer;
-      errors[piece] = fill(from, count, buffer);
-      if (!errors[piece])
-        packing.pack(buffer.view, out);
+      if (!encoded && (problems[piece] = fill(from, count, buffer)))
+        return;
+      qnt::QuantizedRows codes = encoded ? qnt::sliceRows(encoded->view, from, count) : buffer.view;
+      packing.pack(codes, out);
+      if (measured)
+        problems[piece] = measure(from, codes, lostByPiece[piece]);
     });
-    for (const std::optional<ReadError> &error : errors)
-      if (error)
-        return fail(*error); // the first in order, whichever thread met it
+    for (const std::optional<ReadError> &problem : problems)
+      if (problem)
+        return fail(*problem); // the first in order, whichever thread met it
+    for (const WeightError &piece : lostByPiece) {
+      lost.signal += piece.signal;
+      lost.noise += piece.noise;
+    }
     if (llvm::Error error = sink.append(packed))
       return fail(std::move(error));
   }
   for (const PartReader &part : parts)
     part.release(sources);
+  if (measured)
+    errors->add(sectionName(decl), lost);
   if (llvm::Error error = sink.end())
     return fail(std::move(error));
   return ExitSuccess;
@@ -136,13 +176,14 @@ std::string qcc::sectionName(qnt::WeightDeclOp decl) {
   return name.empty() ? decl.getSymName().str() : name;
 }
 
-ExitCode qcc::materializeWeights(ModuleOp module, const SourceFiles &sources, PackingPlan plan, WeightSink &sink, const EncodedWeights *encoded) {
+ExitCode qcc::materializeWeights(ModuleOp module, const SourceFiles &sources, PackingPlan plan, WeightSink &sink, const EncodedWeights *encoded,
+                                 WeightErrors *errors) {
   for (auto decl : module.getOps<qnt::WeightDeclOp>()) {
     FailureOr<WeightPacking> packing = plan(decl);
     if (failed(packing))
       return ExitCompileError;
     const qnt::QuantizedBuffer *codes = encoded ? encoded->find(sectionName(decl), cast<RankedTensorType>(decl.getType()).getElementType()) : nullptr;
-    if (ExitCode code = WeightWriter(decl, std::move(*packing), sources, codes).write(sink))
+    if (ExitCode code = WeightWriter(decl, std::move(*packing), sources, codes, errors).write(sink))
       return code;
   }
   return ExitSuccess;

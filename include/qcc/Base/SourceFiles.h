@@ -17,9 +17,14 @@ public:
   /// Appends `buffer` under `name` (as `qnt.files` will list it) and returns its index.
   int64_t add(std::string name, std::unique_ptr<llvm::MemoryBuffer> buffer);
 
+  /// Appends a file that is not there: it has a name, and no bytes in any range.
+  int64_t addAbsent(std::string name);
+  bool isAbsent(int64_t file) const { return !files[file].buffer; }
+  bool anyAbsent() const;
+
   int64_t count() const { return static_cast<int64_t>(files.size()); }
   llvm::StringRef name(int64_t file) const { return files[file].name; }
-  int64_t size(int64_t file) const { return static_cast<int64_t>(files[file].buffer->getBufferSize()); }
+  int64_t size(int64_t file) const { return isAbsent(file) ? 0 : static_cast<int64_t>(files[file].buffer->getBufferSize()); }
 
   /// The bytes [offset, offset + length) of `file`, or nullopt when they do not all lie in it.
   std::optional<llvm::ArrayRef<uint8_t>> bytes(int64_t file, int64_t offset, int64_t length) const;
@@ -31,7 +36,7 @@ public:
 private:
   struct File {
     std::string name;
-    std::unique_ptr<llvm::MemoryBuffer> buffer;
+    std::unique_ptr<llvm::MemoryBuffer> buffer;        // null: absent
   };
   std::vector<File> files;
 };

@@ -52,6 +52,8 @@ struct CompilerOptions {
 
   // Work.
   unsigned optLevel = 3, jobs = 0;
+  bool dryRun = false;                        // print the plan and write no code
+  std::vector<std::string> reports;           // files to write one to, .json or .html
   bool check = false, stats = false, timing = false, verbose = false, quiet = false;
   std::vector<std::string> passPlugins, dialectPlugins;
   std::vector<std::string> extraPasses;       // point:pipeline

@@ -24,6 +24,9 @@ struct ImportOptions {
   /// External data must lie below the model's own folder without following any link (the rule of ONNX's library). Otherwise links are
   /// followed when they stay below the model's folder or the folder of its real path, as in a Hugging Face cache.
   bool strictPaths = false;
+  /// Files of external data may be absent: their tensors have shapes and no values (SourceFiles::isAbsent), which is all that a plan needs. Whatever
+  /// else is wrong with them is refused as ever, and so are absent values that shapes follow from.
+  bool allowAbsentData = false;
   /// Extents of inputs that are fixed, which the file leaves open.
   std::vector<InputShape> shapes;
   ImportLimits limits;

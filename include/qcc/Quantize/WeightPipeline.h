@@ -4,6 +4,7 @@
 #define QCC_QUANTIZE_WEIGHTPIPELINE_H
 #include "dialects/Quant/Formats/Format.h"
 #include "qcc/Quantize/EncodedWeights.h"
+#include "qcc/Quantize/WeightErrors.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Base/SourceFiles.h"
@@ -37,7 +38,9 @@ public:
 /// After a diagnostic at the declaration: ExitQuantization for values that cannot be encoded (NaN, infinity; names tensor, node and index),
 /// ExitMalformed for parts that contradict their type, ExitResource when the sink fails.
 /// `encoded`: codes that a method has chosen; every other weight is encoded by its format. May be null.
-ExitCode materializeWeights(mlir::ModuleOp module, const SourceFiles &sources, PackingPlan plan, WeightSink &sink, const EncodedWeights *encoded = nullptr);
+/// `errors`: what encoding loses of float weights, summed in an order that does not depend on threads either. Null: not measured, which saves decoding.
+ExitCode materializeWeights(mlir::ModuleOp module, const SourceFiles &sources, PackingPlan plan, WeightSink &sink, const EncodedWeights *encoded = nullptr,
+                            WeightErrors *errors = nullptr);
 
 /// All float values of a declared weight, [rows][K]. Fails after a diagnostic, as materializeWeights does; `decl` has no part that arrives quantized.
 ExitCode readWeight(qnt::WeightDeclOp decl, const SourceFiles &sources, std::vector<float> &values);

@@ -60,6 +60,8 @@ ExternalData::Result ExternalData::openFile(const std::string &location) {
   sys::path::append(path, location);
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (descriptor < 0 && errno == ENOENT && allowAbsent) // its name has passed the rules, and nothing is read
+    return {sources.addAbsent(std::string(path)), Rule::ExternalPath, ""};
   if (descriptor < 0)
     return refuse(Rule::ExternalFile, "external data '" + location + "' cannot be opened: " + std::strerror(errno));
   llvm::scope_exit close([&] { ::close(descriptor); });

@@ -11,8 +11,8 @@ namespace qcc::importer {
 /// with `strict` no link is followed at all. The check is made on the opened file, so that it cannot be exchanged in between.
 class ExternalData {
 public:
-  ExternalData(std::string folder, std::string model, bool strict, SourceFiles &sources)
-      : folder(std::move(folder)), model(std::move(model)), strict(strict), sources(sources) {}
+  ExternalData(std::string folder, std::string model, bool strict, bool allowAbsent, SourceFiles &sources)
+      : folder(std::move(folder)), model(std::move(model)), strict(strict), allowAbsent(allowAbsent), sources(sources) {}
 
   struct Result {
     int64_t file = -1; // index in the sources, or -1 and:
@@ -25,7 +25,7 @@ private:
   Result openFile(const std::string &location);
 
   std::string folder, model;
-  bool strict;
+  bool strict, allowAbsent;
   SourceFiles &sources;
   std::map<std::string, Result> opened; // by location; a refused one is remembered too
 };

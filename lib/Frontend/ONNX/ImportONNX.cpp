@@ -24,7 +24,7 @@ namespace {
 class Importer {
 public:
   Importer(SourceFiles &sources, StringRef folder, MLIRContext &context, const ImportOptions &options)
-      : sources(sources), external(folder.str(), std::string(sources.name(0)), options.strictPaths, sources), context(context), options(options) {}
+      : sources(sources), external(folder.str(), std::string(sources.name(0)), options.strictPaths, options.allowAbsentData, sources), context(context), options(options) {}
   OwningOpRef<ModuleOp> run();
   Problems problems;
 

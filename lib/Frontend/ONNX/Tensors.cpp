@@ -91,7 +91,8 @@ std::optional<SourceRange> Tensors::findExternal(const TensorProto &tensor, cons
          "dims and type need " + std::to_string(length) + " bytes, but the tensor has " + std::to_string(*stated));
     return std::nullopt;
   }
-  if (!sources.bytes(file, offset.value_or(0), length)) {
+  int64_t end;
+  if (sources.isAbsent(file) ? AddOverflow(offset.value_or(0), length, end) : !sources.bytes(file, offset.value_or(0), length)) {
     fail(Rule::ExternalRange, subject,
          "external data '" + *location + "' has " + std::to_string(sources.size(file)) + " bytes, but the tensor needs " + std::to_string(length) +
              " at offset " + std::to_string(offset.value_or(0)));
@@ -176,6 +177,8 @@ bool Tensors::normalize(TensorProto &tensor, const Subject &subject, bool isWeig
       setRange(tensor, *range);
       return true;
     }
+    if (sources.isAbsent(range->file))
+      return fail(Rule::ExternalFile, subject, "external data '" + sources.name(range->file).str() + "' is missing, and the program depends on these values");
     ArrayRef<uint8_t> bytes = *sources.bytes(range->file, range->offset, range->length);
     tensor.set_raw_data(bytes.data(), bytes.size());
     tensor.clear_external_data();

@@ -65,7 +65,7 @@ TEST_F(Folder, RefusesFoldersAndFilesOverTheLimit) {
 }
 
 TEST_F(Folder, StrictPathsFollowNoLink) {
-  ExternalData strict(std::string(folder), path("model.onnx"), /*strict=*/true, sources), usual(std::string(folder), path("model.onnx"), /*strict=*/false, sources);
+  ExternalData strict(std::string(folder), path("model.onnx"), /*strict=*/true, /*allowAbsent=*/false, sources), usual(std::string(folder), path("model.onnx"), /*strict=*/false, /*allowAbsent=*/false, sources);
   EXPECT_GE(strict.open("data.bin").file, 0);
   EXPECT_GE(strict.open("./data.bin").file, 0);
   EXPECT_EQ(strict.open("link.bin").file, -1);
@@ -74,14 +74,14 @@ TEST_F(Folder, StrictPathsFollowNoLink) {
 }
 
 TEST_F(Folder, OpensEachFileOnce) {
-  ExternalData external(std::string(folder), path("model.onnx"), /*strict=*/false, sources);
+  ExternalData external(std::string(folder), path("model.onnx"), /*strict=*/false, /*allowAbsent=*/false, sources);
   int64_t first = external.open("data.bin").file;
   EXPECT_EQ(external.open("data.bin").file, first);
   EXPECT_EQ(sources.count(), 1);
 }
 
 TEST_F(Folder, WithoutAFolderThereIsNoExternalData) {
-  ExternalData external("", "", /*strict=*/false, sources);
+  ExternalData external("", "", /*strict=*/false, /*allowAbsent=*/false, sources);
   EXPECT_EQ(external.open("data.bin").rule, Rule::ExternalFile);
 }
 } // namespace

@@ -72,7 +72,8 @@ struct WeightPipelineTest : testing::Test {
     sources = SourceFiles();
     sources.add("model.onnx", llvm::MemoryBuffer::getMemBufferCopy(file));
     sink = MemorySink();
-    return materializeWeights(*module, sources, plainPacking, sink);
+    errors = WeightErrors();
+    return materializeWeights(*module, sources, plainPacking, sink, nullptr, &errors);
   }
   template <typename T> std::vector<T> read(int64_t offset, int64_t count) {
     std::vector<T> values(count);
@@ -86,6 +87,7 @@ struct WeightPipelineTest : testing::Test {
   OwningOpRef<ModuleOp> module;
   SourceFiles sources;
   MemorySink sink;
+  WeightErrors errors;
 };
 } // namespace
 
@@ -107,6 +109,26 @@ TEST_F(WeightPipelineTest, FloatWeightsAreCopiedTransposedAndMerged) {
   for (auto decl : module->getOps<qnt::WeightDeclOp>())
     offsets.push_back(*decl.getOffset());
   EXPECT_EQ(offsets, (std::vector<int64_t>{0, 64, 128}));
+}
+
+// Two parts of which one is transposed, in w8 per row: the scale is 127 / 127, codes are the values rounded.
+TEST_F(WeightPipelineTest, ErrorsAreThoseOfDecodedRows) {
+  put<float>({127, 0.25f, -3});
+  put<float>({-0.5f, 127, 2});
+  ASSERT_EQ(run(R"(
+    qnt.weight_decl @qk : tensor<2x3x!qnt.block<bits = 8, group = -1>> [
+      #qnt.part<rows = 1, transposed = false, data = <"q", file 0, offset 0, length 12> : tensor<1x3xf32>>,
+      #qnt.part<rows = 1, transposed = true, data = <"k", file 0, offset 12, length 12> : tensor<3x1xf32>>]
+    qnt.weight_decl @plain : tensor<1x3xf32> [#qnt.part<rows = 1, transposed = false, data = <"p", file 0, offset 0, length 12> : tensor<1x3xf32>>]
+    qnt.weight_decl @ids : tensor<2xi64> [#qnt.part<rows = 2, transposed = false, values = dense<[7, 8]> : tensor<2xi64>>]
+    )"), ExitSuccess) << message;
+  std::optional<WeightError> merged = errors.find("q+k"), plain = errors.find("p");
+  ASSERT_TRUE(merged && plain);
+  EXPECT_DOUBLE_EQ(merged->signal, 2 * 127.0 * 127.0 + 0.0625 + 9 + 0.25 + 4);
+  EXPECT_DOUBLE_EQ(merged->noise, 0.0625 + 0.25);
+  EXPECT_EQ(plain->noise, 0);
+  EXPECT_TRUE(std::isinf(plain->sqnr()));
+  EXPECT_FALSE(errors.find("ids"));
 }
 
 // Golden vector: codes 0..15 are bytes 10 32 54 76 98 BA DC FE. K = 18 with blocks of 16: the second block is mostly padding.

@@ -1,0 +1,93 @@
+// The report for programs. The order of keys is part of the format (docs/Report.md): equal builds give equal bytes.
+#include "lib/Compiler/BuildReport.h"
+#include "qcc/Compiler/Version.h"
+#include "llvm/Support/JSON.h"
+#include <cmath>
+using namespace qcc;
+namespace json = llvm::json;
+
+/// Names come from files and need not be UTF-8, which JSON is.
+static std::string text(llvm::StringRef name) { return json::isUTF8(name) ? name.str() : json::fixUTF8(name); }
+
+static void writeWeight(json::OStream &out, const WeightReport &weight) {
+  out.object([&] {
+    out.attribute("weight", text(weight.weight));
+    out.attribute("tensors", text(weight.tensors));
+    out.attribute("kind", weightKindName(weight.kind));
+    out.attribute("rows", weight.rows);
+    out.attribute("columns", weight.columns);
+    out.attribute("format", weight.format);
+    if (!weight.reason.empty())
+      out.attribute("reason", text(weight.reason));
+    if (!weight.method.empty())
+      out.attribute("method", weight.method);
+    out.attribute("bits_per_weight", weight.bits);
+    out.attribute("bytes", weight.bytes);
+    if (!weight.error)
+      return;
+    out.attribute("signal", weight.error->signal);
+    out.attribute("noise", weight.error->noise);
+    double sqnr = weight.error->sqnr();                // JSON has no infinity: null is without loss
+    std::isfinite(sqnr) ? out.attribute("sqnr_db", sqnr) : out.attribute("sqnr_db", nullptr);
+  });
+}
+
+static void writeSum(json::OStream &out, llvm::StringRef name, const BuildReport::Sum &sum, int64_t bytes) {
+  out.attributeObject(name, [&] {
+    out.attribute("weights", sum.weights);
+    out.attribute("bits_per_weight", sum.bitsPerWeight());
+    out.attribute("bytes", bytes);
+  });
+}
+
+static void writeMemory(json::OStream &out, const BuildReport &report) {
+  auto known = [&](llvm::StringRef name, const std::optional<int64_t> &bytes) { bytes ? out.attribute(name, *bytes) : out.attribute(name, nullptr); };
+  out.attributeObject("memory", [&] {
+    out.attribute("weights", report.weightsBytes);
+    if (report.cache)
+      out.attributeObject("cache", [&] {
+        out.attribute("layers", report.cache->layers);
+        out.attribute("element", report.cache->element);
+        out.attribute("bytes_per_token", report.cache->bytesPerToken);
+        out.attribute("max_context", report.cache->maxContext);
+        out.attribute("bytes", report.cache->bytes);
+      });
+    else
+      out.attribute("cache", nullptr);
+    known("arena_token", report.arenaDecode);
+    out.attribute("prompt_tokens", report.promptTokens);
+    known("arena_prompt", report.arenaPrompt);
+    out.attribute("peak", report.peakBytes());
+  });
+}
+
+void qcc::printReportJson(const BuildReport &report, llvm::raw_ostream &stream) {
+  json::OStream out(stream, 1);
+  out.object([&] {
+    out.attribute("report", 1);
+    out.attribute("qcc", kVersion);
+    out.attribute("model", text(report.model));
+    out.attribute("target", report.target);
+    out.attribute("dry_run", report.isDryRun);
+    out.attribute("shapes_only", report.hasAbsentData);
+    out.attributeArray("options", [&] {
+      for (const std::string &word : report.options)
+        out.value(text(word));
+    });
+    out.attributeObject("totals", [&] {
+      for (WeightKind kind : weightKinds) {
+        BuildReport::Sum sum = report.sum(kind);
+        writeSum(out, weightKindName(kind), sum, sum.bytes);
+      }
+      writeSum(out, "all", report.sum([](const WeightReport &) { return true; }), report.weightsBytes);
+    });
+    writeMemory(out, report);
+    if (report.libraryBytes)
+      out.attribute("library_bytes", *report.libraryBytes);
+    out.attributeArray("weights", [&] {
+      for (const WeightReport &weight : report.weights)
+        writeWeight(out, weight);
+    });
+  });
+  stream << "\n";
+}
