@@ -144,7 +144,7 @@ Values MatmulEmitter::multiplyRun(const TileChunk &c, Value m, unsigned halves, 
   auto step = [&](Value k, ValueRange carried) {
     Values next(carried), weights;
     for (unsigned half = 0; half < halves; ++half) {
-      Value rows = qk::TileLoadOp::create(b, loc, codeTile, c.input, add(add(rowsAt, mul(c.inputWide, half * tileRow)), mul(k, tileRow)), index(tileK));
+      Value rows = qk::TileLoadOp::create(b, loc, codeTile, c.input, add(add(rowsAt, mul(c.inputWide, half * tileRow)), mul(k, tileRow)), index(tileK), /*streaming=*/true);
       for (unsigned i = 0; i < count; ++i) {
         if (half == 0)
           weights.push_back(qk::TileLoadOp::create(b, loc, codeTile, c.weights, add(add(weightsAt, i * c.wide * lanes), mul(k, lanes)), index(4 * lanes)));
@@ -332,7 +332,7 @@ void MatmulEmitter::overPanels(TileChunk &c, Value from, Value to, unsigned coun
 void MatmulEmitter::emitInt8Tiles() {
   TileChunk c;
   int64_t run = spec.run(), inputBytes = version.l2Bytes / 2, widest = inputBytes / rowBlock / tileK * tileK;
-  auto padded = [&](int64_t k) { return llvm::alignTo(k, tileK); };
+  auto padded = [&](int64_t k) { return int64_t(llvm::alignTo(k, tileK)); };
   bool pads = run > 0 && run <= widest && run % tileK != 0;
   c.chunk = wholeRuns(std::max<int64_t>(tileK, version.l1Bytes / 2 / (2 * lanes) / tileK * tileK));
   c.wide = holdsRuns(c.chunk) ? c.chunk / run * padded(run) : c.chunk;
