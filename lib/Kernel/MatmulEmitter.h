@@ -227,8 +227,7 @@ private:
   Value nextTiles(const TileChunk &c, unsigned count);
   Values multiplyRun(const TileChunk &c, Value m, unsigned halves, unsigned count, Value from, Value to, mlir::ValueRange sums,
                      llvm::function_ref<void(Value)> between);
-  void rescaleRows(const TileChunk &c, const TileRun &run, unsigned count, Value from, Value to, const TileSums &sumsAt);
-  void prefetchOutput(const TileChunk &c, Value m, unsigned halves, unsigned count);
+  void rescaleRows(const TileChunk &c, const TileRun &run, unsigned count, Value from, Value to, int64_t unroll, const TileSums &sumsAt);
   Value waitingAt(const TileChunk &c, Value m, Value panel);
   TileRun behind(const TileChunk &c);
   void setBehind(const TileChunk &c, const TileRun &run);
@@ -242,6 +241,7 @@ private:
     int64_t chunk;                                   // k decoded at a time
     Value weights, sums;                             // scratch: two jobs' decoded panels; sums of a group of panels in tile order
     Value kEnd;                                      // K in whole blocks
+    Value groupPanels;                               // panels that share a chunk of the rows
   };
   /// A chunk from k0 of up to two panels of a group, times rows from row0; its decoded weights are at `buffer`.
   struct Bf16Job {
@@ -252,9 +252,9 @@ private:
     Bf16Job job;
     Value from, to, perStep;
   };
-  Value tile(Value memref, Value at);                // 16 rows of 64 bytes, one after the other
+  Value tile(Value memref, Value at, bool streaming = false);  // 16 rows of 64 bytes, one after the other
   Bf16Job nextBf16(const Bf16Jobs &jobs, const Bf16Job &job);
-  Value panelsBf16(const Bf16Job &job);
+  Value panelsBf16(const Bf16Jobs &jobs, const Bf16Job &job);
   Value blocksBf16(const Bf16Jobs &jobs, const Bf16Job &job);
   void decodeBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value panel, Value block, Value to);
   void prefetchBf16(const Bf16Job &job, Value panel, Value block);

@@ -48,43 +48,51 @@ Value MatmulEmitter::weightPlace(const TileChunk &c, Value k) { return tilePlace
 
 // Codes of the segment as [row / 16][tile][16][64], the scale of each of its runs as [run][row].
 void MatmulEmitter::gatherTiles(const TileChunk &c) {
-  auto line = VectorType::get(tileK, b.getI8Type()), half = VectorType::get(tileK / 2, b.getI8Type());
-  auto zeros = [&](VectorType type) { return arith::ConstantOp::create(b, loc, b.getZeroAttr(type)); };
-  auto lines = [&](Value k, Value end, Value to, function_ref<Value(Value)> codes) {
-    loop(k, end, tileK, {}, [&](Value k, ValueRange) { return store(codes(k), c.input, add(to, mul(inputPlace(c, k), tileRow))), Values(); });
+  // A tile after the other, so that stores walk through memory: those of a row would each touch another page.
+  auto gather = [&](Value first, Value at, Value k, int64_t width) {
+    auto type = VectorType::get(width, b.getI8Type());
+    loop(index(0), index(tileRow), 1, {}, [&](Value r, ValueRange) {
+      Value row = add(first, r), to = add(at, mul(r, tileK));
+      Value codes = ifElse(less(row, c.rowEnd), type, [&] { return Values{load(args.input, add(mul(row, args.inputStride), k), type)}; }, [&] {
+        return Values{arith::ConstantOp::create(b, loc, b.getZeroAttr(type))};
+      })[0];
+      store(codes, c.input, to);
+      return Values();
+    });
   };
-  auto overRow = [&](function_ref<void(Value, Value)> body) {
+  auto zeroHalf = [&](Value at) {
+    auto type = VectorType::get(tileK / 2, b.getI8Type());
+    loop(index(0), index(tileRow), 1, {}, [&](Value r, ValueRange) {
+      return store(arith::ConstantOp::create(b, loc, b.getZeroAttr(type)), c.input, add(at, add(mul(r, tileK), tileK / 2))), Values();
+    });
+  };
+  auto pieces = [&](function_ref<void(Value, Value)> body) {
     if (spec.run() % tileK == 0 || !holdsRuns(c.segment))
       return body(c.from, c.to);
     loop(c.from, c.to, spec.run(), {}, [&](Value k, ValueRange) { return body(k, runEnd(k, spec.run(), c.to)), Values(); });
   };
-  auto scales = [&](Value inBlock, function_ref<Value(Value)> scale) {
-    if (!c.scales)
-      return;
-    loop(c.from, spec.activationGroup < 0 ? add(c.from, 1) : c.to, spec.run(), {}, [&](Value k, ValueRange) {
-      memref::StoreOp::create(b, loc, scale(k), c.scales, ValueRange{add(scalesOf(c, k), inBlock)});
-      return Values();
-    });
-  };
-  loop(c.row0, add(c.row0, c.rows), 1, {}, [&](Value row, ValueRange) {
-    Value inBlock = sub(row, c.row0), r = rem(inBlock, tileRow), to = add(mul(sub(inBlock, r), c.inputWide), mul(r, tileK));
-    ifElse(less(row, c.rowEnd), {}, [&] {
-      Value from = mul(row, args.inputStride);
-      overRow([&](Value k, Value end) {
-        Value whole = add(k, mul(div(sub(end, k), tileK), tileK));
-        lines(k, whole, to, [&](Value k) { return load(args.input, add(from, k), line); });
-        loop(whole, end, tileK / 2, {}, [&](Value k, ValueRange) {     // a half at most
-          Value at = add(to, mul(inputPlace(c, k), tileRow));
-          store(load(args.input, add(from, k), half), c.input, at);
-          store(zeros(half), c.input, add(at, tileK / 2));
-          return Values();
-        });
+  loop(c.row0, add(c.row0, c.rows), tileRow, {}, [&](Value first, ValueRange) {
+    Value inBlock = sub(first, c.row0), rowsAt = mul(inBlock, c.inputWide);
+    pieces([&](Value from, Value end) {
+      Value whole = add(from, mul(div(sub(end, from), tileK), tileK));
+      auto at = [&](Value k) { return add(rowsAt, mul(inputPlace(c, k), tileRow)); };
+      loop(from, whole, tileK, {}, [&](Value k, ValueRange) { return gather(first, at(k), k, tileK), Values(); });
+      loop(whole, end, tileK / 2, {}, [&](Value k, ValueRange) {     // a half at most
+        gather(first, at(k), k, tileK / 2);
+        return zeroHalf(at(k)), Values();
       });
-      scales(inBlock, [&](Value k) { return loadScalar(args.scales, scaleIndex(rowAt(row), k)); });
+    });
+    if (!c.scales)
       return Values();
-    }, [&] {
-      overRow([&](Value k, Value end) { lines(k, end, to, [&](Value) { return zeros(line); }); });
-      scales(inBlock, [&](Value) { return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0)); });
+    loop(c.from, spec.activationGroup < 0 ? add(c.from, 1) : c.to, spec.run(), {}, [&](Value k, ValueRange) {
+      loop(index(0), index(tileRow), 1, {}, [&](Value r, ValueRange) {
+        Value row = add(first, r);
+        Value scale = ifElse(less(row, c.rowEnd), b.getF32Type(), [&] { return Values{loadScalar(args.scales, scaleIndex(rowAt(row), k))}; }, [&] {
+          return Values{arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0))};
+        })[0];
+        memref::StoreOp::create(b, loc, scale, c.scales, ValueRange{add(add(scalesOf(c, k), inBlock), r)});
+        return Values();
+      });
       return Values();
     });
     return Values();
@@ -158,8 +166,8 @@ Values MatmulEmitter::multiplyRun(const TileChunk &c, Value m, unsigned halves, 
   return rolledLoop(sub(to, from), tileK, sums, step);
 }
 
-// Rows from..to (whole fours) of a block, from i32 sums to results, which wait or, after the last run, go out.
-void MatmulEmitter::rescaleRows(const TileChunk &c, const TileRun &run, unsigned count, Value from, Value to, const TileSums &sumsAt) {
+// Rows from..to (whole times `unroll`) of a block, from i32 sums to results, which wait or, after the last run, go out.
+void MatmulEmitter::rescaleRows(const TileChunk &c, const TileRun &run, unsigned count, Value from, Value to, int64_t unroll, const TileSums &sumsAt) {
   SmallVector<StepParams> p;
   for (unsigned i = 0; i < count; ++i) {
     Value panelAt = add(args.weightOffset, mul(add(run.panel, i), panelBytes()));
@@ -188,7 +196,6 @@ void MatmulEmitter::rescaleRows(const TileChunk &c, const TileRun &run, unsigned
     }
   };
   auto rows = [&](bool isFirst, bool goesOut) {
-    constexpr int64_t unroll = 4;
     Value end = goesOut ? min(to, sub(c.rowEnd, run.m)) : to;
     ifElse(less(from, end), {}, [&] {
       rolledLoop(sub(end, from), goesOut ? 1 : unroll, {}, [&](Value i, ValueRange) {
@@ -204,18 +211,6 @@ void MatmulEmitter::rescaleRows(const TileChunk &c, const TileRun &run, unsigned
     return void(rows(true, true));
   auto toEither = [&](bool isFirst) { return ifElse(equal(run.end, c.end), {}, [&] { return rows(isFirst, true); }, [&] { return rows(isFirst, false); }); };
   ifElse(equal(run.k, index(0)), {}, [&] { return toEither(true); }, [&] { return toEither(false); });
-}
-
-// Before the last products: a row's piece is in no cache then, and a store would wait for it.
-void MatmulEmitter::prefetchOutput(const TileChunk &c, Value m, unsigned halves, unsigned count) {
-  ifElse(c.isLast, {}, [&] {
-    loop(m, min(add(m, halves * tileRow), c.rowEnd), 1, {}, [&](Value row, ValueRange) {
-      for (unsigned i = 0; i < count; ++i)
-        prefetch(args.output, add(mul(row, args.outputStride), mul(add(c.panel, i), lanes)), 2);
-      return Values();
-    });
-    return Values();
-  }, [] { return Values(); });
 }
 
 // Where what waits of rows m.. of a pair of panels starts: [row][panel][lane].
@@ -252,7 +247,6 @@ void MatmulEmitter::multiplyTiles(const TileChunk &c, Value m, unsigned halves, 
     for (unsigned i = 0; i < halves * count; ++i)
       qk::TileStoreOp::create(b, loc, tiles[i], c.sums, tileAt(i), index(sumsAt.stride));
   };
-  prefetchOutput(c, m, halves, count);
   if (!holdsRuns(c.chunk)) {
     Values tiles = ifElse(equal(c.k0, c.runBegin), types, startZero, [&] {
       Values waiting;
@@ -262,22 +256,22 @@ void MatmulEmitter::multiplyTiles(const TileChunk &c, Value m, unsigned halves, 
     });
     put(multiplyRun(c, m, halves, count, c.k0, c.kEnd, tiles, [](Value) {}));
     ifElse(equal(c.kEnd, c.runEnd), {}, [&] {
-      return rescaleRows(c, {index(halves * tileRow), m, c.panel, c.runBegin, c.runEnd}, count, index(0), index(halves * tileRow), sumsAt), Values();
+      return rescaleRows(c, {index(halves * tileRow), m, c.panel, c.runBegin, c.runEnd}, count, index(0), index(halves * tileRow), 8, sumsAt), Values();
     }, [] { return Values(); });
     return;
   }
-  int64_t run = spec.run(), steps = llvm::divideCeil(run, tileK), perStep = llvm::alignTo(llvm::divideCeil(blockRows, steps), 4);
+  int64_t run = spec.run(), steps = llvm::divideCeil(run, tileK), perStep = llvm::alignTo(llvm::divideCeil(blockRows, steps), 4), unroll = std::gcd(perStep, 8);
   loop(c.k0, c.kEnd, run, {}, [&](Value k, ValueRange) {
     TileRun before = behind(c);
     Value end = runEnd(k, run, c.kEnd);
     auto rescale = [&](Value step) {
       Value from = min(mul(step, perStep), before.rows);
-      rescaleRows(c, before, count, from, min(add(from, perStep), before.rows), sumsAt);
+      rescaleRows(c, before, count, from, min(add(from, perStep), before.rows), unroll, sumsAt);
     };
     Values tiles = multiplyRun(c, m, halves, count, k, end, startZero(), rescale);
     if (w.perRow()) {                                // the last run may be too short for all of them
       Value done = min(mul(div(add(sub(end, k), tileK - 1), tileK), perStep), before.rows);
-      rescaleRows(c, before, count, done, before.rows, sumsAt);
+      rescaleRows(c, before, count, done, before.rows, unroll, sumsAt);
     }
     put(tiles);
     setBehind(c, {index(halves * tileRow), m, c.panel, k, end});
@@ -324,7 +318,7 @@ void MatmulEmitter::overPanels(TileChunk &c, Value from, Value to, unsigned coun
   if (!holdsRuns(c.chunk))
     return;
   TileRun last = behind(c);
-  rescaleRows(c, last, count, index(0), last.rows, tileSums(c, last.m, last.panel, count));
+  rescaleRows(c, last, count, index(0), last.rows, 8, tileSums(c, last.m, last.panel, count));
   last.rows = index(0);
   setBehind(c, last);
 }
