@@ -6,9 +6,10 @@
 // the time of the longer one. A job's decoded panels are half of L1 (256 k in 16 KB), as larger ones do not stay there beside the rows.
 //
 // Where 256 rows, or all there are, fit in half of L2 with all of K, a pair of panels runs through K at once and its sums stay as close as can
-// be. Else 16 panels share the rows' chunk (256 rows x 256 k: 128 KB in L2), so rows are read from beyond L2 once per 256 columns; their sums wait
-// in tile order (256 x 256 f32: 256 KB in L2). Rows are streamed past the decoded panels, which L1 keeps: up to 10% of the rate at 64 rows. Two more things hide memory behind work, as a core has few lines in flight: codes are fetched one
-// job before they are decoded, and finished sums leave L1 as rows after each 32 x 32 of them, while the next tiles are computed.
+// be (1.1 times the rate at 64 and 128 rows). Else 16 panels share the rows' chunk (256 rows x 256 k: 128 KB in L2), so rows are read from beyond L2
+// once per 256 columns; their sums wait in tile order (256 x 256 f32: 256 KB in L2). Rows are streamed past the decoded panels, which L1 is to keep
+// (1.1 times the rate at 64 rows). Two more things hide memory behind work, as a core has few lines in flight: codes are fetched one job before they
+// are decoded, and finished sums leave L1 as rows after each 32 x 32 of them, while the next tiles are computed.
 // Rows past a multiple of 16 are computed as 16 (the input has them, zero): a row's result depends neither on M nor on its place.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/MatmulEmitter.h"

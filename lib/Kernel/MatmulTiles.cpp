@@ -2,13 +2,21 @@
 // order as in every other integer kernel: the results are bit-equal.
 //
 // A chunk of K of two panels is decoded to signed bytes (zero points and sub-scales folded in where that fits a byte), then 32 rows at a time run
-// over it in 2 x 2 tiles that stay in registers for a run. A run's sums go to memory as i32 and are rescaled from there; a second set of them lets
-// that overlap the products of the next run. A chunk's panels are a quarter of L1 (256 k in 32 KB): as many bytes of rows stream past them for
-// every 32 rows, with sums and results, and 512 k cost 15 to 25% of the rate.
+// over it in 2 x 2 tiles that stay in registers for a run. A run's sums go to memory as i32 and are rescaled from there, to results that wait as
+// [row][panel][lane] for the next run.
 //
-// 32 panels share the rows' chunk (256 rows), whose codes are gathered into tiles once for them: as rows they would be read again for every two
-// panels, each line of a tile from another page. Unfinished results wait in L2, as [pair of panels][row][panel][lane] (256 x 512 f32: 512 KB).
-// Where a run is longer than a chunk, or K is one run, its i32 sums wait instead.
+// The rescaling takes about as long as the products of a run of 256 k, and a core looks ahead by fewer instructions than either has. So a tile's
+// products are followed by a share of the rows of the run before, `behind`, across blocks of rows and panels: 1.22 times the rate. One set of sums is
+// enough for that, as they are read before they are overwritten; two sets cost 5%, since L1 is what is short. It holds a chunk's panels (half of it:
+// 512 k in 16 KB) and the sums; activations are streamed past them (TILELOADDT1 on x86: 1.1 times the rate).
+//
+// Between L1 and L2, a product of two tiles moves 768 bytes: per 32 rows x 32 columns x 512 k (32 products) 16 KB of activations, 4 KB of results in
+// and out. Chunks of 256 k moved 1024.
+//
+// Codes are gathered into tiles once, before the panels: as rows they would be read again for every two panels, each line of a tile from another
+// page. If at least 128 rows (or all there are) of all of K fit in half of L2, so many rows are gathered and a pair of panels runs through K at
+// once, its results no further than L2. Else it is done in segments of K, 128 rows each, and 32 panels share them, whose results wait (128 x 512 f32:
+// 256 KB). Where a run is longer than a chunk, or K is one run, its i32 sums wait instead.
 //
 // A tile is 64 k: every run begins a new one in scratch, and the codes that are missing in its last one are zeros on the side of the
 // activations (the other side may be anything). Rows past M are zeros too, so no row takes another path.
@@ -27,7 +35,7 @@ namespace {
 constexpr int64_t tileRow = 16, tileK = 64, blockRows = 2 * tileRow;
 constexpr int64_t groupPanels = 32, rowBlock = 128;  // where segments of K are summed one after the other
 constexpr int64_t pairSums = 2 * (rowBlock + 8) * 16;  // numbers of a pair of panels; the 8 rows more keep pairs out of each other's cache sets
-constexpr int64_t maxRowBlock = 512;
+constexpr int64_t maxRowBlock = 512, maxUnroll = 8;
 static_assert(maxRowBlock * 2 * 16 <= groupPanels / 2 * pairSums);
 } // namespace
 
@@ -178,8 +186,8 @@ void MatmulEmitter::rescaleRows(const TileChunk &c, const TileRun &run, unsigned
   Value scalesAt = c.scales ? add(scalesOf(c, run.k), sub(run.m, c.row0)) : Value(), partialAt = waitingAt(c, run.m, run.panel);
   auto rescale = [&](Value r, bool isFirst, bool goesOut) {
     Value m = add(run.m, r);
-    // Rows past the last have no sums; what becomes of them is nobody's.
-    Row row = rowAt(decodesSigned() ? m : min(m, sub(c.rowEnd, index(1))));
+    // Rows past the last get what is nobody's, but read nothing past the arguments.
+    Row row = rowAt(scalesAt && decodesSigned() ? m : min(m, sub(c.rowEnd, index(1))));
     Value scale = scalesAt ? splat(loadScalar(c.scales, add(scalesAt, r))) : activationScale(row, run.k);
     Value rowSum = decodesSigned() ? Value() : activationSum(row, run.k, run.end, spec.run());
     for (unsigned i = 0; i < count; ++i) {
@@ -197,15 +205,14 @@ void MatmulEmitter::rescaleRows(const TileChunk &c, const TileRun &run, unsigned
   };
   auto rows = [&](bool isFirst, bool goesOut) {
     Value end = goesOut ? min(to, sub(c.rowEnd, run.m)) : to;
-    ifElse(less(from, end), {}, [&] {
-      rolledLoop(sub(end, from), goesOut ? 1 : unroll, {}, [&](Value i, ValueRange) {
-        for (int64_t r = 0; r < (goesOut ? 1 : unroll); ++r)
+    int64_t together = goesOut ? 1 : unroll;
+    return ifElse(less(from, end), {}, [&] {
+      return rolledLoop(sub(end, from), together, {}, [&](Value i, ValueRange) {
+        for (int64_t r = 0; r < together; ++r)
           rescale(add(add(from, i), r), isFirst, goesOut);
         return Values();
       });
-      return Values();
     }, [] { return Values(); });
-    return Values();
   };
   if (!c.partial)
     return void(rows(true, true));
@@ -219,6 +226,7 @@ Value MatmulEmitter::waitingAt(const TileChunk &c, Value m, Value panel) {
   return add(mul(pair, pairSums), mul(sub(m, c.row0), 2 * lanes));
 }
 
+// The run whose sums are still to be rescaled; 0 rows: none.
 MatmulEmitter::TileRun MatmulEmitter::behind(const TileChunk &c) {
   Values v;
   for (int64_t i = 0; i < 5; ++i)
@@ -231,7 +239,7 @@ void MatmulEmitter::setBehind(const TileChunk &c, const TileRun &run) {
     memref::StoreOp::create(b, loc, v, c.behind, ValueRange{index(i++)});
 }
 
-// Rows m.. (16 a half) of `count` panels, over one chunk.
+// Rows m.. (16 a half) of `count` panels, over one chunk; the last run is left behind.
 void MatmulEmitter::multiplyTiles(const TileChunk &c, Value m, unsigned halves, unsigned count) {
   auto sumTile = qk::TileType::get(b.getContext(), tileRow, lanes, b.getI32Type());
   SmallVector<Type> types(halves * count, sumTile);
@@ -256,11 +264,12 @@ void MatmulEmitter::multiplyTiles(const TileChunk &c, Value m, unsigned halves, 
     });
     put(multiplyRun(c, m, halves, count, c.k0, c.kEnd, tiles, [](Value) {}));
     ifElse(equal(c.kEnd, c.runEnd), {}, [&] {
-      return rescaleRows(c, {index(halves * tileRow), m, c.panel, c.runBegin, c.runEnd}, count, index(0), index(halves * tileRow), 8, sumsAt), Values();
+      return rescaleRows(c, {index(halves * tileRow), m, c.panel, c.runBegin, c.runEnd}, count, index(0), index(halves * tileRow), maxUnroll, sumsAt), Values();
     }, [] { return Values(); });
     return;
   }
-  int64_t run = spec.run(), steps = llvm::divideCeil(run, tileK), perStep = llvm::alignTo(llvm::divideCeil(blockRows, steps), 4), unroll = std::gcd(perStep, 8);
+  int64_t run = spec.run(), steps = llvm::divideCeil(run, tileK), perStep = llvm::alignTo(llvm::divideCeil(blockRows, steps), 4);
+  int64_t unroll = std::gcd(perStep, maxUnroll);
   loop(c.k0, c.kEnd, run, {}, [&](Value k, ValueRange) {
     TileRun before = behind(c);
     Value end = runEnd(k, run, c.kEnd);
@@ -310,6 +319,7 @@ void MatmulEmitter::multiplyPanels(TileChunk &c, unsigned count) {
   });
 }
 
+// Panels from..to, `count` at a time; nothing is left behind.
 void MatmulEmitter::overPanels(TileChunk &c, Value from, Value to, unsigned count) {
   loop(from, to, count, {}, [&](Value panel, ValueRange) {
     c.panel = panel;
@@ -318,7 +328,7 @@ void MatmulEmitter::overPanels(TileChunk &c, Value from, Value to, unsigned coun
   if (!holdsRuns(c.chunk))
     return;
   TileRun last = behind(c);
-  rescaleRows(c, last, count, index(0), last.rows, 8, tileSums(c, last.m, last.panel, count));
+  rescaleRows(c, last, count, index(0), last.rows, maxUnroll, tileSums(c, last.m, last.panel, count));
   last.rows = index(0);
   setBehind(c, last);
 }
@@ -334,7 +344,8 @@ void MatmulEmitter::emitInt8Tiles() {
   c.input = scratch(inputBytes, b.getI8Type());
   c.weights = scratch(2 * lanes * c.wide, b.getI8Type());
   c.sums = scratch(holdsRuns(c.chunk) ? 2 * blockRows * lanes : groupPanels / 2 * pairSums, b.getI32Type());
-  c.scales = holdsRuns(c.chunk) ? scratch(spec.activationGroup < 0 ? maxRowBlock : inputBytes / padded(run), b.getF32Type()) : Value();
+  // A row's last run may be a part of one.
+  c.scales = holdsRuns(c.chunk) ? scratch((spec.activationGroup < 0 ? 0 : inputBytes / padded(run)) + maxRowBlock, b.getF32Type()) : Value();
   c.partial = run > 0 ? scratch(groupPanels / 2 * pairSums, b.getF32Type()) : Value();
   c.behind = scratch(5, b.getIndexType());
   c.end = mul(superCount(), w.superK());
@@ -350,7 +361,8 @@ void MatmulEmitter::emitInt8Tiles() {
   c.inputWide = select(c.isWhole, wide, index(widest));
   c.rowBlock = select(c.isWhole, min(rows, index(maxRowBlock)), index(rowBlock));
   Value panels = b.createOrFold<arith::MaxUIOp>(loc, sub(args.panelEnd, args.panelBegin), one);
-  Value groupStep = select(c.isWhole, panels, index(groupPanels)), segmentStep = select(c.isWhole, b.createOrFold<arith::MaxUIOp>(loc, c.end, one), index(c.segment));
+  Value groupStep = select(c.isWhole, panels, index(groupPanels));
+  Value segmentStep = select(c.isWhole, b.createOrFold<arith::MaxUIOp>(loc, c.end, one), index(c.segment));
   loop(args.panelBegin, args.panelEnd, groupStep, {}, [&](Value group, ValueRange) {
     c.group = group;
     c.groupEnd = min(add(group, groupStep), args.panelEnd);
