@@ -178,10 +178,11 @@ def Qk_TileZeroOp : Qk_Hook<"tile_zero"> {
 def Qk_TileLoadOp : Qk_Hook<"tile_load", []> {
   let summary = "Load a tile whose rows lie `stride` elements apart";
   let description = [{
+    `streaming`: what is loaded is not needed again soon; caches may keep other lines instead.
     Example:
       %t = qk.tile_load %a[%at], %stride : memref<?xi8> -> !qk.tile<16x64xi8>
   }];
-  let arguments = (ins Arg<MemRefRankOf<[AnyType], [1]>, "", [MemRead]>:$base, Index:$at, Index:$stride);
+  let arguments = (ins Arg<MemRefRankOf<[AnyType], [1]>, "", [MemRead]>:$base, Index:$at, Index:$stride, UnitAttr:$streaming);
   let results = (outs Qk_TileType:$tile);
   let assemblyFormat = "$base `[` $at `]` `,` $stride attr-dict `:` type($base) `->` type($tile)";
 }

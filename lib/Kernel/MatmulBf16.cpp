@@ -5,9 +5,11 @@
 // keep the matrix unit, so a job's products are interleaved with the decoding of the next job's weights, block by block: the two take about
 // the time of the longer one. A job's decoded panels are half of L1 (256 k in 16 KB), as larger ones do not stay there beside the rows.
 //
-// 16 panels share the rows' chunk (256 rows x 256 k: 128 KB in L2), so rows are read from beyond L2 once per 256 columns; their sums wait in
-// tile order (256 x 256 f32: 256 KB in L2). Two more things hide memory behind work, as a core has few lines in flight: codes are fetched one
-// job before they are decoded, and finished sums leave L1 as rows after each 32 x 32 of them, while the next tiles are computed.
+// Where 256 rows, or all there are, fit in half of L2 with all of K, a pair of panels runs through K at once and its sums stay as close as can
+// be (1.1 times the rate at 64 and 128 rows). Else 16 panels share the rows' chunk (256 rows x 256 k: 128 KB in L2), so rows are read from beyond L2
+// once per 256 columns; their sums wait in tile order (256 x 256 f32: 256 KB in L2). Rows are streamed past the decoded panels, which L1 is to keep
+// (1.1 times the rate at 64 rows). Two more things hide memory behind work, as a core has few lines in flight: codes are fetched one job before they
+// are decoded, and finished sums leave L1 as rows after each 32 x 32 of them, while the next tiles are computed.
 // Rows past a multiple of 16 are computed as 16 (the input has them, zero): a row's result depends neither on M nor on its place.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/MatmulEmitter.h"
@@ -22,10 +24,10 @@ constexpr int64_t groupPanels = 16, rowBlock = 256;
 constexpr int64_t panelSums = (rowBlock + tileRow) * 16;  // f32 of one panel; the 16 rows more keep panels out of each other's cache sets
 } // namespace
 
-Value MatmulEmitter::tile(Value memref, Value at) {
+Value MatmulEmitter::tile(Value memref, Value at, bool streaming) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
   int64_t columns = element.isBF16() ? tileK : int64_t(lanes);
-  return qk::TileLoadOp::create(b, loc, qk::TileType::get(b.getContext(), tileRow, columns, element), memref, at, index(columns));
+  return qk::TileLoadOp::create(b, loc, qk::TileType::get(b.getContext(), tileRow, columns, element), memref, at, index(columns), streaming);
 }
 
 // Block `block` (32 k) of panel `i` of the job, to `to`: [panel][k / 32][k % 32 / 2][lane][k % 2].
@@ -70,7 +72,7 @@ void MatmulEmitter::prefetchBf16(const Bf16Job &job, Value i, Value block) {
 // The job after `job`: the group's next panels, then its next chunk of K, then its next rows, then the next group. Past the last one,
 // `panel` is panelEnd.
 MatmulEmitter::Bf16Job MatmulEmitter::nextBf16(const Bf16Jobs &jobs, const Bf16Job &job) {
-  Value zero = index(0), panel = add(job.panel, 2), k = add(job.k0, jobs.chunk), row = add(job.row0, rowBlock), group = add(job.group, groupPanels);
+  Value zero = index(0), panel = add(job.panel, 2), k = add(job.k0, jobs.chunk), row = add(job.row0, rowBlock), group = add(job.group, jobs.groupPanels);
   Value samePanels = less(panel, min(group, args.panelEnd)), sameK = less(k, jobs.kEnd), sameRows = less(row, args.m);
   Bf16Job next;
   next.group = select(samePanels, job.group, select(sameK, job.group, select(sameRows, job.group, min(group, args.panelEnd))));
@@ -81,7 +83,9 @@ MatmulEmitter::Bf16Job MatmulEmitter::nextBf16(const Bf16Jobs &jobs, const Bf16J
 }
 
 // A job's panels (2, 1, or 0 past the last job) and blocks of 32 k.
-Value MatmulEmitter::panelsBf16(const Bf16Job &job) { return min(index(2), sub(min(add(job.group, groupPanels), args.panelEnd), job.panel)); }
+Value MatmulEmitter::panelsBf16(const Bf16Jobs &jobs, const Bf16Job &job) {
+  return min(index(2), sub(min(add(job.group, jobs.groupPanels), args.panelEnd), job.panel));
+}
 Value MatmulEmitter::blocksBf16(const Bf16Jobs &jobs, const Bf16Job &job) { return div(min(sub(jobs.kEnd, job.k0), index(jobs.chunk)), tileK); }
 
 // Decodes the job's blocks [from, to), counted through its panels, and fetches as many of the job after it.
@@ -122,7 +126,7 @@ void MatmulEmitter::multiplyBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value
     Values next(carried), weights;
     Value k = mul(block, tileK);
     for (unsigned half = 0; half < halves; ++half) {
-      Value rows = tile(args.input, add(mul(add(m, half * tileRow), args.inputStride), mul(add(job.k0, k), tileRow)));
+      Value rows = tile(args.input, add(mul(add(m, half * tileRow), args.inputStride), mul(add(job.k0, k), tileRow)), /*streaming=*/true);
       for (unsigned i = 0; i < count; ++i) {
         if (half == 0)
           weights.push_back(tile(jobs.weights, add(job.buffer, add(mul(k, lanes), i * jobs.chunk * lanes))));
@@ -157,20 +161,21 @@ void MatmulEmitter::emitBf16Tiles() {
   jobs.kEnd = w.isCodes() ? mul(superCount(), w.superK()) : mul(div(add(args.k, tileK - 1), tileK), tileK);
   panelBytes();                                      // here, before any loop
   auto ceilDiv = [&](Value a, Value d) { return arith::CeilDivUIOp::create(b, loc, a, d).getResult(); };
-  Value panels = sub(args.panelEnd, args.panelBegin), rest = rem(panels, groupPanels);
-  Value pairs = add(mul(div(panels, groupPanels), groupPanels / 2), ceilDiv(rest, index(2)));
+  Value fits = less(mul(min(args.m, index(rowBlock)), mul(jobs.kEnd, 2)), index(version.l2Bytes / 2 + 1));
+  jobs.groupPanels = select(fits, index(2), index(groupPanels));
+  Value pairs = ceilDiv(sub(args.panelEnd, args.panelBegin), index(2));  // groups are whole pairs but for the last
   Value count = mul(mul(pairs, ceilDiv(jobs.kEnd, index(jobs.chunk))), ceilDiv(args.m, index(rowBlock)));
 
   Bf16Job first = {args.panelBegin, zero, zero, args.panelBegin, zero};
   ifElse(less(zero, count), {}, [&] {
-    decodeBlocksBf16(jobs, first, zero, mul(panelsBf16(first), blocksBf16(jobs, first)), zero);
+    decodeBlocksBf16(jobs, first, zero, mul(panelsBf16(jobs, first), blocksBf16(jobs, first)), zero);
     return Values();
   }, [] { return Values(); });
   loop(zero, count, 1, {first.group, first.row0, first.k0, first.panel, first.buffer}, [&](Value, ValueRange at) {
     Bf16Job job = {at[0], at[1], at[2], at[3], at[4]}, next = nextBf16(jobs, job);
     next.buffer = sub(index(bufferElements), job.buffer);
     Value rows = sub(min(add(job.row0, rowBlock), args.m), job.row0), tiled = mul(ceilDiv(rows, index(tileRow)), tileRow);
-    Value tiles = ceilDiv(tiled, index(2 * tileRow)), wanted = mul(panelsBf16(next), blocksBf16(jobs, next)), perTile = ceilDiv(wanted, tiles);
+    Value tiles = ceilDiv(tiled, index(2 * tileRow)), wanted = mul(panelsBf16(jobs, next), blocksBf16(jobs, next)), perTile = ceilDiv(wanted, tiles);
     Value perStep = ceilDiv(perTile, blocksBf16(jobs, job));
     auto multiply = [&](unsigned count) {
       auto rowsFrom = [&](Value from, Value to, unsigned halves) {
@@ -185,7 +190,7 @@ void MatmulEmitter::emitBf16Tiles() {
       rowsFrom(whole, tiled, 1);
       return Values();
     };
-    ifElse(less(one, panelsBf16(job)), {}, [&] { return multiply(2); }, [&] { return multiply(1); });
+    ifElse(less(one, panelsBf16(jobs, job)), {}, [&] { return multiply(2); }, [&] { return multiply(1); });
     return Values{next.group, next.row0, next.k0, next.panel, next.buffer};
   });
 }

@@ -133,15 +133,12 @@ Value MatmulEmitter::byteConstant(int64_t v) { return arith::ConstantOp::create(
 // Two-level codes whose product with the sub-scale fits a signed byte are unpacked as that product: exact, and no multiplication is left in the
 // inner loop.
 Value MatmulEmitter::timesSubscale(Value codes, Value subscale) {
+  // (code - zero) * s fits a signed byte, so code * s fits an unsigned one: both bytes of a word in one product, nothing carries over.
   auto words = VectorType::get(2 * lanes, b.getI16Type());
-  auto constant = [&](int64_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(words, b.getI16IntegerAttr(v))); };
   Value both = arith::OrIOp::create(b, loc, subscale, arith::ShLIOp::create(b, loc, subscale, splatInt(16)));
-  Value s = vector::BitCastOp::create(b, loc, words, both), eight = constant(8);
-  Value x = vector::BitCastOp::create(b, loc, words, arith::SubIOp::create(b, loc, codes, byteConstant(w.implicitZero())));
-  // Low byte of x * s: the even byte's product; the odd byte by shifting it down and its product up.
-  Value even = arith::AndIOp::create(b, loc, arith::MulIOp::create(b, loc, x, s), constant(255));
-  Value odd = arith::ShLIOp::create(b, loc, arith::MulIOp::create(b, loc, arith::ShRSIOp::create(b, loc, x, eight), s), eight);
-  return vector::BitCastOp::create(b, loc, bytes, arith::OrIOp::create(b, loc, even, odd));
+  Value s = vector::BitCastOp::create(b, loc, words, both), zeros = vector::BitCastOp::create(b, loc, words, byteConstant(w.implicitZero()));
+  auto times = [&](Value x) { return vector::BitCastOp::create(b, loc, bytes, arith::MulIOp::create(b, loc, x, s)); };
+  return arith::SubIOp::create(b, loc, times(vector::BitCastOp::create(b, loc, words, codes)), times(zeros));
 }
 
 void MatmulEmitter::emitIntBlocked() {

@@ -194,29 +194,54 @@ private:
   Value timesSubscale(Value codes, Value subscale);
 
   //===-- int8 on a matrix unit (MatmulTiles.cpp) -------------------------------------------------------------------------------===//
-  /// What is being computed: k0..kEnd of panels `panel`.. out of group..groupEnd, for rows row0..rowEnd; the run as in Chunk.
+  /// What is being computed: k0..kEnd of panels `panel`.. out of group..groupEnd, for rows row0..rowEnd, in the segment from..to of K; the run as in Chunk.
   struct TileChunk {
     int64_t chunk, wide;                             // k decoded at a time; k of its scratch, where every run begins a tile
+    int64_t segment;                                 // k whose activations are gathered at a time, unless all of K are
+    Value inputWide, rowBlock;                       // k of a row in scratch; rows that are gathered at a time
+    Value isWhole;                                   // the segment is all of K: no results wait for the next one
     Value input, scales, weights, sums, partial;     // scratch: codes in tiles; scales of rows; decoded panels; i32 sums; unfinished results of the group
-    Value group, groupEnd, panel, row0, rowEnd, k0, kEnd, isLast, runBegin, runEnd;
+    Value behind;                                    // scratch: the run whose sums have not been rescaled
+    Value end;                                       // of K, in whole superblocks
+    Value group, groupEnd, panel, row0, rowEnd, k0, kEnd, isLast, runBegin, runEnd, from, to, segmentRunBegin, segmentRunEnd;
+    Value rows;                                      // row0..rowEnd in whole tiles
+  };
+  /// A run k..end of `rows` rows from m, which there may be fewer of, and of panels `panel`...
+  struct TileRun {
+    Value rows, m, panel, k, end;
+  };
+  /// Where its i32 sums are: those of panel i from at[i], a row every `stride` numbers.
+  struct TileSums {
+    Values at;
+    int64_t stride;
   };
   /// Codes are decoded to signed bytes less the zero point, so that no sum of activations is needed.
   bool decodesSigned() const { return w.zero == qnt::ZeroKind::None || (w.zero == qnt::ZeroKind::Int && w.bits < 8); }
-  Value tilePlace(const TileChunk &c, Value k);      // of k in scratch
+  /// k in scratch that starts at `from`; `ofRuns`: every run begins a tile.
+  Value tilePlace(bool ofRuns, Value from, Value k);
+  Value inputPlace(const TileChunk &c, Value k);
+  Value weightPlace(const TileChunk &c, Value k);
+  Value scalesOf(const TileChunk &c, Value k);
   void gatherTiles(const TileChunk &c);
   void decodeTiles(const TileChunk &c, unsigned count);
   Value nextTiles(const TileChunk &c, unsigned count);
-  Values multiplyRun(const TileChunk &c, Value m, unsigned halves, unsigned count, Value from, Value to, mlir::ValueRange sums);
-  void rescaleRun(const TileChunk &c, Value m, unsigned halves, unsigned count, bool whole, Value k, Value end, Value isLast,
-                  llvm::function_ref<Value(unsigned half, unsigned i)> sumAt);
-  void prefetchOutput(const TileChunk &c, Value m, unsigned halves, unsigned count);
-  void multiplyTiles(const TileChunk &c, Value m, unsigned halves, unsigned count, bool whole);
+  Values multiplyRun(const TileChunk &c, Value m, unsigned halves, unsigned count, Value from, Value to, mlir::ValueRange sums,
+                     llvm::function_ref<void(Value)> between);
+  void rescaleRows(const TileChunk &c, const TileRun &run, unsigned count, Value from, Value to, int64_t unroll, const TileSums &sumsAt);
+  Value waitingAt(const TileChunk &c, Value m, Value panel);
+  TileRun behind(const TileChunk &c);
+  void setBehind(const TileChunk &c, const TileRun &run);
+  TileSums tileSums(const TileChunk &c, Value m, Value panel, unsigned count);
+  void multiplyTiles(const TileChunk &c, Value m, unsigned halves, unsigned count);
+  void multiplyPanels(TileChunk &c, unsigned count);
+  void overPanels(TileChunk &c, Value from, Value to, unsigned count);
 
   //===-- bf16 on a matrix unit (MatmulBf16.cpp) --------------------------------------------------------------------------------===//
   struct Bf16Jobs {
     int64_t chunk;                                   // k decoded at a time
     Value weights, sums;                             // scratch: two jobs' decoded panels; sums of a group of panels in tile order
     Value kEnd;                                      // K in whole blocks
+    Value groupPanels;                               // panels that share a chunk of the rows
   };
   /// A chunk from k0 of up to two panels of a group, times rows from row0; its decoded weights are at `buffer`.
   struct Bf16Job {
@@ -227,9 +252,9 @@ private:
     Bf16Job job;
     Value from, to, perStep;
   };
-  Value tile(Value memref, Value at);                // 16 rows of 64 bytes, one after the other
+  Value tile(Value memref, Value at, bool streaming = false);  // 16 rows of 64 bytes, one after the other
   Bf16Job nextBf16(const Bf16Jobs &jobs, const Bf16Job &job);
-  Value panelsBf16(const Bf16Job &job);
+  Value panelsBf16(const Bf16Jobs &jobs, const Bf16Job &job);
   Value blocksBf16(const Bf16Jobs &jobs, const Bf16Job &job);
   void decodeBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value panel, Value block, Value to);
   void prefetchBf16(const Bf16Job &job, Value panel, Value block);

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 using namespace mlir;
 using namespace qcc;
@@ -166,7 +167,27 @@ struct TileZero : OpRewritePattern<qk::TileZeroOp> {
 struct TileLoad : OpRewritePattern<qk::TileLoadOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(qk::TileLoadOp op, PatternRewriter &rewriter) const override {
-    replaceTile(rewriter, op, amx::TileLoadOp::create(rewriter, op.getLoc(), amxType(op.getTile().getType()), op.getBase(), ValueRange{op.getAt()}, op.getStride()));
+    Location loc = op.getLoc();
+    qk::TileType type = op.getTile().getType();
+    if (!op.getStreaming()) {
+      replaceTile(rewriter, op, amx::TileLoadOp::create(rewriter, loc, amxType(type), op.getBase(), ValueRange{op.getAt()}, op.getStride()));
+      return success();
+    }
+    // TILELOADDT1, which the amx dialect lacks.
+    auto i64 = rewriter.getI64Type();
+    int64_t bytes = type.getElement().getIntOrFloatBitWidth() / 8;
+    auto inBytes = [&](Value elements) {
+      Value size = arith::MulIOp::create(rewriter, loc, elements, arith::ConstantIndexOp::create(rewriter, loc, bytes));
+      return arith::IndexCastOp::create(rewriter, loc, i64, size).getResult();
+    };
+    auto constant16 = [&](int64_t v) { return arith::ConstantOp::create(rewriter, loc, rewriter.getI16IntegerAttr(v)).getResult(); };
+    Value start = memref::ExtractAlignedPointerAsIndexOp::create(rewriter, loc, op.getBase());
+    auto pointer = LLVM::LLVMPointerType::get(rewriter.getContext());
+    Value base = LLVM::IntToPtrOp::create(rewriter, loc, pointer, Value(arith::IndexCastOp::create(rewriter, loc, i64, start)));
+    Value at = LLVM::GEPOp::create(rewriter, loc, pointer, rewriter.getI8Type(), base, ArrayRef<LLVM::GEPArg>{inBytes(op.getAt())});
+    Value tile = call(rewriter, loc, "llvm.x86.tileloaddt164.internal", LLVM::LLVMX86AMXType::get(rewriter.getContext()),
+                      {constant16(type.getRows()), constant16(type.getColumns() * bytes), at, inBytes(op.getStride())});
+    replaceTile(rewriter, op, UnrealizedConversionCastOp::create(rewriter, loc, amxType(type), tile).getResult(0));
     return success();
   }
 };

@@ -142,6 +142,31 @@ TEST_F(MatmulTest, matrixTilesEmulated) {
   }
 }
 
+// What sizes a cache holds no more of: several blocks of rows; activations a segment of K after the other, whose results wait by the group; runs
+// that are longer than a segment.
+TEST_F(MatmulTest, matrixTilesInSegments) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-avx512", "", "", true);
+  ASSERT_TRUE(bool(info));
+  TargetVersion amx = withInt8Tiles(*info);
+  amx.l2Bytes = 128 << 10;
+  const TargetVersion &floor = versionNamed(*info, "avx512");
+  if (!canRun(floor))
+    GTEST_SKIP() << "this machine has no AVX-512";
+  struct Case {
+    const char *format;
+    int64_t activationGroup;
+  };
+  for (auto [format, activationGroup] : {Case{"w4t", -1}, {"w4g96", 96}, {"w8g128asym", 256}, {"w8row", 256}, {"w8row", 640}, {"w8row", -1}}) {
+    mlir::Type element = qnt::parseFormat(format, &context);
+    MatmulSpec spec = productOf(element, info->panelLanes, RowClass::Long, activationGroup, true);
+    auto kernels = CompiledMatmul::compile(spec, target, *info, amx, nullptr, &floor);
+    ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+    for (Size size : {Size{300, 33, 521}, Size{131, 561, 1100}, Size{121, 33, 530}, Size{40, 48, 2100}})
+      check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k, activationGroup), spec, *kernels, 0);
+  }
+}
+
 // The kernels for products of two rows at a time, with these emulated: odd rows, single rows, every kind of zero point.
 TEST_F(MatmulTest, rowPairsEmulated) {
   const Target &target = getX86Target();
@@ -182,6 +207,30 @@ TEST_F(MatmulTest, bf16TilesEmulated) {
     auto kernels = CompiledMatmul::compile(spec, target, *info, amx, nullptr, &floor);
     ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
     for (Size size : {Size{1, 1, 1}, Size{7, 31, 33}, Size{31, 33, 127}, Size{33, 127, 31}, Size{127, 17, 521}, Size{41, 293, 67}, Size{293, 41, 37}})
+      check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k), spec, *kernels, 0);
+  }
+}
+
+// Rows that no cache holds with all of K: groups of panels share a chunk of them.
+TEST_F(MatmulTest, bf16TilesInGroups) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-avx512", "", "", true);
+  ASSERT_TRUE(bool(info));
+  TargetVersion amx = versionNamed(*info, "amx");
+  amx.l2Bytes = 128 << 10;
+  const TargetVersion &floor = versionNamed(*info, "avx512");
+  if (!canRun(floor))
+    GTEST_SKIP() << "this machine has no AVX-512";
+  for (const char *format : {"w4g32", "f16"}) {
+    mlir::Type element = qnt::parseFormat(format, &context);
+    MatmulSpec spec;
+    spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
+    spec.intActivations = false;
+    spec.bf16 = true;
+    spec.rows = RowClass::Long;
+    auto kernels = CompiledMatmul::compile(spec, target, *info, amx, nullptr, &floor);
+    ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+    for (Size size : {Size{41, 293, 1100}, Size{293, 305, 530}})
       check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k), spec, *kernels, 0);
   }
 }
