@@ -21,6 +21,7 @@
 #include "lib/Compiler/OutputFiles.h"
 #include "lib/Compiler/PassRunner.h"
 #include "lib/Compiler/Phases.h"
+#include "lib/Compiler/Recipe.h"
 #include "lib/Compiler/Statistics.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -80,6 +81,7 @@ private:
   int writeLibrary();
   int plan();
   int writeReports(const BuildReport &report);
+  int saveRecipe();
   int readInput();
   int readMlir();
   void nameFiles(ModuleOp program, llvm::StringRef folder);
@@ -393,6 +395,16 @@ int Compilation::writeReports(const BuildReport &report) {
   return ExitSuccess;
 }
 
+int Compilation::saveRecipe() {
+  if (options.saveRecipe.empty())
+    return ExitSuccess;
+  CompilerOptions resolved = options;
+  resolved.target = target.name;
+  if (llvm::Error error = files.write(options.saveRecipe, [&](llvm::raw_ostream &out) { writeRecipe(*module, resolved, out); }))
+    return complain(ExitResource, llvm::toString(std::move(error)));
+  return ExitSuccess;
+}
+
 /// --dry-run: what would be built. The kernel stage of the best version knows how much memory its steps need.
 int Compilation::plan() {
   phases.begin("lowering to kernels");
@@ -458,6 +470,8 @@ int Compilation::stages() {
   phases.begin("choosing formats");
   if (ExitCode code = sources->anyAbsent() ? ExitSuccess : narrowScales(*module, *sources))  // before formats are assigned: it changes what arrives quantized
     return code;
+  if (int code = options.recipe ? applyRecipe(*options.recipe, *module) : int(ExitSuccess))
+    return code;
   if (int code = runStage("quant", ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
     return code;
   if (options.stats) {
@@ -467,6 +481,8 @@ int Compilation::stages() {
   }
   if (options.compileTo == Stage::Quant)
     return writeIr();
+  if (int code = saveRecipe())
+    return code;
   if (int code = chooseCodes(std::move(graph)))
     return code;
   // After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset. Formats that no kernel reads are refused here.

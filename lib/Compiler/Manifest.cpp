@@ -37,8 +37,9 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   if (!o.calibration.empty())
     words.insert(words.end(), {"--calib=" + llvm::sys::path::filename(o.calibration).str(), "--calib-samples=" + std::to_string(o.calibrationSamples),
                                "--calib-length=" + std::to_string(o.calibrationLength)});
-  for (const std::string &type : o.tensorTypes)
-    words.push_back("--tensor-type=" + type);
+  for (const std::vector<std::string> &types : {o.tensorTypes, o.recipeTensorTypes})
+    for (const std::string &type : types)
+      words.push_back("--tensor-type=" + type);
   for (const std::string &pass : o.extraPasses)
     words.push_back("--pass-at=" + pass);
   return words;

@@ -1,6 +1,7 @@
 // The command line of qcc. Options are members of one object that lives while they are parsed: nothing is registered by merely linking.
 #include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Registration.h"
+#include "lib/Compiler/Recipe.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Quantize/Method.h"
 #include "mlir/IR/AsmState.h"
@@ -64,6 +65,8 @@ struct CommandLine {
   cl::opt<std::string> calib{"calib", cl::desc("Text to calibrate on, as token ids (.npy; python -m qcc.tokenize)"), cl::value_desc("file"), cl::cat(quantCategory)};
   cl::opt<int64_t> calibSamples{"calib-samples", cl::desc("Windows of the text to use (default 128)"), cl::value_desc("n"), cl::init(128), cl::cat(quantCategory)};
   cl::opt<int64_t> calibLength{"calib-length", cl::desc("Tokens of a window (default 512)"), cl::value_desc("n"), cl::init(512), cl::cat(quantCategory)};
+  cl::opt<std::string> recipe{"recipe", cl::desc("Decide as --save-recipe has written; --tensor-type overrides"), cl::value_desc("file"), cl::cat(quantCategory)};
+  cl::opt<std::string> saveRecipe{"save-recipe", cl::desc("Write every decision to a .json file, which --recipe repeats"), cl::value_desc("file"), cl::cat(quantCategory)};
   cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default)"), cl::cat(quantCategory)};
   cl::opt<bool> asym{"asym", cl::desc("Weights with a zero point"), cl::cat(quantCategory)};
   cl::list<std::string> tensorTypes{"tensor-type", cl::desc("Format of the weights whose name matches; repeatable, first match wins"), cl::value_desc("regex=format"), cl::cat(quantCategory)};
@@ -162,6 +165,16 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     return result;
   }
 
+  std::shared_ptr<Recipe> recipe;
+  if (line.recipe.getNumOccurrences()) {
+    recipe = std::make_shared<Recipe>();
+    result.exitCode = readRecipe(line.recipe, *recipe);
+    if (!result.exitCode)
+      result.exitCode = addRecipeOptions(*recipe);
+    if (result.exitCode)
+      return result;
+  }
+
   CompilerOptions o;
   bool good = oneOf(line.weightBits, {2, 3, 4, 5, 6, 8, 16, 32}, "wbits");
   good &= !line.activationBits.getNumOccurrences() || oneOf(line.activationBits, {8, 16, 32}, "abits");
@@ -194,7 +207,10 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     refuse("--algo=" + o.method + " reads no calibration text");
   if (line.calibSamples < 1 || line.calibLength < 1)
     refuse("--calib-samples and --calib-length are at least 1");
-  if (o.calibration.empty() && (line.calibSamples.getNumOccurrences() || line.calibLength.getNumOccurrences()))
+  if (recipe && o.calibration.empty())
+    for (const std::string &name : recipe->valuesOf("calib"))
+      refuse("the recipe '" + line.recipe + "' was made with --calib=" + name + ": say where that text is");
+  if (!recipe && o.calibration.empty() && (line.calibSamples.getNumOccurrences() || line.calibLength.getNumOccurrences()))
     refuse("--calib-samples and --calib-length say how much of a text is read: --calib=<file>");
   if (line.maxContext < 0 || line.maxContext > (int64_t(1) << 24))
     refuse("--max-context=" + llvm::Twine(line.maxContext) + " is outside 1 .. 16777216");
@@ -216,6 +232,8 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     refuse("--dry-run writes no code: it excludes --compile-to, --emit and --check");
   if (!line.dryRun && !line.reports.empty() && (writesText || line.check))
     refuse("--report is about a library: it excludes --compile-to, --check and --emit=asm, llvm or mlir");
+  if (line.saveRecipe.getNumOccurrences() && (line.saveRecipe.empty() || (!line.dryRun && (writesText || line.check))))
+    refuse("--save-recipe names a file, and goes with a library: it excludes --compile-to, --check and --emit=asm, llvm or mlir");
   bool listsOnly = line.printTargets || line.printOperators || llvm::is_contained(line.extraPasses, "list");
   if (line.printTargets && line.printOperators)
     refuse("--print-targets and --print-operators exclude each other");
@@ -264,6 +282,14 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   o.passPlugins.assign(line.passPlugins.begin(), line.passPlugins.end());
   o.dialectPlugins.assign(line.dialectPlugins.begin(), line.dialectPlugins.end());
   o.extraPasses.assign(line.extraPasses.begin(), line.extraPasses.end());
+  o.saveRecipe = line.saveRecipe;
+  if (recipe) {
+    o.recipeTensorTypes = recipe->valuesOf("tensor-type");
+    result.exitCode = checkRecipeOptions(*recipe, o);
+    if (result.exitCode)
+      return result;
+    o.recipe = std::move(recipe);
+  }
   result.options = std::move(o);
   return result;
 }

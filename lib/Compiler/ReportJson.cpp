@@ -1,4 +1,4 @@
-// The report for programs. The order of keys is part of the format (docs/Report.md): equal builds give equal bytes.
+// The report for programs. The order of keys is part of the format (docs/CommandLine.md): equal builds give equal bytes.
 #include "lib/Compiler/BuildReport.h"
 #include "qcc/Compiler/Version.h"
 #include "llvm/Support/JSON.h"

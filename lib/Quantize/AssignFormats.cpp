@@ -20,6 +20,7 @@ struct Rule {
   std::shared_ptr<llvm::Regex> regex; // shared, since passes are copied
   Type format;
   bool matched = false;
+  unsigned overrides = 0; // weights of which a recipe said something else
 };
 struct Choice {
   Type element; // null: the weight keeps its type
@@ -37,6 +38,7 @@ private:
   FailureOr<Type> formatOfBits(unsigned bits, StringRef option);
   Choice choose(qnt::WeightDeclOp decl, const WeightUse &use);
   Type matchRules(qnt::WeightDeclOp decl, std::string &text);
+  void countOverride(StringRef rule);
 
   Type weightFormat, headFormat, tableFormat;
   std::vector<Rule> rules;
@@ -121,21 +123,37 @@ Type AssignFormats::matchRules(qnt::WeightDeclOp decl, std::string &text) {
   return found;
 }
 
+void AssignFormats::countOverride(StringRef text) {
+  for (Rule &rule : rules)
+    if (rule.text == text)
+      return void(++rule.overrides);
+}
+
 Choice AssignFormats::choose(qnt::WeightDeclOp decl, const WeightUse &use) {
   auto type = cast<RankedTensorType>(decl.getType());
   std::string rule;
   Type ruled = matchRules(decl, rule);
+  auto recipe = decl->getAttrOfType<DictionaryAttr>("qnt.recipe");
+  Type known = recipe ? recipe.getAs<TypeAttr>("format").getValue() : Type();
   auto keep = [&](StringRef reason) -> Choice {
     if (ruled && ruled != type.getElementType())
       decl.emitWarning() << "weight '" << decl.getSymName() << "' keeps its format although '" << rule << "' names it: it " << reason;
+    if (known && known != type.getElementType()) {
+      decl.emitError() << "weight '" << decl.getSymName() << "' cannot have the format " << qnt::formatName(known) << " of the recipe: it " << reason;
+      signalPassFailure();
+    }
     return {Type(), reason.str()};
   };
   if (isa<qnt::BlockType>(type.getElementType()))
     return keep("arrives quantized");
   if (use.other || type.getRank() != 2 || !isa<FloatType>(type.getElementType()))
     return keep("is read as plain values");
+  if (ruled && known && ruled != known)
+    countOverride(rule);
   if (ruled)
     return Choice{ruled, "tensor-types: " + rule};
+  if (known)
+    return Choice{known, recipe.getAs<StringAttr>("reason").str()};
   if (use.head)
     return Choice{headFormat, "head-bits"};
   if (use.matmul)
@@ -161,6 +179,7 @@ void AssignFormats::runOnOperation() {
     if (!use.matmul && !use.gather)
       continue;
     Choice choice = choose(decl, use);
+    decl->removeAttr("qnt.recipe");
     decl->setAttr("qnt.decided", StringAttr::get(&getContext(), choice.reason));
     auto type = cast<RankedTensorType>(decl.getType());
     if (!choice.element || choice.element == type.getElementType())
@@ -168,9 +187,12 @@ void AssignFormats::runOnOperation() {
     types[decl.getSymNameAttr()] = type.clone(choice.element);
     ++numQuantized;
   }
-  for (Rule &rule : rules)
+  for (Rule &rule : rules) {
     if (!rule.matched && !uses.empty())
       getOperation().emitWarning() << "tensor-types '" << rule.text << "' matches no weight";
+    if (rule.overrides)
+      getOperation().emitRemark() << "tensor-types '" << rule.text << "' overrides the recipe for " << rule.overrides << (rule.overrides == 1 ? " weight" : " weights");
+  }
   unsigned copies = 0;
   if (failed(retypeWeights(getOperation(), types, copies)))
     return signalPassFailure();

@@ -74,3 +74,16 @@ module attributes {qnt.vocabulary = 100 : i64} {
     return %c, %d : tensor<?x64xf32>, tensor<?x100xf32>
   }
 }
+
+// -----
+// What a recipe says of a weight counts before the options, and is used up.
+// CHECK: @noted : tensor<64x32xf16>
+// CHECK-NOT: qnt.recipe
+// CHECK-SAME: qnt.decided = "why"
+qnt.weight_decl @noted : tensor<64x32xf32> [#qnt.part<rows = 64, transposed = false, values = dense<1.0> : tensor<64x32xf32>>] {qnt.recipe = {format = f16, reason = "why"}}
+func.func @recipe(%x: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  %w = qnt.weight @noted : tensor<64x32xf32>
+  %y = qnt.matmul %x, %w : tensor<?x32xf32>, tensor<64x32xf32> -> tensor<?x64xf32>
+  %z = qnt.glu silu %y : tensor<?x64xf32> -> tensor<?x32xf32>
+  return %z : tensor<?x32xf32>
+}

@@ -3,11 +3,13 @@
 #define QCC_COMPILER_OPTIONS_H
 #include "qcc/Frontend/InputShape.h"
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace qcc {
+struct Recipe;
 
 /// The stages, in order; `--compile-to=` names the last one to run.
 enum class Stage { Onnx, Graph, Quant, Kernel, Llvm, Link };
@@ -41,6 +43,9 @@ struct CompilerOptions {
   int64_t groupSize = 32, activationGroup = 32;             // -1: the whole row
   bool symmetric = true;
   std::vector<std::string> tensorTypes;       // regex=format, first match wins
+  std::shared_ptr<const Recipe> recipe;       // what was decided before; null: nothing. The other options are its own, but for tensorTypes
+  std::vector<std::string> recipeTensorTypes; // the tensorTypes that it was made with: no rules any more
+  std::string saveRecipe;                     // file to write one to; empty: none
   std::string method = "rtn";                 // how codes are chosen (findMethod); with calibration one that reads it
   std::string calibration;                    // token ids (.npy); empty: no calibration
   int64_t calibrationSamples = 128, calibrationLength = 512;  // windows, and tokens of each

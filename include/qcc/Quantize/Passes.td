@@ -8,6 +8,7 @@ def AssignFormats : Pass<"qcc-quantize-assign-formats", "::mlir::ModuleOp"> {
     Gives float weights that only `qnt.matmul` and `qnt.gather` read a format. In this order:
     1. weights that arrive quantized (MatMulNBits) keep their codes and type; weights with other users keep their type;
     2. `tensor-types`, the first `regex=format` that finds a match in the name of the weight, of one of its tensors, or of a node that uses them;
+       a weight that carries `qnt.recipe = {format, reason}` and meets no such rule gets what was decided in an earlier build;
     3. the head, and an embedding table that shares its bytes: `head-bits`; any other embedding table: f16, or f32 with 32-bit weights;
     4. everything else: `wbits`, `group-size`, `asym` (or `format`, by name).
 
