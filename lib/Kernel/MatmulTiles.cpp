@@ -6,9 +6,9 @@
 // [row][panel][lane] for the next run.
 //
 // The rescaling takes about as long as the products of a run of 256 k, and a core looks ahead by fewer instructions than either has. So a tile's
-// products are followed by a share of the rows of the run before, `behind`, across blocks of rows and panels: 1.22 times the rate. One set of sums is
+// products are followed by a share of the rows of the run before, `behind`, across blocks of rows and panels: 1.2 times the rate. One set of sums is
 // enough for that, as they are read before they are overwritten; two sets cost 2 to 8%, since L1 is what is short. It holds a chunk's panels (half of
-// 32 KB: 512 k) and the sums; activations are streamed past them (TILELOADDT1 on x86: 1.1 to 1.3 times the rate).
+// 32 KB: 512 k) and the sums; activations are streamed past them (TILELOADDT1 on x86: 1.05 to 1.35 times the rate).
 //
 // Between L1 and L2, a product of two tiles moves 768 bytes: per 32 rows x 32 columns x 512 k (32 products) 16 KB of activations, 4 KB of results in
 // and out. Chunks of 256 k moved 1024.
