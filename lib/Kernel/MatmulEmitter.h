@@ -228,6 +228,7 @@ private:
   Values multiplyRun(const TileChunk &c, Value m, unsigned halves, unsigned count, Value from, Value to, mlir::ValueRange sums,
                      llvm::function_ref<void(Value)> between);
   void rescaleRows(const TileChunk &c, const TileRun &run, unsigned count, Value from, Value to, int64_t unroll, const TileSums &sumsAt);
+  void prefetchOutput(const TileChunk &c, Value end, Value from, Value to, unsigned count);
   Value waitingAt(const TileChunk &c, Value m, Value panel);
   TileRun behind(const TileChunk &c);
   void setBehind(const TileChunk &c, const TileRun &run);
