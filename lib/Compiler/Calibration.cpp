@@ -1,3 +1,4 @@
+// Text, order and bookkeeping; the program that is observed is ObservedProgram's, the codes are the method's.
 #include "lib/Compiler/Calibration.h"
 #include "lib/Compiler/ObservedProgram.h"
 #include "lib/Compiler/Phases.h"
@@ -9,7 +10,16 @@
 using namespace mlir;
 using namespace qcc;
 
-int qcc::readCalibrationText(const CompilerOptions &options, int64_t vocabulary, CalibrationText &text) {
+namespace {
+/// Windows of tokens, all of one length, each read from its own beginning.
+struct CalibrationText {
+  int64_t windows = 0, length = 0;
+  std::vector<int64_t> tokens;            // [windows][length]
+};
+} // namespace
+
+/// The first `options.calibrationSamples` windows of the file; what is left over is not used. An exit code, after a message that names the file.
+static int readCalibrationText(const CompilerOptions &options, int64_t vocabulary, CalibrationText &text) {
   Tokens tokens;
   char error[512];
   if (int code = tokens_read(options.calibration.c_str(), &tokens, error, sizeof error))
@@ -48,7 +58,7 @@ struct Wanted {
         order.push_back(decl);
     }
     if (some && order.empty())
-      return complain(ExitQuantization, "--algo=" + method.name() + " has nothing to choose in the formats of this model's weights; hqq chooses zero points: --asym, or --tensor-type=<regex>=w4g64zf");
+      return complain(ExitQuantization, "--algo=" + method.name() + " has nothing to choose in the formats of this model's weights; " + method.hint());
     return ExitSuccess;
   }
 };
@@ -85,6 +95,8 @@ int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, E
   Wanted wanted;
   if (int code = wanted.find(job.decided, method))
     return code;
+  if (wanted.order.empty())
+    return ExitSuccess; // every weight arrives quantized, or stays float
   ObservedProgram program(std::move(job.graph), job.sources, job.options);
   if (int code = program.open(job.runner, job.phases))
     return code;

@@ -11,14 +11,6 @@ namespace qcc {
 class PassRunner;
 class Phases;
 
-/// Windows of tokens, all of one length, each read from its own beginning.
-struct CalibrationText {
-  int64_t windows = 0, length = 0;
-  std::vector<int64_t> tokens;            // [windows][length]
-};
-/// The first `options.calibrationSamples` windows of the file; what is left over is not used. An exit code, after a message that names the file.
-int readCalibrationText(const CompilerOptions &options, int64_t vocabulary, CalibrationText &text);
-
 struct CalibrationJob {
   mlir::OwningOpRef<mlir::ModuleOp> graph;  // as the graph stage leaves it
   mlir::ModuleOp decided;                   // the same weights, formats decided

@@ -424,7 +424,7 @@ int Compilation::plan() {
 /// Codes that the method of --algo chooses. Formats encode the weights that are left as these are written.
 int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
   const QuantizationMethod &method = *findMethod(options.method);
-  if (options.dryRun || writesText() || method.name() == "rtn")
+  if (options.dryRun || writesText() || !method.choosesCodes())
     return ExitSuccess;
   if (!graph)
     return quantizeWithoutText(*module, *sources, phases, method, encoded);

@@ -29,8 +29,12 @@ public:
   virtual llvm::StringRef name() const = 0;
   virtual bool needsInputs() const { return false; }   // cannot do without statistics
   virtual bool usesMoments() const { return false; }   // reads second moments where there are statistics
+  /// False for what formats do by themselves: weights are then encoded as they are written.
+  virtual bool choosesCodes() const { return true; }
   /// Whether it has something to choose in this format; weights of other formats are rounded to nearest.
   virtual bool handles(qnt::BlockType format) const { return true; }
+  /// What to ask for where it handles none of a model's formats.
+  virtual llvm::StringRef hint() const { return ""; }
   /// Chooses codes, scales and zero points: `out` is sized for all rows. The same bits at any number of threads (llvm::parallel::strategy).
   /// Fails when a row has no encoding (a scale that overflows f16), `why` says which and why. Where the statistics are of no use (infinite, no Cholesky
   /// factor) the weight is rounded without them, and `why` is a remark that says so; else it stays empty.
