@@ -73,6 +73,15 @@ FailureOr<ProgramDescription> qcc::describeProgram(ModuleOp module) {
       auto extent = fixed ? fixed.getAs<IntegerAttr>(dim.getValue()) : IntegerAttr();
       program.dims.push_back({dim.str(), extent ? extent.getInt() : 0, ""});
     }
+  auto extentOf = [&](Attribute name) {
+    int64_t number = 0;
+    if (cast<StringAttr>(name).getValue().getAsInteger(10, number))
+      number = -1 - (llvm::find_if(program.dims, [&](const ProgramDim &one) { return one.name == cast<StringAttr>(name).getValue(); }) - program.dims.begin());
+    return number;
+  };
+  if (auto pairs = module->getAttrOfType<ArrayAttr>("qnt.equal_dims"))
+    for (auto pair : pairs.getAsRange<ArrayAttr>())
+      program.equalDims.push_back({extentOf(pair[0]), extentOf(pair[1]), cast<StringAttr>(pair[2]).str()});
   for (unsigned i = 0; i < main.getNumArguments(); ++i) {
     if (isa<qnt::CacheType>(main.getArgument(i).getType())) {
       program.hasState = true;

@@ -54,11 +54,15 @@ void qcc::addObservationStage(OpPassManager &pm, const CompilerOptions &options,
   AssignFormatsOptions floats;
   floats.wbits = floats.headBits = 32;
   pm.addPass(createAssignFormats(floats));
+  pm.addPass(createSpecializeShapes());
+  pm.addPass(createRequireEqualDims());
   pm.addPass(createPlaceWeights({target.panelLanes, /*reference=*/false}));
 }
 
 void qcc::addWeightPlacement(OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target) {
+  pm.addPass(createSpecializeShapes());                // first: what follows asks for extents by name
   pm.addPass(createTrimLogits());                      // before the ports are described: it adds a dimension to the program
+  pm.addPass(createRequireEqualDims());                // last of those that add dimensions
   pm.addPass(createPlaceWeights({target.panelLanes, options.kernels == Kernels::Reference}));
 }
 

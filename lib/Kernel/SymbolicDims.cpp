@@ -29,7 +29,7 @@ std::optional<int64_t> qcc::fixedDim(Operation *op, StringRef name) {
 /// As a factor of a product.
 static std::string factor(const std::string &text) { return StringRef(text).contains(" + ") ? "(" + text + ")" : text; }
 
-static std::optional<std::string> indexName(OpFoldResult value) {
+std::optional<std::string> qcc::indexName(OpFoldResult value) {
   if (auto number = getConstantIntValue(value))
     return std::to_string(*number);
   Operation *op = cast<Value>(value).getDefiningOp();

@@ -1,10 +1,18 @@
 /* One call of the compiled program on all threads. */
 #include "Model.h"
+#include <stdio.h>
 #include <string.h>
 
-int64_t qccrt_extent(const qcc_port *port, int i, const int64_t *dims) {
-  return port->shape[i] < 0 ? dims[-1 - port->shape[i]] : port->shape[i];
+static int64_t extentOf(int64_t extent, const int64_t *dims) { return extent < 0 ? dims[-1 - extent] : extent; }
+
+static void extentText(const qcc_program *p, int64_t extent, const int64_t *dims, char *text, size_t size) {
+  if (extent < 0)
+    snprintf(text, size, "'%s' is %lld", p->dims[-1 - extent].name, (long long)extentOf(extent, dims));
+  else
+    snprintf(text, size, "a fixed extent is %lld", (long long)extent);
 }
+
+int64_t qccrt_extent(const qcc_port *port, int i, const int64_t *dims) { return extentOf(port->shape[i], dims); }
 
 bool qccrt_port_bytes(const qcc_port *port, const int64_t *dims, size_t *bytes) {
   int64_t bits = port->bits;
@@ -19,7 +27,16 @@ qcc_status qccrt_compute_dims(qcc_model *m, int64_t *dims) {
   const qcc_program *p = m->program;
   for (int64_t i = 0; i < p->num_dims; i++)
     if (p->dims[i].value && (dims[i] = p->dims[i].value(dims)) < 0)
-      return qccrt_fail(m, QCC_ERROR_ARGUMENT, "the extent '%s' of an output is %lld with these inputs", p->dims[i].name, (long long)dims[i]);
+      return qccrt_fail(m, QCC_ERROR_ARGUMENT, "the extent '%s' is %lld with these inputs", p->dims[i].name, (long long)dims[i]);
+  for (int64_t i = 0; i < p->num_equal_dims; i++) {
+    const qcc_equal_dims *e = &p->equal_dims[i];
+    if (extentOf(e->left, dims) == extentOf(e->right, dims))
+      continue;
+    char left[160], right[160];
+    extentText(p, e->left, dims, left, sizeof left);
+    extentText(p, e->right, dims, right, sizeof right);
+    return qccrt_fail(m, QCC_ERROR_ARGUMENT, "node '%s' needs equal extents, but %s and %s", e->node, left, right);
+  }
   return QCC_OK;
 }
 

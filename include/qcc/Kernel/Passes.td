@@ -21,6 +21,32 @@ def PlaceWeights : Pass<"qcc-kernel-place-weights", "::mlir::ModuleOp"> {
   let dependentDialects = ["::qcc::qnt::QntDialect"];
 }
 
+def SpecializeShapes : Pass<"qcc-kernel-specialize-shapes", "::mlir::ModuleOp"> {
+  let summary = "A copy of a function for each tuple of shapes that it is called with";
+  let description = [{
+    Layers are outlined by what they compute, so two stacks over sequences of different lengths share one function. Passes after this one name the
+    extents inside a function by those of a call's arguments; all calls of a function then agree.
+    Example:
+      %0 = call @layer(%x) : (tensor<?x16xf32>) -> tensor<?x16xf32>          // x : [s, 16]
+      %1 = call @layer(%y) : (tensor<?x16xf32>) -> tensor<?x16xf32>          // y : [t, 16]
+    becomes
+      %0 = call @layer(%x) : (tensor<?x16xf32>) -> tensor<?x16xf32>
+      %1 = call @layer_0(%y) : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  }];
+}
+
+def RequireEqualDims : Pass<"qcc-kernel-require-equal-dims", "::mlir::ModuleOp"> {
+  let summary = "List the extents that the program takes as equal though nothing says that they are";
+  let description = [{
+    A file may add tensors `[s, 8]` and `[t, 8]`. The program then assumes s = t, and would read other memory where that is wrong, so the runtime compares
+    the pairs of `qnt.equal_dims` (left, right, the node that needs it) before it runs anything. Expressions become derived dimensions (DeriveDims).
+    Example:
+      module attributes {qnt.dims = ["s", "t"]} { ... %z = arith.addf %x, %y : tensor<?x8xf32> ... }
+    becomes
+      module attributes {qnt.dims = ["s", "t"], qnt.equal_dims = [["s", "t", "/add"]]} { ... }
+  }];
+}
+
 def DeriveDims : Pass<"qcc-kernel-derive-dims", "::mlir::ModuleOp"> {
   let summary = "Functions for the extents of results that follow from the program's other dimensions";
   let description = [{

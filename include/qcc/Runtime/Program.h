@@ -8,7 +8,7 @@
 #define QCC_RUNTIME_PROGRAM_H
 #include <stdint.h>
 
-#define QCC_PROGRAM_VERSION 4
+#define QCC_PROGRAM_VERSION 5
 
 /* Dimensions that the runtime knows by name in program.dims (each may be missing); every other one is an extent of some input, or computed.
  *   batch, seq   rows of this call = batch * seq
@@ -36,6 +36,12 @@ typedef struct {
   int64_t fixed;                                              /* its only extent; 0: any */
   int64_t (*value)(const int64_t *dims);                      /* null: not computed */
 } qcc_dim;
+
+/* Two extents that the program takes as equal, though no name says that they are. Extents as in a port's shape. */
+typedef struct {
+  int64_t left, right;
+  const char *node;                                           /* what needs it */
+} qcc_equal_dims;
 
 /* One call of the program; the same for all threads. The order and types of the fields are known to the code generator. */
 typedef struct qcc_invocation {
@@ -126,6 +132,8 @@ typedef struct {
   int64_t num_inputs, num_outputs;
   const qcc_dim *dims;
   int64_t num_dims;
+  const qcc_equal_dims *equal_dims;                           /* checked before anything runs */
+  int64_t num_equal_dims;
   const qcc_variant *variants;
   int64_t num_variants;
   int64_t (*state_bytes)(const int64_t *dims);                /* null without state */

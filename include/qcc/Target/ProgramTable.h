@@ -19,6 +19,10 @@ struct ProgramDim {
   int64_t fixed = 0;               // its only extent, or 0
   std::string value;               // symbol: int64_t(const int64_t *); empty: the caller tells it
 };
+struct ProgramEqualDims {
+  int64_t left, right;             // as in a port's shape
+  std::string node;
+};
 struct ProgramPort {
   std::string name;
   int32_t code = QCC_DTYPE_FLOAT, bits = 32, role = QCC_ROLE_NONE;
@@ -59,6 +63,7 @@ struct ProgramDescription {
   bool hasState = false;
   std::vector<ProgramPort> inputs, outputs;
   std::vector<ProgramDim> dims;
+  std::vector<ProgramEqualDims> equalDims;
   std::vector<ProgramVariant> variants;   // best first
   std::string stateBytes;                 // symbol, or empty
   int64_t maxContext = 0, vocabulary = 0, weightsBytes = 0, decodeBytes = 0;

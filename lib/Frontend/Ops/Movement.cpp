@@ -103,6 +103,16 @@ static Results split(GenericOps &g, onnx::NodeOp node) {
   Value x = g.get(node, node.input(0));
   if (!x)
     return failure();
+  E total = g.r.pool.number(0);
+  for (E part : *parts)
+    total = g.r.pool.add(total, part);
+  if (total != (*from)[axis]) {
+    Shape whole = *from;
+    whole[axis] = total;
+    if (!ExprPool::integer(total))
+      return refuse(node, "the parts are '" + ExprPool::print(total) + "' together, but the extent is '" + ExprPool::print((*from)[axis]) + "'", "split-sizes");
+    x = tensor::CastOp::create(g.b, node.getLoc(), g.r.type(whole, cast<ShapedType>(x.getType()).getElementType()), x); // checked at run time
+  }
   SmallVector<Value> results;
   SmallVector<E> starts(from->size(), nullptr);
   E start = g.r.pool.number(0);
@@ -128,7 +138,10 @@ static Results concat(GenericOps &g, onnx::NodeOp node) {
   for (Value input : node.getInputs()) {
     Value piece = g.get(node, input);
     const Shape *shape = g.r.elements.shape(input);
-    auto sizes = piece && shape ? g.sizes(node, *shape) : FailureOr<SmallVector<OpFoldResult>>(failure());
+    Shape whole = *to; // other extents are those of the result: a part that has others is told apart at run time
+    if (shape)
+      whole[axis] = (*shape)[axis];
+    auto sizes = piece && shape ? g.sizes(node, whole) : FailureOr<SmallVector<OpFoldResult>>(failure());
     if (failed(sizes))
       return failure();
     for (auto [i, own] : llvm::enumerate(*shape))
@@ -138,6 +151,8 @@ static Results concat(GenericOps &g, onnx::NodeOp node) {
     offsets[axis] = g.size(node.getLoc(), start);
     if (!offsets[axis])
       return refuse(node, "the size of a part depends on data", "data-dependent-shape");
+    if (RankedTensorType type = g.r.type(whole, cast<ShapedType>(piece.getType()).getElementType()); type != piece.getType())
+      piece = tensor::CastOp::create(g.b, node.getLoc(), type, piece);
     result = tensor::InsertSliceOp::create(g.b, node.getLoc(), piece, result, offsets, *sizes, strides);
     start = g.r.pool.add(start, (*shape)[axis]);
   }

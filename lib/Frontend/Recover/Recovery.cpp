@@ -52,7 +52,12 @@ RankedTensorType Recovery::type(ArrayRef<E> shape, Type element) {
 }
 RankedTensorType Recovery::type(Value value) {
   const Elements::Shape *shape = elements.shape(value);
-  return shape ? type(*shape, cast<ShapedType>(value.getType()).getElementType()) : RankedTensorType();
+  if (!shape)
+    return {};
+  RankedTensorType known = type(*shape, cast<ShapedType>(value.getType()).getElementType());
+  if (value.getDefiningOp<onnx::NodeOp>() && llvm::none_of(value.getUsers(), llvm::IsaPred<func::ReturnOp>))
+    value.setType(known); // files may say less than follows: what is made from the value has its type
+  return known;
 }
 
 Value Recovery::node(Location loc, StringRef op, ValueRange inputs, RankedTensorType type, ArrayRef<NamedAttribute> attributes) {

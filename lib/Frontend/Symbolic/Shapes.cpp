@@ -384,7 +384,7 @@ static bool expand(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
     out[out.size() - target->size() + i] = (*target)[i];
   for (size_t i = 0; i < in->size(); ++i) {
     E &dim = out[out.size() - in->size() + i];
-    dim = e.broadcastDim((*in)[i], dim);
+    dim = e.broadcastDim(dim, (*in)[i]);   // of two runtime extents the one that is asked for
   }
   return true;
 }
@@ -398,7 +398,11 @@ static bool concat(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
     const Shape *next = e.shape(node.input(i));
     if (!next || next->size() != out.size())
       return false;
-    out[axis] = e.pool.add(out[axis], (*next)[axis]);
+    for (auto [d, dim] : llvm::enumerate(*next))
+      if (int64_t(d) == axis)
+        out[axis] = e.pool.add(out[axis], dim);
+      else if (ExprPool::constant(dim))
+        out[d] = dim;
   }
   return true;
 }

@@ -125,12 +125,15 @@ std::unique_ptr<Module> qcc::buildProgramTable(const ProgramDescription &program
   SmallVector<Constant *> dims;
   for (const ProgramDim &dim : program.dims)
     dims.push_back(b.record({b.text(dim.name), b.i64(dim.fixed), b.function(dim.value, b.sizeFunction())}));
+  SmallVector<Constant *> equal;
+  for (const ProgramEqualDims &pair : program.equalDims)
+    equal.push_back(b.record({b.i64(pair.left), b.i64(pair.right), b.text(pair.node)}));
   uint32_t flags = (program.hasState ? 1 : 0) | (program.embeddedWeights.empty() ? 0 : 2);
   Constant *weights = program.embeddedWeights.empty() ? b.null() : embedFile(*module, "qcc_embedded_weights", QCC_WEIGHTS_SECTION, program.embeddedWeights);
   Constant *table = b.record({
       b.i32(QCC_PROGRAM_VERSION), b.i32(flags),
       b.ports(program.inputs), b.ports(program.outputs), b.i64(program.inputs.size()), b.i64(program.outputs.size()),
-      b.array(dims), b.i64(program.dims.size()),
+      b.array(dims), b.i64(program.dims.size()), b.array(equal), b.i64(equal.size()),
       b.variants(program.variants), b.i64(program.variants.size()),
       b.function(program.stateBytes, b.sizeFunction()),
       b.i64(program.maxContext), b.i64(program.vocabulary), b.i64(program.weightsBytes),

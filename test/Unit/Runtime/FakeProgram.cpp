@@ -145,7 +145,7 @@ static const qcc_port plainPorts[] = {
     {"x", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 2, matrix}, {"k", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 1, row}, {"y", QCC_DTYPE_FLOAT, 32, QCC_ROLE_NONE, 2, matrix}};
 static const qcc_entry plainEntry = {"all", 1, INT64_MAX, runPlain, nullptr, nullptr, 0};
 static const qcc_variant plainVariant = {"plain", 0, &plainEntry, 1, nullptr, 0, nullptr};
-const qcc_program PlainProgram = {QCC_PROGRAM_VERSION, 0, plainPorts, plainPorts + 2, 2, 1, plainDims, 2, &plainVariant, 1, nullptr, 0, 0, 0, {}, nullptr, "{}", 2, 0};
+const qcc_program PlainProgram = {QCC_PROGRAM_VERSION, 0, plainPorts, plainPorts + 2, 2, 1, plainDims, 2, nullptr, 0, &plainVariant, 1, nullptr, 0, 0, 0, {}, nullptr, "{}", 2, 0};
 
 // Its cache storage is "state" that lives for one call only, of `context` elements, as compiled programs have it.
 static void runCache(const qcc_invocation *call, int64_t thread) {
@@ -173,5 +173,5 @@ static const qcc_port cachePorts[] = {{"x", QCC_DTYPE_INT, 64, QCC_ROLE_TOKENS, 
 static int64_t cacheBytes(const int64_t *dims) { return dims[0] * dims[4] * 8; }
 static const qcc_entry cacheEntries[] = {{"decode", 1, 1, runCache, nullptr, nullptr, 0}, {"long", 2, 64, runCache, nullptr, nullptr, 0}};
 static const qcc_variant cacheVariant = {"plain", 0, cacheEntries, 2, nullptr, 0, nullptr};
-const qcc_program CacheProgram = {QCC_PROGRAM_VERSION, 0, cachePorts, cachePorts + 2, 2, 2, cacheDims, 5, &cacheVariant, 1, cacheBytes, 100, 50, 0, {}, nullptr, "{}", 2, 0};
+const qcc_program CacheProgram = {QCC_PROGRAM_VERSION, 0, cachePorts, cachePorts + 2, 2, 2, cacheDims, 5, nullptr, 0, &cacheVariant, 1, cacheBytes, 100, 50, 0, {}, nullptr, "{}", 2, 0};
 } // namespace fake
