@@ -35,7 +35,7 @@ namespace {
 constexpr int64_t tileRow = 16, tileK = 64, blockRows = 2 * tileRow;
 constexpr int64_t groupPanels = 32, rowBlock = 128;  // where segments of K are summed one after the other
 constexpr int64_t pairSums = 2 * (rowBlock + 8) * 16;  // numbers of a pair of panels; the 8 rows more keep pairs out of each other's cache sets
-constexpr int64_t maxRowBlock = 512, maxUnroll = 8;
+constexpr int64_t maxRowBlock = 384, maxUnroll = 8;
 static_assert(maxRowBlock * 2 * 16 <= groupPanels / 2 * pairSums);
 } // namespace
 
