@@ -62,7 +62,8 @@ struct CommandLine {
   cl::opt<unsigned> headBits{"head-bits", cl::desc("Bits of the output head and its embedding (default 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
   cl::opt<int64_t> groupSize{"group-size", cl::desc("Weights per scale, -1 for the whole row (default 32)"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
   cl::opt<std::string> algo{"algo", cl::desc("How codes are chosen: rtn (default), mse, hqq, gptq (default with --calib)"), cl::value_desc("method"), cl::cat(quantCategory)};
-  cl::opt<std::string> calib{"calib", cl::desc("Text to calibrate on, as token ids (.npy; python -m qcc.tokenize)"), cl::value_desc("file"), cl::cat(quantCategory)};
+  cl::opt<std::string> calib{"calib", cl::desc("Text to calibrate on (UTF-8), or its token ids (.npy)"), cl::value_desc("file"), cl::cat(quantCategory)};
+  cl::opt<std::string> tokenizer{"tokenizer", cl::desc("tokenizer.json for --calib (default: beside the model)"), cl::value_desc("file"), cl::cat(quantCategory)};
   cl::opt<int64_t> calibSamples{"calib-samples", cl::desc("Windows of the text to use (default 128)"), cl::value_desc("n"), cl::init(128), cl::cat(quantCategory)};
   cl::opt<int64_t> calibLength{"calib-length", cl::desc("Tokens of a window (default 512)"), cl::value_desc("n"), cl::init(512), cl::cat(quantCategory)};
   cl::opt<std::string> recipe{"recipe", cl::desc("Decide as --save-recipe has written; --tensor-type overrides"), cl::value_desc("file"), cl::cat(quantCategory)};
@@ -212,6 +213,8 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
       refuse("the recipe '" + line.recipe + "' was made with --calib=" + name + ": say where that text is");
   if (!recipe && o.calibration.empty() && (line.calibSamples.getNumOccurrences() || line.calibLength.getNumOccurrences()))
     refuse("--calib-samples and --calib-length say how much of a text is read: --calib=<file>");
+  if (!line.tokenizer.empty() && o.calibration.empty())
+    refuse("--tokenizer is for a text to calibrate on: --calib=<file>");
   if (line.maxContext < 0 || line.maxContext > (int64_t(1) << 24))
     refuse("--max-context=" + llvm::Twine(line.maxContext) + " is outside 1 .. 16777216");
   for (StringRef text : line.shapes) {
@@ -266,6 +269,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   o.activationGroup = line.actGroupSize;
   o.symmetric = !line.asym;
   o.tensorTypes.assign(line.tensorTypes.begin(), line.tensorTypes.end());
+  o.tokenizer = line.tokenizer;
   o.calibrationSamples = line.calibSamples;
   o.calibrationLength = line.calibLength;
   o.kvState = line.kvCache == "state";

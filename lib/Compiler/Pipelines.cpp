@@ -1,4 +1,5 @@
-// The table of contents: every pass in order, one line each, with a reason where the order matters.
+// The table of contents: every pass in order, one line each, with a reason where the order matters. The kernel stage, which builds on upstream passes,
+// has a page of its own: lib/Kernel/Pipeline.cpp.
 #include "qcc/Compiler/Pipelines.h"
 #include "qcc/Compiler/ExtensionPoints.h"
 #include "qcc/Compiler/Options.h"

@@ -47,7 +47,8 @@ struct CompilerOptions {
   std::vector<std::string> recipeTensorTypes; // the tensorTypes that it was made with: no rules any more
   std::string saveRecipe;                     // file to write one to; empty: none
   std::string method = "rtn";                 // how codes are chosen (findMethod); with calibration one that reads it
-  std::string calibration;                    // token ids (.npy); empty: no calibration
+  std::string calibration;                    // token ids (.npy) or text; empty: no calibration
+  std::string tokenizer;                      // tokenizer.json for a text; empty: beside the model
   int64_t calibrationSamples = 128, calibrationLength = 512;  // windows, and tokens of each
 
   // Shapes and state.

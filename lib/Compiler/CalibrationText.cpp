@@ -1,0 +1,109 @@
+// Token ids out of a file, or of a text by way of the Python package: tokenizers have one library, which has no C++ interface.
+#include "lib/Compiler/CalibrationText.h"
+#include "lib/Compiler/Library.h"
+#include "qcc/Base/ExitCodes.h"
+#include "tools/common/Tokens.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/ConvertUTF.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Program.h"
+#include <unistd.h>
+using namespace qcc;
+using llvm::StringRef, llvm::Twine;
+
+static int refuse(int code, const CompilerOptions &options, const Twine &why) { return complain(code, options.calibration + ": " + why + " [calibration-text]"); }
+
+/// `--tokenizer`, or the tokenizer.json beside the model or one folder up, where exporters leave it.
+static std::string findTokenizer(const CompilerOptions &options) {
+  if (!options.tokenizer.empty())
+    return options.tokenizer;
+  StringRef folder = llvm::sys::path::parent_path(options.input);
+  for (StringRef up : {"", ".."}) {
+    llvm::SmallString<128> path(folder);
+    llvm::sys::path::append(path, up, "tokenizer.json");
+    if (llvm::sys::fs::exists(path))
+      return path.str().str();
+  }
+  return "";
+}
+
+/// Where the package lies beside this program, before what the environment says: build/python, or lib/python of an installation.
+static std::string pythonPath() {
+  static int here;
+  std::string program = llvm::sys::fs::getMainExecutable(nullptr, &here), bin = llvm::sys::path::parent_path(program).str();
+  std::string path = bin + "/../python:" + bin + "/../lib/python";
+  if (auto given = llvm::sys::Process::GetEnv("PYTHONPATH"); given && !given->empty())
+    path += ":" + *given;
+  return path;
+}
+
+/// Runs `python -m qcc.tokenize`: token ids of the text, in `ids`.
+static int tokenizeText(const CompilerOptions &options, StringRef ids) {
+  std::string tokenizer = findTokenizer(options);
+  if (tokenizer.empty())
+    return refuse(ExitInput, options, "is a text, and no tokenizer.json lies beside the model: say where it is (--tokenizer=<file>)");
+  std::string wanted = llvm::sys::Process::GetEnv("QCC_PYTHON").value_or("python3");
+  llvm::ErrorOr<std::string> python = llvm::sys::findProgramByName(wanted);
+  if (!python)
+    return refuse(ExitInput, options, "is a text, and there is no " + wanted + " to tokenize it (QCC_PYTHON names another); token ids in an .npy file need none");
+  llvm::SmallString<128> said;
+  if (std::error_code code = llvm::sys::fs::createTemporaryFile("qcc-tokenize", "txt", said))
+    return refuse(ExitResource, options, "cannot write a temporary file: " + code.message());
+  llvm::FileRemover remove(said);
+  std::string path = "PYTHONPATH=" + pythonPath();
+  llvm::SmallVector<StringRef> environment{path};
+  for (char **entry = environ; *entry; ++entry)
+    if (!StringRef(*entry).starts_with("PYTHONPATH="))
+      environment.push_back(*entry);
+  std::string failed;
+  int code = llvm::sys::ExecuteAndWait(*python, {*python, "-m", "qcc.tokenize", tokenizer, options.calibration, ids}, llvm::ArrayRef<StringRef>(environment),
+                                       {StringRef(""), said.str(), said.str()}, 0, 0, &failed);
+  if (!code)
+    return ExitSuccess;
+  if (auto text = llvm::MemoryBuffer::getFile(said); failed.empty() && text)
+    failed = StringRef((*text)->getBuffer()).rtrim().rsplit('\n').second.str(); // a traceback ends with what went wrong
+  return refuse(ExitInput, options, wanted + " -m qcc.tokenize failed with '" + tokenizer + "': " + failed);
+}
+
+int qcc::readCalibrationText(const CompilerOptions &options, int64_t vocabulary, CalibrationText &text) {
+  auto file = llvm::MemoryBuffer::getFile(options.calibration, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!file)
+    return refuse(ExitInput, options, file.getError().message());
+  StringRef bytes = (*file)->getBuffer();
+  if (bytes.empty())
+    return refuse(ExitInput, options, "is empty");
+  std::string path = options.calibration;
+  llvm::FileRemover remove;
+  if (!bytes.starts_with("\x93NUMPY")) {
+    auto *first = reinterpret_cast<const llvm::UTF8 *>(bytes.begin());
+    if (bytes.contains('\0') || !llvm::isLegalUTF8String(&first, reinterpret_cast<const llvm::UTF8 *>(bytes.end())))
+      return refuse(ExitMalformed, options, "is neither an .npy file of token ids nor text in UTF-8");
+    llvm::SmallString<128> ids;
+    if (std::error_code code = llvm::sys::fs::createTemporaryFile("qcc-tokens", "npy", ids))
+      return refuse(ExitResource, options, "cannot write a temporary file: " + code.message());
+    remove.setFile(ids);
+    if (int code = tokenizeText(options, ids))
+      return code;
+    path = ids.str().str();
+  }
+  Tokens tokens;
+  char error[512];
+  if (int code = tokens_read(path.c_str(), &tokens, error, sizeof error))
+    return complain(code, Twine(error) + " [calibration-text]");
+  llvm::scope_exit release([&] { free(tokens.ids); });
+  int64_t total = tokens.batch * tokens.count;
+  text.length = options.calibrationLength;
+  text.windows = std::min(total / text.length, options.calibrationSamples);
+  if (!text.windows)
+    return refuse(ExitInput, options, "has " + Twine(total) + " tokens, fewer than one window of " + Twine(text.length) + " (--calib-length)");
+  for (int64_t i = 0; i < text.windows * text.length; ++i)
+    if (tokens.ids[i] < 0 || (vocabulary && tokens.ids[i] >= vocabulary))
+      return refuse(ExitInput, options, "token " + Twine(tokens.ids[i]) + " at index " + Twine(i) + " is not in the model's vocabulary, [0, " + Twine(vocabulary) + ")");
+  text.tokens.assign(tokens.ids, tokens.ids + text.windows * text.length);
+  return ExitSuccess;
+}

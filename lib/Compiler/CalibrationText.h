@@ -1,0 +1,20 @@
+// The text that calibration reads: windows of token ids.
+#ifndef QCC_LIB_COMPILER_CALIBRATIONTEXT_H
+#define QCC_LIB_COMPILER_CALIBRATIONTEXT_H
+#include "qcc/Compiler/Options.h"
+#include <vector>
+namespace qcc {
+
+/// Windows of tokens, all of one length, each read from its own beginning.
+struct CalibrationText {
+  int64_t windows = 0, length = 0;
+  std::vector<int64_t> tokens;            // [windows][length]
+};
+
+/// The first `options.calibrationSamples` windows of `options.calibration`; what is left over is not used. An .npy file holds token ids; any other
+/// file is UTF-8 text, which `python -m qcc.tokenize` turns into ids with `options.tokenizer`. `vocabulary`: ids are below it, if it is not 0.
+/// An exit code, after a message that names the file.
+int readCalibrationText(const CompilerOptions &options, int64_t vocabulary, CalibrationText &text);
+
+} // namespace qcc
+#endif
