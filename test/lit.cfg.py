@@ -2,6 +2,7 @@
 #   %python   the Python with numpy, onnx, onnxruntime, tokenizers       %models   test/Models       %src   the source tree       %build   the build tree
 #   %expect   runs a command and checks its exit code (test/expect.py)
 import os
+import platform
 import lit.formats
 from lit.llvm import llvm_config
 
@@ -40,6 +41,7 @@ def has_nvidia_gpu():
         return cuda.cuInit(0) == 0 and cuda.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
     except OSError:
         return False
+config.available_features.add(platform.machine())
 if has_nvidia_gpu():
     config.available_features.add("nvidia-gpu")
 if lit.util.which("ptxas"):

@@ -5,8 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The QCC_CPU_* bits of this processor that the operating system lets this process use. Asks Linux for AMX's registers. */
-uint64_t qccrt_cpu_features(void);
+/* The QCC_CPU_* bits of this processor that the operating system lets this process use. Where `wanted` has AMX's, asks Linux for its registers:
+ * the process then has them for good, with larger signal frames. */
+uint64_t qccrt_cpu_features(uint64_t wanted);
 
 /* Bytes ahead that loops over weights should prefetch; 0 where the hardware's prefetchers do best alone. */
 int64_t qccrt_prefetch_bytes(void);
@@ -24,6 +25,8 @@ static inline void qccrt_pause(void) {
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   __asm__ volatile("isb" ::: "memory");  /* `yield` is a nop on most cores; isb waits about as long as x86's pause */
+#else
+#error "say how this processor waits in a spin loop"
 #endif
 }
 #endif

@@ -4,7 +4,8 @@
 #include "qcc/Runtime/Features.h"
 #include <sys/auxv.h>
 
-uint64_t qccrt_cpu_features(void) {
+uint64_t qccrt_cpu_features(uint64_t wanted) {
+  (void)wanted;
   /* Bit numbers from Linux's asm/hwcap.h (arm64), spelled out because the C library's header may be older than the kernel. */
   static const struct { int word, bit; uint64_t feature; } table[] = {
       {0, 1, QCC_CPU_NEON},  {0, 10, QCC_CPU_FP16}, {0, 20, QCC_CPU_DOTPROD}, {0, 22, QCC_CPU_SVE},     {1, 1, QCC_CPU_SVE2},

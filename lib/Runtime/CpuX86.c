@@ -17,7 +17,7 @@ static uint64_t enabledState(void) {
 
 static uint64_t when(uint32_t reg, int bit, uint64_t feature) { return reg >> bit & 1 ? feature : 0; }
 
-uint64_t qccrt_cpu_features(void) {
+uint64_t qccrt_cpu_features(uint64_t wanted) {
   uint32_t a, b, c, d, maxSub;
   if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 27 & 1) || !(c >> 28 & 1))  /* OSXSAVE, AVX */
     return 0;
@@ -35,7 +35,8 @@ uint64_t qccrt_cpu_features(void) {
            when(b, 17, QCC_CPU_AVX512DQ) | when(b, 31, QCC_CPU_AVX512VL) | when(c, 11, QCC_CPU_AVX512VNNI) |
            when(c, 1, QCC_CPU_AVX512VBMI) | when(d, 23, QCC_CPU_AVX512FP16);
   uint64_t tile = 0;
-  if ((state & 0x60000) == 0x60000 && d >> 24 & 1 && syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0)
+  bool asks = wanted & (QCC_CPU_AMX_TILE | QCC_CPU_AMX_INT8 | QCC_CPU_AMX_BF16);
+  if (asks && (state & 0x60000) == 0x60000 && d >> 24 & 1 && syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0)
     tile = QCC_CPU_AMX_TILE | when(d, 25, QCC_CPU_AMX_INT8) | when(d, 22, QCC_CPU_AMX_BF16);
   if (maxSub >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d))
     has |= when(a, 4, QCC_CPU_AVXVNNI) | (has & QCC_CPU_AVX512F ? when(a, 5, QCC_CPU_AVX512BF16) : 0);

@@ -8,10 +8,17 @@ static const char *const x86Names[] = {
     "avx512vl", "avx512vnni", "avx512bf16", "avx512vbmi", "avx512fp16", "avxvnni", "gfni", "amx-tile", "amx-int8", "amx-bf16"};
 static const char *const armNames[] = {"neon", "fp16", "dotprod", "i8mm", "bf16", "sve", "sve2", "svei8mm", "sme", "svebf16"};
 
+/* The bits of each architecture, as Features.h divides them. */
+static const struct { int first, count; const char *const *names; } architectures[] = {
+    {0, sizeof x86Names / sizeof *x86Names, x86Names},
+    {32, sizeof armNames / sizeof *armNames, armNames},
+};
+
 static const char *nameOf(int bit) {
-  if (bit < 32)
-    return bit < (int)(sizeof x86Names / sizeof *x86Names) ? x86Names[bit] : "unknown";
-  return bit - 32 < (int)(sizeof armNames / sizeof *armNames) ? armNames[bit - 32] : "unknown";
+  for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++)
+    if (bit >= architectures[i].first && bit < architectures[i].first + architectures[i].count)
+      return architectures[i].names[bit - architectures[i].first];
+  return "unknown";
 }
 
 void qccrt_feature_names(uint64_t features, char *text, size_t size) {

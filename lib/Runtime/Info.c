@@ -2,6 +2,13 @@
 #include "Model.h"
 #include <string.h>
 
+/* As much as the caller's struct has; what a newer one has beyond is 0. */
+static void give(void *to, size_t size, const void *all, size_t known) {
+  memcpy(to, all, size < known ? size : known);
+  if (size > known)
+    memset((char *)to + known, 0, size - known);
+}
+
 const char *qcc_error(const qcc_model *model) { return model ? model->error : "out of memory"; }
 uint32_t qcc_api_version(void) { return QCC_API_VERSION; }
 
@@ -23,7 +30,7 @@ qcc_status qcc_get_info(const qcc_model *model, qcc_info *info) {
       .decode_bytes = p->decode_bytes,
       .manifest = p->manifest,
   };
-  memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+  give(info, info->size, &all, sizeof all);
   return QCC_OK;
 }
 
@@ -41,7 +48,7 @@ static qcc_status portInfo(const qcc_model *model, const qcc_port *ports, int64_
     all.shape[d] = symbolic ? -1 : port->shape[d];
     all.dims[d] = symbolic ? model->program->dims[-1 - port->shape[d]].name : NULL;
   }
-  memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+  give(info, info->size, &all, sizeof all);
   return QCC_OK;
 }
 
@@ -65,7 +72,7 @@ static qcc_status profileLocked(qcc_model *m, qcc_profile *profile) {
   qccrt_region_sums rest = qccrt_profile_region(m->profile, m->variant->num_regions);
   qcc_profile all = {.size = profile->size, .num_regions = m->variant->num_regions, .calls = rest.calls,
                      .total_ns = qccrt_profile_total(m->profile), .rest_ns = rest.work + rest.wait};
-  memcpy(profile, &all, profile->size < sizeof all ? profile->size : sizeof all);
+  give(profile, profile->size, &all, sizeof all);
   return QCC_OK;
 }
 
@@ -87,7 +94,7 @@ static qcc_status regionLocked(qcc_model *m, int64_t index, qcc_region_info *inf
   qccrt_region_sums sums = qccrt_profile_region(m->profile, index);
   qcc_region_info all = {.size = info->size, .kernels = region->kernels, .nodes = region->nodes, .calls = sums.calls, .work_ns = sums.work,
                          .wait_ns = sums.wait, .best_ns = sums.best, .weight_bytes = sums.calls * region->weight_bytes, .macs = sums.macs};
-  memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+  give(info, info->size, &all, sizeof all);
   return QCC_OK;
 }
 

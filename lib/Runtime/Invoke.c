@@ -110,6 +110,8 @@ qcc_status qccrt_invoke(qcc_model *model, const int64_t *dims, uint8_t *state, v
   const qcc_entry *entry = chooseEntry(model, dims, &rows);
   if (!entry)
     return qccrt_fail(model, QCC_ERROR_ARGUMENT, "the program was not compiled for %lld rows (batch * sequence) in a call", (long long)rows);
+  if (!qccrt_pool_is_here(model->pool))
+    return qccrt_fail(model, QCC_ERROR_THREAD, "this process was forked from the one that opened the model: its threads are not here; open the model again");
   if (model->device)
     return qccrt_device_invoke(model, entry, dims, state, buffers);
   int64_t arenaBytes = entry->arena_bytes ? entry->arena_bytes(dims) : 0;

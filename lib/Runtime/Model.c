@@ -55,7 +55,7 @@ static qcc_status checkProgram(qcc_model *m) {
 /* Without a wish the first variant whose features this CPU has: the compiler lists the best first. */
 static qcc_status chooseVariant(qcc_model *m, const char *wish) {
   const qcc_program *p = m->program;
-  uint64_t has = qccrt_cpu_features();
+  uint64_t has = 0;
   char names[256];
   const qcc_variant *wished = NULL;
   for (int64_t i = 0; i < p->num_variants; i++) {
@@ -63,6 +63,7 @@ static qcc_status chooseVariant(qcc_model *m, const char *wish) {
     if (wish && strcmp(wish, v->name))
       continue;
     wished = v;
+    has = qccrt_cpu_features(v->features);
     if ((v->features & ~has) == 0) {
       m->variant = v;
       return QCC_OK;

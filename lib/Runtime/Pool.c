@@ -29,6 +29,7 @@ struct qccrt_pool {
   bool spin;                                                  /* every thread has a CPU */
   atomic_bool stop;
   bool pin;
+  pid_t process;                                              /* that has the workers: fork() leaves them behind */
   qccrt_job job;
   void *argument;
   struct Worker { qccrt_pool *pool; pthread_t handle; int index; } *workers;
@@ -128,6 +129,8 @@ int qccrt_num_cpus(void) {
   return sched_getaffinity(0, sizeof allowed, &allowed) ? 1 : CPU_COUNT(&allowed);
 }
 
+bool qccrt_pool_is_here(const qccrt_pool *pool) { return pool->threads == 1 || pool->process == getpid(); }
+
 int qccrt_pool_threads(const qccrt_pool *pool) { return pool->threads; }
 
 /* Signals go to the program's own threads, never to workers: its handlers may rely on thread-local state. */
@@ -154,7 +157,7 @@ qccrt_pool *qccrt_pool_create(int threads, bool pin) {
   qccrt_pool *pool = aligned_alloc(64, (sizeof *pool + 63) / 64 * 64);
   if (!pool)
     return NULL;
-  *pool = (qccrt_pool){.threads = threads, .pin = pin};
+  *pool = (qccrt_pool){.threads = threads, .pin = pin, .process = getpid()};
   /* With more threads than CPUs, whoever spins keeps the one from running that it waits for. */
   pool->spin = threads <= qccrt_num_cpus();
   pool->workers = calloc((size_t)threads, sizeof *pool->workers);
@@ -168,9 +171,11 @@ void qccrt_pool_destroy(qccrt_pool *pool) {
   if (!pool)
     return;
   atomic_store(&pool->stop, true);
-  eventPost(&pool->start);
-  for (int i = 1; i <= pool->started; i++)
-    pthread_join(pool->workers[i].handle, NULL);
+  if (qccrt_pool_is_here(pool)) {
+    eventPost(&pool->start);
+    for (int i = 1; i <= pool->started; i++)
+      pthread_join(pool->workers[i].handle, NULL);
+  }
   free(pool->workers);
   free(pool);
 }

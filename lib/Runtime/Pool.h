@@ -13,6 +13,9 @@ enum { QCCRT_MAX_THREADS = 1024 };
 int64_t qccrt_now(void);                                      /* nanoseconds of a clock that never goes back */
 int qccrt_num_cpus(void);                                     /* that this process may use; at least 1 */
 
+/* False in a process that was forked from the one that made the pool: its workers do not exist there. */
+bool qccrt_pool_is_here(const qccrt_pool *pool);
+
 /* Starts threads - 1 workers (1 <= threads <= QCCRT_MAX_THREADS). Null when the system gives no memory or thread. */
 qccrt_pool *qccrt_pool_create(int threads, bool pin);
 void qccrt_pool_destroy(qccrt_pool *pool);

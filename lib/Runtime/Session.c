@@ -223,7 +223,12 @@ qcc_status qcc_session_generate(qcc_session *session, const int64_t *prompt, int
   int64_t vocabulary = session->model->program->vocabulary, batch = session->batch;
   float *logits = malloc((size_t)(batch * vocabulary) * sizeof *logits);
   int64_t *step = malloc((size_t)batch * sizeof *step);
-  qcc_status status = logits && step ? QCC_OK : qccrt_fail(session->model, QCC_ERROR_MEMORY, "no memory for logits");
+  qcc_status status = QCC_OK;
+  if (!logits || !step) {
+    pthread_mutex_lock(&session->model->lock);
+    status = qccrt_fail(session->model, QCC_ERROR_MEMORY, "no memory for logits");
+    pthread_mutex_unlock(&session->model->lock);
+  }
   if (!status && max_new > 0)
     status = append(session, prompt, count, QCC_LOGITS_LAST, logits);
   for (int64_t i = 0; !status && i < max_new; i++) {

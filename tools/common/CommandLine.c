@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int fail(int code, const char *format, ...) {
   va_list arguments;
@@ -12,6 +13,13 @@ int fail(int code, const char *format, ...) {
   fputc('\n', stderr);
   va_end(arguments);
   return code;
+}
+
+int finish_output(int code) {
+  if (!fflush(stdout) && !ferror(stdout))
+    return code;
+  fail(ExitResource, "cannot write to standard output: %s", strerror(errno));
+  return code ? code : ExitResource;
 }
 
 /* The end of the number at the front of `text`; null when there is none. */

@@ -10,6 +10,9 @@ extern const char tool_name[];                                /* each tool defin
 /* Prints "<tool_name>: error: ..." as one line on standard error; returns `code`. */
 int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The exit code of a program that wrote to standard output: `code`, or ExitResource after a message where that could not all be written. */
+int finish_output(int code);
+
 /* Is all of `text` a decimal number of at least `least`? */
 bool number_parse(const char *text, int64_t least, int64_t *value);
 

@@ -1,11 +1,37 @@
 #include "ModelLibrary.h"
 #include "qcc/Base/ExitCodes.h"
 #include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* dlopen maps what a library's headers promise, and touching a page that a shortened file lacks kills the process. 0, or what is wrong. */
+static const char *checkWhole(int file) {
+  struct stat status;
+  ElfW(Ehdr) header;
+  if (fstat(file, &status) || pread(file, &header, sizeof header, 0) != sizeof header || memcmp(header.e_ident, ELFMAG, SELFMAG))
+    return "not a library";
+  if (header.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) || header.e_phentsize != sizeof(ElfW(Phdr)))
+    return NULL;                                              /* of another machine: dlopen says so */
+  uint64_t bytes = (uint64_t)status.st_size;
+  if (header.e_shoff > bytes || (uint64_t)header.e_shnum * header.e_shentsize > bytes - header.e_shoff)
+    return "the file is shorter than its headers say";
+  for (int i = 0; i < header.e_phnum; i++) {
+    ElfW(Phdr) segment;
+    if (pread(file, &segment, sizeof segment, (off_t)(header.e_phoff + (uint64_t)i * sizeof segment)) != sizeof segment)
+      return "the file is shorter than its headers say";
+    if (segment.p_type == PT_LOAD && (segment.p_offset > bytes || segment.p_filesz > bytes - segment.p_offset))
+      return "the file is shorter than its headers say";
+  }
+  return NULL;
+}
 
 int model_library_load(ModelLibrary *library, const char *path, char *error, size_t size) {
   memset(library, 0, sizeof *library);
@@ -13,6 +39,16 @@ int model_library_load(ModelLibrary *library, const char *path, char *error, siz
   if (!absolute) {
     snprintf(error, size, "%s: %s", path, strerror(errno));
     return ExitInput;
+  }
+  int file = open(absolute, O_RDONLY | O_CLOEXEC);
+  const char *problem = file < 0 ? strerror(errno) : checkWhole(file);
+  int code = file < 0 ? ExitInput : ExitMalformed;
+  if (file >= 0)
+    close(file);
+  if (problem) {
+    snprintf(error, size, "%s: %s", path, problem);
+    free(absolute);
+    return code;
   }
   library->handle = dlopen(absolute, RTLD_NOW | RTLD_LOCAL);
   free(absolute);

@@ -222,5 +222,5 @@ int main(int argc, char **argv) {
   read_probe_destroy(b.probe);
   b.library.close(b.model);
   model_library_unload(&b.library);
-  return code;
+  return finish_output(code);
 }

@@ -169,5 +169,5 @@ int main(int argc, char **argv) {
   closeModel(&reference);
   closeModel(&model);
   free(tokens.ids);
-  return code;
+  return finish_output(code);
 }

@@ -127,5 +127,10 @@ int main(int argc, char **argv) {
     llvm::outs() << llvm::formatv("{0:2}", *parsed) << "\n";
   else
     printManifest(*manifest, input, outcome, llvm::outs());
+  llvm::outs().flush();
+  if (std::error_code error = llvm::outs().error()) {
+    llvm::outs().clear_error();
+    return fail(ExitResource, "cannot write to standard output: " + error.message());
+  }
   return code ? fail(code, outcome) : ExitSuccess;
 }

@@ -122,5 +122,5 @@ int main(int argc, char **argv) {
   }
   run.library.close(run.model);
   model_library_unload(&run.library);
-  return code;
+  return finish_output(code);
 }

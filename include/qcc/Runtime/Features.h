@@ -35,7 +35,7 @@
 #define QCC_CPU_X86_64_V4 \
   (QCC_CPU_X86_64_V3 | QCC_CPU_AVX512F | QCC_CPU_AVX512BW | QCC_CPU_AVX512CD | QCC_CPU_AVX512DQ | QCC_CPU_AVX512VL)
 
-/* aarch64: 32..63 */
+/* aarch64: 32..47; the next architecture has 48..63 */
 #define QCC_CPU_NEON       QCC_CPU_BIT(32)
 #define QCC_CPU_FP16       QCC_CPU_BIT(33)
 #define QCC_CPU_DOTPROD    QCC_CPU_BIT(34)

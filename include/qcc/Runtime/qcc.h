@@ -6,7 +6,9 @@
  *   if (qcc_open(NULL, &m) != QCC_OK) { fprintf(stderr, "%s\n", qcc_error(m)); qcc_close(m); return 1; }
  *
  * Errors: functions return a status and never print, throw or exit; qcc_error tells what happened and what was expected.
- * Threads: calls on one model take turns (a lock), so any thread may call. Different models run at the same time. */
+ * Threads: calls on one model take turns (a lock), so any thread may call. Different models run at the same time. The message is that of the
+ * model's last failing call: threads that share a model and read messages need a lock of their own around both.
+ * Processes: a model belongs to the process that opened it. After fork() the child opens its own (calls on the parent's fail). */
 #ifndef QCC_H
 #define QCC_H
 #include <stddef.h>

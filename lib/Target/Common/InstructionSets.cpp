@@ -61,10 +61,14 @@ llvm::Error InstructionSets::refine(TargetInfo &info, llvm::StringRef cpu, llvm:
       version.features += (version.features.empty() ? "" : ",") + attributes.str();
     derive(version);
   }
+  // What became equal is one version, under the name that promises least: the best come first.
   std::vector<TargetVersion> kept;
-  for (TargetVersion &version : info.versions)
-    if (llvm::none_of(kept, [&](const TargetVersion &k) { return k.runtimeFeatures == version.runtimeFeatures; }))
+  llvm::ArrayRef<TargetVersion> later = info.versions;
+  for (const TargetVersion &version : info.versions) {
+    later = later.drop_front();
+    if (llvm::none_of(later, [&](const TargetVersion &other) { return other.runtimeFeatures == version.runtimeFeatures; }))
       kept.push_back(version);
+  }
   info.versions = std::move(kept);
   return llvm::Error::success();
 }

@@ -1,9 +1,11 @@
 // Program operations to accesses of the invocation: the compiler's half of the contract in qcc/Runtime/Program.h.
 #include "dialects/Kernel/Kernel.h"
+#include "qcc/Runtime/Program.h"
 #include "qcc/Target/DenseMemRef.h"
 #include "qcc/Target/Passes.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include <cstddef>
 namespace qcc {
 #define GEN_PASS_DEF_LOWERPROGRAM
 #include "qcc/Target/Passes.h.inc"
@@ -14,6 +16,20 @@ using namespace qcc;
 namespace {
 /// Fields of qcc_invocation, each 8 bytes, in order.
 enum Field { Weights, Arena, State, Buffers, Dims, Status, Threads, Barrier, Meeting, Prefetch, Observe, NumFields };
+#define QCC_CHECK_FIELD(field, name) static_assert(offsetof(qcc_invocation, name) == 8 * field, "the code generator and the runtime disagree");
+QCC_CHECK_FIELD(Weights, weights)
+QCC_CHECK_FIELD(Arena, arena)
+QCC_CHECK_FIELD(State, state)
+QCC_CHECK_FIELD(Buffers, buffers)
+QCC_CHECK_FIELD(Dims, dims)
+QCC_CHECK_FIELD(Status, status)
+QCC_CHECK_FIELD(Threads, threads)
+QCC_CHECK_FIELD(Barrier, barrier)
+QCC_CHECK_FIELD(Meeting, meeting)
+QCC_CHECK_FIELD(Prefetch, prefetch)
+QCC_CHECK_FIELD(Observe, observe)
+static_assert(sizeof(qcc_invocation) == 8 * NumFields, "the runtime has a field that the code generator does not know");
+#undef QCC_CHECK_FIELD
 
 class ProgramLowering {
 public:

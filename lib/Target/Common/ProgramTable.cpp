@@ -9,7 +9,8 @@
 using namespace llvm;
 using namespace qcc;
 
-/// The bytes of a file as a page-aligned symbol, copied by the assembler and never held in memory as a constant.
+/// The bytes of a file as a page-aligned symbol, copied by the assembler and never held in memory as a constant. On x86-64 the section is a large
+/// one (SHF_X86_64_LARGE): it lies behind everything that addresses within 2 GB must reach.
 static Constant *embedFile(Module &module, StringRef symbol, StringRef section, StringRef path) {
   std::string escaped;
   for (char c : path) {
@@ -17,7 +18,7 @@ static Constant *embedFile(Module &module, StringRef symbol, StringRef section, 
       escaped += '\\';
     escaped += c;
   }
-  module.appendModuleInlineAsm(".section " + section.str() + ",\"a\",@progbits\n.balign 4096\n.hidden " + symbol.str() + "\n.globl " + symbol.str() + "\n" + symbol.str() +
+  module.appendModuleInlineAsm(".section " + section.str() + ",\"" + (module.getTargetTriple().getArch() == Triple::x86_64 ? "al" : "a") + "\",@progbits\n.balign 4096\n.hidden " + symbol.str() + "\n.globl " + symbol.str() + "\n" + symbol.str() +
                                ":\n.incbin \"" + escaped + "\"\n.previous");
   auto *global = new GlobalVariable(module, Type::getInt8Ty(module.getContext()), true, GlobalValue::ExternalLinkage, nullptr, symbol);
   global->setVisibility(GlobalValue::HiddenVisibility);
@@ -32,7 +33,12 @@ public:
   Constant *i32(int64_t value) { return ConstantInt::get(Type::getInt32Ty(context), value, true); }
   Constant *i64(uint64_t value) { return ConstantInt::get(Type::getInt64Ty(context), value); }
   Constant *null() { return ConstantPointerNull::get(pointer); }
-  Constant *record(ArrayRef<Constant *> fields) { return ConstantStruct::getAnon(context, fields); }
+  /// A struct of Program.h: as many bytes as the runtime takes it to have.
+  template <typename T> Constant *record(ArrayRef<Constant *> fields) {
+    Constant *made = ConstantStruct::getAnon(context, fields);
+    assert(module.getDataLayout().getTypeAllocSize(made->getType()) == sizeof(T) && "the code generator and Program.h disagree");
+    return made;
+  }
 
   /// A pointer to private constant data.
   Constant *data(Constant *value) {
@@ -68,31 +74,31 @@ public:
   Constant *ports(ArrayRef<ProgramPort> list) {
     SmallVector<Constant *> records;
     for (const ProgramPort &port : list)
-      records.push_back(record({text(port.name), i32(port.code), i32(port.bits), i32(port.role), i32(port.shape.size()), extents(port.shape)}));
+      records.push_back(record<qcc_port>({text(port.name), i32(port.code), i32(port.bits), i32(port.role), i32(port.shape.size()), extents(port.shape)}));
     return array(records);
   }
   Constant *regions(ArrayRef<ProgramRegion> list) {
     SmallVector<Constant *> records;
     for (const ProgramRegion &region : list)
-      records.push_back(record({text(region.kernels), text(region.nodes), i64(region.weightBytes), i64(region.macs), extents(region.rows),
+      records.push_back(record<qcc_region>({text(region.kernels), text(region.nodes), i64(region.weightBytes), i64(region.macs), extents(region.rows),
                                 i64(region.rows.size())}));
     return array(records);
   }
   Constant *launches(ArrayRef<ProgramLaunch> list) {
     SmallVector<Constant *> records;
     for (const ProgramLaunch &launch : list)
-      records.push_back(record({i64(launch.kernel), extents(launch.params)}));
+      records.push_back(record<qcc_launch>({i64(launch.kernel), extents(launch.params)}));
     return array(records);
   }
   Constant *device(const ProgramDevice &device) {
     SmallVector<Constant *> kernels;
     for (const ProgramKernel &kernel : device.kernels)
-      kernels.push_back(record({text(kernel.name), i64(kernel.threads), i64(kernel.scratchBytes), i64(kernel.numParams)}));
+      kernels.push_back(record<qcc_kernel>({text(kernel.name), i64(kernel.threads), i64(kernel.scratchBytes), i64(kernel.numParams)}));
     // One image a version: its symbol is numbered.
     std::string symbol = "qcc_device_image" + std::to_string(numImages++);
     uint64_t bytes = 0;
     (void)sys::fs::file_size(device.image, bytes);
-    return data(record({embedFile(module, symbol, QCC_DEVICE_SECTION, device.image), i64(bytes), i64(device.capability), i64(device.exact), i64(device.driver), array(kernels), i64(kernels.size())}));
+    return data(record<qcc_device>({embedFile(module, symbol, QCC_DEVICE_SECTION, device.image), i64(bytes), i64(device.capability), i64(device.exact), i64(device.driver), array(kernels), i64(kernels.size())}));
   }
   Constant *variants(ArrayRef<ProgramVariant> list) {
     auto *run = FunctionType::get(Type::getVoidTy(context), {pointer, Type::getInt64Ty(context)}, false);
@@ -100,9 +106,9 @@ public:
     for (const ProgramVariant &variant : list) {
       SmallVector<Constant *> entries;
       for (const ProgramEntry &entry : variant.entries)
-        entries.push_back(record({text(entry.name), i64(entry.minRows), i64(entry.maxRows), function(entry.run, run), function(entry.arenaBytes, sizeFunction()),
+        entries.push_back(record<qcc_entry>({text(entry.name), i64(entry.minRows), i64(entry.maxRows), function(entry.run, run), function(entry.arenaBytes, sizeFunction()),
                                   launches(entry.launches), i64(entry.launches.size())}));
-      records.push_back(record({text(variant.name), i64(variant.features), array(entries), i64(entries.size()), regions(variant.regions),
+      records.push_back(record<qcc_variant>({text(variant.name), i64(variant.features), array(entries), i64(entries.size()), regions(variant.regions),
                                 i64(variant.regions.size()), variant.device ? device(*variant.device) : null()}));
     }
     return array(records);
@@ -124,13 +130,13 @@ std::unique_ptr<Module> qcc::buildProgramTable(const ProgramDescription &program
   TableBuilder b(*module);
   SmallVector<Constant *> dims;
   for (const ProgramDim &dim : program.dims)
-    dims.push_back(b.record({b.text(dim.name), b.i64(dim.fixed), b.function(dim.value, b.sizeFunction())}));
+    dims.push_back(b.record<qcc_dim>({b.text(dim.name), b.i64(dim.fixed), b.function(dim.value, b.sizeFunction())}));
   SmallVector<Constant *> equal;
   for (const ProgramEqualDims &pair : program.equalDims)
-    equal.push_back(b.record({b.i64(pair.left), b.i64(pair.right), b.text(pair.node)}));
+    equal.push_back(b.record<qcc_equal_dims>({b.i64(pair.left), b.i64(pair.right), b.text(pair.node)}));
   uint32_t flags = (program.hasState ? 1 : 0) | (program.embeddedWeights.empty() ? 0 : 2);
   Constant *weights = program.embeddedWeights.empty() ? b.null() : embedFile(*module, "qcc_embedded_weights", QCC_WEIGHTS_SECTION, program.embeddedWeights);
-  Constant *table = b.record({
+  Constant *table = b.record<qcc_program>({
       b.i32(QCC_PROGRAM_VERSION), b.i32(flags),
       b.ports(program.inputs), b.ports(program.outputs), b.i64(program.inputs.size()), b.i64(program.outputs.size()),
       b.array(dims), b.i64(program.dims.size()), b.array(equal), b.i64(equal.size()),

@@ -1,5 +1,7 @@
 #include "FakeProgram.h"
 #include "gtest/gtest.h"
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cstring>
 #include <fenv.h>
 
@@ -102,6 +104,57 @@ TEST_F(Run, StructsMayBeOlder) {
   EXPECT_EQ(info.threads, 0x55555555);
 }
 
+// One compiled against a newer, longer struct finds zeros in what this library does not know.
+TEST_F(Run, StructsMayBeNewer) {
+  unsigned char bytes[sizeof(qcc_info) + 64];
+  memset(bytes, 0x55, sizeof bytes);
+  auto *info = reinterpret_cast<qcc_info *>(bytes);
+  info->size = sizeof bytes;
+  ASSERT_EQ(qcc_get_info(model, info), QCC_OK);
+  for (size_t i = sizeof(qcc_info); i < sizeof bytes; ++i)
+    ASSERT_EQ(bytes[i], 0) << i;
+}
+
+// The workers stay with the process that opened the model.
+TEST_F(Run, ForkedProcessesAreRefused) {
+  pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    bool refused = qcc_run(model, in, 2, out, 1) == QCC_ERROR_THREAD && strstr(qcc_error(model), "forked");
+    qcc_close(model);
+    _exit(refused ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_EQ(qcc_run(model, in, 2, out, 1), QCC_OK) << qcc_error(model);
+}
+
+// Extents that the program takes as equal: of two dimensions, and of a dimension and a number.
+TEST(RunEqual, OtherExtentsAreRefused) {
+  const qcc_equal_dims pairs[] = {{-1, -2, "/square"}, {-1, 3, "/three"}};
+  qcc_program program = fake::PlainProgram;
+  program.equal_dims = pairs;
+  program.num_equal_dims = 2;
+  qcc_model *model = nullptr;
+  ASSERT_EQ(qccrt_open(&program, nullptr, &model), QCC_OK) << qcc_error(model);
+  float x[9] = {}, k[3] = {}, y[9];
+  auto run = [&](int64_t n, int64_t m) {
+    int64_t matrix[] = {n, m}, row[] = {m};
+    DLTensor in[2] = {}, out[1] = {};
+    in[0] = {x, {kDLCPU, 0}, 2, {kDLFloat, 32, 1}, matrix, nullptr, 0};
+    in[1] = {k, {kDLCPU, 0}, 1, {kDLFloat, 32, 1}, row, nullptr, 0};
+    out[0] = {y, {kDLCPU, 0}, 2, {kDLFloat, 32, 1}, matrix, nullptr, 0};
+    return qcc_run(model, in, 2, out, 1);
+  };
+  EXPECT_EQ(run(3, 3), QCC_OK) << qcc_error(model);
+  EXPECT_EQ(run(2, 3), QCC_ERROR_ARGUMENT);
+  EXPECT_STREQ(qcc_error(model), "node '/square' needs equal extents, but 'N' is 2 and 'M' is 3");
+  EXPECT_EQ(run(2, 2), QCC_ERROR_ARGUMENT);
+  EXPECT_STREQ(qcc_error(model), "node '/three' needs equal extents, but 'N' is 2 and a fixed extent is 3");
+  qcc_close(model);
+}
+
 TEST_F(Run, SessionsNeedState) {
   qcc_session *session = nullptr;
   EXPECT_EQ(qcc_session_open(model, nullptr, &session), QCC_ERROR_ARGUMENT);
@@ -180,7 +233,7 @@ TEST(Open, RefusalsSayWhy) {
   EXPECT_EQ(error({sizeof(qcc_options), path, nullptr, -1, 0}, QCC_ERROR_ARGUMENT), "threads = -1, but it must be 0 (all CPUs) to 1024");
   EXPECT_EQ(error({0, path, nullptr, 1, 0}, QCC_ERROR_ARGUMENT), "qcc_options.size must be sizeof(qcc_options)");
   fakeProgram.program.version = 99;
-  EXPECT_EQ(error({sizeof(qcc_options), path, nullptr, 1, 0}, QCC_ERROR_ARGUMENT), "program version 99, but this runtime runs version 4");
+  EXPECT_EQ(error({sizeof(qcc_options), path, nullptr, 1, 0}, QCC_ERROR_ARGUMENT), "program version 99, but this runtime runs version 5");
   qcc_close(nullptr);
   EXPECT_STREQ(qcc_error(nullptr), "out of memory");
 }
