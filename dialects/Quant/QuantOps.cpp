@@ -28,6 +28,13 @@ LogicalResult WeightDeclOp::verify() {
   return success();
 }
 
+ArrayAttr WeightDeclOp::getSource() {
+  SmallVector<Attribute> parts;
+  for (auto part : getParts().getAsRange<PartAttr>())
+    parts.push_back(part.withoutNode());
+  return ArrayAttr::get(getContext(), parts);
+}
+
 LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto decl = symbols.lookupNearestSymbolFrom<WeightDeclOp>(*this, getDeclAttr());
   if (!decl)

@@ -22,6 +22,10 @@ void QntDialect::registerTypesAndAttributes() {
       >();
 }
 
+PartAttr PartAttr::withoutNode() const {
+  return PartAttr::get(getContext(), getRows(), getTransposed(), getData(), getScales(), getZeros(), getValues(), getRotary(), StringAttr());
+}
+
 LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, WeightLayout kind, int64_t bytes, unsigned lanes) {
   if (bytes < 0)
     return emitError() << "a layout has at least 0 bytes, not " << bytes;

@@ -138,9 +138,10 @@ BuildReport qcc::describeBuild(ModuleOp module, ModuleOp lowered, const Compiler
   return report;
 }
 
-void qcc::addErrors(BuildReport &report, const WeightErrors &errors) {
+void qcc::addErrors(BuildReport &report, ModuleOp module, const WeightErrors &errors) {
+  SymbolTable symbols(module);
   for (WeightReport &weight : report.weights)
-    weight.error = errors.find(weight.tensors);
+    weight.error = errors.find(symbols.lookup<qnt::WeightDeclOp>(weight.weight));
 }
 
 /// "layers.12.mlp" is like "layers.3.mlp".
