@@ -138,7 +138,9 @@ struct TableFormat : FormatFamily {
     const CodeTable &table = tableOf(type);
     auto values = RankedTensorType::get({int64_t(table.values.size())}, builder.getF32Type());
     Value constant = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(values, ArrayRef<float>(table.values)));
-    Value index = arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(), element.code);
+    // Codes come from a file, a byte each: one that is wider must not lead out of the table.
+    Value mask = arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), (int64_t(1) << type.getBits()) - 1);
+    Value index = arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(), arith::AndIOp::create(builder, loc, element.code, mask));
     Value value = tensor::ExtractOp::create(builder, loc, constant, ValueRange{index});
     return arith::MulFOp::create(builder, loc, element.scale, value);
   }
