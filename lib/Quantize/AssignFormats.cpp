@@ -61,7 +61,7 @@ FailureOr<Type> AssignFormats::formatOfBits(unsigned bits, StringRef option) {
     return Type(Float16Type::get(&getContext()));
   if (!llvm::is_contained({2u, 3u, 4u, 5u, 6u, 8u}, bits))
     return getOperation().emitError() << option << " = " << bits << " is not supported, expected 2, 3, 4, 5, 6, 8, 16 or 32";
-  int64_t group = groupSize < 1 ? -1 : groupSize;      // others are refused below
+  int64_t group = groupSize < 1 || groupSize > qnt::BlockType::maxGroup ? -1 : groupSize.getValue();   // others are refused below
   return Type(qnt::BlockType::get(&getContext(), qnt::Element::Int, bits, group, qnt::ScaleKind::F16, asym ? qnt::ZeroKind::Int : qnt::ZeroKind::None, 0, 0, StringAttr()));
 }
 
@@ -80,9 +80,9 @@ LogicalResult AssignFormats::readRule(StringRef text) {
 }
 
 LogicalResult AssignFormats::readOptions() {
-  bool good = groupSize == -1 || groupSize >= 1;       // all problems at once
+  bool good = groupSize == -1 || (groupSize >= 1 && groupSize <= qnt::BlockType::maxGroup);  // all problems at once
   if (!good)
-    getOperation().emitError() << "group-size = " << groupSize.getValue() << " is not supported, expected at least 1, or -1 for the whole row";
+    getOperation().emitError() << "group-size = " << groupSize.getValue() << " is not supported, expected 1 to " << qnt::BlockType::maxGroup << ", or -1 for the whole row";
   FailureOr<Type> weight = formatOfBits(wbits, "wbits"), head = formatOfBits(headBits ? headBits : wbits < 16 ? 8 : wbits, "head-bits");
   good &= succeeded(weight) && succeeded(head);
   if (good) {
