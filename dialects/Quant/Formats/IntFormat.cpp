@@ -69,7 +69,7 @@ struct IntFormat : FormatFamily {
       return {};
     if (name.consume_front("row"))
       group = -1;
-    else if (name.consume_front("g") && (name.consumeInteger(10, group) || group < 1))
+    else if (name.consume_front("g") && (name.consumeInteger(10, group) || group < 1 || group > BlockType::maxGroup))
       return {};
     ZeroKind zero = name.consume_front("asym") ? ZeroKind::Int : name.consume_front("zf") ? ZeroKind::Float : ZeroKind::None;
     ScaleKind scale = name.consume_front("s32") ? ScaleKind::F32 : ScaleKind::F16;

@@ -73,7 +73,7 @@ struct TableFormat : FormatFamily {
       if (n.scale != ScaleKind::E8M0) {
         if (rest.consume_front("row"))
           group = -1;
-        else if (rest.consume_front("g") && (rest.consumeInteger(10, group) || group < 1))
+        else if (rest.consume_front("g") && (rest.consumeInteger(10, group) || group < 1 || group > BlockType::maxGroup))
           return {};
         if (n.scale == ScaleKind::F16 && rest.consume_front("s32"))
           scale = ScaleKind::F32;

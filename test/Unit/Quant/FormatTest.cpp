@@ -79,7 +79,7 @@ TEST_F(FormatTest, NamesComeBack) {
   EXPECT_EQ(format("w4"), format("w4g32"));
   EXPECT_EQ(format("nf4"), format("nf4g64"));
   EXPECT_EQ(format("fp8e4m3"), format("fp8e4m3row"));
-  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_0", "f64", "w4t2", "W4", "nf4g0", "nf3", "mxfp4g32", "fp8", "fp8e4m3s32"})
+  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_0", "f64", "w4t2", "W4", "nf4g0", "nf3", "mxfp4g32", "fp8", "fp8e4m3s32", "w4g1048577", "w4g9223372036854775807", "nf4g1048592"})
     EXPECT_FALSE(format(name)) << name.str();
 }
 
