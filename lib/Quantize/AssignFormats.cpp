@@ -54,6 +54,15 @@ static SmallVector<ByteRange> bytesOf(qnt::WeightDeclOp decl) {
   return ranges;
 }
 
+/// A group longer than the row is the row: the same codes, and kernels do not pad the row to whole groups. As it is where the family has no such format.
+static Type groupWithinRow(Type element, int64_t columns) {
+  auto block = dyn_cast_if_present<qnt::BlockType>(element);
+  if (!block || block.getSuper() || block.getGroup() <= columns)
+    return element;
+  Type whole = qnt::BlockType::get(block.getContext(), block.getElement(), block.getBits(), -1, block.getScale(), block.getZero(), 0, 0, block.getTable());
+  return qnt::familyOf(whole) ? whole : element;
+}
+
 FailureOr<Type> AssignFormats::formatOfBits(unsigned bits, StringRef option) {
   if (bits == 32)
     return Type(Float32Type::get(&getContext()));
@@ -148,18 +157,19 @@ Choice AssignFormats::choose(qnt::WeightDeclOp decl, const WeightUse &use) {
     return keep("arrives quantized");
   if (use.other || type.getRank() != 2 || !isa<FloatType>(type.getElementType()))
     return keep("is read as plain values");
-  if (ruled && known && ruled != known)
+  auto fits = [&](Type format) { return groupWithinRow(format, type.getShape().back()); };
+  if (ruled && known && fits(ruled) != fits(known))
     countOverride(rule);
   if (ruled)
-    return Choice{ruled, "tensor-types: " + rule};
+    return Choice{fits(ruled), "tensor-types: " + rule};
   if (known)
-    return Choice{known, recipe.getAs<StringAttr>("reason").str()};
+    return Choice{fits(known), recipe.getAs<StringAttr>("reason").str()};
   if (use.head)
-    return Choice{headFormat, "head-bits"};
+    return Choice{fits(headFormat), "head-bits"};
   if (use.matmul)
-    return Choice{weightFormat, format.empty() ? "wbits" : "format"};
+    return Choice{fits(weightFormat), format.empty() ? "wbits" : "format"};
   bool isTied = llvm::any_of(bytesOf(decl), [&](ByteRange range) { return headBytes.contains(range); });
-  return isTied ? Choice{headFormat, "head-bits: tied to the head"} : Choice{tableFormat, "embedding table"};
+  return isTied ? Choice{fits(headFormat), "head-bits: tied to the head"} : Choice{tableFormat, "embedding table"};
 }
 
 void AssignFormats::runOnOperation() {
