@@ -113,7 +113,7 @@ struct IntFormat : FormatFamily {
       else
         std::tie(scale, zero) = affineScale(group, block.getBits(), block.getScale());
       if (!std::isfinite(scale)) {
-        why = "the scale of group " + std::to_string(g) + " is too large for f16";
+        why = "the scale of group " + std::to_string(g) + " is too large for " + stringifyScaleKind(block.getScale()).str();
         return failure();
       }
       out.scales[row * view.groups + g] = scale;

@@ -223,6 +223,11 @@ TEST_F(FormatTest, ScaleThatOverflowsIsRefused) {
     EXPECT_NE(StringRef(why).find("too large for f16"), StringRef::npos) << why;
   }
   EXPECT_NEAR(roundTrip(format("w4g32s32"), values, 32)[5], 1e7f, 1);
+  std::string why;
+  buffer.reset(format("w4g32asyms32"), 0, 1, 32);
+  values[0] = 3e38f, values[1] = -3e38f;
+  EXPECT_TRUE(failed(familyOf(buffer.view.element)->encodeRow(values, buffer, 0, why)));
+  EXPECT_EQ(why, "the scale of group 0 is too large for f32");
 }
 
 TEST_F(FormatTest, SearchBeatsTheSymmetricGrid) {
