@@ -346,16 +346,19 @@ TEST_F(FormatTest, EncodingsArePinned) {
     llvm::SHA256 hash;
     for (const auto *bytes : {&buffer.codes, &buffer.subScales, &buffer.zeros})
       hash.update(*bytes);
-    hash.update(ArrayRef(reinterpret_cast<const uint8_t *>(buffer.scales.data()), buffer.scales.size() * 4));
+    for (const auto *floats : {&buffer.scales, &buffer.floatZeros, &buffer.values})
+      hash.update(ArrayRef(reinterpret_cast<const uint8_t *>(floats->data()), floats->size() * 4));
     return llvm::toHex(hash.final(), /*LowerCase=*/true).substr(0, 16);
   };
   EXPECT_EQ(digest("w2g32"), "aa288a1859328de0");
   EXPECT_EQ(digest("w3g128"), "92506a6e88cebac2");
   EXPECT_EQ(digest("w4g32"), "8754984869931822");
   EXPECT_EQ(digest("w4g32asym"), "30b5787b64c0ddc2");
+  EXPECT_EQ(digest("w4g64zf"), "34bcd2c12dc10316");
   EXPECT_EQ(digest("w8g32"), "8681c402822d5591");
   EXPECT_EQ(digest("w4t"), "ac0cb3dea5fc71c7");
   EXPECT_EQ(digest("nf4"), "71e1ff40f0d31da0");
   EXPECT_EQ(digest("mxfp4"), "bfb497fa630b4782");
   EXPECT_EQ(digest("fp8e4m3"), "738641cd35a55414");
+  EXPECT_EQ(digest("f16"), "deed7c77f3ecf733");
 }
