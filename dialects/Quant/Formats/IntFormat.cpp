@@ -93,6 +93,7 @@ struct IntFormat : FormatFamily {
     int64_t zero = block.getZero() == ZeroKind::Int ? block.getBits() : block.getZero() == ZeroKind::Float ? scale : 0;
     return K * block.getBits() + groupsPerRow(block, K) * (scale + zero);
   }
+  bool hasLinearScales(Type element) const override { return true; }
 
   LogicalResult fitRow(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const override {
     auto block = cast<BlockType>(out.view.element);

@@ -100,6 +100,7 @@ struct TableFormat : FormatFamily {
     auto block = cast<BlockType>(element);
     return K * block.getBits() + groupsPerRow(block, K) * scaleBits(block.getScale());
   }
+  bool hasLinearScales(Type element) const override { return cast<BlockType>(element).getScale() != ScaleKind::E8M0; }
 
   LogicalResult fitRow(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const override {
     const QuantizedRows &view = out.view;

@@ -275,6 +275,23 @@ TEST_F(FormatTest, ColumnsMayBeEncodedApart) {
   }
 }
 
+TEST_F(FormatTest, ValuesFollowLinearScales) {
+  constexpr int64_t K = 300;
+  std::vector<float> values = pseudoRandom(K), decoded(K);
+  for (StringRef name : everyFamily) {
+    Type element = format(name);
+    EXPECT_EQ(familyOf(element)->hasLinearScales(element), isa<BlockType>(element) && name != "mxfp4") << name.str();
+    if (!familyOf(element)->hasLinearScales(element))
+      continue;
+    std::vector<float> before = roundTrip(element, values, K);
+    for (float &scale : buffer.scales)
+      scale *= 0.5f;
+    familyOf(element)->decodeRow(buffer.view, 0, decoded);
+    for (int64_t k = 0; k < K; ++k)
+      ASSERT_EQ(decoded[k], 0.5f * before[k]) << name.str() << " " << k;
+  }
+}
+
 TEST_F(FormatTest, ColumnsOutsideTheFittedRangeSaturate) {
   std::vector<float> values = pseudoRandom(64);
   for (StringRef name : everyFamily) {
