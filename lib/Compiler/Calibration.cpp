@@ -2,6 +2,7 @@
 #include "lib/Compiler/Calibration.h"
 #include "lib/Compiler/ObservedProgram.h"
 #include "lib/Compiler/Phases.h"
+#include "lib/Quantize/WeightUses.h"
 #include "qcc/Quantize/CollectStatistics.h"
 #include "qcc/Quantize/WeightPipeline.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -91,6 +92,23 @@ static int encodeOne(qnt::WeightDeclOp decl, const SourceFiles &sources, const Q
   return ExitSuccess;
 }
 
+/// Weights that the text has not reached: chosen without inputs, if the method can. Rows of tables are never multiplied with anything: nothing to warn of.
+static int encodeUnreached(const CalibrationJob &job, const QuantizationMethod &method, const Wanted &wanted, EncodedWeights &encoded) {
+  auto uses = findWeightUses(job.decided);
+  for (qnt::WeightDeclOp decl : wanted.order) {
+    if (encoded.find(decl))
+      continue;
+    if (uses.lookup(decl).matmul)
+      decl.emitWarning() << "no calibration text reaches '" << sectionName(decl) << "': "
+                         << (method.needsInputs() ? "its weights are rounded to nearest" : "its codes are chosen without inputs") << " [uncalibrated]";
+    if (method.needsInputs())
+      continue;
+    if (int code = encodeOne(decl, job.sources, method, nullptr, encoded.add(decl)))
+      return code;
+  }
+  return ExitSuccess;
+}
+
 int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded) {
   CalibrationText text;
   if (int code = readCalibrationText(job.options, vocabularyOf(job.decided), text))
@@ -127,10 +145,7 @@ int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, E
   job.phases.begin("quantizing");
   if (int code = program.run(text.tokens, text.windows, text.length, observe))
     return code;
-  for (qnt::WeightDeclOp decl : wanted.order)
-    if (!problem && !encoded.find(decl))
-      decl.emitWarning() << "no calibration text reaches '" << sectionName(decl) << "': its weights are rounded to nearest [uncalibrated]";
-  return problem;
+  return problem ? problem : encodeUnreached(job, method, wanted, encoded);
 }
 
 int qcc::quantizeWithoutText(ModuleOp decided, const SourceFiles &sources, Phases &phases, const QuantizationMethod &method, EncodedWeights &encoded) {
