@@ -35,6 +35,10 @@ ArrayAttr WeightDeclOp::getSource() {
   return ArrayAttr::get(getContext(), parts);
 }
 
+bool WeightDeclOp::arrivesQuantized() {
+  return llvm::any_of(getParts().getAsRange<PartAttr>(), [](PartAttr part) { return bool(part.getScales()); });
+}
+
 LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto decl = symbols.lookupNearestSymbolFrom<WeightDeclOp>(*this, getDeclAttr());
   if (!decl)

@@ -32,6 +32,8 @@ def Qnt_WeightDeclOp : Qnt_Op<"weight_decl", [Symbol]> {
     /// Its parts without the nodes that use them: declarations with equal sources have equal values. Names of tensors do not tell, since one tensor may
     /// be read as it is and transposed.
     ::mlir::ArrayAttr getSource();
+    /// Whether the file holds codes, which are kept.
+    bool arrivesQuantized();
   }];
   let hasVerifier = 1;
 }

@@ -45,14 +45,11 @@ struct Wanted {
   llvm::DenseMap<ArrayAttr, SmallVector<qnt::WeightDeclOp, 1>> bySource;  // one for each format
   std::vector<qnt::WeightDeclOp> order;                                  // of the module
 
-  static bool arrivesQuantized(qnt::WeightDeclOp decl) {
-    return llvm::any_of(decl.getParts().getAsRange<qnt::PartAttr>(), [](qnt::PartAttr part) { return bool(part.getScales()); });
-  }
   int find(ModuleOp decided, const QuantizationMethod &method) {
     bool some = false;
     for (auto decl : decided.getOps<qnt::WeightDeclOp>()) {
       auto format = dyn_cast<qnt::BlockType>(cast<RankedTensorType>(decl.getType()).getElementType());
-      if (!format || arrivesQuantized(decl))
+      if (!format || decl.arrivesQuantized())
         continue;
       some = true;
       SmallVector<qnt::WeightDeclOp, 1> &same = bySource[decl.getSource()];

@@ -153,7 +153,7 @@ Choice AssignFormats::choose(qnt::WeightDeclOp decl, const WeightUse &use) {
     }
     return {Type(), reason.str()};
   };
-  if (isa<qnt::BlockType>(type.getElementType()))
+  if (decl.arrivesQuantized())
     return keep("arrives quantized");
   if (use.other || type.getRank() != 2 || !isa<FloatType>(type.getElementType()))
     return keep("is read as plain values");
