@@ -51,6 +51,10 @@ def Qnt_PartAttr : AttrDef<Qnt_Dialect, "Part"> {
     OptionalParameter<"::qcc::qnt::BytesAttr">:$scales, OptionalParameter<"::qcc::qnt::BytesAttr">:$zeros,
     OptionalParameter<"::mlir::DenseElementsAttr">:$values, OptionalParameter<"::qcc::qnt::RotaryTableAttr">:$rotary,
     OptionalParameter<"::mlir::StringAttr">:$node);
+  let extraClassDeclaration = [{
+    /// What makes two parts the same values: all but the node that uses them.
+    PartAttr withoutNode() const;
+  }];
   let assemblyFormat = "`<` struct(params) `>`";
 }
 #endif

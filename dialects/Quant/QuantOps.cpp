@@ -28,6 +28,17 @@ LogicalResult WeightDeclOp::verify() {
   return success();
 }
 
+ArrayAttr WeightDeclOp::getSource() {
+  SmallVector<Attribute> parts;
+  for (auto part : getParts().getAsRange<PartAttr>())
+    parts.push_back(part.withoutNode());
+  return ArrayAttr::get(getContext(), parts);
+}
+
+bool WeightDeclOp::arrivesQuantized() {
+  return llvm::any_of(getParts().getAsRange<PartAttr>(), [](PartAttr part) { return bool(part.getScales()); });
+}
+
 LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto decl = symbols.lookupNearestSymbolFrom<WeightDeclOp>(*this, getDeclAttr());
   if (!decl)

@@ -28,6 +28,13 @@ def Qnt_WeightDeclOp : Qnt_Op<"weight_decl", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, TypedArrayAttrBase<Qnt_PartAttr, "parts">:$parts,
     OptionalAttr<Qnt_LayoutAttr>:$layout, OptionalAttr<I64Attr>:$offset, OptionalAttr<StrAttr>:$role);
   let assemblyFormat = "$sym_name `:` $type $parts attr-dict";
+  let extraClassDeclaration = [{
+    /// Its parts without the nodes that use them: declarations with equal sources have equal values. Names of tensors do not tell, since one tensor may
+    /// be read as it is and transposed.
+    ::mlir::ArrayAttr getSource();
+    /// Whether the file holds codes, which are kept.
+    bool arrivesQuantized();
+  }];
   let hasVerifier = 1;
 }
 

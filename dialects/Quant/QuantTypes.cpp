@@ -22,6 +22,10 @@ void QntDialect::registerTypesAndAttributes() {
       >();
 }
 
+PartAttr PartAttr::withoutNode() const {
+  return PartAttr::get(getContext(), getRows(), getTransposed(), getData(), getScales(), getZeros(), getValues(), getRotary(), StringAttr());
+}
+
 LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, WeightLayout kind, int64_t bytes, unsigned lanes) {
   if (bytes < 0)
     return emitError() << "a layout has at least 0 bytes, not " << bytes;
@@ -34,8 +38,10 @@ LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, El
                                 ScaleKind scale, ZeroKind zero, int64_t super, unsigned subBits, StringAttr table) {
   if (bits < 1 || bits > 8)
     return emitError() << "a code has 1 to 8 bits, not " << bits;
-  if (group != -1 && group < 1)
-    return emitError() << "a group has at least one element (or is -1, the whole row), not " << group;
+  if (group != -1 && (group < 1 || group > maxGroup))
+    return emitError() << "a group has 1 to " << maxGroup << " elements (or is -1, the whole row), not " << group;
+  if (super > maxGroup)
+    return emitError() << "a super-block has at most " << maxGroup << " elements, not " << super;
   if (super && (super < group || group < 1 || super % group))
     return emitError() << "a super-block holds whole groups, but " << group << " does not divide " << super;
   if ((super > 0) != (subBits > 0))

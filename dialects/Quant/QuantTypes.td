@@ -22,6 +22,10 @@ def Qnt_BlockType : TypeDef<Qnt_Dialect, "Block"> {
     DefaultValuedParameter<"ScaleKind", "ScaleKind::F16">:$scale, DefaultValuedParameter<"ZeroKind", "ZeroKind::None">:$zero,
     DefaultValuedParameter<"int64_t", "0">:$super, DefaultValuedParameter<"unsigned", "0">:$subBits,
     OptionalParameter<"::mlir::StringAttr">:$table);
+  let extraClassDeclaration = [{
+    /// Of `group` and `super`: products with sizes of tensors stay far from overflow, and nobody has use for more but -1.
+    static constexpr int64_t maxGroup = int64_t(1) << 20;
+  }];
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -35,10 +35,6 @@ static WeightKind kindOf(const WeightUse &use) {
   return use.head ? WeightKind::Head : use.matmul ? WeightKind::Linear : use.gather ? WeightKind::Embedding : WeightKind::Other;
 }
 
-static bool arrivesQuantized(qnt::WeightDeclOp decl) {
-  return llvm::any_of(decl.getParts().getAsRange<qnt::PartAttr>(), [](qnt::PartAttr part) { return bool(part.getScales()); });
-}
-
 static std::vector<WeightReport> describeWeights(ModuleOp module, const CompilerOptions &options) {
   std::vector<WeightReport> weights;
   for (auto &[op, use] : findWeightUses(module)) {
@@ -52,7 +48,7 @@ static std::vector<WeightReport> describeWeights(ModuleOp module, const Compiler
     weight.format = qnt::formatName(element);
     if (auto reason = decl->getAttrOfType<StringAttr>("qnt.decided"))
       weight.reason = reason.str();
-    if (isa<qnt::BlockType>(element) && !arrivesQuantized(decl))
+    if (isa<qnt::BlockType>(element) && !decl.arrivesQuantized())
       weight.method = options.method;
     weight.rows = type.getRank() ? type.getDimSize(0) : 1;
     weight.columns = weight.rows ? type.getNumElements() / weight.rows : 0;
@@ -138,9 +134,10 @@ BuildReport qcc::describeBuild(ModuleOp module, ModuleOp lowered, const Compiler
   return report;
 }
 
-void qcc::addErrors(BuildReport &report, const WeightErrors &errors) {
+void qcc::addErrors(BuildReport &report, ModuleOp module, const WeightErrors &errors) {
+  SymbolTable symbols(module);
   for (WeightReport &weight : report.weights)
-    weight.error = errors.find(weight.tensors);
+    weight.error = errors.find(symbols.lookup<qnt::WeightDeclOp>(weight.weight));
 }
 
 /// "layers.12.mlp" is like "layers.3.mlp".

@@ -65,7 +65,7 @@ struct BuildReport {
 /// `module`: a program with placed weights; `lowered`: the same after the kernel stage for one version of the target.
 BuildReport describeBuild(mlir::ModuleOp module, mlir::ModuleOp lowered, const CompilerOptions &options, const TargetInfo &target, const SourceFiles &sources);
 /// Adds what was measured.
-void addErrors(BuildReport &report, const WeightErrors &errors);
+void addErrors(BuildReport &report, mlir::ModuleOp module, const WeightErrors &errors);
 
 /// Weights that are alike but for numbers in their names, in the order of the first.
 struct WeightGroup {

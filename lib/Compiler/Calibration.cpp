@@ -3,6 +3,7 @@
 #include "lib/Compiler/CalibrationText.h"
 #include "lib/Compiler/ObservedProgram.h"
 #include "lib/Compiler/Phases.h"
+#include "lib/Quantize/WeightUses.h"
 #include "qcc/Quantize/CollectStatistics.h"
 #include "qcc/Quantize/WeightPipeline.h"
 #include "llvm/Support/Parallel.h"
@@ -10,23 +11,23 @@ using namespace mlir;
 using namespace qcc;
 
 namespace {
-/// Weights that a method encodes, by section name. Those that arrive quantized keep their codes.
+/// Weights that a method encodes. Those that arrive quantized keep their codes.
 struct Wanted {
-  llvm::StringMap<qnt::WeightDeclOp> decls;
-  std::vector<qnt::WeightDeclOp> order;   // of the module
+  llvm::DenseMap<ArrayAttr, SmallVector<qnt::WeightDeclOp, 1>> bySource;  // one for each format
+  std::vector<qnt::WeightDeclOp> order;                                  // of the module
 
-  static bool arrivesQuantized(qnt::WeightDeclOp decl) {
-    return llvm::any_of(decl.getParts().getAsRange<qnt::PartAttr>(), [](qnt::PartAttr part) { return bool(part.getScales()); });
-  }
   int find(ModuleOp decided, const QuantizationMethod &method) {
     bool some = false;
     for (auto decl : decided.getOps<qnt::WeightDeclOp>()) {
       auto format = dyn_cast<qnt::BlockType>(cast<RankedTensorType>(decl.getType()).getElementType());
-      if (!format || arrivesQuantized(decl))
+      if (!format || decl.arrivesQuantized())
         continue;
       some = true;
-      if (method.handles(format) && decls.try_emplace(sectionName(decl), decl).second)
-        order.push_back(decl);
+      SmallVector<qnt::WeightDeclOp, 1> &same = bySource[decl.getSource()];
+      if (!method.handles(format) || llvm::any_of(same, [&](qnt::WeightDeclOp other) { return other.getType() == decl.getType(); }))
+        continue;
+      same.push_back(decl);
+      order.push_back(decl);
     }
     if (some && order.empty())
       return complain(ExitQuantization, "--algo=" + method.name() + " has nothing to choose in the formats of this model's weights; " + method.hint());
@@ -59,6 +60,23 @@ static int encodeOne(qnt::WeightDeclOp decl, const SourceFiles &sources, const Q
   return ExitSuccess;
 }
 
+/// Weights that the text has not reached: chosen without inputs, if the method can. Rows of tables are never multiplied with anything: nothing to warn of.
+static int encodeUnreached(const CalibrationJob &job, const QuantizationMethod &method, const Wanted &wanted, EncodedWeights &encoded) {
+  auto uses = findWeightUses(job.decided);
+  for (qnt::WeightDeclOp decl : wanted.order) {
+    if (encoded.find(decl))
+      continue;
+    if (uses.lookup(decl).matmul)
+      decl.emitWarning() << "no calibration text reaches '" << sectionName(decl) << "': "
+                         << (method.needsInputs() ? "its weights are rounded to nearest" : "its codes are chosen without inputs") << " [uncalibrated]";
+    if (method.needsInputs())
+      continue;
+    if (int code = encodeOne(decl, job.sources, method, nullptr, encoded.add(decl)))
+      return code;
+  }
+  return ExitSuccess;
+}
+
 int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded) {
   CalibrationText text;
   if (int code = readCalibrationText(job.options, vocabularyOf(job.decided), text))
@@ -73,30 +91,29 @@ int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, E
     return code;
   int problem = ExitSuccess;
   int64_t done = 0;
-  auto observe = [&](StringRef section, const float *values, int64_t rows, int64_t K) {
-    qnt::WeightDeclOp decl = wanted.decls.lookup(section);
+  auto observe = [&](ArrayAttr source, const float *values, int64_t rows, int64_t K) {
+    SmallVector<qnt::WeightDeclOp, 1> decls = wanted.bySource.lookup(source);
     // A weight that is read again, by another matmul, has its codes already.
-    if (!decl || problem || encoded.find(section, cast<RankedTensorType>(decl.getType()).getElementType()))
+    if (decls.empty() || problem || encoded.find(decls.front()))
       return;
-    job.phases.step(++done, int64_t(wanted.order.size()));
     StatisticsCollector collector(K, method.usesMoments());
     collector.add(values, rows);
     InputStatistics inputs = collector.finish();
-    qnt::QuantizedBuffer &codes = encoded.add(section);
-    if ((problem = encodeOne(decl, job.sources, method, &inputs, codes)))
-      return;
-    std::vector<float> decoded(codes.view.rows * codes.view.K);
-    const qnt::FormatFamily *family = qnt::familyOf(codes.view.element);
-    llvm::parallelFor(0, codes.view.rows, [&](size_t row) { family->decodeRow(codes.view, int64_t(row), MutableArrayRef(decoded).slice(row * codes.view.K, codes.view.K)); });
-    problem = program.replaceWeight(section, decoded);
+    for (qnt::WeightDeclOp decl : decls) {
+      job.phases.step(++done, int64_t(wanted.order.size()));
+      if ((problem = encodeOne(decl, job.sources, method, &inputs, encoded.add(decl))))
+        return;
+    }
+    const qnt::QuantizedRows &codes = encoded.find(decls.front())->view;
+    std::vector<float> decoded(codes.rows * codes.K);
+    const qnt::FormatFamily *family = qnt::familyOf(codes.element);
+    llvm::parallelFor(0, codes.rows, [&](size_t row) { family->decodeRow(codes, int64_t(row), MutableArrayRef(decoded).slice(row * codes.K, codes.K)); });
+    problem = program.replaceWeight(source, decoded);
   };
   job.phases.begin("quantizing");
   if (int code = program.run(text.tokens, text.windows, text.length, observe))
     return code;
-  for (qnt::WeightDeclOp decl : wanted.order)
-    if (!problem && !encoded.find(sectionName(decl), cast<RankedTensorType>(decl.getType()).getElementType()))
-      decl.emitWarning() << "no calibration text reaches '" << sectionName(decl) << "': its weights are rounded to nearest [uncalibrated]";
-  return problem;
+  return problem ? problem : encodeUnreached(job, method, wanted, encoded);
 }
 
 int qcc::quantizeWithoutText(ModuleOp decided, const SourceFiles &sources, Phases &phases, const QuantizationMethod &method, EncodedWeights &encoded) {
@@ -107,7 +124,7 @@ int qcc::quantizeWithoutText(ModuleOp decided, const SourceFiles &sources, Phase
   int64_t done = 0;
   for (qnt::WeightDeclOp decl : wanted.order) {
     phases.step(++done, int64_t(wanted.order.size()));
-    if (int code = encodeOne(decl, sources, method, nullptr, encoded.add(sectionName(decl))))
+    if (int code = encodeOne(decl, sources, method, nullptr, encoded.add(decl)))
       return code;
   }
   return ExitSuccess;

@@ -373,7 +373,7 @@ int Compilation::writeLibrary() {
     return saved;
   if (uint64_t bytes; !llvm::sys::fs::file_size(paths.library, bytes))
     report.libraryBytes = int64_t(bytes);
-  addErrors(report, errors);
+  addErrors(report, *module, errors);
   if (int code = writeReports(report))
     return code;
   if (llvm::Error error = files.write(header, [](llvm::raw_ostream &out) { out << modelHeader; }))

@@ -73,7 +73,7 @@ int ObservedProgram::open(PassRunner &runner, Phases &phases) {
   for (auto decl : module->getOps<qnt::WeightDeclOp>())
     if (auto layout = decl.getLayout(); layout && layout->getKind() == qnt::WeightLayout::Panels) {
       declAt[*decl.getOffset()] = decl;
-      declOf[sectionName(decl)] = decl;
+      declsOf[decl.getSource()].push_back(decl);
     }
   char error[512];
   if (int code = model_library_load(&library, files.library.c_str(), error, sizeof error))
@@ -113,7 +113,7 @@ int ObservedProgram::run(ArrayRef<int64_t> tokens, int64_t batch, int64_t length
   auto show = [](void *user, int64_t weight, const float *values, int64_t rows, int64_t K) {
     auto &call = *static_cast<Call *>(user);
     if (Operation *decl = call.program.declAt.lookup(weight))
-      call.observer(sectionName(cast<qnt::WeightDeclOp>(decl)), values, rows, K);
+      call.observer(cast<qnt::WeightDeclOp>(decl).getSource(), values, rows, K);
   };
   library.observe(model, show, &call);
   qcc_status status = library.run(model, tensors.data(), int64_t(tensors.size()), nullptr, 0);
@@ -123,8 +123,14 @@ int ObservedProgram::run(ArrayRef<int64_t> tokens, int64_t batch, int64_t length
   return ExitSuccess;
 }
 
-int ObservedProgram::replaceWeight(StringRef section, ArrayRef<float> values) {
-  auto decl = cast<qnt::WeightDeclOp>(declOf.lookup(section));
+int ObservedProgram::replaceWeight(ArrayAttr source, ArrayRef<float> values) {
+  for (qnt::WeightDeclOp decl : declsOf.lookup(source))
+    if (int code = write(decl, values))
+      return code;
+  return ExitSuccess;
+}
+
+int ObservedProgram::write(qnt::WeightDeclOp decl, ArrayRef<float> values) {
   auto type = cast<RankedTensorType>(decl.getType());
   FailureOr<WeightPacking> packing = packingOf(decl);
   if (failed(packing))

@@ -9,8 +9,8 @@
 #include <optional>
 namespace qcc {
 
-/// Before rows are multiplied with the weight of this section name: values[rows][K].
-using InputObserver = llvm::function_ref<void(llvm::StringRef section, const float *values, int64_t rows, int64_t K)>;
+/// Before rows are multiplied with the weight of this source (WeightDeclOp::getSource): values[rows][K].
+using InputObserver = llvm::function_ref<void(mlir::ArrayAttr source, const float *values, int64_t rows, int64_t K)>;
 
 class ObservedProgram {
 public:
@@ -23,10 +23,11 @@ public:
   /// Runs tokens[batch][length], each sequence from its beginning.
   int run(llvm::ArrayRef<int64_t> tokens, int64_t batch, int64_t length, InputObserver observer);
   /// Replaces the values of a weight, [N][K], from now on; the observer may do so for the weight that it is called for, or later ones.
-  int replaceWeight(llvm::StringRef section, llvm::ArrayRef<float> values);
+  int replaceWeight(mlir::ArrayAttr source, llvm::ArrayRef<float> values);
 
 private:
   int describeInputs();
+  int write(qnt::WeightDeclOp decl, llvm::ArrayRef<float> values);
 
   mlir::OwningOpRef<mlir::ModuleOp> module;
   const SourceFiles &sources;
@@ -36,7 +37,7 @@ private:
   qcc_model *model = nullptr;
   int weightsFile = -1;                   // descriptor of what the program has mapped
   llvm::DenseMap<int64_t, mlir::Operation *> declAt;  // by offset in the weights' data
-  llvm::StringMap<mlir::Operation *> declOf;          // by section name, those that matmuls read
+  llvm::DenseMap<mlir::ArrayAttr, llvm::SmallVector<qnt::WeightDeclOp, 1>> declsOf;  // by source, those that matmuls read
   struct Input {
     std::string role;
     int32_t bits;

@@ -193,8 +193,8 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     refuse("--kv-cache=" + line.kvCache + " is neither state nor io");
   if (line.kernels != "fast" && line.kernels != "reference")
     refuse("--kernels=" + line.kernels + " is neither fast nor reference");
-  if (line.groupSize != -1 && (line.groupSize < 16 || line.groupSize % 16))
-    refuse("--group-size=" + llvm::Twine(line.groupSize) + " is neither -1 nor a multiple of 16");
+  if (line.groupSize != -1 && (line.groupSize < 16 || line.groupSize % 16 || line.groupSize > qnt::BlockType::maxGroup))
+    refuse("--group-size=" + llvm::Twine(line.groupSize) + " is neither -1 nor a multiple of 16 up to " + llvm::Twine(qnt::BlockType::maxGroup));
   if (line.actGroupSize != -1 && (line.actGroupSize < 32 || line.actGroupSize % 32 || line.actGroupSize > 65536))
     refuse("--act-group-size=" + llvm::Twine(line.actGroupSize) + " is neither -1 nor a multiple of 32 up to 65536");
   o.calibration = line.calib;

@@ -59,10 +59,6 @@ int qcc::readRecipe(StringRef path, Recipe &recipe) {
   return complain(ExitMalformed, "--recipe: '" + path + "': " + llvm::toString(root.getError()) + " [malformed-recipe]");
 }
 
-static bool arrivesQuantized(qnt::WeightDeclOp decl) {
-  return llvm::any_of(decl.getParts().getAsRange<qnt::PartAttr>(), [](qnt::PartAttr part) { return bool(part.getScales()); });
-}
-
 /// Names come from files and need not be UTF-8, which JSON is.
 static std::string text(StringRef name) { return json::isUTF8(name) ? name.str() : json::fixUTF8(name); }
 
@@ -98,7 +94,7 @@ void qcc::writeRecipe(ModuleOp decided, const CompilerOptions &options, llvm::ra
           });
           out.attribute("format", qnt::formatName(element));
           out.attribute("reason", text(reason.getValue()));
-          out.attribute("method", isa<qnt::BlockType>(element) && !arrivesQuantized(decl) ? StringRef(options.method) : StringRef());
+          out.attribute("method", isa<qnt::BlockType>(element) && !decl.arrivesQuantized() ? StringRef(options.method) : StringRef());
         });
       }
     });

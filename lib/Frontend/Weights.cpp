@@ -4,17 +4,11 @@ using namespace mlir;
 using namespace qcc;
 using namespace qcc::frontend;
 
-/// What makes two parts the same weight: all but the node that uses it.
-static Attribute source(qnt::PartAttr part) {
-  return qnt::PartAttr::get(part.getContext(), part.getRows(), part.getTransposed(), part.getData(), part.getScales(), part.getZeros(),
-                            part.getValues(), part.getRotary(), StringAttr());
-}
-
 Weights::Weights(ModuleOp module) : module(module) {
   for (auto decl : module.getOps<qnt::WeightDeclOp>()) {
     symbols.insert(decl.getSymName());
     if (decl.getParts().size() == 1)
-      declared[{decl.getType(), source(cast<qnt::PartAttr>(decl.getParts()[0]))}] = decl;
+      declared[{decl.getType(), cast<qnt::PartAttr>(decl.getParts()[0]).withoutNode()}] = decl;
   }
 }
 
@@ -45,7 +39,7 @@ StringAttr Weights::symbolFor(qnt::PartAttr part) {
 }
 
 Value Weights::get(OpBuilder &builder, Location loc, RankedTensorType type, qnt::PartAttr part) {
-  qnt::WeightDeclOp &decl = declared[{type, source(part)}];
+  qnt::WeightDeclOp &decl = declared[{type, part.withoutNode()}];
   if (!decl) {
     OpBuilder::InsertionGuard guard(builder);
     // After the declarations that are there, before the program.

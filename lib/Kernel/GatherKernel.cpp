@@ -47,8 +47,9 @@ static void decodeRow(KernelBuilder &b, const kernel::RowLayout &layout, Value t
 
 FlatSymbolRefAttr qcc::gatherKernel(KernelLibrary &library, const kernel::RowLayout &layout, int64_t rows, Type idType) {
   MLIRContext *context = library.context();
+  auto zero = [](qnt::ZeroKind kind) { return kind == qnt::ZeroKind::None ? "" : kind == qnt::ZeroKind::Int ? "z" : "zf"; };
   std::string format = layout.block() ? "q" + std::to_string(layout.block().getBits()) + "g" + std::to_string(layout.group()) +
-                                            (layout.zeroBytes() ? "z" : "") + stringifyScaleKind(layout.block().getScale()).str()
+                                            zero(layout.block().getZero()) + stringifyScaleKind(layout.block().getScale()).str()
                                       : (layout.element.isF32() ? "f" : layout.element.isF16() ? "h" : "b") + std::to_string(layout.element.getIntOrFloatBitWidth());
   SmallVector<Type> types = {MemRefType::get({ShapedType::kDynamic}, idType),
                              MemRefType::get({rows * layout.rowBytes()}, IntegerType::get(context, 8)), rowsOf(layout.k, Float32Type::get(context))};

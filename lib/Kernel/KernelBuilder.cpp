@@ -149,11 +149,14 @@ KernelLibrary::KernelLibrary(ModuleOp module) : facts(getTargetFacts(module)), m
 
 FlatSymbolRefAttr KernelLibrary::get(const Twine &name, TypeRange parameters, function_ref<void(KernelBuilder &, ValueRange)> body) {
   auto symbol = FlatSymbolRefAttr::get(StringAttr::get(module.getContext(), name));
-  if (module.lookupSymbol(symbol))
-    return symbol;
   OpBuilder top = OpBuilder::atBlockEnd(module.getBody());
+  FunctionType type = top.getFunctionType(parameters, {});
+  if (Operation *known = module.lookupSymbol(symbol)) {
+    assert(cast<func::FuncOp>(known).getFunctionType() == type && "a kernel's name says all that it depends on");
+    return symbol;
+  }
   Location loc = NameLoc::get(symbol.getAttr());
-  auto function = func::FuncOp::create(top, loc, symbol.getValue(), top.getFunctionType(parameters, {}));
+  auto function = func::FuncOp::create(top, loc, symbol.getValue(), type);
   function.setPrivate();
   function->setAttr("qk.kernel", top.getUnitAttr());
   Block *entry = function.addEntryBlock();

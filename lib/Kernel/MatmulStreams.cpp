@@ -434,6 +434,7 @@ Value MatmulEmitter::decoded(BlockReader &reader, unsigned u, unsigned j, Value 
 // 8-bit floats (i32 in) by way of f16, whose conversion takes subnormals at full speed: E5M2 is its upper half; E4M3 has a narrower exponent,
 // so the bits in place stand for 2^-8 of the value.
 Value MatmulEmitter::float8(Value code) {
+  assert(w.bits == 8 && PanelLayout::decodes(*w.table) && "other tables have no layout");
   bool narrow = w.table->mantissaBits == 3;
   auto halves = VectorType::get(lanes, b.getI16Type());
   auto constant = [&](int64_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(halves, b.getI16IntegerAttr(int16_t(v)))); };

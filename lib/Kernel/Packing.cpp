@@ -28,6 +28,8 @@ FailureOr<PanelLayout> PanelLayout::get(Type element, unsigned lanes, function_r
     return refuse("f32, f16, bf16, codes of 2 to 8 bits");
   if (block.getTable())
     layout.table = qnt::codeTable(block.getTable().getValue());
+  if (layout.table && !decodes(*layout.table))
+    return refuse("tables of 4 bits, 8-bit floats; any table with --kernels=reference");
   layout.bits = block.getBits();
   layout.group = block.getGroup() < 0 ? -1 : block.getGroup();
   layout.scale = block.getScale();

@@ -39,6 +39,9 @@ struct PanelLayout {
   /// The layout of a weight whose elements are `element` (f32, f16, bf16 or !qnt.block). Fails, after `emitError`, for what has none.
   static mlir::FailureOr<PanelLayout> get(mlir::Type element, unsigned lanes, llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
 
+  /// Whether kernels decode codes of `table`: by looking up 4 bits, or as 8-bit floats by way of f16.
+  static bool decodes(const qnt::CodeTable &table) { return table.bits == 4 || (table.bits == 8 && (table.mantissaBits == 2 || table.mantissaBits == 3)); }
+
   bool isCodes() const { return kind == Kind::Codes; }
   bool perRow() const { return group < 0; }
   /// Implicit zero point of codes without stored ones.

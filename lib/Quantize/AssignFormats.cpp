@@ -54,6 +54,15 @@ static SmallVector<ByteRange> bytesOf(qnt::WeightDeclOp decl) {
   return ranges;
 }
 
+/// A group longer than the row is the row: the same codes, and kernels do not pad the row to whole groups. As it is where the family has no such format.
+static Type groupWithinRow(Type element, int64_t columns) {
+  auto block = dyn_cast_if_present<qnt::BlockType>(element);
+  if (!block || block.getSuper() || block.getGroup() <= columns)
+    return element;
+  Type whole = qnt::BlockType::get(block.getContext(), block.getElement(), block.getBits(), -1, block.getScale(), block.getZero(), 0, 0, block.getTable());
+  return qnt::familyOf(whole) ? whole : element;
+}
+
 FailureOr<Type> AssignFormats::formatOfBits(unsigned bits, StringRef option) {
   if (bits == 32)
     return Type(Float32Type::get(&getContext()));
@@ -61,7 +70,7 @@ FailureOr<Type> AssignFormats::formatOfBits(unsigned bits, StringRef option) {
     return Type(Float16Type::get(&getContext()));
   if (!llvm::is_contained({2u, 3u, 4u, 5u, 6u, 8u}, bits))
     return getOperation().emitError() << option << " = " << bits << " is not supported, expected 2, 3, 4, 5, 6, 8, 16 or 32";
-  int64_t group = groupSize < 1 ? -1 : groupSize;      // others are refused below
+  int64_t group = groupSize < 1 || groupSize > qnt::BlockType::maxGroup ? -1 : groupSize.getValue();   // others are refused below
   return Type(qnt::BlockType::get(&getContext(), qnt::Element::Int, bits, group, qnt::ScaleKind::F16, asym ? qnt::ZeroKind::Int : qnt::ZeroKind::None, 0, 0, StringAttr()));
 }
 
@@ -80,9 +89,9 @@ LogicalResult AssignFormats::readRule(StringRef text) {
 }
 
 LogicalResult AssignFormats::readOptions() {
-  bool good = groupSize == -1 || groupSize >= 1;       // all problems at once
+  bool good = groupSize == -1 || (groupSize >= 1 && groupSize <= qnt::BlockType::maxGroup);  // all problems at once
   if (!good)
-    getOperation().emitError() << "group-size = " << groupSize.getValue() << " is not supported, expected at least 1, or -1 for the whole row";
+    getOperation().emitError() << "group-size = " << groupSize.getValue() << " is not supported, expected 1 to " << qnt::BlockType::maxGroup << ", or -1 for the whole row";
   FailureOr<Type> weight = formatOfBits(wbits, "wbits"), head = formatOfBits(headBits ? headBits : wbits < 16 ? 8 : wbits, "head-bits");
   good &= succeeded(weight) && succeeded(head);
   if (good) {
@@ -144,22 +153,23 @@ Choice AssignFormats::choose(qnt::WeightDeclOp decl, const WeightUse &use) {
     }
     return {Type(), reason.str()};
   };
-  if (isa<qnt::BlockType>(type.getElementType()))
+  if (decl.arrivesQuantized())
     return keep("arrives quantized");
   if (use.other || type.getRank() != 2 || !isa<FloatType>(type.getElementType()))
     return keep("is read as plain values");
-  if (ruled && known && ruled != known)
+  auto fits = [&](Type format) { return groupWithinRow(format, type.getShape().back()); };
+  if (ruled && known && fits(ruled) != fits(known))
     countOverride(rule);
   if (ruled)
-    return Choice{ruled, "tensor-types: " + rule};
+    return Choice{fits(ruled), "tensor-types: " + rule};
   if (known)
-    return Choice{known, recipe.getAs<StringAttr>("reason").str()};
+    return Choice{fits(known), recipe.getAs<StringAttr>("reason").str()};
   if (use.head)
-    return Choice{headFormat, "head-bits"};
+    return Choice{fits(headFormat), "head-bits"};
   if (use.matmul)
-    return Choice{weightFormat, format.empty() ? "wbits" : "format"};
+    return Choice{fits(weightFormat), format.empty() ? "wbits" : "format"};
   bool isTied = llvm::any_of(bytesOf(decl), [&](ByteRange range) { return headBytes.contains(range); });
-  return isTied ? Choice{headFormat, "head-bits: tied to the head"} : Choice{tableFormat, "embedding table"};
+  return isTied ? Choice{fits(headFormat), "head-bits: tied to the head"} : Choice{tableFormat, "embedding table"};
 }
 
 void AssignFormats::runOnOperation() {

@@ -162,7 +162,7 @@ ExitCode WeightWriter::write(WeightSink &sink) {
   for (const PartReader &part : parts)
     part.release(sources);
   if (measured)
-    errors->add(sectionName(decl), lost);
+    errors->add(decl, lost);
   if (llvm::Error error = sink.end())
     return fail(std::move(error));
   return ExitSuccess;
@@ -182,7 +182,7 @@ ExitCode qcc::materializeWeights(ModuleOp module, const SourceFiles &sources, Pa
     FailureOr<WeightPacking> packing = plan(decl);
     if (failed(packing))
       return ExitCompileError;
-    const qnt::QuantizedBuffer *codes = encoded ? encoded->find(sectionName(decl), cast<RankedTensorType>(decl.getType()).getElementType()) : nullptr;
+    const qnt::QuantizedBuffer *codes = encoded ? encoded->find(decl) : nullptr;
     if (ExitCode code = WeightWriter(decl, std::move(*packing), sources, codes, errors).write(sink))
       return code;
   }

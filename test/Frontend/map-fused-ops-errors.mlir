@@ -10,6 +10,17 @@ func.func @bits(%x: tensor<?x64xf32> {onnx.dims = ["n", ""]}) -> tensor<?x32xf32
 
 // -----
 
+// More than a group has, although the sizes fit.
+func.func @block(%x: tensor<?x64xf32> {onnx.dims = ["n", ""]}) -> tensor<?x1xf32> {
+  %codes = onnx.initializer #onnx.bytes<"codes", file 0, offset 0, length 1048576> : tensor<1x1x1048576xui8>
+  %scales = onnx.initializer #onnx.bytes<"scales", file 0, offset 1048576, length 4> : tensor<1x1xf32>
+  // expected-error @below {{block_size = 2097152 is not a power of two from 16 to 1048576 [block-size]}}
+  %0 = onnx.node "MatMulNBits"(%x, %codes, %scales) {domain = "com.microsoft", since = 1 : i64, K = 64 : i64, N = 1 : i64, bits = 4 : i64, block_size = 2097152 : i64} : (tensor<?x64xf32>, tensor<1x1x1048576xui8>, tensor<1x1xf32>) -> tensor<?x1xf32>
+  return %0 : tensor<?x1xf32>
+}
+
+// -----
+
 func.func @sizes(%x: tensor<?x64xf32> {onnx.dims = ["n", ""]}) -> tensor<?x33xf32> {
   %codes = onnx.initializer #onnx.bytes<"codes", file 0, offset 0, length 1024> : tensor<32x2x16xui8>
   %scales = onnx.initializer #onnx.bytes<"scales", file 0, offset 1024, length 256> : tensor<32x2xf32>

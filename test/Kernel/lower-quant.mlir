@@ -51,6 +51,17 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
     %y = qnt.matmul %x, %w : tensor<?x?x64xf32>, tensor<64x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x64xf32>
     return %y : tensor<?x?x64xf32>
   }
+  // Kernels that decode differently have different names, also where their tables are of one size: a zero point of a byte and padding, or an f16.
+  // CHECK-LABEL: func.func @tables
+  // CHECK: qk.launch @gather_q4g32zf16_50x32_i64(
+  // CHECK: qk.launch @gather_q4g32zff16_50x32_i64(
+  func.func @tables(%ids: tensor<?x?xi64>, %m: memref<1000xi8>) -> (tensor<?x?x32xf32>, tensor<?x?x32xf32>) {
+    %a = builtin.unrealized_conversion_cast %m : memref<1000xi8> to tensor<50x32x!qnt.block<bits = 4, group = 32, zero = int>>
+    %b = builtin.unrealized_conversion_cast %m : memref<1000xi8> to tensor<50x32x!qnt.block<bits = 4, group = 32, zero = float>>
+    %x = qnt.gather %ids, %a : tensor<?x?xi64>, tensor<50x32x!qnt.block<bits = 4, group = 32, zero = int>> -> tensor<?x?x32xf32>
+    %y = qnt.gather %ids, %b : tensor<?x?xi64>, tensor<50x32x!qnt.block<bits = 4, group = 32, zero = float>> -> tensor<?x?x32xf32>
+    return %x, %y : tensor<?x?x32xf32>, tensor<?x?x32xf32>
+  }
   // A slice of columns is read where it lies.
   // CHECK-LABEL: func.func @slice
   // CHECK: qk.launch @kv_update_2x16f32_32at32of96_32at64of96(%[[ALL:.*]], %[[ALL]] :

@@ -1,5 +1,7 @@
 // RUN: not qcc-opt %s --qcc-quantize-assign-formats="wbits=7" 2>&1 | FileCheck %s --check-prefix=BITS
 // RUN: not qcc-opt %s --qcc-quantize-assign-formats="wbits=4 group-size=0" 2>&1 | FileCheck %s --check-prefix=GROUP
+// RUN: not qcc-opt %s --qcc-quantize-assign-formats="wbits=4 group-size=4294967328" 2>&1 | FileCheck %s --check-prefix=GROUP
+// RUN: not qcc-opt %s --qcc-quantize-assign-formats="wbits=4 group-size=4611686018427387904" 2>&1 | FileCheck %s --check-prefix=GROUP
 // RUN: not qcc-opt %s --qcc-quantize-assign-formats="tensor-types=w" 2>&1 | FileCheck %s --check-prefix=FORM
 // RUN: not qcc-opt %s --qcc-quantize-assign-formats="tensor-types=(=w4" 2>&1 | FileCheck %s --check-prefix=REGEX
 // RUN: not qcc-opt %s --qcc-quantize-assign-formats="tensor-types=a=w9" 2>&1 | FileCheck %s --check-prefix=NAME
@@ -7,7 +9,7 @@
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=32 tensor-types=nothing=w4,nbits=w2" 2>&1 | FileCheck %s --check-prefix=WARN
 
 // BITS: error: wbits = 7 is not supported, expected 2, 3, 4, 5, 6, 8, 16 or 32
-// GROUP: error: group-size = 0 is not supported, expected at least 1, or -1 for the whole row
+// GROUP: error: group-size = {{0|4294967328|4611686018427387904}} is not supported, expected 1 to 1048576, or -1 for the whole row
 // FORM: error: tensor-types 'w' is not of the form regex=format
 // REGEX: error: tensor-types '(=w4' has a bad regular expression: parentheses not balanced
 // NAME: error: tensor-types 'a=w9': no format is named 'w9'; there are:

@@ -4,6 +4,7 @@
 // RUN: qcc-opt %s --qcc-quantize-assign-formats | FileCheck %s --check-prefix=HALF
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=32" | FileCheck %s --check-prefix=FLOAT
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=4 tensor-types=layers.0.*q=w8row,layers=w3g32asym print" 2>&1 | FileCheck %s --check-prefix=RULES
+// RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=4 group-size=1048576 tensor-types=head=nf4g128,down=fp8e4m3g64" | FileCheck %s --check-prefix=LONG
 
 // ASYM: @q : {{.*}}bits = 2, group = 64, zero = int>
 // ASYM: @down : {{.*}}bits = 2, group = 64, zero = int>
@@ -16,6 +17,10 @@
 // HALF: @head : tensor<48x64xf16>
 // FLOAT: @q : tensor<64x64xf32>
 // FLOAT: @head : tensor<48x64xf32>
+// A group longer than the row is the row.
+// LONG: @q : {{.*}}bits = 4, group = -1>
+// LONG: @down : {{.*}}bits = 8, group = 64, scale = f32, table = "e4m3">
+// LONG: @head : {{.*}}bits = 4, group = -1, table = "nf4">
 
 // RULES: w8row 8.250 bits 64x64 q (layers.0.q) tensor-types: layers.0.*q=w8row
 // RULES: w3g32asym 3.594 bits 64x64 down (layers.0.down) tensor-types: layers=w3g32asym

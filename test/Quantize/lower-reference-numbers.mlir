@@ -32,6 +32,8 @@ func.func @main() {
 // CHECK: [-2,   0,   0.88142,   2]
 // CHECK: [8,   8,   3,   -1]
 // CHECK: [448,   0.00195312,   -16]
+// Bytes that are no codes of 4 bits, as a damaged file may have: their low bits count.
+// CHECK: [1,   -1,   0.562617]
 func.func @tables() {
   %w = qnt.weight @nf4 : tensor<1x4x!qnt.block<element = table, bits = 4, group = 64, table = "nf4">>
   %x = qnt.dequantize %w : tensor<1x4x!qnt.block<element = table, bits = 4, group = 64, table = "nf4">> -> tensor<1x4xf32>
@@ -45,6 +47,12 @@ func.func @tables() {
   %z = qnt.dequantize %e : tensor<1x3x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e4m3">> -> tensor<1x3xf32>
   %s = tensor.cast %z : tensor<1x3xf32> to tensor<*xf32>
   call @printMemrefF32(%s) : (tensor<*xf32>) -> ()
+  %bytes = arith.constant dense<[[0xff, 0x80, 0x7d]]> : tensor<1x3xi8>
+  %one = arith.constant dense<1.0> : tensor<1x1xf32>
+  %d = qnt.compose %bytes, %one : tensor<1x3xi8>, tensor<1x1xf32> -> tensor<1x3x!qnt.block<element = table, bits = 4, group = 64, table = "nf4">>
+  %f = qnt.dequantize %d : tensor<1x3x!qnt.block<element = table, bits = 4, group = 64, table = "nf4">> -> tensor<1x3xf32>
+  %g = tensor.cast %f : tensor<1x3xf32> to tensor<*xf32>
+  call @printMemrefF32(%g) : (tensor<*xf32>) -> ()
   return
 }
 

@@ -70,6 +70,9 @@ public:
   virtual mlir::LogicalResult fitRow(llvm::ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const = 0;
   /// The codes that fit `values` best, under what fitRow has chosen: columns `from`.. of row `row`.
   virtual void encodeColumns(llvm::ArrayRef<float> values, int64_t from, QuantizedBuffer &out, int64_t row) const = 0;
+  /// Whether a value is its stored scale times what its code stands for, whatever the scale: scales may then be fitted to codes by least squares. False for
+  /// scales that are too far apart for that, and by default.
+  virtual bool hasLinearScales(mlir::Type element) const { return false; }
   /// What codes stand for: columns `from`.. of row `row`. The reference that kernels and decode-as-IR must match.
   virtual void decodeColumns(const QuantizedRows &rows, int64_t row, int64_t from, llvm::MutableArrayRef<float> values) const = 0;
   /// Round to nearest: fitRow, then encodeColumns of all.

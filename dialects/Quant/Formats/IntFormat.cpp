@@ -69,7 +69,7 @@ struct IntFormat : FormatFamily {
       return {};
     if (name.consume_front("row"))
       group = -1;
-    else if (name.consume_front("g") && (name.consumeInteger(10, group) || group < 1))
+    else if (name.consume_front("g") && (name.consumeInteger(10, group) || group < 1 || group > BlockType::maxGroup))
       return {};
     ZeroKind zero = name.consume_front("asym") ? ZeroKind::Int : name.consume_front("zf") ? ZeroKind::Float : ZeroKind::None;
     ScaleKind scale = name.consume_front("s32") ? ScaleKind::F32 : ScaleKind::F16;
@@ -93,6 +93,7 @@ struct IntFormat : FormatFamily {
     int64_t zero = block.getZero() == ZeroKind::Int ? block.getBits() : block.getZero() == ZeroKind::Float ? scale : 0;
     return K * block.getBits() + groupsPerRow(block, K) * (scale + zero);
   }
+  bool hasLinearScales(Type element) const override { return true; }
 
   LogicalResult fitRow(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const override {
     auto block = cast<BlockType>(out.view.element);
@@ -113,7 +114,7 @@ struct IntFormat : FormatFamily {
       else
         std::tie(scale, zero) = affineScale(group, block.getBits(), block.getScale());
       if (!std::isfinite(scale)) {
-        why = "the scale of group " + std::to_string(g) + " is too large for f16";
+        why = "the scale of group " + std::to_string(g) + " is too large for " + stringifyScaleKind(block.getScale()).str();
         return failure();
       }
       out.scales[row * view.groups + g] = scale;

@@ -73,7 +73,7 @@ struct TableFormat : FormatFamily {
       if (n.scale != ScaleKind::E8M0) {
         if (rest.consume_front("row"))
           group = -1;
-        else if (rest.consume_front("g") && (rest.consumeInteger(10, group) || group < 1))
+        else if (rest.consume_front("g") && (rest.consumeInteger(10, group) || group < 1 || group > BlockType::maxGroup))
           return {};
         if (n.scale == ScaleKind::F16 && rest.consume_front("s32"))
           scale = ScaleKind::F32;
@@ -100,6 +100,7 @@ struct TableFormat : FormatFamily {
     auto block = cast<BlockType>(element);
     return K * block.getBits() + groupsPerRow(block, K) * scaleBits(block.getScale());
   }
+  bool hasLinearScales(Type element) const override { return cast<BlockType>(element).getScale() != ScaleKind::E8M0; }
 
   LogicalResult fitRow(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const override {
     const QuantizedRows &view = out.view;
@@ -138,7 +139,9 @@ struct TableFormat : FormatFamily {
     const CodeTable &table = tableOf(type);
     auto values = RankedTensorType::get({int64_t(table.values.size())}, builder.getF32Type());
     Value constant = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(values, ArrayRef<float>(table.values)));
-    Value index = arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(), element.code);
+    // Codes come from a file, a byte each: one that is wider must not lead out of the table.
+    Value mask = arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), (int64_t(1) << type.getBits()) - 1);
+    Value index = arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(), arith::AndIOp::create(builder, loc, element.code, mask));
     Value value = tensor::ExtractOp::create(builder, loc, constant, ValueRange{index});
     return arith::MulFOp::create(builder, loc, element.scale, value);
   }

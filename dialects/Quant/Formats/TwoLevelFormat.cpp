@@ -93,6 +93,7 @@ struct TwoLevelFormat : FormatFamily {
     auto block = cast<BlockType>(element);
     return K * 4 + groupsPerRow(block, K) * 4 + superBlocksPerRow(block, K) * scaleBits(block.getScale());
   }
+  bool hasLinearScales(Type element) const override { return true; }
 
   LogicalResult fitRow(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const override {
     const QuantizedRows &view = out.view;

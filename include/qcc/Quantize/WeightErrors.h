@@ -1,7 +1,8 @@
 // What encoding has cost each weight.
 #ifndef QCC_QUANTIZE_WEIGHTERRORS_H
 #define QCC_QUANTIZE_WEIGHTERRORS_H
-#include "llvm/ADT/StringMap.h"
+#include "dialects/Quant/Quant.h"
+#include "llvm/ADT/DenseMap.h"
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -14,17 +15,17 @@ struct WeightError {
   double sqnr() const { return noise > 0 ? 10 * std::log10(signal / noise) : std::numeric_limits<double>::infinity(); }
 };
 
-/// By section name (see sectionName). Weights that arrive quantized are not in it: nothing is lost here, and what was lost before is not known.
+/// By source and type, as EncodedWeights. Weights that arrive quantized are not in it: nothing is lost here, and what was lost before is not known.
 class WeightErrors {
 public:
-  void add(llvm::StringRef section, WeightError error) { errors[section] = error; }
-  std::optional<WeightError> find(llvm::StringRef section) const {
-    auto at = errors.find(section);
+  void add(qnt::WeightDeclOp decl, WeightError error) { errors[{decl.getSource(), decl.getType()}] = error; }
+  std::optional<WeightError> find(qnt::WeightDeclOp decl) const {
+    auto at = errors.find({decl.getSource(), decl.getType()});
     return at == errors.end() ? std::nullopt : std::optional(at->second);
   }
 
 private:
-  llvm::StringMap<WeightError> errors;
+  llvm::DenseMap<std::pair<mlir::ArrayAttr, mlir::Type>, WeightError> errors;
 };
 } // namespace qcc
 #endif

@@ -10,6 +10,7 @@ using namespace llvm;
 using namespace qcc::importer;
 
 namespace {
+constexpr int64_t largestBlock = int64_t(1) << 20;
 constexpr int64_t largestSize = int64_t(1) << 31; // of one dimension of a weight: products of two and 8 bits stay in 63 bits
 
 class OperatorCheck {
@@ -86,9 +87,9 @@ bool OperatorCheck::bitsAndBlock(int64_t bits, int64_t block) {
   bool good = true;
   if (bits != 2 && bits != 4 && bits != 8)
     good = fail(Rule::UnsupportedBits, "bits = " + std::to_string(bits) + " is not supported", {"supported here: 2, 4, 8"});
-  if (block < 16 || block > (int64_t(1) << 20) || !isPowerOf2_64(static_cast<uint64_t>(block)))
+  if (block < 16 || block > largestBlock || !isPowerOf2_64(static_cast<uint64_t>(block)))
     good = fail(Rule::UnsupportedBlockSize, "block_size = " + std::to_string(block) + " is not supported",
-                {"supported here: powers of two, at least 16"});
+                {"supported here: powers of two, 16 to " + std::to_string(largestBlock)});
   return good;
 }
 

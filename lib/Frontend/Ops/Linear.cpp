@@ -16,8 +16,8 @@ struct Codes {
 static FailureOr<Value> declareCodes(FusedOps &c, onnx::NodeOp node, const Codes &codes) {
   if (codes.bits != 2 && codes.bits != 4 && codes.bits != 8)
     return refuse(node, "bits = " + Twine(codes.bits) + " is not supported (2, 4 and 8 are)", "unsupported-bits");
-  if (codes.block < 16 || (codes.block & (codes.block - 1)))
-    return refuse(node, "block_size = " + Twine(codes.block) + " is not a power of two of at least 16", "block-size");
+  if (codes.block < 16 || codes.block > qnt::BlockType::maxGroup || (codes.block & (codes.block - 1)))
+    return refuse(node, "block_size = " + Twine(codes.block) + " is not a power of two from 16 to " + Twine(qnt::BlockType::maxGroup), "block-size");
   int64_t blocks = (codes.columns + codes.block - 1) / codes.block;
   int64_t expected = codes.rows * blocks * codes.block / 8 * codes.bits;
   qnt::BytesAttr data = Weights::bytes(codes.data), scales = Weights::bytes(codes.scales);

@@ -1,20 +1,14 @@
 // HQQ (half-quadratic quantization; Badri and Shaji, 2023): under the scale of the whole range, the zero point of a group is chosen so that the error's
 // l_p norm, p = 0.7, is small: most values exact, a few far off. Alternates between a shrunk error and the mean that fits it. Needs no data.
 //
-// The zero point is a real number; a format with integer ones rounds it in the end (as the reference does for 4 bits). All in f32.
+// The zero point is a real number; a format with integer ones rounds it in the end (as the reference does for 4 bits). In f32, but for the proximal step.
 #include "Methods.h"
+#include "ProximalStep.h"
 #include <cmath>
 using namespace mlir;
 using namespace qcc;
 
-static constexpr float normPower = 0.7f, beta = 10.0f;
 static constexpr int iterations = 20;
-
-/// The error's proximal step for the l_p norm: sign(e) * max(0, |e| - |e|^(p-1) / beta).
-static float shrink(float e) {
-  float magnitude = std::fabs(e);
-  return magnitude == 0 ? 0 : std::copysign(std::max(0.0f, magnitude - std::pow(magnitude, normPower - 1) / beta), e);
-}
 
 /// The zero point for codes 0..top of `x` under `scale`.
 static float chooseZero(ArrayRef<float> x, float scale, float zero, float top) {
@@ -25,7 +19,7 @@ static float chooseZero(ArrayRef<float> x, float scale, float zero, float top) {
     for (float value : x) {
       float code = std::nearbyint(std::min(std::max(value * inverse + zero, 0.0f), top)), decoded = (code - zero) * scale;
       error += std::fabs(value - decoded);
-      sum += code - (value - shrink(value - decoded)) * inverse;
+      sum += code - (value - proximalStep(value - decoded)) * inverse;
     }
     if (error > least * 1.00001)
       break; // the mean error rises: the zero point before this one stays. It may be level for a while, up to rounding, with as many values above as below

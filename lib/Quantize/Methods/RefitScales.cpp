@@ -6,10 +6,7 @@
 using namespace mlir;
 using namespace qcc;
 
-bool RefitScales::applies(Type element) {
-  auto block = dyn_cast<qnt::BlockType>(element);
-  return block && block.getScale() != qnt::ScaleKind::E8M0;
-}
+bool RefitScales::applies(Type element) { return qnt::familyOf(element)->hasLinearScales(element); }
 
 RefitScales::RefitScales(const WeightProblem &problem)
     : problem(problem), family(*qnt::familyOf(problem.element)), stride((problem.K + feedbackLanes - 1) / feedbackLanes * feedbackLanes) {

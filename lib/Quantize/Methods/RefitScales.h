@@ -8,7 +8,7 @@ namespace qcc {
 /// the damped second moments H, the scales s solve sum_h (c_g t_h) s_h = w t_g.
 class RefitScales {
 public:
-  /// Powers of two are too far apart for a fit.
+  /// `element` is a format that a family owns.
   static bool applies(mlir::Type element);
   explicit RefitScales(const WeightProblem &problem);
   /// Replaces the scales of `count` rows, at most feedbackRows, for their codes. A scale without effect, and one whose sign would change, stays.

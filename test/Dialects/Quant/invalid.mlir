@@ -3,8 +3,14 @@
 // expected-error @below {{a code has 1 to 8 bits, not 9}}
 func.func private @bits(tensor<8x!qnt.block<bits = 9, group = 32>>)
 // -----
-// expected-error @below {{a group has at least one element (or is -1, the whole row), not 0}}
+// expected-error @below {{a group has 1 to 1048576 elements (or is -1, the whole row), not 0}}
 func.func private @group(tensor<8x!qnt.block<bits = 4, group = 0>>)
+// -----
+// expected-error @below {{a group has 1 to 1048576 elements (or is -1, the whole row), not 9223372036854775807}}
+func.func private @huge_group(tensor<8x!qnt.block<bits = 4, group = 9223372036854775807>>)
+// -----
+// expected-error @below {{a super-block has at most 1048576 elements, not 4611686018427387904}}
+func.func private @huge_super(tensor<8x!qnt.block<bits = 4, group = 32, super = 4611686018427387904, subBits = 4>>)
 // -----
 // expected-error @below {{a super-block holds whole groups, but 48 does not divide 256}}
 func.func private @super(tensor<8x!qnt.block<bits = 4, group = 48, super = 256, subBits = 4>>)

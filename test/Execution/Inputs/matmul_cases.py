@@ -115,7 +115,10 @@ def decoded(inspect):
             scale = np.ascontiguousarray(components[:, :4 * groups]).view(np.float32).astype(np.float64)
             weights[tensor["name"]] = np.repeat(scale, group, 1)[:, :k] * tables[table[1]][components[:, 4 * groups:4 * groups + k]]
             continue
-        bits, group, whole, zero = re.fullmatch(r"w(\d)t?(?:g(\d+)|(row))?(asym|zf)?(?:s32)?", form).groups()
+        integers = re.fullmatch(r"w(\d)t?(?:g(\d+)|(row))?(asym|zf)?(?:s32)?", form)
+        if not integers:
+            sys.exit(f"matmul_cases.py: {tensor['name']} has the format {form}, whose components it cannot decode")
+        bits, group, whole, zero = integers.groups()
         two = form == "w4t"
         group = k if whole else int(group or 32)
         groups, scales = -(-k // group), -(-k // 256) if two else -(-k // group)

@@ -117,6 +117,17 @@ TargetVersion withInt8Tiles(const TargetInfo &info) {
 }
 
 // The kernels for a matrix unit, with its tiles emulated: the same loops and sums, so the same bits, on a machine without one.
+// Codes of other tables than these would be decoded as something that they are not.
+TEST(PanelLayoutTest, tablesThatKernelsDecode) {
+  for (const char *name : {"nf4", "fp4", "e2m1", "e4m3", "e5m2"})
+    EXPECT_TRUE(PanelLayout::decodes(*qnt::codeTable(name))) << name;
+  const std::vector<float> numbers(256, 1.0f);
+  EXPECT_FALSE(PanelLayout::decodes(qnt::CodeTable("three bits", 3, 0, false, llvm::ArrayRef(numbers).take_front(8))));
+  EXPECT_FALSE(PanelLayout::decodes(qnt::CodeTable("six bits", 6, 2, true, llvm::ArrayRef(numbers).take_front(64))));
+  EXPECT_FALSE(PanelLayout::decodes(qnt::CodeTable("eight bits, no float", 8, 0, false, numbers)));
+  EXPECT_FALSE(PanelLayout::decodes(qnt::CodeTable("eight bits, four of exponent less", 8, 4, true, numbers)));
+}
+
 TEST_F(MatmulTest, matrixTilesEmulated) {
   const Target &target = getX86Target();
   auto info = findTarget({&target}, "x86-avx512", "", "", true);

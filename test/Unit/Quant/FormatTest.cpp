@@ -79,7 +79,7 @@ TEST_F(FormatTest, NamesComeBack) {
   EXPECT_EQ(format("w4"), format("w4g32"));
   EXPECT_EQ(format("nf4"), format("nf4g64"));
   EXPECT_EQ(format("fp8e4m3"), format("fp8e4m3row"));
-  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_0", "f64", "w4t2", "W4", "nf4g0", "nf3", "mxfp4g32", "fp8", "fp8e4m3s32"})
+  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_0", "f64", "w4t2", "W4", "nf4g0", "nf3", "mxfp4g32", "fp8", "fp8e4m3s32", "w4g1048577", "w4g9223372036854775807", "nf4g1048592"})
     EXPECT_FALSE(format(name)) << name.str();
 }
 
@@ -223,6 +223,11 @@ TEST_F(FormatTest, ScaleThatOverflowsIsRefused) {
     EXPECT_NE(StringRef(why).find("too large for f16"), StringRef::npos) << why;
   }
   EXPECT_NEAR(roundTrip(format("w4g32s32"), values, 32)[5], 1e7f, 1);
+  std::string why;
+  buffer.reset(format("w4g32asyms32"), 0, 1, 32);
+  values[0] = 3e38f, values[1] = -3e38f;
+  EXPECT_TRUE(failed(familyOf(buffer.view.element)->encodeRow(values, buffer, 0, why)));
+  EXPECT_EQ(why, "the scale of group 0 is too large for f32");
 }
 
 TEST_F(FormatTest, SearchBeatsTheSymmetricGrid) {
@@ -267,6 +272,23 @@ TEST_F(FormatTest, ColumnsMayBeEncodedApart) {
         EXPECT_TRUE(llvm::equal(piece, ArrayRef(whole).slice(r * K + from, to - from))) << name.str() << " " << from;
       }
     EXPECT_EQ(buffer.codes, codes) << name.str();
+  }
+}
+
+TEST_F(FormatTest, ValuesFollowLinearScales) {
+  constexpr int64_t K = 300;
+  std::vector<float> values = pseudoRandom(K), decoded(K);
+  for (StringRef name : everyFamily) {
+    Type element = format(name);
+    EXPECT_EQ(familyOf(element)->hasLinearScales(element), isa<BlockType>(element) && name != "mxfp4") << name.str();
+    if (!familyOf(element)->hasLinearScales(element))
+      continue;
+    std::vector<float> before = roundTrip(element, values, K);
+    for (float &scale : buffer.scales)
+      scale *= 0.5f;
+    familyOf(element)->decodeRow(buffer.view, 0, decoded);
+    for (int64_t k = 0; k < K; ++k)
+      ASSERT_EQ(decoded[k], 0.5f * before[k]) << name.str() << " " << k;
   }
 }
 
@@ -341,16 +363,19 @@ TEST_F(FormatTest, EncodingsArePinned) {
     llvm::SHA256 hash;
     for (const auto *bytes : {&buffer.codes, &buffer.subScales, &buffer.zeros})
       hash.update(*bytes);
-    hash.update(ArrayRef(reinterpret_cast<const uint8_t *>(buffer.scales.data()), buffer.scales.size() * 4));
+    for (const auto *floats : {&buffer.scales, &buffer.floatZeros, &buffer.values})
+      hash.update(ArrayRef(reinterpret_cast<const uint8_t *>(floats->data()), floats->size() * 4));
     return llvm::toHex(hash.final(), /*LowerCase=*/true).substr(0, 16);
   };
   EXPECT_EQ(digest("w2g32"), "aa288a1859328de0");
   EXPECT_EQ(digest("w3g128"), "92506a6e88cebac2");
   EXPECT_EQ(digest("w4g32"), "8754984869931822");
   EXPECT_EQ(digest("w4g32asym"), "30b5787b64c0ddc2");
+  EXPECT_EQ(digest("w4g64zf"), "34bcd2c12dc10316");
   EXPECT_EQ(digest("w8g32"), "8681c402822d5591");
   EXPECT_EQ(digest("w4t"), "ac0cb3dea5fc71c7");
   EXPECT_EQ(digest("nf4"), "71e1ff40f0d31da0");
   EXPECT_EQ(digest("mxfp4"), "bfb497fa630b4782");
   EXPECT_EQ(digest("fp8e4m3"), "738641cd35a55414");
+  EXPECT_EQ(digest("f16"), "deed7c77f3ecf733");
 }

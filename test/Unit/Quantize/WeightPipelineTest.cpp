@@ -75,6 +75,7 @@ struct WeightPipelineTest : testing::Test {
     errors = WeightErrors();
     return materializeWeights(*module, sources, plainPacking, sink, nullptr, &errors);
   }
+  qnt::WeightDeclOp decl(StringRef symbol) { return cast<qnt::WeightDeclOp>(module->lookupSymbol(symbol)); }
   template <typename T> std::vector<T> read(int64_t offset, int64_t count) {
     std::vector<T> values(count);
     EXPECT_LE(offset + count * sizeof(T), sink.bytes.size());
@@ -122,13 +123,35 @@ TEST_F(WeightPipelineTest, ErrorsAreThoseOfDecodedRows) {
     qnt.weight_decl @plain : tensor<1x3xf32> [#qnt.part<rows = 1, transposed = false, data = <"p", file 0, offset 0, length 12> : tensor<1x3xf32>>]
     qnt.weight_decl @ids : tensor<2xi64> [#qnt.part<rows = 2, transposed = false, values = dense<[7, 8]> : tensor<2xi64>>]
     )"), ExitSuccess) << message;
-  std::optional<WeightError> merged = errors.find("q+k"), plain = errors.find("p");
+  std::optional<WeightError> merged = errors.find(decl("qk")), plain = errors.find(decl("plain"));
   ASSERT_TRUE(merged && plain);
   EXPECT_DOUBLE_EQ(merged->signal, 2 * 127.0 * 127.0 + 0.0625 + 9 + 0.25 + 4);
   EXPECT_DOUBLE_EQ(merged->noise, 0.0625 + 0.25);
   EXPECT_EQ(plain->noise, 0);
   EXPECT_TRUE(std::isinf(plain->sqnr()));
-  EXPECT_FALSE(errors.find("ids"));
+  EXPECT_FALSE(errors.find(decl("ids")));
+}
+
+// One square tensor, read as it is and transposed, is two weights; another node that reads it the same way is not a third.
+TEST_F(WeightPipelineTest, WeightsAreTheSameWhenTheirValuesAre) {
+  put<float>({127, 0.5f, 1, 63.5f});
+  ASSERT_EQ(run(R"(
+    qnt.weight_decl @plain : tensor<2x2x!qnt.block<bits = 8, group = -1>> [
+      #qnt.part<rows = 2, transposed = false, data = <"w", file 0, offset 0, length 16> : tensor<2x2xf32>, node = "first">]
+    qnt.weight_decl @again : tensor<2x2x!qnt.block<bits = 8, group = -1>> [
+      #qnt.part<rows = 2, transposed = false, data = <"w", file 0, offset 0, length 16> : tensor<2x2xf32>, node = "second">]
+    qnt.weight_decl @transposed : tensor<2x2x!qnt.block<bits = 8, group = -1>> [
+      #qnt.part<rows = 2, transposed = true, data = <"w", file 0, offset 0, length 16> : tensor<2x2xf32>, node = "first">]
+    qnt.weight_decl @wide : tensor<2x2xf32> [
+      #qnt.part<rows = 2, transposed = false, data = <"w", file 0, offset 0, length 16> : tensor<2x2xf32>, node = "first">])"), ExitSuccess) << message;
+  EncodedWeights encoded;
+  encoded.add(decl("plain"));
+  EXPECT_TRUE(encoded.find(decl("plain")));
+  EXPECT_EQ(encoded.find(decl("plain")), encoded.find(decl("again")));
+  EXPECT_FALSE(encoded.find(decl("transposed")));
+  EXPECT_FALSE(encoded.find(decl("wide")));
+  EXPECT_EQ(errors.find(decl("plain"))->noise, 0.25);           // scales 1 and 0.5
+  EXPECT_EQ(errors.find(decl("transposed"))->noise, 0);
 }
 
 // Golden vector: codes 0..15 are bytes 10 32 54 76 98 BA DC FE. K = 18 with blocks of 16: the second block is mostly padding.
