@@ -40,7 +40,10 @@ def MergeMatmuls : GraphPass<"merge-matmuls"> {
 def FuseGlu : GraphPass<"fuse-glu"> {
   let summary = "act(gate) * up on the halves of one tensor becomes qnt.glu";
   let description = [{
+    Only where the halves have all rows of that tensor.
     Example:
+      %b = qnt.dim "batch"
+      %s = qnt.dim "seq"
       %g = tensor.extract_slice %x[0, 0, 0] [%b, %s, 32] [1, 1, 1] : tensor<?x?x64xf32> to tensor<?x?x32xf32>
       %u = tensor.extract_slice %x[0, 0, 32] [%b, %s, 32] [1, 1, 1] : tensor<?x?x64xf32> to tensor<?x?x32xf32>
       %a = qnt.activate silu %g : tensor<?x?x32xf32>
