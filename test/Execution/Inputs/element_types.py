@@ -1,0 +1,40 @@
+"""Operators on integers of every sign and size, and how elements convert. usage: element_types.py QCC QCC_RUN FOLDER"""
+from compare import T, check, finish, h, model, np
+
+N = h.make_node
+wide = {"u8": (T.UINT8, np.uint8), "u16": (T.UINT16, np.uint16), "u32": (T.UINT32, np.uint32), "u64": (T.UINT64, np.uint64)}
+flags = ["Less", "LessOrEqual", "Greater", "GreaterOrEqual"]
+
+
+def cases(name, ports, constants, feeds, steps, **options):
+    """steps: output -> (element type, nodes that make it)."""
+    nodes = [node for _, made in steps.values() for node in made]
+    shape = ["b", 4]
+    check(name, model(nodes, {k: (t, shape) for k, t in ports.items()}, {k: (t, shape) for k, (t, _) in steps.items()}, constants), feeds, **options)
+
+
+# Both halves of the range: as signed numbers the larger ones would be negative.
+for name, (type, numpy) in wide.items():
+    most = np.iinfo(numpy).max
+    feed = {"x": np.array([[0, 1, most, most // 2 + 1], [most - 1, 7, most // 2, 3]], numpy), "y": np.array([[1, most, most // 2, most], [3, 7, most // 2 + 2, 1]], numpy)}
+    steps = {op: (type, [N(op, ["x", "y"], [op])]) for op in ["Min", "Max", "Div"]}
+    steps["Mod"] = type, [N("Mod", ["x", "y"], ["Mod"])]
+    steps["Clip"] = type, [N("Clip", ["x", "low", "high"], ["Clip"])]
+    steps.update({op: (T.BOOL, [N(op, ["x", "y"], [op])]) for op in flags})
+    steps["float"] = T.FLOAT, [N("Cast", ["x"], ["float"], to=T.FLOAT)]
+    steps["long"] = T.INT64, [N("Cast", ["x"], ["long"], to=T.INT64)]
+    steps["same"] = type, [N("Identity", ["x"], ["same"])]
+    for op in ["ReduceMax", "ReduceMin"] if name != "u16" else []:  # ONNX has none
+        steps[op] = type, [N(op, ["x", "axis"], [op + "s"]), N("Max" if op == "ReduceMax" else "Min", [op + "s", "x"], [op])]
+    constants = {"low": np.array(2, numpy), "high": np.array(most - 2, numpy), "axis": np.array([1])}
+    cases(name, {"x": type, "y": type}, constants, [feed], steps, reference="onnx")
+
+# To unsigned, and a table of bytes.
+cases("to_unsigned", {"x": T.FLOAT}, {}, [{"x": np.array([[0, 200.7, 255, 1.5]], np.float32)}],
+      {"byte": (T.UINT8, [N("Cast", ["x"], ["byte"], to=T.UINT8)]), "back": (T.FLOAT, [N("Cast", ["byte"], ["back"], to=T.FLOAT)])})
+cases("table", {"x": T.INT64}, {"t": np.array([1, 200, 255, 7], np.uint8)}, [{"x": np.array([[0, 1, 2, 3]])}],
+      {"o": (T.FLOAT, [N("Gather", ["t", "x"], ["k"]), N("Cast", ["k"], ["o"], to=T.FLOAT)])})
+
+# A dimension whose name is a number is of that size.
+check("number_as_name", model([N("Exp", ["x"], ["a"]), N("Relu", ["x"], ["c"]), N("Mul", ["a", "c"], ["o"])], {"x": ["b", "4"]}, {"o": ["b", "4"]}), [{"x": np.ones((3, 4), np.float32)}])
+finish()
