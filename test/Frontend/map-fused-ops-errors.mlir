@@ -118,3 +118,11 @@ func.func @segments(%ids: tensor<?x?xi32> {onnx.dims = ["b", "s"]}, %word: tenso
   %0 = onnx.node "EmbedLayerNormalization"(%ids, %ids, %word, %position, %none, %g, %g) {domain = "com.microsoft", since = 1 : i64} : (tensor<?x?xi32>, tensor<?x?xi32>, tensor<50x64xf32>, tensor<32x64xf32>, none, tensor<64xf32>, tensor<64xf32>) -> tensor<?x?x64xf32>
   return %0 : tensor<?x?x64xf32>
 }
+
+// -----
+
+func.func @double(%x: tensor<?x64xf64> {onnx.dims = ["n", ""]}, %w: tensor<64xf64>) -> tensor<?x64xf64> {
+  // expected-error @below {{only float32, float16 and bfloat16 are supported [element-type]}}
+  %0 = onnx.node "LayerNormalization"(%x, %w) {since = 17 : i64} : (tensor<?x64xf64>, tensor<64xf64>) -> tensor<?x64xf64>
+  return %0 : tensor<?x64xf64>
+}

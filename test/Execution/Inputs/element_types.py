@@ -35,6 +35,25 @@ cases("to_unsigned", {"x": T.FLOAT}, {}, [{"x": np.array([[0, 200.7, 255, 1.5]],
 cases("table", {"x": T.INT64}, {"t": np.array([1, 200, 255, 7], np.uint8)}, [{"x": np.array([[0, 1, 2, 3]])}],
       {"o": (T.FLOAT, [N("Gather", ["t", "x"], ["k"]), N("Cast", ["k"], ["o"], to=T.FLOAT)])})
 
+# float16: linear layers, norms, embeddings, sums and attention compute in float32, ports and what is between keep their type.
+half = lambda *shape: (np.random.default_rng(sum(shape)).standard_normal(shape) / 4).astype(np.float16)
+F16, C = T.FLOAT16, 64
+weights = {"w": half(C, C), "k": half(C), "g": half(C), "t": half(600, C), "axis": np.array([-1])}
+x = {"x": (F16, ["b", "s", C])}
+feeds = [{"x": half(b, s, C)} for b, s in [(1, 1), (2, 5)]]
+for name, nodes in {"linear": [N("MatMul", ["x", "w"], ["a"]), N("Add", ["a", "k"], ["o"])], "norm": [N("LayerNormalization", ["x", "g", "k"], ["o"])],
+                    "activation": [N("Gelu", ["x"], ["a"]), N("Relu", ["a"], ["o"])], "silu": [N("Sigmoid", ["x"], ["a"]), N("Mul", ["x", "a"], ["o"])],
+                    "sum": [N("ReduceSum", ["x", "axis"], ["a"]), N("Softmax", ["x"], ["c"]), N("Mul", ["a", "c"], ["o"])],
+                    "product": [N("Transpose", ["x"], ["a"], perm=[0, 2, 1]), N("MatMul", ["x", "a"], ["c"]), N("MatMul", ["c", "x"], ["o"])],
+                    "skip": [N("SkipSimplifiedLayerNormalization", ["x", "x", "g"], ["o"], domain="com.microsoft")]}.items():
+    check("half_" + name, model(nodes, x, {"o": (F16, ["b", "s", C])}, weights), feeds, bound=2e-3)
+check("half_embedding", model([N("Gather", ["t", "i"], ["o"])], {"i": (T.INT64, ["b", "s"])}, {"o": (F16, ["b", "s", C])}, weights), [{"i": np.array([[3, 500]])}])
+three = {n: (F16, ["b", "s", C]) for n in "qkv"}
+heads = N("MultiHeadAttention", list("qkv"), ["o"], domain="com.microsoft", num_heads=4)
+wide = model([N("Cast", [n], [n + "w"], to=T.FLOAT) for n in "qkv"] + [N("MultiHeadAttention", ["qw", "kw", "vw"], ["a"], domain="com.microsoft", num_heads=4),
+                                                                      N("Cast", ["a"], ["o"], to=F16)], three, {"o": (F16, ["b", "s", C])})
+check("half_heads", model([heads], three, {"o": (F16, ["b", "s", C])}), [{n: half(2, 5, C) for n in "qkv"}], oracle=wide, bound=2e-3)
+
 # A dimension whose name is a number is of that size.
 check("number_as_name", model([N("Exp", ["x"], ["a"]), N("Relu", ["x"], ["c"]), N("Mul", ["a", "c"], ["o"])], {"x": ["b", "4"]}, {"o": ["b", "4"]}), [{"x": np.ones((3, 4), np.float32)}])
 finish()
