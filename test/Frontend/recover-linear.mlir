@@ -66,3 +66,17 @@ func.func @double(%x: tensor<?x32xf64> {onnx.dims = ["n", ""]}) -> tensor<?x64xf
   %0 = onnx.node "MatMul"(%x, %w) {since = 13 : i64} : (tensor<?x32xf64>, tensor<32x64xf64>) -> tensor<?x64xf64>
   return %0 : tensor<?x64xf64>
 }
+
+// A bias of more dimensions than the product gives the sum more: it is no bias of the layer.
+// CHECK-LABEL: func @bias_with_more_dimensions
+// CHECK:         %[[P:.*]] = qnt.matmul %arg0, %{{[^ ]*}} : {{.*}} -> tensor<?x64xf32>
+// CHECK:         onnx.node "Add"(%[[P]], %{{.*}}) {{.*}} -> tensor<1x?x64xf32>
+func.func @bias_with_more_dimensions(%x: tensor<?x32xf32> {onnx.dims = ["n", ""]}) -> tensor<1x?x64xf32> {
+  %w = onnx.initializer #onnx.bytes<"more", file 0, offset 0, length 8192> : tensor<32x64xf32>
+  %b = onnx.initializer #onnx.bytes<"b", file 0, offset 0, length 256> : tensor<64xf32>
+  %k = onnx.constant dense<[0, 1]> : tensor<2xi64>
+  %0 = onnx.node "MatMul"(%x, %w) {since = 13 : i64} : (tensor<?x32xf32>, tensor<32x64xf32>) -> tensor<?x64xf32>
+  %1 = onnx.node "Unsqueeze"(%b, %k) {since = 13 : i64} : (tensor<64xf32>, tensor<2xi64>) -> tensor<1x1x64xf32>
+  %2 = onnx.node "Add"(%0, %1) {since = 14 : i64} : (tensor<?x64xf32>, tensor<1x1x64xf32>) -> tensor<1x?x64xf32>
+  return %2 : tensor<1x?x64xf32>
+}

@@ -81,7 +81,8 @@ struct RecoverLinear : qcc::impl::RecoverLinearBase<RecoverLinear> {
       return;
     if (!gemm && node.output(0).hasOneUse())
       if (auto add = dyn_cast<onnx::NodeOp>(*node.output(0).user_begin()); add && add.is("Add")) {
-        bias = biasOf(r, add.input(add.input(0) == node.output(0) ? 1 : 0), out->back());
+        const Elements::Shape *sum = r.elements.shape(add.output(0)); // a bias of more dimensions adds some
+        bias = sum && *sum == *out ? biasOf(r, add.input(add.input(0) == node.output(0) ? 1 : 0), out->back()) : Value();
         root = bias ? add : node;
       }
     r.builder.setInsertionPoint(root);
