@@ -78,11 +78,15 @@ struct MapFusedOps : qcc::impl::MapFusedOpsBase<MapFusedOps> {
     bool ok = true;
     for (onnx::NodeOp node : recovery.nodes()) {
       const FusedRow *row = rowFor(fusedFamilies(), node);
+      // Relu of integers, Gelu of float64: qnt has floats that fit float32 only.
+      bool others = isa<ShapedType>(node.output(0).getType()) && !fitsF32(node.output(0));
+      if (row && others && rowFor(genericFamilies(), node))
+        row = nullptr;
       bool sums = rowFor(std::array{reductionRows()}, node); // in float32, as ONNX Runtime does
       if ((!row && !sums) || node.use_empty())
         continue;
       recovery.builder.setInsertionPoint(node);
-      if (row && Elements::isFloat(node.output(0)) && !fitsF32(node.output(0))) {
+      if (row && others) {
         ok = succeeded(refuse(node, "only float32, float16 and bfloat16 are supported", "element-type"));
         continue;
       }
