@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/SetVector.h"
+#include <cmath>
 namespace qcc {
 #define GEN_PASS_DEF_CONVERTONNX
 #include "qcc/Frontend/Passes.h.inc"
@@ -154,10 +155,13 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
     return success();
   }
 
-  /// A small tensor of integers all of whose elements are constants.
+  /// A small tensor of integers all of whose elements are constants. Larger ones than a double counts are computed.
   bool isKnown(Recovery &r, onnx::NodeOp node) {
     auto type = dyn_cast<ShapedType>(node->getResult(0).getType());
-    return node->getNumResults() == 1 && type && type.getElementType().isSignlessInteger(64) && r.elements.integers(node.output(0));
+    if (node->getNumResults() != 1 || !type || !type.getElementType().isSignlessInteger(64))
+      return false;
+    auto known = r.elements.integers(node.output(0));
+    return known && llvm::all_of(*known, [](int64_t value) { return std::abs(double(value)) < double(int64_t(1) << 53); });
   }
 
   LogicalResult convertNode(GenericOps &g, onnx::NodeOp node) {

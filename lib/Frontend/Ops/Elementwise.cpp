@@ -2,6 +2,7 @@
 #include "lib/Frontend/Ops/GenericOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include <cmath>
 using namespace mlir;
 using namespace qcc;
 using namespace qcc::frontend;
@@ -49,6 +50,29 @@ std::optional<double> knownExponent(onnx::NodeOp node) {
     return dense.getSplatValue<APFloat>().convertToDouble();
   return double(dense.getSplatValue<APInt>().getSExtValue());
 }
+/// Squares for the bits of the exponent. From 64 on what counts is whether it is odd: all powers but those of -1, 0 and 1 have overflowed.
+Value integerPower(OpBuilder &b, Location loc, Value x, Value exponent, bool unsignedExponent) {
+  Type type = x.getType();
+  constexpr int bits = 7;
+  auto constant = [&](Type type, int64_t v) -> Value { return number(b, loc, type, double(v)); };
+  Type own = exponent.getType();
+  Value isNegative = unsignedExponent ? constant(b.getI1Type(), 0) : arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, exponent, constant(own, 0));
+  Value size = arith::SelectOp::create(b, loc, isNegative, arith::SubIOp::create(b, loc, constant(own, 0), exponent), exponent);
+  Value odd = arith::OrIOp::create(b, loc, constant(own, 64), arith::AndIOp::create(b, loc, size, constant(own, 1)));
+  size = arith::SelectOp::create(b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, size, constant(own, 64)), odd, size);
+  Value result = constant(type, 1), square = x;
+  for (int i = 0; i < bits; ++i) {
+    Value bit = arith::AndIOp::create(b, loc, size, constant(own, int64_t(1) << i));
+    Value isSet = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, bit, constant(own, 0));
+    result = arith::SelectOp::create(b, loc, isSet, arith::MulIOp::create(b, loc, result, square), result);
+    if (i + 1 < bits)
+      square = arith::MulIOp::create(b, loc, square, square);
+  }
+  // 1 / x^|e| is 0 but for x = 1 and x = -1.
+  Value isOne = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, arith::MulIOp::create(b, loc, x, x), constant(type, 1));
+  Value inverse = arith::SelectOp::create(b, loc, isOne, result, constant(type, 0));
+  return arith::SelectOp::create(b, loc, isNegative, inverse, result);
+}
 Value power(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp node) {
   std::optional<double> exponent = knownExponent(node);
   if (exponent && isFloat(a[0])) {
@@ -64,12 +88,27 @@ Value power(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp node) {
     }
   }
   Value y = a[1];
+  if (!isFloat(a[0])) { // a float exponent is known to be an integer (pow)
+    if (isFloat(y))
+      y = number(b, loc, b.getI64Type(), *exponent);
+    return integerPower(b, loc, a[0], y, isUnsigned(node.input(1)));
+  }
   if (!isFloat(y))
     y = isUnsigned(node.input(1)) ? Value(arith::UIToFPOp::create(b, loc, a[0].getType(), y)) : Value(arith::SIToFPOp::create(b, loc, a[0].getType(), y));
   else if (y.getType() != a[0].getType())
     y = y.getType().getIntOrFloatBitWidth() < a[0].getType().getIntOrFloatBitWidth() ? Value(arith::ExtFOp::create(b, loc, a[0].getType(), y))
                                                                                       : Value(arith::TruncFOp::create(b, loc, a[0].getType(), y));
   return math::PowFOp::create(b, loc, a[0], y);
+}
+/// The rest has the sign of the divisor.
+Value modulo(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp node) {
+  if (isUnsigned(node.input(0)))
+    return arith::RemUIOp::create(b, loc, a[0], a[1]);
+  Value rest = arith::RemSIOp::create(b, loc, a[0], a[1]), zero = number(b, loc, a[0].getType(), 0);
+  Value signs = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, arith::XOrIOp::create(b, loc, rest, a[1]), zero);
+  Value isRest = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, rest, zero);
+  Value moved = arith::AddIOp::create(b, loc, rest, a[1]);
+  return arith::SelectOp::create(b, loc, arith::AndIOp::create(b, loc, signs, isRest), moved, rest);
 }
 Value negate(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
   if (isFloat(a[0]))
@@ -154,6 +193,20 @@ template <ElementBody body> static Results apply(GenericOps &g, onnx::NodeOp nod
   return SmallVector<Value>{*result};
 }
 
+static Results pow(GenericOps &g, onnx::NodeOp node) {
+  std::optional<double> exponent = knownExponent(node);
+  if (!Elements::isFloat(node.input(0)) && Elements::isFloat(node.input(1)) && (!exponent || *exponent != std::floor(*exponent) || std::fabs(*exponent) > 1e9))
+    return refuse(node, "an integer to the power of a float needs a constant exponent without a fraction", "element-type");
+  return apply<power>(g, node);
+}
+static Results mod(GenericOps &g, onnx::NodeOp node) {
+  if (node.intAttribute("fmod", 0))
+    return apply<arithmetic<arith::RemFOp, arith::RemSIOp, arith::RemUIOp>>(g, node);
+  if (Elements::isFloat(node.output(0)))
+    return refuse(node, "floats need fmod = 1", "element-type");
+  return apply<modulo>(g, node);
+}
+
 static Results cast(GenericOps &g, onnx::NodeOp node) {
   RankedTensorType to = g.type(node.output(0)), from = g.type(node.input(0));
   if (!to || !from)
@@ -183,11 +236,11 @@ static constexpr GenericRow rows[] = {
     {"Sub", "", 7, apply<arithmetic<arith::SubFOp, arith::SubIOp>>},
     {"Mul", "", 7, apply<arithmetic<arith::MulFOp, arith::MulIOp>>},
     {"Div", "", 7, apply<arithmetic<arith::DivFOp, arith::DivSIOp, arith::DivUIOp>>},
-    {"Mod", "", 10, apply<arithmetic<arith::RemFOp, arith::RemSIOp, arith::RemUIOp>>},
+    {"Mod", "", 10, mod},
     {"Min", "", 8, apply<arithmetic<arith::MinimumFOp, arith::MinSIOp, arith::MinUIOp>>},
     {"Max", "", 8, apply<arithmetic<arith::MaximumFOp, arith::MaxSIOp, arith::MaxUIOp>>},
     {"Sum", "", 8, apply<arithmetic<arith::AddFOp, arith::AddIOp>>},
-    {"Pow", "", 7, apply<power>},
+    {"Pow", "", 7, pow},
     {"Neg", "", 6, apply<negate>},
     {"Abs", "", 6, apply<absolute>},
     {"Reciprocal", "", 6, apply<reciprocal>},

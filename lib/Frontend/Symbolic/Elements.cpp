@@ -2,6 +2,7 @@
 #include "lib/Frontend/Symbolic/Elements.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringSwitch.h"
+#include <cmath>
 using namespace mlir;
 using namespace qcc;
 using namespace qcc::frontend;
@@ -142,23 +143,34 @@ namespace {
 using Rule = E (*)(Elements &, onnx::NodeOp, unsigned output, ArrayRef<E> indices);
 } // namespace
 
+/// Expressions count in double: integers from 2^53 on are rounded there. As bounds (a slice to INT64_MAX) that is all right, in sums it is not.
+static bool isExact(E e) {
+  constexpr double limit = double(int64_t(1) << 53);
+  return e && std::fabs(ExprPool::constant(e).value_or(0)) < limit && llvm::all_of(e->terms, [](const Term &term) { return std::fabs(term.factor) < limit; });
+}
 template <E (ExprPool::*function)(E, E)> static E arithmetic(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
-  return (e.pool.*function)(e.broadcastElement(node.input(0), at), e.broadcastElement(node.input(1), at));
+  E a = e.broadcastElement(node.input(0), at), b = e.broadcastElement(node.input(1), at);
+  E result = (e.pool.*function)(a, b);
+  return Elements::isFloat(node.output(0)) || (isExact(a) && isExact(b) && isExact(result)) ? result : nullptr;
 }
 static E divide(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   E a = e.broadcastElement(node.input(0), at), b = e.broadcastElement(node.input(1), at);
   if (Elements::isFloat(node.output(0)))
     return e.pool.mul(a, e.pool.reciprocal(b));
   // Integer division truncates; the same as rounding down for what is not negative.
-  return a && e.pool.nonNegative(a) ? e.pool.divMod(a, b).first : nullptr;
+  return isExact(a) && isExact(b) && e.pool.nonNegative(a) && e.pool.nonNegative(b) ? e.pool.divMod(a, b).first : nullptr;
 }
 static E remainder(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   E a = e.broadcastElement(node.input(0), at), b = e.broadcastElement(node.input(1), at);
-  return !Elements::isFloat(node.output(0)) && a && e.pool.nonNegative(a) ? e.pool.divMod(a, b).second : nullptr;
+  return !Elements::isFloat(node.output(0)) && isExact(a) && isExact(b) && e.pool.nonNegative(a) && e.pool.nonNegative(b) ? e.pool.divMod(a, b).second : nullptr;
 }
 static E power(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   std::optional<double> exponent = ExprPool::constant(e.broadcastElement(node.input(1), at));
-  return exponent ? e.pool.power(e.broadcastElement(node.input(0), at), *exponent) : nullptr;
+  E base = e.broadcastElement(node.input(0), at);
+  if (!exponent || Elements::isFloat(node.output(0)))
+    return exponent ? e.pool.power(base, *exponent) : nullptr;
+  E result = *exponent >= 1 && isExact(base) ? e.pool.power(base, *exponent) : nullptr;
+  return isExact(result) ? result : nullptr;
 }
 /// Min and Max of integers; of floats they have no form.
 template <E (ExprPool::*function)(E, E)> static E extreme(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {

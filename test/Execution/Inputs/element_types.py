@@ -29,6 +29,19 @@ for name, (type, numpy) in wide.items():
     constants = {"low": np.array(2, numpy), "high": np.array(most - 2, numpy), "axis": np.array([1])}
     cases(name, {"x": type, "y": type}, constants, [feed], steps, reference="onnx")
 
+# Signs of rests and powers.
+signed = [{"x": np.array([[-7, 7, -8, 8], [0, -1, 1, 5]]), "y": np.array([[3, -3, -4, 3], [2, 5, -5, 5]])}]
+cases("signed", {"x": T.INT64, "y": T.INT64}, {"two": np.array(2), "threes": np.array(3.0, np.float32), "own": np.array([2, 3, 0, 1]), "least": np.array(-1), "one": np.array(1), "far": np.array([64, 65, 64, 65])}, signed, {
+    "mod": (T.INT64, [N("Mod", ["x", "y"], ["mod"])]), "fmod": (T.INT64, [N("Mod", ["x", "y"], ["fmod"], fmod=1)]), "div": (T.INT64, [N("Div", ["x", "y"], ["div"])]),
+    "square": (T.INT64, [N("Pow", ["x", "two"], ["square"])]), "cube": (T.INT64, [N("Pow", ["x", "threes"], ["cube"])]), "powers": (T.INT64, [N("Pow", ["x", "own"], ["powers"])]),
+    # Of -1, 0 and 1 only: the powers of others overflow.
+    "far_power": (T.INT64, [N("Clip", ["x", "least", "one"], ["clipped"]), N("Pow", ["clipped", "far"], ["far_power"])])})
+cases("float_mod", {"x": T.FLOAT, "y": T.FLOAT}, {}, [{k: v.astype(np.float32) + np.float32(0.25) for k, v in signed[0].items()}], {"o": (T.FLOAT, [N("Mod", ["x", "y"], ["o"], fmod=1)])})
+# More digits than a double has.
+cases("large", {"x": T.INT64}, {"k": np.array(2**53 + 1), "zero": np.array(0), "most": np.array(2**53)}, [{"x": np.zeros((1, 4), np.int64)}], {
+    "sum": (T.INT64, [N("Add", ["k", "zero"], ["a"]), N("Sub", ["a", "most"], ["c"]), N("Add", ["x", "c"], ["sum"])]),
+    "kept": (T.INT64, [N("Identity", ["k"], ["d"]), N("Add", ["d", "zero"], ["e"]), N("Add", ["x", "e"], ["f"]), N("Sub", ["f", "most"], ["kept"])])})
+
 # To unsigned, and a table of bytes.
 cases("to_unsigned", {"x": T.FLOAT}, {}, [{"x": np.array([[0, 200.7, 255, 1.5]], np.float32)}],
       {"byte": (T.UINT8, [N("Cast", ["x"], ["byte"], to=T.UINT8)]), "back": (T.FLOAT, [N("Cast", ["byte"], ["back"], to=T.FLOAT)])})
