@@ -116,6 +116,8 @@ FailureOr<Value> GenericOps::elementwise(onnx::NodeOp node, ValueRange operands,
       return failure();
     inputs.push_back(input);
     const Elements::Shape &from = *r.elements.shape(operand);
+    if (from.size() > shape.size())
+      return refuse(node, "an operand has " + Twine(from.size()) + " dimensions, and the result only " + Twine(shape.size()), "result-rank");
     for (auto [own, whole] : llvm::zip(from, shape.take_back(from.size())))
       if (failed(agree(node, own, whole)))
         return failure();
