@@ -191,6 +191,36 @@ static E unary(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
 static E identity(Elements &e, onnx::NodeOp node, unsigned output, ArrayRef<E> at) {
   return output == 0 ? e.element(node.input(0), at) : nullptr; // Dropout's mask is not needed at inference
 }
+/// Has `to` all values of `from`?
+static bool isWidening(IntegerType from, IntegerType to) {
+  bool isSigned = !from.isUnsigned(), toSigned = !to.isUnsigned();
+  return isSigned == toSigned ? from.getWidth() <= to.getWidth() : toSigned && from.getWidth() < to.getWidth();
+}
+/// Is the integer `e` a value of `type` in every run? Extents and positions, and what is computed of them alone, are of any type of 32 bits.
+static bool isIn(E e, IntegerType type) {
+  if (std::optional<double> c = ExprPool::constant(e)) {
+    double half = std::ldexp(1.0, int(type.getWidth()) - 1);
+    return type.isUnsigned() ? *c >= 0 && *c < 2 * half : *c >= -half && *c < half;
+  }
+  auto inside = [&](E part) { return isIn(part, type); };
+  switch (e->kind) {
+  case Kind::Load: {
+    auto from = dyn_cast<IntegerType>(getElementTypeOrSelf(e->tensor.getType()));
+    return from && isWidening(from, type);
+  }
+  case Kind::Select: return inside(e->operands[1]) && inside(e->operands[2]);
+  case Kind::Dim:
+  case Kind::Var: return type.getWidth() >= 32;
+  case Kind::Positive:
+  case Kind::FloorDiv:
+  case Kind::Mod: return llvm::all_of(e->operands, inside);
+  case Kind::Poly: {
+    auto isExtent = [&](E atom) { return atom->kind != Kind::Load && inside(atom); };
+    return type.getWidth() >= 32 && llvm::all_of(e->terms, [&](const Term &term) { return llvm::all_of(term.atoms, isExtent); });
+  }
+  default: return false;
+  }
+}
 static E cast(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   Value in = node.input(0), out = node.output(0);
   E x = e.element(in, at);
@@ -198,7 +228,10 @@ static E cast(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
     return Elements::isBool(out) ? x : e.pool.select(x, e.pool.number(1), e.pool.number(0));
   if (Elements::isBool(out))
     return e.pool.logicalNot(e.pool.equal(x, e.pool.number(0), !Elements::isFloat(in)));
-  return Elements::isFloat(in) && !Elements::isFloat(out) ? e.pool.unary("trunc", x) : x;
+  auto from = dyn_cast<IntegerType>(getElementTypeOrSelf(in.getType())), to = dyn_cast<IntegerType>(getElementTypeOrSelf(out.getType()));
+  if (from && to) // what does not fit is cut off
+    return x && (isWidening(from, to) || isIn(x, to)) ? x : nullptr;
+  return to ? e.pool.unary("trunc", x) : x;
 }
 template <int variant> static E compare(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   E a = e.broadcastElement(node.input(0), at), b = e.broadcastElement(node.input(1), at);

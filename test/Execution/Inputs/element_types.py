@@ -42,6 +42,10 @@ cases("large", {"x": T.INT64}, {"k": np.array(2**53 + 1), "zero": np.array(0), "
     "sum": (T.INT64, [N("Add", ["k", "zero"], ["a"]), N("Sub", ["a", "most"], ["c"]), N("Add", ["x", "c"], ["sum"])]),
     "kept": (T.INT64, [N("Identity", ["k"], ["d"]), N("Add", ["d", "zero"], ["e"]), N("Add", ["x", "e"], ["f"]), N("Sub", ["f", "most"], ["kept"])])})
 
+# Through narrower types and back: the bits above are lost.
+cases("narrow", {"x": T.INT64}, {}, [{"x": np.array([[2**32 + 5, 300, -1, 40000]])}],
+      {f"o{i}": (T.INT64, [N("Cast", ["x"], [f"a{i}"], to=t), N("Cast", [f"a{i}"], [f"o{i}"], to=T.INT64)]) for i, t in enumerate([T.INT8, T.UINT8, T.INT16, T.UINT16, T.INT32, T.UINT32])})
+
 # To unsigned, and a table of bytes.
 cases("to_unsigned", {"x": T.FLOAT}, {}, [{"x": np.array([[0, 200.7, 255, 1.5]], np.float32)}],
       {"byte": (T.UINT8, [N("Cast", ["x"], ["byte"], to=T.UINT8)]), "back": (T.FLOAT, [N("Cast", ["byte"], ["back"], to=T.FLOAT)])})
