@@ -46,7 +46,7 @@ static FailureOr<ProgramPort> describePort(func::FuncOp main, DictionaryAttr att
   Type element = tensor.getElementType();
   port.bits = element.isInteger(1) ? 8 : element.getIntOrFloatBitWidth();
   port.code = element.isBF16() ? QCC_DTYPE_BFLOAT : isa<FloatType>(element) ? QCC_DTYPE_FLOAT : element.isInteger(1) ? QCC_DTYPE_BOOL
-              : element.isUnsignedInteger() ? QCC_DTYPE_UINT : QCC_DTYPE_INT;
+              : attrs && attrs.contains("qnt.unsigned") ? QCC_DTYPE_UINT : QCC_DTYPE_INT;
   auto names = attrs ? attrs.getAs<ArrayAttr>("qnt.dims") : ArrayAttr();
   for (auto [i, extent] : llvm::enumerate(tensor.getShape())) {
     if (!ShapedType::isDynamic(extent)) {

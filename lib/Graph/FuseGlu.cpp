@@ -1,5 +1,6 @@
 // Recognises the gated unit on a merged [gate, up] tensor, so that one kernel reads both halves while they are in cache.
 #include "dialects/Quant/Quant.h"
+#include "lib/Graph/Extents.h"
 #include "qcc/Graph/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -13,18 +14,14 @@ using namespace qcc;
 
 /// Does `slice` take all of its source but the last dimension, of which it takes `size` channels from `start`?
 static bool takesChannels(tensor::ExtractSliceOp slice, int64_t start, int64_t size) {
-  auto from = slice.getSourceType(), to = slice.getType();
-  if (from.getRank() != to.getRank() || !slice.hasUnitStride())
-    return false;
-  unsigned last = from.getRank() - 1;
+  unsigned last = slice.getSourceType().getRank() - 1;
   for (unsigned i = 0; i <= last; ++i)
     if (slice.getStaticOffsets()[i] != (i == last ? start : 0))
       return false;
-  // Leading sizes: either dynamic on both sides (the whole dimension is what every producer of such slices takes) or equal.
-  for (unsigned i = 0; i < last; ++i)
-    if (from.getDimSize(i) != to.getDimSize(i))
+  for (unsigned i = 0; i < last; ++i) // two dynamic sizes may still be different ones: x[:, :-1]
+    if (!(graph::extentOf(slice.getMixedSizes()[i]) == graph::extentOf(slice.getSource(), i)))
       return false;
-  return to.getDimSize(last) == size;
+  return slice.hasUnitStride() && slice.getType().getDimSize(last) == size;
 }
 
 namespace {
@@ -38,6 +35,8 @@ struct FuseGluPattern : OpRewritePattern<arith::MulFOp> {
       if (!gate || !up || gate.getSource() != up.getSource())
         continue;
       auto type = cast<RankedTensorType>(op.getType());
+      if (type.getRank() == 0 || gate.getSourceType().getRank() != type.getRank() || up.getSourceType().getRank() != type.getRank())
+        return rewriter.notifyMatchFailure(op, "gate and up have another rank than what they are cut from");
       int64_t channels = type.getDimSize(type.getRank() - 1);
       if (gate.getSourceType().getDimSize(type.getRank() - 1) != 2 * channels)
         return rewriter.notifyMatchFailure(op, "gate and up are not the halves of one tensor");

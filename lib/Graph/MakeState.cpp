@@ -91,6 +91,45 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
     return true;
   }
 
+  /// Positions of what goes through `cache` are past + s, and every token of the past counts: what a generating program passes. Attention that
+  /// keeps no state has its mask and the starts of its rows still.
+  static void forgetRows(Value cache) {
+    for (Operation *user : cache.getUsers()) {
+      llvm::TypeSwitch<Operation *>(user).Case<qnt::KvUpdateOp, qnt::AttentionOp, qnt::CacheStoreOp>([](auto op) { op.getStartsMutable().clear(); });
+      if (auto attention = dyn_cast<qnt::AttentionOp>(user)) {
+        if (isa_and_nonnull<BlockArgument>(attention.getKeyMask()))
+          attention.getKeyMaskMutable().clear();
+        forgetPositions(attention.getQuery());
+      } else if (auto update = dyn_cast<qnt::KvUpdateOp>(user)) {
+        forgetPositions(update.getKey());
+      }
+    }
+  }
+
+  /// Makes the positions of the rotary embeddings in `value`, a query or key, consecutive. What a linear layer or attention gives has none.
+  static void forgetPositions(Value value) {
+    SmallVector<Value> work{value};
+    llvm::DenseSet<Value> seen;
+    while (!work.empty()) {
+      Value at = work.pop_back_val();
+      Operation *op = at.getDefiningOp();
+      if (!op || !seen.insert(at).second || isa<qnt::MatmulOp, qnt::AttentionOp>(op))
+        continue;
+      auto rotary = dyn_cast<qnt::RotaryOp>(op);
+      if (!rotary) {
+        llvm::append_range(work, op->getOperands());
+        continue;
+      }
+      Value positions = rotary.getPositions();
+      auto counted = positions.getDefiningOp<qnt::PositionsOp>();
+      if (!isa<BlockArgument>(positions) && !(counted && counted.getStarts()))
+        continue;
+      OpBuilder b(op);
+      Value past = counted ? counted.getPast() : Value(qnt::DimOp::create(b, op->getLoc(), b.getIndexType(), b.getStringAttr("past")));
+      rotary.getPositionsMutable().assign(qnt::PositionsOp::create(b, op->getLoc(), positions.getType(), past, Value()));
+    }
+  }
+
   void makeState(func::FuncOp main) {
     Block &body = main.getBody().front();
     SmallVector<qnt::CacheLoadOp> loads;
@@ -103,6 +142,7 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
     OpBuilder b(&getContext());
     Type elementType = element == "f32" ? Type(b.getF32Type()) : Type(b.getF16Type());
     BitVector results(main.getNumResults()), arguments;
+    SmallVector<Value> states;
     for (size_t i = 0; i < loads.size(); ++i) {
       qnt::CacheLoadOp load = loads[i];
       auto was = cast<qnt::CacheType>(load.getCache().getType());
@@ -126,23 +166,10 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
             for (OpOperand &use : present.getUses())
               results.set(use.getOperandNumber());
       load.getCache().replaceAllUsesWith(cache);
+      states.push_back(cache);
     }
-    // Positions are past + s, and every token of the past counts: what a generating program passes.
-    main.walk([&](qnt::RotaryOp rotary) {
-      auto argument = dyn_cast<BlockArgument>(rotary.getPositions());
-      if (!argument)
-        return;
-      b.setInsertionPoint(rotary);
-      Value past = qnt::DimOp::create(b, rotary.getLoc(), b.getIndexType(), b.getStringAttr("past"));
-      rotary.getPositionsMutable().assign(qnt::PositionsOp::create(b, rotary.getLoc(), argument.getType(), past, Value()));
-    });
-    main.walk([](Operation *op) {
-      llvm::TypeSwitch<Operation *>(op).Case<qnt::PositionsOp, qnt::KvUpdateOp, qnt::AttentionOp, qnt::CacheStoreOp>([](auto op) { op.getStartsMutable().clear(); });
-    });
-    main.walk([&](qnt::AttentionOp attention) {
-      if (attention.getKeyMask() && isa<BlockArgument>(attention.getKeyMask()))
-        attention.getKeyMaskMutable().clear();
-    });
+    for (Value cache : states)
+      forgetRows(cache);
     Operation *end = body.getTerminator();
     for (unsigned i = end->getNumOperands(); i-- > 0;)
       if (results.test(i))

@@ -1,5 +1,6 @@
 // Merges linear layers that share their input: the input is read and quantized once, and one launch streams all their weights.
 #include "dialects/Quant/Quant.h"
+#include "lib/Graph/Extents.h"
 #include "qcc/Graph/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -11,34 +12,6 @@ namespace qcc {
 } // namespace qcc
 using namespace mlir;
 using namespace qcc;
-
-/// A dimension of a value as its program's named dimension where the data flow leads back to an argument, else measured.
-static Value dimension(OpBuilder &b, Location loc, Value value, unsigned i) {
-  Value at = value;
-  for (int steps = 0; steps < 4096; ++steps) {
-    if (auto argument = dyn_cast<BlockArgument>(at)) {
-      auto func = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
-      auto dims = func ? func.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "qnt.dims") : ArrayAttr();
-      if (!dims || i >= dims.size())
-        break;
-      StringRef name = cast<StringAttr>(dims[i]).getValue();
-      int64_t number;
-      if (!name.getAsInteger(10, number))
-        return arith::ConstantIndexOp::create(b, loc, number);
-      if (name.empty() || name.contains('+'))
-        break;
-      return qnt::DimOp::create(b, loc, b.getIndexType(), b.getStringAttr(name));
-    }
-    Operation *op = at.getDefiningOp();
-    // These keep the leading dimensions of their first operand.
-    bool keeps = isa<qnt::MatmulOp, qnt::NormOp, qnt::RotaryOp, qnt::AttentionOp, qnt::ActivateOp, qnt::GluOp, qnt::GatherOp>(op) || op->hasTrait<OpTrait::Elementwise>();
-    auto type = dyn_cast<RankedTensorType>(at.getType());
-    if (!keeps || !type || (i + 1 >= type.getRank() && !op->hasTrait<OpTrait::Elementwise>()))
-      break;
-    at = op->getOperand(0);
-  }
-  return tensor::DimOp::create(b, loc, value, i);
-}
 
 namespace {
 struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
@@ -146,7 +119,7 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
     Value merged = qnt::MatmulOp::create(b, loc, RankedTensorType::get(out, b.getF32Type()), first.getInput(), weight, bias);
     SmallVector<OpFoldResult> offsets(out.size(), b.getIndexAttr(0)), sizes, strides(out.size(), b.getIndexAttr(1));
     for (unsigned i = 0; i < last; ++i)
-      sizes.push_back(ShapedType::isDynamic(out[i]) ? OpFoldResult(dimension(b, loc, first.getInput(), i)) : OpFoldResult(b.getIndexAttr(out[i])));
+      sizes.push_back(ShapedType::isDynamic(out[i]) ? OpFoldResult(graph::dimension(b, loc, first.getInput(), i)) : OpFoldResult(b.getIndexAttr(out[i])));
     sizes.push_back(OpFoldResult());
     int64_t start = 0;
     for (auto [matmul, old] : llvm::zip(group, decls)) {

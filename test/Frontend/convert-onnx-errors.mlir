@@ -104,3 +104,11 @@ func.func @ends_of_ends(%a0: tensor<?xf32> {onnx.dims = ["n"]}, %y0: tensor<?xf3
   %a7 = onnx.node "Slice"(%a6, %zero, %e6) {since = 13 : i64} : (tensor<?xf32>, tensor<1xi64>, tensor<1xi64>) -> tensor<?xf32>
   return %a7 : tensor<?xf32>
 }
+
+// -----
+
+func.func @result_of_fewer_dimensions(%x: tensor<4x4xf32>) -> tensor<4xf32> {
+  // expected-error @below {{an operand has 2 dimensions, and the result only 1 [result-rank]}}
+  %0 = onnx.node "Add"(%x, %x) {since = 14 : i64} : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}

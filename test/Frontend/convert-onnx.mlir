@@ -134,3 +134,24 @@ func.func @table(%x: tensor<?xf32> {onnx.dims = ["n"]}) -> tensor<?xf32> {
   %1 = onnx.node "Add"(%x, %0) {since = 14 : i64} : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
   return %1 : tensor<?xf32>
 }
+
+// The program has signless integers; that a port has unsigned ones stays with it. What is done with the elements tells the sign.
+// CHECK-LABEL: func @unsigned_elements(%arg0: tensor<?x8xi8> {qnt.dims = ["n", "8"], qnt.unsigned}, %arg1: tensor<8xi8> {qnt.unsigned}) -> (tensor<?x8xf32>, tensor<?x8xi8> {qnt.unsigned})
+// CHECK:         %[[M:.*]] = linalg.generic {{.*}} ins(%arg0, %arg1 : tensor<?x8xi8>, tensor<8xi8>)
+// CHECK:           arith.maxui
+// CHECK:         linalg.generic {{.*}} ins(%[[M]] : tensor<?x8xi8>)
+// CHECK:           arith.uitofp
+func.func @unsigned_elements(%x: tensor<?x8xui8> {onnx.dims = ["n", ""]}, %y: tensor<8xui8>) -> (tensor<?x8xf32>, tensor<?x8xui8>) {
+  %0 = onnx.node "Max"(%x, %y) {since = 13 : i64} : (tensor<?x8xui8>, tensor<8xui8>) -> tensor<?x8xui8>
+  %1 = onnx.node "Cast"(%0) {since = 13 : i64, to = 1 : i64} : (tensor<?x8xui8>) -> tensor<?x8xf32>
+  return %1, %0 : tensor<?x8xf32>, tensor<?x8xui8>
+}
+
+// A dimension whose name is a number has that size, whatever the declared type says; for what stays, too.
+// CHECK-LABEL: func @number_as_name(%arg0: tensor<?x4xf32> {qnt.dims = ["n", "4"]}) -> (tensor<?x4xf32>, tensor<?x4xf32>)
+// CHECK-NOT:     cast
+// CHECK:         return %arg0, %{{.*}} : tensor<?x4xf32>, tensor<?x4xf32>
+func.func @number_as_name(%x: tensor<?x?xf32> {onnx.dims = ["n", "4"]}) -> (tensor<?x?xf32>, tensor<?x?xf32>) {
+  %0 = onnx.node "Exp"(%x) {since = 13 : i64} : (tensor<?x?xf32>) -> tensor<?x?xf32>
+  return %x, %0 : tensor<?x?xf32>, tensor<?x?xf32>
+}

@@ -129,3 +129,38 @@ func.func @segments(%ids: tensor<?x?xi32> {onnx.dims = ["b", "s"]}, %word: tenso
   %0 = onnx.node "EmbedLayerNormalization"(%ids, %ids, %word, %position, %none, %g, %g) {domain = "com.microsoft", since = 1 : i64} : (tensor<?x?xi32>, tensor<?x?xi32>, tensor<50x64xf32>, tensor<32x64xf32>, none, tensor<64xf32>, tensor<64xf32>) -> tensor<?x?x64xf32>
   return %0 : tensor<?x?x64xf32>
 }
+
+// -----
+
+func.func @double(%x: tensor<?x64xf64> {onnx.dims = ["n", ""]}, %w: tensor<64xf64>) -> tensor<?x64xf64> {
+  // expected-error @below {{only float32, float16 and bfloat16 are supported [element-type]}}
+  %0 = onnx.node "LayerNormalization"(%x, %w) {since = 17 : i64} : (tensor<?x64xf64>, tensor<64xf64>) -> tensor<?x64xf64>
+  return %0 : tensor<?x64xf64>
+}
+
+// -----
+
+func.func @scalar_mask(%x: tensor<?x?x32xf32> {onnx.dims = ["b", "s", ""]}, %m: tensor<i32>) -> tensor<?x?x32xf32> {
+  %none = onnx.none : none
+  // expected-error @below {{the mask must be [batch, keys], or without a past the number of keys of each row [batch] [mask-shape]}}
+  %0 = onnx.node "MultiHeadAttention"(%x, %x, %x, %none, %m) {domain = "com.microsoft", since = 1 : i64, num_heads = 4 : i64} : (tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>, none, tensor<i32>) -> tensor<?x?x32xf32>
+  return %0 : tensor<?x?x32xf32>
+}
+
+// -----
+
+func.func @values_of_other_rank(%q: tensor<?x4x?x8xf32> {onnx.dims = ["b", "", "s", ""]}, %v: tensor<?x?x32xf32> {onnx.dims = ["b", "s", ""]}) -> tensor<?x4x?x8xf32> {
+  // expected-error @below {{needs float32 Q, K, V of rank 3 or 4 [attention-shape]}}
+  %0 = onnx.node "Attention"(%q, %q, %v) {since = 23 : i64} : (tensor<?x4x?x8xf32>, tensor<?x4x?x8xf32>, tensor<?x?x32xf32>) -> tensor<?x4x?x8xf32>
+  return %0 : tensor<?x4x?x8xf32>
+}
+
+// -----
+
+func.func @no_bits(%i: tensor<?xi64> {onnx.dims = ["n"]}) -> tensor<?x64xf32> {
+  %codes = onnx.initializer #onnx.bytes<"codes", file 0, offset 0, length 1024> : tensor<32x32xui8>
+  %scales = onnx.initializer #onnx.bytes<"scales", file 0, offset 1024, length 256> : tensor<32x2xf32>
+  // expected-error @below {{bits = 0 is not supported (2, 4 and 8 are) [unsupported-bits]}}
+  %0 = onnx.node "GatherBlockQuantized"(%codes, %i, %scales) {domain = "com.microsoft", since = 1 : i64, bits = 0 : i64, block_size = 32 : i64} : (tensor<32x32xui8>, tensor<?xi64>, tensor<32x2xf32>) -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}

@@ -107,3 +107,15 @@ func.func @embeddings(%ids: tensor<?x?xi32> {onnx.dims = ["b", "s"]}) -> tensor<
   %0:2 = onnx.node "EmbedLayerNormalization"(%ids, %none, %word, %position, %none, %g, %e) {domain = "com.microsoft", since = 1 : i64} : (tensor<?x?xi32>, none, tensor<50x64xf32>, tensor<32x64xf32>, none, tensor<64xf32>, tensor<64xf32>) -> (tensor<?x?x64xf32>, none)
   return %0#0 : tensor<?x?x64xf32>
 }
+
+// float16 is widened around what computes in float32.
+// CHECK-LABEL: func @half_norm
+// CHECK:         %[[X:.*]] = onnx.node "Cast"(%arg0) {{.*}} : (tensor<?x64xf16>) -> tensor<?x64xf32>
+// CHECK:         %[[N:.*]] = qnt.norm layer %[[X]], %{{.*}} : tensor<?x64xf32>
+// CHECK:         %[[Y:.*]] = onnx.node "Cast"(%[[N]]) {{.*}} : (tensor<?x64xf32>) -> tensor<?x64xf16>
+// CHECK:         return %[[Y]]
+func.func @half_norm(%x: tensor<?x64xf16> {onnx.dims = ["n", ""]}) -> tensor<?x64xf16> {
+  %w = onnx.initializer #onnx.bytes<"w", file 0, offset 0, length 128> : tensor<64xf16>
+  %0 = onnx.node "LayerNormalization"(%x, %w) {since = 17 : i64} : (tensor<?x64xf16>, tensor<64xf16>) -> tensor<?x64xf16>
+  return %0 : tensor<?x64xf16>
+}

@@ -45,3 +45,38 @@ func.func @product_of_activations_stays(%x: tensor<?x32xf32>, %y: tensor<32x?xf3
   %0 = onnx.node "MatMul"(%x, %y) {since = 13 : i64} : (tensor<?x32xf32>, tensor<32x?xf32>) -> tensor<?x?xf32>
   return %0 : tensor<?x?xf32>
 }
+
+// float16 is widened around what computes in float32.
+// CHECK-LABEL: func @half
+// CHECK:         %[[X:.*]] = onnx.node "Cast"(%arg0) {{.*}} : (tensor<?x32xf16>) -> tensor<?x32xf32>
+// CHECK:         %[[P:.*]] = qnt.matmul %[[X]], %{{.*}} -> tensor<?x64xf32>
+// CHECK:         %[[Y:.*]] = onnx.node "Cast"(%[[P]]) {{.*}} : (tensor<?x64xf32>) -> tensor<?x64xf16>
+// CHECK:         return %[[Y]]
+func.func @half(%x: tensor<?x32xf16> {onnx.dims = ["n", ""]}) -> tensor<?x64xf16> {
+  %w = onnx.initializer #onnx.bytes<"h", file 0, offset 0, length 4096> : tensor<32x64xf16>
+  %0 = onnx.node "MatMul"(%x, %w) {since = 13 : i64} : (tensor<?x32xf16>, tensor<32x64xf16>) -> tensor<?x64xf16>
+  return %0 : tensor<?x64xf16>
+}
+
+// Of float64 there is no linear layer.
+// CHECK-LABEL: func @double
+// CHECK-NOT:     qnt.matmul
+func.func @double(%x: tensor<?x32xf64> {onnx.dims = ["n", ""]}) -> tensor<?x64xf64> {
+  %w = onnx.initializer #onnx.bytes<"d", file 0, offset 0, length 16384> : tensor<32x64xf64>
+  %0 = onnx.node "MatMul"(%x, %w) {since = 13 : i64} : (tensor<?x32xf64>, tensor<32x64xf64>) -> tensor<?x64xf64>
+  return %0 : tensor<?x64xf64>
+}
+
+// A bias of more dimensions than the product gives the sum more: it is no bias of the layer.
+// CHECK-LABEL: func @bias_with_more_dimensions
+// CHECK:         %[[P:.*]] = qnt.matmul %arg0, %{{[^ ]*}} : {{.*}} -> tensor<?x64xf32>
+// CHECK:         onnx.node "Add"(%[[P]], %{{.*}}) {{.*}} -> tensor<1x?x64xf32>
+func.func @bias_with_more_dimensions(%x: tensor<?x32xf32> {onnx.dims = ["n", ""]}) -> tensor<1x?x64xf32> {
+  %w = onnx.initializer #onnx.bytes<"more", file 0, offset 0, length 8192> : tensor<32x64xf32>
+  %b = onnx.initializer #onnx.bytes<"b", file 0, offset 0, length 256> : tensor<64xf32>
+  %k = onnx.constant dense<[0, 1]> : tensor<2xi64>
+  %0 = onnx.node "MatMul"(%x, %w) {since = 13 : i64} : (tensor<?x32xf32>, tensor<32x64xf32>) -> tensor<?x64xf32>
+  %1 = onnx.node "Unsqueeze"(%b, %k) {since = 13 : i64} : (tensor<64xf32>, tensor<2xi64>) -> tensor<1x1x64xf32>
+  %2 = onnx.node "Add"(%0, %1) {since = 14 : i64} : (tensor<?x64xf32>, tensor<1x1x64xf32>) -> tensor<1x?x64xf32>
+  return %2 : tensor<1x?x64xf32>
+}

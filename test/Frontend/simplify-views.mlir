@@ -41,3 +41,15 @@ func.func @arithmetic_is_no_view(%x: tensor<?xf32> {onnx.dims = ["n"]}) -> tenso
   %0 = onnx.node "Add"(%x, %x) {since = 14 : i64} : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
   return %0 : tensor<?xf32>
 }
+
+// Integers that are data lose bits in a narrower type; in a wider one they do not.
+// CHECK-LABEL: func @narrowing_stays
+// CHECK:         %[[N:.*]] = onnx.node "Cast"(%arg0) {{.*}} -> tensor<?xi32>
+// CHECK:         %[[W:.*]] = onnx.node "Cast"(%[[N]]) {{.*}} -> tensor<?xi64>
+// CHECK:         return %[[W]], %[[N]]
+func.func @narrowing_stays(%x: tensor<?xi64> {onnx.dims = ["n"]}) -> (tensor<?xi64>, tensor<?xi32>) {
+  %0 = onnx.node "Cast"(%x) {since = 13 : i64, to = 6 : i64} : (tensor<?xi64>) -> tensor<?xi32>
+  %1 = onnx.node "Cast"(%0) {since = 13 : i64, to = 7 : i64} : (tensor<?xi32>) -> tensor<?xi64>
+  %2 = onnx.node "Cast"(%1) {since = 13 : i64, to = 6 : i64} : (tensor<?xi64>) -> tensor<?xi32>
+  return %1, %2 : tensor<?xi64>, tensor<?xi32>
+}

@@ -1,4 +1,5 @@
 // RUN: qcc-opt %s --qcc-graph-make-state | FileCheck %s
+// RUN: qcc-opt %S/Inputs/make-state-mixed.mlir --qcc-graph-make-state | FileCheck %s --check-prefix=MIXED
 // RUN: qcc-opt %s --qcc-graph-make-state="element=f32 max-context=16" | FileCheck %s --check-prefix=F32
 // RUN: qcc-opt %s --qcc-graph-make-state=kv-cache=io | FileCheck %s --check-prefix=IO
 // RUN: not qcc-opt %s --qcc-graph-make-state=max-context=64 2>&1 | FileCheck %s --check-prefix=LONG
@@ -11,6 +12,18 @@
 // CHECK:   qnt.kv_update %[[K]], %arg0 into %arg1
 // CHECK:   qnt.attention %{{.*}} over %arg1 at %{{.*}} heads 2
 // CHECK-NOT: qnt.cache_store
+
+// Only what goes through the cache that becomes state loses its mask and the starts of its rows.
+// MIXED: func.func @main(%arg0: tensor<?x?x16xf32> {{{.*}}}, %arg1: tensor<?x?xi64> {{{.*}}}, %arg2: tensor<?xi32> {{{.*}}}, %arg3: !qnt.cache<2x8xf16>
+// MIXED:   %[[S:.*]] = qnt.row_starts %arg2
+// MIXED:   %[[P:.*]] = qnt.positions at %{{.*}} rows %[[S]]
+// MIXED:   %[[Q:.*]] = qnt.rotary %arg0 at %[[P]]
+// MIXED:   qnt.kv_update %[[Q]], %arg0 into %[[C:.*]] at %{{.*}} rows %[[S]]
+// MIXED:   %[[A:.*]] = qnt.attention %[[Q]] over %[[C]] at %{{.*}} rows %[[S]] : tensor<?xi64> mask %arg1 heads
+// MIXED:   %[[P2:.*]] = qnt.positions at %{{.*}} : tensor<?x?xi64>
+// MIXED:   %[[Q2:.*]] = qnt.rotary %[[A]] at %[[P2]]
+// MIXED:   qnt.kv_update %[[Q2]], %arg0 into %arg3 at %{{[^ ]*}} :
+// MIXED:   qnt.attention %[[Q2]] over %arg3 at %{{[^ ]*}} heads
 
 // F32: qnt.max_context = 16
 // F32: !qnt.cache<2x8xf32> {qnt.name = "kv.0"

@@ -122,7 +122,8 @@ def ConvertOnnx : FrontendModulePass<"convert-onnx"> {
   let summary = "Lower the remaining operators to linalg, tensor, arith and math, and end the onnx dialect";
   let description = [{
     The generic path: correct for any arrangement of the operators in lib/Frontend/Ops, on symbolic shapes. Nodes that only compute shapes have
-    no users any more and vanish. Refusals name the node and say why.
+    no users any more and vanish. Refusals name the node and say why. Arguments and results of unsigned integers become signless ones with the
+    attribute `qnt.unsigned`.
     Example:
       %0 = onnx.node "Add"(%x, %y) {since = 14 : i64} : (tensor<?x?x256xf32>, tensor<?x?x256xf32>) -> tensor<?x?x256xf32>
     becomes

@@ -40,7 +40,10 @@ def MergeMatmuls : GraphPass<"merge-matmuls"> {
 def FuseGlu : GraphPass<"fuse-glu"> {
   let summary = "act(gate) * up on the halves of one tensor becomes qnt.glu";
   let description = [{
+    Only where the halves have all rows of that tensor.
     Example:
+      %b = qnt.dim "batch"
+      %s = qnt.dim "seq"
       %g = tensor.extract_slice %x[0, 0, 0] [%b, %s, 32] [1, 1, 1] : tensor<?x?x64xf32> to tensor<?x?x32xf32>
       %u = tensor.extract_slice %x[0, 0, 32] [%b, %s, 32] [1, 1, 1] : tensor<?x?x64xf32> to tensor<?x?x32xf32>
       %a = qnt.activate silu %g : tensor<?x?x32xf32>
@@ -55,7 +58,7 @@ def MakeState : GraphPass<"make-state"> {
   let summary = "Past inputs and present outputs become state";
   let description = [{
     With `kv-cache=state`, a cache that starts with two inputs becomes a `!qnt.cache` argument, and outputs that only store it vanish. Position
-    and mask inputs of such a program vanish too: positions are taken as consecutive from the past, every token of the past as attended, which
+    and mask inputs of what goes through it vanish too: positions are taken as consecutive from the past, every token of the past as attended, which
     is what generating programs pass. With `kv-cache=io` inputs and outputs stay. Both forms say the longest context (`qnt.max_context`).
     Example:
       func.func @main(%tokens: tensor<?x?xi64>, %pk: tensor<?x4x?x32xf32> {qnt.role = "past"}, %pv: tensor<?x4x?x32xf32> {qnt.role = "past"}) ... {

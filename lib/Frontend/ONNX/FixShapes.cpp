@@ -11,6 +11,7 @@ namespace {
 class ShapeFixer {
 public:
   ShapeFixer(proto::GraphProto &graph, Problems &problems) : graph(graph), problems(problems) {
+    forEachDim(readNumber);
     for (const auto &input : graph.input())
       for (const auto &dim : input.type().tensor_type().shape().dim())
         inputNames.insert(dim.dim_param());
@@ -31,7 +32,9 @@ private:
   };
   void fixDim(const InputShape &shape, const proto::ValueInfoProto &input, int axis, Dim &dim);
   bool isSum(StringRef text) const;
+  static void readNumber(Dim &dim);
   void substitute(Dim &dim);
+  void forEachDim(function_ref<void(Dim &)> change);
   void checkSums();
 
   proto::GraphProto &graph;
@@ -119,6 +122,17 @@ void ShapeFixer::checkSums() {
   }
 }
 
+/// Some exporters give an extent that they know as a name.
+void ShapeFixer::readNumber(Dim &dim) {
+  int64_t number;
+  if (StringRef(dim.dim_param()).trim().getAsInteger(10, number))
+    return;
+  if (number >= 0)
+    dim.set_dim_value(number);
+  else
+    dim.clear_value(); // -1 is an extent that is open
+}
+
 void ShapeFixer::substitute(Dim &dim) {
   if (auto known = names.find(dim.dim_param()); known != names.end())
     return dim.set_dim_value(known->second.extent);
@@ -149,12 +163,17 @@ void ShapeFixer::apply() {
   checkSums();
   if (problems.any())
     return;
+  forEachDim([&](Dim &dim) { substitute(dim); });
+}
+
+/// Of inputs and outputs, every extent that has a name.
+void ShapeFixer::forEachDim(function_ref<void(Dim &)> change) {
   for (auto *list : {graph.mutable_input(), graph.mutable_output()})
     for (auto &value : *list)
       if (value.type().has_tensor_type() && value.type().tensor_type().has_shape())
         for (auto &dim : *value.mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim())
           if (!dim.dim_param().empty())
-            substitute(dim);
+            change(dim);
 }
 
 void qcc::importer::fixShapes(proto::ModelProto &model, const std::vector<InputShape> &shapes, Problems &problems) {

@@ -161,8 +161,8 @@ static LogicalResult attention(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<V
     return refuse(node, "attn_mask, nonpad_kv_seqlen and the scores as output belong to ONNX's definition of the operator, which importing puts in its place", "unsupported-input");
   if (node.intAttribute("left_window_size", -1) >= 0 || node.intAttribute("right_window_size", -1) >= 0)
     return refuse(node, "windows belong to ONNX's definition of the operator, which importing puts in its place", "unsupported-attribute");
-  RankedTensorType query = c.r.type(node.input(0)), key = c.r.type(node.input(1));
-  if (!query || !key || query.getRank() != key.getRank() || (query.getRank() != 3 && query.getRank() != 4) || !query.getElementType().isF32())
+  RankedTensorType query = c.r.type(node.input(0)), key = c.r.type(node.input(1)), given = c.r.type(node.input(2));
+  if (!query || !key || !given || query.getRank() != key.getRank() || query.getRank() != given.getRank() || (query.getRank() != 3 && query.getRank() != 4) || !query.getElementType().isF32())
     return refuse(node, "needs float32 Q, K, V of rank 3 or 4", "attention-shape");
   bool headsFirst = query.getRank() == 4;
   const Elements::Shape *tokens = c.r.elements.shape(node.input(0)), *keys = c.r.elements.shape(node.input(1));

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/SetVector.h"
+#include <cmath>
 namespace qcc {
 #define GEN_PASS_DEF_CONVERTONNX
 #include "qcc/Frontend/Passes.h.inc"
@@ -33,17 +34,20 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
       nameResultDimensions(r);
       ok = succeeded(nameRows(r));
     }
+    markUnsigned(func);
+    SmallVector<Operation *> staying; // qnt ops, the return; not what the conversion makes
+    for (Operation &op : func.getBody().front())
+      if (!isa<onnx::NodeOp>(op))
+        staying.push_back(&op);
+    g.castArguments();
     for (onnx::NodeOp node : r.nodes())
       if (needed.contains(node))
         ok &= succeeded(convertNode(g, node));
     if (!ok)
       return false;
-    // Users that stay (qnt ops, the return) take what their operands became.
-    for (Operation &op : llvm::make_early_inc_range(func.getBody().front())) {
-      if (isa<onnx::NodeOp>(op))
-        continue;
-      r.builder.setInsertionPoint(&op);
-      for (OpOperand &operand : op.getOpOperands()) {
+    for (Operation *op : staying) { // take what their operands became
+      r.builder.setInsertionPoint(op);
+      for (OpOperand &operand : op->getOpOperands()) {
         Operation *from = operand.get().getDefiningOp();
         if (g.has(operand.get()))
           operand.set(g.get({}, operand.get()));
@@ -56,6 +60,7 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(func.getBody().front())))
       if (isa<onnx::NodeOp, onnx::ConstantOp, onnx::InitializerOp, onnx::NoneOp>(op) && op.use_empty())
         op.erase();
+    g.retypeArguments();
     r.finish();
     renameAttributes(func);
     return true;
@@ -83,6 +88,18 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
           visit(input);
     }
     return needed;
+  }
+
+  /// `qnt.unsigned` on arguments and results of such elements: the converted program has signless integers, its ports have not.
+  void markUnsigned(func::FuncOp func) {
+    Builder b(&getContext());
+    FunctionType type = func.getFunctionType();
+    for (unsigned i = 0; i < func.getNumArguments(); ++i)
+      if (getElementTypeOrSelf(type.getInput(i)).isUnsignedInteger())
+        func.setArgAttr(i, "qnt.unsigned", b.getUnitAttr());
+    for (unsigned i = 0; i < func.getNumResults(); ++i)
+      if (getElementTypeOrSelf(type.getResult(i)).isUnsignedInteger())
+        func.setResultAttr(i, "qnt.unsigned", b.getUnitAttr());
   }
 
   /// The dimensions of results by the names of the inputs' dimensions: exporters make up names for what they did not follow.
@@ -138,10 +155,13 @@ struct ConvertOnnx : qcc::impl::ConvertOnnxBase<ConvertOnnx> {
     return success();
   }
 
-  /// A small tensor of integers all of whose elements are constants.
+  /// A small tensor of integers all of whose elements are constants. Larger ones than a double counts are computed.
   bool isKnown(Recovery &r, onnx::NodeOp node) {
     auto type = dyn_cast<ShapedType>(node->getResult(0).getType());
-    return node->getNumResults() == 1 && type && type.getElementType().isSignlessInteger(64) && r.elements.integers(node.output(0));
+    if (node->getNumResults() != 1 || !type || !type.getElementType().isSignlessInteger(64))
+      return false;
+    auto known = r.elements.integers(node.output(0));
+    return known && llvm::all_of(*known, [](int64_t value) { return std::abs(double(value)) < double(int64_t(1) << 53); });
   }
 
   LogicalResult convertNode(GenericOps &g, onnx::NodeOp node) {

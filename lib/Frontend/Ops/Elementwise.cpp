@@ -2,6 +2,7 @@
 #include "lib/Frontend/Ops/GenericOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include <cmath>
 using namespace mlir;
 using namespace qcc;
 using namespace qcc::frontend;
@@ -18,19 +19,26 @@ Value number(OpBuilder &b, Location loc, Type type, double value) {
   return arith::ConstantOp::create(b, loc, b.getIntegerAttr(type, int64_t(value)));
 }
 
+template <typename Float, typename Signed, typename Unsigned> Value choose(OpBuilder &b, Location loc, bool isUnsigned, Value x, Value y) {
+  if (isFloat(x))
+    return Float::create(b, loc, x, y);
+  return isUnsigned ? Value(Unsigned::create(b, loc, x, y)) : Value(Signed::create(b, loc, x, y));
+}
+constexpr auto larger = choose<arith::MaximumFOp, arith::MaxSIOp, arith::MaxUIOp>;
+constexpr auto smaller = choose<arith::MinimumFOp, arith::MinSIOp, arith::MinUIOp>;
 /// From left to right over all operands: Min, Max and Sum take any number of them.
-template <typename Float, typename Integer> Value arithmetic(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
+template <typename Float, typename Signed, typename Unsigned = Signed> Value arithmetic(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp node) {
   Value result = a[0];
   for (Value next : a.drop_front())
-    result = isFloat(next) ? Value(Float::create(b, loc, result, next)) : Value(Integer::create(b, loc, result, next));
+    result = choose<Float, Signed, Unsigned>(b, loc, isUnsigned(node.input(0)), result, next);
   return result;
 }
 template <typename Op> Value unary(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) { return Op::create(b, loc, a[0]); }
 template <typename Op> Value logic(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) { return Op::create(b, loc, a[0], a[1]); }
-template <arith::CmpFPredicate f, arith::CmpIPredicate i> Value compare(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
+template <arith::CmpFPredicate f, arith::CmpIPredicate i, arith::CmpIPredicate u = i> Value compare(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp node) {
   if (isFloat(a[0]))
     return arith::CmpFOp::create(b, loc, f, a[0], a[1]);
-  return arith::CmpIOp::create(b, loc, i, a[0], a[1]);
+  return arith::CmpIOp::create(b, loc, isUnsigned(node.input(0)) ? u : i, a[0], a[1]);
 }
 /// The exponent when it is one known number: integer powers of negative numbers have a value that exp(y * log(x)) has not.
 std::optional<double> knownExponent(onnx::NodeOp node) {
@@ -41,6 +49,29 @@ std::optional<double> knownExponent(onnx::NodeOp node) {
   if (isa<FloatType>(dense.getElementType()))
     return dense.getSplatValue<APFloat>().convertToDouble();
   return double(dense.getSplatValue<APInt>().getSExtValue());
+}
+/// Squares for the bits of the exponent. From 64 on what counts is whether it is odd: all powers but those of -1, 0 and 1 have overflowed.
+Value integerPower(OpBuilder &b, Location loc, Value x, Value exponent, bool unsignedExponent) {
+  Type type = x.getType();
+  constexpr int bits = 7;
+  auto constant = [&](Type type, int64_t v) -> Value { return number(b, loc, type, double(v)); };
+  Type own = exponent.getType();
+  Value isNegative = unsignedExponent ? constant(b.getI1Type(), 0) : arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, exponent, constant(own, 0));
+  Value size = arith::SelectOp::create(b, loc, isNegative, arith::SubIOp::create(b, loc, constant(own, 0), exponent), exponent);
+  Value odd = arith::OrIOp::create(b, loc, constant(own, 64), arith::AndIOp::create(b, loc, size, constant(own, 1)));
+  size = arith::SelectOp::create(b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, size, constant(own, 64)), odd, size);
+  Value result = constant(type, 1), square = x;
+  for (int i = 0; i < bits; ++i) {
+    Value bit = arith::AndIOp::create(b, loc, size, constant(own, int64_t(1) << i));
+    Value isSet = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, bit, constant(own, 0));
+    result = arith::SelectOp::create(b, loc, isSet, arith::MulIOp::create(b, loc, result, square), result);
+    if (i + 1 < bits)
+      square = arith::MulIOp::create(b, loc, square, square);
+  }
+  // 1 / x^|e| is 0 but for x = 1 and x = -1.
+  Value isOne = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, arith::MulIOp::create(b, loc, x, x), constant(type, 1));
+  Value inverse = arith::SelectOp::create(b, loc, isOne, result, constant(type, 0));
+  return arith::SelectOp::create(b, loc, isNegative, inverse, result);
 }
 Value power(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp node) {
   std::optional<double> exponent = knownExponent(node);
@@ -57,19 +88,36 @@ Value power(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp node) {
     }
   }
   Value y = a[1];
+  if (!isFloat(a[0])) { // a float exponent is known to be an integer (pow)
+    if (isFloat(y))
+      y = number(b, loc, b.getI64Type(), *exponent);
+    return integerPower(b, loc, a[0], y, isUnsigned(node.input(1)));
+  }
   if (!isFloat(y))
-    y = arith::SIToFPOp::create(b, loc, a[0].getType(), y);
+    y = isUnsigned(node.input(1)) ? Value(arith::UIToFPOp::create(b, loc, a[0].getType(), y)) : Value(arith::SIToFPOp::create(b, loc, a[0].getType(), y));
   else if (y.getType() != a[0].getType())
     y = y.getType().getIntOrFloatBitWidth() < a[0].getType().getIntOrFloatBitWidth() ? Value(arith::ExtFOp::create(b, loc, a[0].getType(), y))
                                                                                       : Value(arith::TruncFOp::create(b, loc, a[0].getType(), y));
   return math::PowFOp::create(b, loc, a[0], y);
+}
+/// The rest has the sign of the divisor.
+Value modulo(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp node) {
+  if (isUnsigned(node.input(0)))
+    return arith::RemUIOp::create(b, loc, a[0], a[1]);
+  Value rest = arith::RemSIOp::create(b, loc, a[0], a[1]), zero = number(b, loc, a[0].getType(), 0);
+  Value signs = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, arith::XOrIOp::create(b, loc, rest, a[1]), zero);
+  Value isRest = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, rest, zero);
+  Value moved = arith::AddIOp::create(b, loc, rest, a[1]);
+  return arith::SelectOp::create(b, loc, arith::AndIOp::create(b, loc, signs, isRest), moved, rest);
 }
 Value negate(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
   if (isFloat(a[0]))
     return arith::NegFOp::create(b, loc, a[0]);
   return arith::SubIOp::create(b, loc, number(b, loc, a[0].getType(), 0), a[0]);
 }
-Value absolute(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) {
+Value absolute(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp node) {
+  if (isUnsigned(node.input(0)))
+    return a[0];
   return isFloat(a[0]) ? Value(math::AbsFOp::create(b, loc, a[0])) : Value(math::AbsIOp::create(b, loc, a[0]));
 }
 Value reciprocal(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp) { return arith::DivFOp::create(b, loc, number(b, loc, a[0].getType(), 1), a[0]); }
@@ -94,12 +142,12 @@ Value clip(OpBuilder &b, Location loc, ValueRange a, onnx::NodeOp node) { // ope
   Value x = a[0];
   unsigned next = 1;
   if (node.input(1))
-    x = isFloat(x) ? Value(arith::MaximumFOp::create(b, loc, x, a[next])) : Value(arith::MaxSIOp::create(b, loc, x, a[next])), ++next;
+    x = larger(b, loc, isUnsigned(node.input(0)), x, a[next++]);
   if (node.input(2))
-    x = isFloat(x) ? Value(arith::MinimumFOp::create(b, loc, x, a[next])) : Value(arith::MinSIOp::create(b, loc, x, a[next]));
+    x = smaller(b, loc, isUnsigned(node.input(0)), x, a[next]);
   return x;
 }
-Value convertElement(OpBuilder &b, Location loc, Value x, Type to) {
+Value convertElement(OpBuilder &b, Location loc, Value x, Type to, bool fromUnsigned, bool toUnsigned) {
   Type from = x.getType();
   if (from == to)
     return x;
@@ -111,12 +159,13 @@ Value convertElement(OpBuilder &b, Location loc, Value x, Type to) {
   if (isFloat(x) && isa<FloatType>(to))
     return wider ? Value(arith::ExtFOp::create(b, loc, to, x)) : Value(arith::TruncFOp::create(b, loc, to, x));
   if (isFloat(x))
-    return arith::FPToSIOp::create(b, loc, to, x);
+    return toUnsigned ? Value(arith::FPToUIOp::create(b, loc, to, x)) : Value(arith::FPToSIOp::create(b, loc, to, x));
+  bool zeros = isBool(x) || fromUnsigned;
   if (isa<FloatType>(to))
-    return isBool(x) ? Value(arith::UIToFPOp::create(b, loc, to, x)) : Value(arith::SIToFPOp::create(b, loc, to, x));
+    return zeros ? Value(arith::UIToFPOp::create(b, loc, to, x)) : Value(arith::SIToFPOp::create(b, loc, to, x));
   if (!wider)
     return arith::TruncIOp::create(b, loc, to, x);
-  return isBool(x) ? Value(arith::ExtUIOp::create(b, loc, to, x)) : Value(arith::ExtSIOp::create(b, loc, to, x));
+  return zeros ? Value(arith::ExtUIOp::create(b, loc, to, x)) : Value(arith::ExtSIOp::create(b, loc, to, x));
 }
 } // namespace
 
@@ -144,6 +193,20 @@ template <ElementBody body> static Results apply(GenericOps &g, onnx::NodeOp nod
   return SmallVector<Value>{*result};
 }
 
+static Results pow(GenericOps &g, onnx::NodeOp node) {
+  std::optional<double> exponent = knownExponent(node);
+  if (!Elements::isFloat(node.input(0)) && Elements::isFloat(node.input(1)) && (!exponent || *exponent != std::floor(*exponent) || std::fabs(*exponent) > 1e9))
+    return refuse(node, "an integer to the power of a float needs a constant exponent without a fraction", "element-type");
+  return apply<power>(g, node);
+}
+static Results mod(GenericOps &g, onnx::NodeOp node) {
+  if (node.intAttribute("fmod", 0))
+    return apply<arithmetic<arith::RemFOp, arith::RemSIOp, arith::RemUIOp>>(g, node);
+  if (Elements::isFloat(node.output(0)))
+    return refuse(node, "floats need fmod = 1", "element-type");
+  return apply<modulo>(g, node);
+}
+
 static Results cast(GenericOps &g, onnx::NodeOp node) {
   RankedTensorType to = g.type(node.output(0)), from = g.type(node.input(0));
   if (!to || !from)
@@ -154,8 +217,9 @@ static Results cast(GenericOps &g, onnx::NodeOp node) {
   }
   if (!to.getElementType().isIntOrFloat() || !from.getElementType().isIntOrFloat())
     return refuse(node, "the element type cannot be converted", "element-type");
-  FailureOr<Value> result = g.elementwise(node, node.input(0), *g.r.elements.shape(node.output(0)), to.getElementType(),
-                                          [&](OpBuilder &b, Location loc, ValueRange args) { return convertElement(b, loc, args[0], to.getElementType()); });
+  FailureOr<Value> result = g.elementwise(node, node.input(0), *g.r.elements.shape(node.output(0)), to.getElementType(), [&](OpBuilder &b, Location loc, ValueRange args) {
+    return convertElement(b, loc, args[0], to.getElementType(), isUnsigned(node.input(0)), isUnsigned(node.output(0)));
+  });
   return failed(result) ? Results(failure()) : Results(SmallVector<Value>{*result});
 }
 static Results identity(GenericOps &g, onnx::NodeOp node) {
@@ -171,12 +235,12 @@ static constexpr GenericRow rows[] = {
     {"Add", "", 7, apply<arithmetic<arith::AddFOp, arith::AddIOp>>},
     {"Sub", "", 7, apply<arithmetic<arith::SubFOp, arith::SubIOp>>},
     {"Mul", "", 7, apply<arithmetic<arith::MulFOp, arith::MulIOp>>},
-    {"Div", "", 7, apply<arithmetic<arith::DivFOp, arith::DivSIOp>>},
-    {"Mod", "", 10, apply<arithmetic<arith::RemFOp, arith::RemSIOp>>},
-    {"Min", "", 8, apply<arithmetic<arith::MinimumFOp, arith::MinSIOp>>},
-    {"Max", "", 8, apply<arithmetic<arith::MaximumFOp, arith::MaxSIOp>>},
+    {"Div", "", 7, apply<arithmetic<arith::DivFOp, arith::DivSIOp, arith::DivUIOp>>},
+    {"Mod", "", 10, mod},
+    {"Min", "", 8, apply<arithmetic<arith::MinimumFOp, arith::MinSIOp, arith::MinUIOp>>},
+    {"Max", "", 8, apply<arithmetic<arith::MaximumFOp, arith::MaxSIOp, arith::MaxUIOp>>},
     {"Sum", "", 8, apply<arithmetic<arith::AddFOp, arith::AddIOp>>},
-    {"Pow", "", 7, apply<power>},
+    {"Pow", "", 7, pow},
     {"Neg", "", 6, apply<negate>},
     {"Abs", "", 6, apply<absolute>},
     {"Reciprocal", "", 6, apply<reciprocal>},
@@ -201,10 +265,10 @@ static constexpr GenericRow rows[] = {
     {"Xor", "", 7, apply<logic<arith::XOrIOp>>},
     {"Where", "", 9, apply<where>},
     {"Equal", "", 7, apply<compare<CmpFPredicate::OEQ, CmpIPredicate::eq>>},
-    {"Less", "", 7, apply<compare<CmpFPredicate::OLT, CmpIPredicate::slt>>},
-    {"LessOrEqual", "", 12, apply<compare<CmpFPredicate::OLE, CmpIPredicate::sle>>},
-    {"Greater", "", 7, apply<compare<CmpFPredicate::OGT, CmpIPredicate::sgt>>},
-    {"GreaterOrEqual", "", 12, apply<compare<CmpFPredicate::OGE, CmpIPredicate::sge>>},
+    {"Less", "", 7, apply<compare<CmpFPredicate::OLT, CmpIPredicate::slt, CmpIPredicate::ult>>},
+    {"LessOrEqual", "", 12, apply<compare<CmpFPredicate::OLE, CmpIPredicate::sle, CmpIPredicate::ule>>},
+    {"Greater", "", 7, apply<compare<CmpFPredicate::OGT, CmpIPredicate::sgt, CmpIPredicate::ugt>>},
+    {"GreaterOrEqual", "", 12, apply<compare<CmpFPredicate::OGE, CmpIPredicate::sge, CmpIPredicate::uge>>},
     {"Cast", "", 6, cast},
     {"CastLike", "", 15, cast, 0b10},
     {"Identity", "", 1, identity},

@@ -43,9 +43,29 @@ Value GenericOps::get(onnx::NodeOp node, Value value) {
     emitError(loc) << "a large constant of type " << wanted << " is not supported here (weights are float32) [constant-type]";
     return {};
   }
-  // A function argument or the result of a qnt op stays what it is.
+  // A function argument or the result of a qnt op stays what it is, but for a size that only the analysis knows.
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointAfterValue(value);
   set(value, value);
   return converted.lookup(value);
+}
+
+void GenericOps::castArguments() {
+  b.setInsertionPointToStart(&r.func.getBody().front());
+  for (BlockArgument argument : r.func.getArguments())
+    if (RankedTensorType wanted = type(argument); wanted && wanted != argument.getType()) {
+      retyped.push_back(UnrealizedConversionCastOp::create(b, argument.getLoc(), wanted, argument));
+      set(argument, retyped.back().getResult(0));
+    }
+}
+void GenericOps::retypeArguments() {
+  for (UnrealizedConversionCastOp cast : retyped) {
+    auto argument = mlir::cast<BlockArgument>(cast.getOperand(0));
+    argument.setType(cast.getType(0));
+    cast.getResult(0).replaceAllUsesWith(argument);
+    cast.erase();
+  }
+  retyped.clear();
 }
 
 OpFoldResult GenericOps::size(Location loc, E dim) {
@@ -96,6 +116,8 @@ FailureOr<Value> GenericOps::elementwise(onnx::NodeOp node, ValueRange operands,
       return failure();
     inputs.push_back(input);
     const Elements::Shape &from = *r.elements.shape(operand);
+    if (from.size() > shape.size())
+      return refuse(node, "an operand has " + Twine(from.size()) + " dimensions, and the result only " + Twine(shape.size()), "result-rank");
     for (auto [own, whole] : llvm::zip(from, shape.take_back(from.size())))
       if (failed(agree(node, own, whole)))
         return failure();

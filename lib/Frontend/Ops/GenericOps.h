@@ -20,6 +20,10 @@ public:
   mlir::Value get(onnx::NodeOp node, mlir::Value value);
   void set(mlir::Value value, mlir::Value converted);
   bool has(mlir::Value value) const { return converted.count(value); }
+  /// The function's arguments become what they are read as (signless, with every known size) in two steps: the analysis goes by the onnx types
+  /// until the end.
+  void castArguments();
+  void retypeArguments();
 
   /// A dimension as an index attribute or value; null when it depends on data.
   mlir::OpFoldResult size(mlir::Location loc, E dim);
@@ -41,8 +45,12 @@ public:
 
 private:
   llvm::DenseMap<mlir::Value, mlir::Value> converted;
+  llvm::SmallVector<mlir::UnrealizedConversionCastOp> retyped; // arguments that get another type
   llvm::DenseMap<E, std::pair<mlir::Value, int64_t>> sources; // dimensions without a name: where to measure them
 };
+
+/// Does the onnx value have elements of an unsigned type? What it becomes has signless ones, and only the operations on them tell.
+inline bool isUnsigned(mlir::Value value) { return mlir::getElementTypeOrSelf(value.getType()).isUnsignedInteger(); }
 
 using GenericHandler = mlir::FailureOr<llvm::SmallVector<mlir::Value>> (*)(GenericOps &, onnx::NodeOp);
 struct GenericRow {

@@ -12,10 +12,16 @@ struct Codes {
 };
 } // namespace
 
+static LogicalResult checkBits(onnx::NodeOp node, int64_t bits) {
+  if (bits != 2 && bits != 4 && bits != 8)
+    return refuse(node, "bits = " + Twine(bits) + " is not supported (2, 4 and 8 are)", "unsupported-bits");
+  return success();
+}
+
 /// Checks the sizes of codes, scales and zero points against each other and declares the weight.
 static FailureOr<Value> declareCodes(FusedOps &c, onnx::NodeOp node, const Codes &codes) {
-  if (codes.bits != 2 && codes.bits != 4 && codes.bits != 8)
-    return refuse(node, "bits = " + Twine(codes.bits) + " is not supported (2, 4 and 8 are)", "unsupported-bits");
+  if (failed(checkBits(node, codes.bits)))
+    return failure();
   if (codes.block < 16 || codes.block > qnt::BlockType::maxGroup || (codes.block & (codes.block - 1)))
     return refuse(node, "block_size = " + Twine(codes.block) + " is not a power of two from 16 to " + Twine(qnt::BlockType::maxGroup), "block-size");
   int64_t blocks = (codes.columns + codes.block - 1) / codes.block;
@@ -80,6 +86,8 @@ static LogicalResult gatherBlockQuantized(FusedOps &c, onnx::NodeOp node, SmallV
   std::optional<int64_t> rows = ExprPool::integer((*table)[0]), packed = ExprPool::integer((*table)[1]);
   if (!rows || !packed)
     return refuse(node, "the table's shape is not known", "constant-operand");
+  if (failed(checkBits(node, codes.bits)))
+    return failure();
   // Bytes hold 8 / bits codes; int4 and uint4 tensors hold one an element.
   auto element = cast<ShapedType>(node.input(0).getType()).getElementType();
   codes.rows = *rows, codes.columns = element.getIntOrFloatBitWidth() == 8 ? *packed * 8 / codes.bits : *packed;

@@ -27,7 +27,7 @@ static Value keyMask(FusedOps &c, onnx::NodeOp node, Value given, E batch, E tok
   OpBuilder &b = c.r.builder;
   Location loc = node.getLoc();
   const Elements::Shape *shape = c.r.elements.shape(given);
-  if (!shape || (*shape)[0] != batch)
+  if (!shape || shape->empty() || (*shape)[0] != batch)
     return {};
   if (shape->size() == 2 && (*shape)[1] == total)
     return given;

@@ -68,7 +68,7 @@ template <qnt::NormKind kind> static LogicalResult skip(FusedOps &c, onnx::NodeO
   FailureOr<Value> gamma = c.weight(node, 2, "gamma"), beta = layer ? c.weight(node, 3, "beta") : FailureOr<Value>(Value());
   if (failed(gamma) || failed(beta))
     return failure();
-  auto epsilon = llvm::APFloat(float(node.floatAttribute("epsilon", 1e-5)));
+  auto epsilon = llvm::APFloat(float(node.floatAttribute("epsilon", 1e-12))); // not the 1e-5 of the norms without a sum
   Value result = qnt::NormOp::create(c.r.builder, loc, type, sum, *gamma, *beta, kind, epsilon);
   results.append({result, Value(), Value(), sum});
   return success();

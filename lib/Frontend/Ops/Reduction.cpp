@@ -11,24 +11,31 @@ using Shape = Elements::Shape;
 
 namespace {
 enum class Fold { Sum, Mean, Max, Min, Prod };
-Value combine(OpBuilder &b, Location loc, Fold fold, Value x, Value acc) {
+Value combine(OpBuilder &b, Location loc, Fold fold, Value x, Value acc, bool isUnsigned = false) {
   bool isFloat = isa<FloatType>(x.getType());
   switch (fold) {
   case Fold::Sum:
   case Fold::Mean: return isFloat ? Value(arith::AddFOp::create(b, loc, acc, x)) : Value(arith::AddIOp::create(b, loc, acc, x));
-  case Fold::Max: return isFloat ? Value(arith::MaximumFOp::create(b, loc, acc, x)) : Value(arith::MaxSIOp::create(b, loc, acc, x));
-  case Fold::Min: return isFloat ? Value(arith::MinimumFOp::create(b, loc, acc, x)) : Value(arith::MinSIOp::create(b, loc, acc, x));
+  case Fold::Max:
+    if (isUnsigned)
+      return arith::MaxUIOp::create(b, loc, acc, x);
+    return isFloat ? Value(arith::MaximumFOp::create(b, loc, acc, x)) : Value(arith::MaxSIOp::create(b, loc, acc, x));
+  case Fold::Min:
+    if (isUnsigned)
+      return arith::MinUIOp::create(b, loc, acc, x);
+    return isFloat ? Value(arith::MinimumFOp::create(b, loc, acc, x)) : Value(arith::MinSIOp::create(b, loc, acc, x));
   case Fold::Prod: return isFloat ? Value(arith::MulFOp::create(b, loc, acc, x)) : Value(arith::MulIOp::create(b, loc, acc, x));
   }
   llvm_unreachable("all folds are above");
 }
-TypedAttr startOf(OpBuilder &b, Fold fold, Type type) {
+TypedAttr startOf(OpBuilder &b, Fold fold, Type type, bool isUnsigned = false) {
   double infinity = std::numeric_limits<double>::infinity();
   double value = fold == Fold::Max ? -infinity : fold == Fold::Min ? infinity : fold == Fold::Prod ? 1 : 0;
   if (isa<FloatType>(type))
     return b.getFloatAttr(type, value);
   unsigned width = type.getIntOrFloatBitWidth();
-  llvm::APInt bits = fold == Fold::Max ? llvm::APInt::getSignedMinValue(width) : fold == Fold::Min ? llvm::APInt::getSignedMaxValue(width) : llvm::APInt(width, uint64_t(value));
+  llvm::APInt least = isUnsigned ? llvm::APInt::getZero(width) : llvm::APInt::getSignedMinValue(width);
+  llvm::APInt bits = fold == Fold::Max ? least : fold == Fold::Min ? ~least : llvm::APInt(width, uint64_t(value));
   return b.getIntegerAttr(type, bits);
 }
 } // namespace
@@ -43,7 +50,9 @@ template <Fold fold> static Results reduce(GenericOps &g, onnx::NodeOp node) {
     return failure();
   Type element = cast<ShapedType>(x.getType()).getElementType();
   Location loc = node.getLoc();
-  FailureOr<Value> reduced = g.reduce(node, x, *from, *axes, startOf(g.b, fold, element), [&](OpBuilder &b, Location at, ValueRange args) { return combine(b, at, fold, args[0], args[1]); });
+  bool asUnsigned = isUnsigned(node.input(0));
+  FailureOr<Value> reduced = g.reduce(node, x, *from, *axes, startOf(g.b, fold, element, asUnsigned),
+                                      [&](OpBuilder &b, Location at, ValueRange args) { return combine(b, at, fold, args[0], args[1], asUnsigned); });
   if (failed(reduced))
     return failure();
   Shape kept;

@@ -27,7 +27,7 @@ struct RecoverActivation : qcc::impl::RecoverActivationBase<RecoverActivation> {
     collect(function.input(0), 6, candidates);
     for (Value input : candidates) {
       const Elements::Shape *shape = r.elements.shape(input);
-      if (!shape || shape->empty() || isConstant(input) || !Elements::isFloat(input))
+      if (!shape || shape->empty() || isConstant(input) || !fitsF32(input))
         continue;
       Elements::Cut cut(r.elements, input);
       llvm::SetVector<onnx::NodeOp> users;
@@ -48,8 +48,9 @@ struct RecoverActivation : qcc::impl::RecoverActivationBase<RecoverActivation> {
       if (!root)
         continue;
       r.builder.setInsertionPoint(root.getDefiningOp());
-      Value result = qnt::ActivateOp::create(r.builder, root.getLoc(), r.type(input), input, kind);
-      root.replaceAllUsesWith(result);
+      Value x = r.asF32(root.getLoc(), input);
+      Value result = qnt::ActivateOp::create(r.builder, root.getLoc(), r.type(x), x, kind);
+      root.replaceAllUsesWith(r.asElementsOf(root.getLoc(), result, root));
       ++numActivations;
       return;
     }
@@ -68,7 +69,7 @@ struct RecoverActivation : qcc::impl::RecoverActivationBase<RecoverActivation> {
 
   qnt::Activation formula(Recovery &r, Value input, Value value) {
     const Elements::Shape *shape = r.elements.shape(value), *in = r.elements.shape(input);
-    if (!shape || *shape != *in)
+    if (!shape || *shape != *in || !fitsF32(value))
       return qnt::Activation::None;
     SmallVector<E> at = r.elements.variables(value);
     E x = r.elements.element(input, at), element = r.elements.element(value, at);

@@ -332,12 +332,14 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
     Value query = r.channels(loc, m.query, m.b, m.s, m.head, m.queryChannel, m.heads, m.size);
     Value key = r.channels(loc, m.key.fresh, m.b, m.token, m.kvHead, m.keyChannel, m.kvHeads, m.size);
     Value value = r.channels(loc, m.value.fresh, m.b, m.token, m.kvHead, m.d, m.kvHeads, m.size);
-    if (!at || !query || !key || !value)
+    if (!at || !query || !key || !value || !llvm::all_of(ArrayRef{m.root, query, key, value, m.key.past ? m.key.past : key, m.value.past ? m.value.past : value}, fitsF32))
       return;
+    for (Value *side : {&query, &key, &value})
+      *side = r.asF32(loc, *side);
     auto cacheType = qnt::CacheType::get(&getContext(), m.kvHeads, m.size, r.builder.getF32Type());
     SmallVector<Value> held;
     if (m.key.past)
-      held = {m.key.past, m.value.past};
+      held = {r.asF32(loc, m.key.past), r.asF32(loc, m.value.past)};
     Value cache = qnt::CacheLoadOp::create(r.builder, loc, cacheType, held);
     qnt::KvUpdateOp::create(r.builder, loc, key, value, cache, at, Value());
     Value mask = m.mask;
@@ -355,7 +357,7 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
     m.scale = roundedScale(m.scale, m.size);
     Value result = qnt::AttentionOp::create(r.builder, loc, query.getType(), query, cache, at, mask, Value(), m.heads, llvm::APFloat(float(m.scale)), m.causal,
                                             llvm::APFloat(float(m.softcap)), m.window);
-    m.root.replaceAllUsesWith(r.heads(loc, result, m.heads, m.size, true));
+    m.root.replaceAllUsesWith(r.asElementsOf(loc, r.heads(loc, result, m.heads, m.size, true), m.root));
     ++numAttentions;
     // The model's present outputs are what the cache holds afterwards.
     Value keys, values;
@@ -369,7 +371,7 @@ struct RecoverAttention : qcc::impl::RecoverAttentionBase<RecoverAttention> {
         auto store = qnt::CacheStoreOp::create(r.builder, loc, type, type, cache, total, Value());
         keys = store.getKey(), values = store.getValue();
       }
-      operand.set(it->second.second ? values : keys);
+      operand.set(r.asElementsOf(loc, it->second.second ? values : keys, operand.get()));
     }
   }
 };

@@ -72,7 +72,7 @@ struct RecoverLinear : qcc::impl::RecoverLinearBase<RecoverLinear> {
       return;
     std::optional<Weight> weight = weightOf(r, node.input(1), gemm && node.intAttribute("transB", 0));
     const Elements::Shape *out = r.elements.shape(node.output(0));
-    if (!weight || !out || !Elements::isFloat(node.input(0)))
+    if (!weight || !out || !fitsF32(node.input(0)))
       return;
     // A bias is the addend of the product's only use.
     onnx::NodeOp root = node;
@@ -81,7 +81,8 @@ struct RecoverLinear : qcc::impl::RecoverLinearBase<RecoverLinear> {
       return;
     if (!gemm && node.output(0).hasOneUse())
       if (auto add = dyn_cast<onnx::NodeOp>(*node.output(0).user_begin()); add && add.is("Add")) {
-        bias = biasOf(r, add.input(add.input(0) == node.output(0) ? 1 : 0), out->back());
+        const Elements::Shape *sum = r.elements.shape(add.output(0)); // a bias of more dimensions adds some
+        bias = sum && *sum == *out ? biasOf(r, add.input(add.input(0) == node.output(0) ? 1 : 0), out->back()) : Value();
         root = bias ? add : node;
       }
     r.builder.setInsertionPoint(root);
@@ -91,14 +92,14 @@ struct RecoverLinear : qcc::impl::RecoverLinearBase<RecoverLinear> {
     if (!matrix || (bias && !vector))
       return;
     RankedTensorType type = r.type(*out, r.builder.getF32Type());
-    Value result = qnt::MatmulOp::create(r.builder, loc, type, node.input(0), matrix, vector);
-    root.output(0).replaceAllUsesWith(result);
+    Value result = qnt::MatmulOp::create(r.builder, loc, type, r.asF32(loc, node.input(0)), matrix, vector);
+    root.output(0).replaceAllUsesWith(r.asElementsOf(loc, result, root.output(0)));
     ++numLinear;
   }
 
   void embedding(Recovery &r, onnx::NodeOp node) {
     const Elements::Shape *out = r.elements.shape(node.output(0));
-    if (node.intAttribute("axis", 0) != 0 || !out || !Elements::isFloat(node.input(0)) || isConstant(node.input(1)))
+    if (node.intAttribute("axis", 0) != 0 || !out || !fitsF32(node.input(0)) || isConstant(node.input(1)))
       return;
     std::optional<Weight> table = weightOf(r, node.input(0), /*swapped=*/true);
     if (!table || table->transposed)
@@ -107,7 +108,7 @@ struct RecoverLinear : qcc::impl::RecoverLinearBase<RecoverLinear> {
     if (!weight)
       return;
     Value result = qnt::GatherOp::create(r.builder, node.getLoc(), r.type(*out, r.builder.getF32Type()), node.input(1), weight);
-    node.output(0).replaceAllUsesWith(result);
+    node.output(0).replaceAllUsesWith(r.asElementsOf(node.getLoc(), result, node.output(0)));
     ++numEmbeddings;
   }
 };

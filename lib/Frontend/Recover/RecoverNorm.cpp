@@ -41,7 +41,7 @@ struct RecoverNorm : qcc::impl::RecoverNormBase<RecoverNorm> {
   void runOn(func::FuncOp func) {
     Recovery r(func);
     for (onnx::NodeOp node : r.nodes())
-      if ((node.is("ReduceMean") || node.is("ReduceSum")) && !node.use_empty() && Elements::isFloat(node.output(0)))
+      if ((node.is("ReduceMean") || node.is("ReduceSum")) && !node.use_empty() && fitsF32(node.output(0)))
         if (std::optional<Match> match = matchAt(r, node))
           rewrite(r, *match);
     r.finish();
@@ -54,7 +54,7 @@ struct RecoverNorm : qcc::impl::RecoverNormBase<RecoverNorm> {
     std::optional<Match> best;
     for (Value candidate : candidates) {
       const Elements::Shape *shape = r.elements.shape(candidate);
-      if (!shape || shape->size() < 2 || !ExprPool::constant(shape->back()) || isConstant(candidate) || !Elements::isFloat(candidate))
+      if (!shape || shape->size() < 2 || !ExprPool::constant(shape->back()) || isConstant(candidate) || !fitsF32(candidate))
         continue;
       Elements::Cut cut(r.elements, candidate);
       llvm::SetVector<onnx::NodeOp> users;
@@ -94,7 +94,7 @@ struct RecoverNorm : qcc::impl::RecoverNormBase<RecoverNorm> {
   /// Is `value` a norm of `input`? Reads scale, bias and epsilon off its expression, then compares with the formula built from them.
   std::optional<Match> formula(Recovery &r, Value input, Value value) {
     const Elements::Shape *shape = r.elements.shape(value), *in = r.elements.shape(input);
-    if (!shape || *shape != *in)
+    if (!shape || *shape != *in || !fitsF32(value))
       return std::nullopt;
     SmallVector<E> at = r.elements.variables(value);
     E element = r.elements.element(value, at);
@@ -152,8 +152,9 @@ struct RecoverNorm : qcc::impl::RecoverNormBase<RecoverNorm> {
     Value bias = match.bias ? r.weights.get(r.builder, at->getLoc(), match.bias) : Value();
     if (match.kind == qnt::NormKind::Layer && match.bias && !bias)
       return;
-    Value result = qnt::NormOp::create(r.builder, at->getLoc(), r.type(match.input), match.input, scale, bias, match.kind, llvm::APFloat(float(match.epsilon)));
-    match.root.replaceAllUsesWith(result);
+    Value input = r.asF32(at->getLoc(), match.input);
+    Value result = qnt::NormOp::create(r.builder, at->getLoc(), r.type(input), input, scale, bias, match.kind, llvm::APFloat(float(match.epsilon)));
+    match.root.replaceAllUsesWith(r.asElementsOf(at->getLoc(), result, match.root));
     ++numNorms;
   }
 };

@@ -50,7 +50,7 @@ struct RecoverRotary : qcc::impl::RecoverRotaryBase<RecoverRotary> {
   }
 
   std::optional<Match> matchAt(Recovery &r, Value root, bool interleaved) {
-    const Elements::Shape *shape = Elements::isFloat(root) ? r.elements.shape(root) : nullptr;
+    const Elements::Shape *shape = fitsF32(root) ? r.elements.shape(root) : nullptr;
     if (!shape || shape->size() != 4 || root.use_empty())
       return std::nullopt;
     std::optional<int64_t> size = ExprPool::integer(shape->back());
@@ -76,7 +76,7 @@ struct RecoverRotary : qcc::impl::RecoverRotaryBase<RecoverRotary> {
         return std::nullopt;
       bool swap = isWave(term.atoms[0], m.pair);
       E wave = term.atoms[swap ? 0 : 1], x = term.atoms[swap ? 1 : 0];
-      if (!isWave(wave, m.pair) || x->kind != Kind::Load || isConstant(x->tensor))
+      if (!isWave(wave, m.pair) || x->kind != Kind::Load || isConstant(x->tensor) || !fitsF32(x->tensor))
         return std::nullopt;
       if (!ExprPool::contains(x, m.pair))
         return std::nullopt;
@@ -202,8 +202,9 @@ struct RecoverRotary : qcc::impl::RecoverRotaryBase<RecoverRotary> {
     Value x = at && cos && sin ? r.channels(loc, m.x, m.b, m.s, m.head, m.d, m.heads, m.size) : Value();
     if (!x)
       return;
+    x = r.asF32(loc, x);
     Value rotated = qnt::RotaryOp::create(r.builder, loc, r.type(x), x, at, cos, sin, m.heads, m.interleaved);
-    m.root.replaceAllUsesWith(r.heads(loc, rotated, m.heads, m.size, m.headsFirst));
+    m.root.replaceAllUsesWith(r.asElementsOf(loc, r.heads(loc, rotated, m.heads, m.size, m.headsFirst), m.root));
     ++numRotary;
   }
 };

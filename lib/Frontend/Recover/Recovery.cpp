@@ -9,6 +9,11 @@ using namespace qcc::frontend;
 
 bool qcc::frontend::isConstant(Value value) { return isa_and_nonnull<onnx::InitializerOp, onnx::ConstantOp, qnt::WeightOp>(value.getDefiningOp()); }
 
+bool qcc::frontend::fitsF32(Value value) {
+  Type element = getElementTypeOrSelf(value.getType());
+  return element.isF32() || element.isF16() || element.isBF16();
+}
+
 double qcc::frontend::roundedScale(double scale, int64_t size) {
   double exact = 1 / std::sqrt(double(size));
   return std::fabs(scale - exact) < 1e-6 * exact ? exact : scale;
@@ -90,6 +95,19 @@ Value Recovery::transpose(Location loc, Value value, ArrayRef<int64_t> perm) {
   for (int64_t i : perm)
     to.push_back(from.getDimSize(i));
   return node(loc, "Transpose", value, RankedTensorType::get(to, from.getElementType()), builder.getNamedAttr("perm", builder.getDenseI64ArrayAttr(perm)));
+}
+Value Recovery::asF32(Location loc, Value value) {
+  RankedTensorType from = type(value);
+  if (!from || from.getElementType().isF32())
+    return value;
+  return node(loc, "Cast", value, from.clone(builder.getF32Type()), builder.getNamedAttr("to", builder.getI64IntegerAttr(1)));
+}
+Value Recovery::asElementsOf(Location loc, Value result, Value like) {
+  auto from = cast<RankedTensorType>(result.getType());
+  Type element = getElementTypeOrSelf(like.getType());
+  if (from.getElementType() == element)
+    return result;
+  return node(loc, "Cast", result, from.clone(element), builder.getNamedAttr("to", builder.getI64IntegerAttr(element.isF16() ? 10 : 16)));
 }
 Value Recovery::slice(Location loc, Value value, int64_t axis, int64_t start, int64_t size) {
   RankedTensorType from = type(value);

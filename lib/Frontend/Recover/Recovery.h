@@ -33,6 +33,10 @@ public:
   mlir::Value transpose(mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> perm);
   mlir::Value slice(mlir::Location loc, mlir::Value value, int64_t axis, int64_t start, int64_t size);
 
+  /// The operations of qnt compute in float32. `value` as that (itself, or cast), and a result of theirs as the elements of `like`.
+  mlir::Value asF32(mlir::Location loc, mlir::Value value);
+  mlir::Value asElementsOf(mlir::Location loc, mlir::Value result, mlir::Value like);
+
   /// `e` (a sum of products of dimensions, their quotients and clamps) as an index value; null when it has a dimension without a name that `measure` cannot give.
   mlir::Value index(mlir::Location loc, E e, llvm::function_ref<mlir::Value(E)> measure = {});
 
@@ -45,6 +49,8 @@ public:
   /// Ends a pass: removes dead nodes, brings the function's type up to date.
   void finish();
 };
+/// Are the elements float32 or exactly float32 numbers (float16, bfloat16)? Of other floats qnt has no operations.
+bool fitsF32(mlir::Value value);
 /// Is `value` the same in every run (an initializer or a constant)?
 bool isConstant(mlir::Value value);
 /// An attention scale that is 1/sqrt(size) but for an exporter's rounding (it multiplies two fourth roots, or prints few digits) is made exact.

@@ -2,6 +2,7 @@
 #include "lib/Frontend/Symbolic/Elements.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringSwitch.h"
+#include <cmath>
 using namespace mlir;
 using namespace qcc;
 using namespace qcc::frontend;
@@ -142,23 +143,34 @@ namespace {
 using Rule = E (*)(Elements &, onnx::NodeOp, unsigned output, ArrayRef<E> indices);
 } // namespace
 
+/// Expressions count in double: integers from 2^53 on are rounded there. As bounds (a slice to INT64_MAX) that is all right, in sums it is not.
+static bool isExact(E e) {
+  constexpr double limit = double(int64_t(1) << 53);
+  return e && std::fabs(ExprPool::constant(e).value_or(0)) < limit && llvm::all_of(e->terms, [](const Term &term) { return std::fabs(term.factor) < limit; });
+}
 template <E (ExprPool::*function)(E, E)> static E arithmetic(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
-  return (e.pool.*function)(e.broadcastElement(node.input(0), at), e.broadcastElement(node.input(1), at));
+  E a = e.broadcastElement(node.input(0), at), b = e.broadcastElement(node.input(1), at);
+  E result = (e.pool.*function)(a, b);
+  return Elements::isFloat(node.output(0)) || (isExact(a) && isExact(b) && isExact(result)) ? result : nullptr;
 }
 static E divide(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   E a = e.broadcastElement(node.input(0), at), b = e.broadcastElement(node.input(1), at);
   if (Elements::isFloat(node.output(0)))
     return e.pool.mul(a, e.pool.reciprocal(b));
   // Integer division truncates; the same as rounding down for what is not negative.
-  return a && e.pool.nonNegative(a) ? e.pool.divMod(a, b).first : nullptr;
+  return isExact(a) && isExact(b) && e.pool.nonNegative(a) && e.pool.nonNegative(b) ? e.pool.divMod(a, b).first : nullptr;
 }
 static E remainder(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   E a = e.broadcastElement(node.input(0), at), b = e.broadcastElement(node.input(1), at);
-  return !Elements::isFloat(node.output(0)) && a && e.pool.nonNegative(a) ? e.pool.divMod(a, b).second : nullptr;
+  return !Elements::isFloat(node.output(0)) && isExact(a) && isExact(b) && e.pool.nonNegative(a) && e.pool.nonNegative(b) ? e.pool.divMod(a, b).second : nullptr;
 }
 static E power(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   std::optional<double> exponent = ExprPool::constant(e.broadcastElement(node.input(1), at));
-  return exponent ? e.pool.power(e.broadcastElement(node.input(0), at), *exponent) : nullptr;
+  E base = e.broadcastElement(node.input(0), at);
+  if (!exponent || Elements::isFloat(node.output(0)))
+    return exponent ? e.pool.power(base, *exponent) : nullptr;
+  E result = *exponent >= 1 && isExact(base) ? e.pool.power(base, *exponent) : nullptr;
+  return isExact(result) ? result : nullptr;
 }
 /// Min and Max of integers; of floats they have no form.
 template <E (ExprPool::*function)(E, E)> static E extreme(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
@@ -179,6 +191,36 @@ static E unary(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
 static E identity(Elements &e, onnx::NodeOp node, unsigned output, ArrayRef<E> at) {
   return output == 0 ? e.element(node.input(0), at) : nullptr; // Dropout's mask is not needed at inference
 }
+/// Has `to` all values of `from`?
+static bool isWidening(IntegerType from, IntegerType to) {
+  bool isSigned = !from.isUnsigned(), toSigned = !to.isUnsigned();
+  return isSigned == toSigned ? from.getWidth() <= to.getWidth() : toSigned && from.getWidth() < to.getWidth();
+}
+/// Is the integer `e` a value of `type` in every run? Extents and positions, and what is computed of them alone, are of any type of 32 bits.
+static bool isIn(E e, IntegerType type) {
+  if (std::optional<double> c = ExprPool::constant(e)) {
+    double half = std::ldexp(1.0, int(type.getWidth()) - 1);
+    return type.isUnsigned() ? *c >= 0 && *c < 2 * half : *c >= -half && *c < half;
+  }
+  auto inside = [&](E part) { return isIn(part, type); };
+  switch (e->kind) {
+  case Kind::Load: {
+    auto from = dyn_cast<IntegerType>(getElementTypeOrSelf(e->tensor.getType()));
+    return from && isWidening(from, type);
+  }
+  case Kind::Select: return inside(e->operands[1]) && inside(e->operands[2]);
+  case Kind::Dim:
+  case Kind::Var: return type.getWidth() >= 32;
+  case Kind::Positive:
+  case Kind::FloorDiv:
+  case Kind::Mod: return llvm::all_of(e->operands, inside);
+  case Kind::Poly: {
+    auto isExtent = [&](E atom) { return atom->kind != Kind::Load && inside(atom); };
+    return type.getWidth() >= 32 && llvm::all_of(e->terms, [&](const Term &term) { return llvm::all_of(term.atoms, isExtent); });
+  }
+  default: return false;
+  }
+}
 static E cast(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   Value in = node.input(0), out = node.output(0);
   E x = e.element(in, at);
@@ -186,7 +228,10 @@ static E cast(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
     return Elements::isBool(out) ? x : e.pool.select(x, e.pool.number(1), e.pool.number(0));
   if (Elements::isBool(out))
     return e.pool.logicalNot(e.pool.equal(x, e.pool.number(0), !Elements::isFloat(in)));
-  return Elements::isFloat(in) && !Elements::isFloat(out) ? e.pool.unary("trunc", x) : x;
+  auto from = dyn_cast<IntegerType>(getElementTypeOrSelf(in.getType())), to = dyn_cast<IntegerType>(getElementTypeOrSelf(out.getType()));
+  if (from && to) // what does not fit is cut off
+    return x && (isWidening(from, to) || isIn(x, to)) ? x : nullptr;
+  return to ? e.pool.unary("trunc", x) : x;
 }
 template <int variant> static E compare(Elements &e, onnx::NodeOp node, unsigned, ArrayRef<E> at) {
   E a = e.broadcastElement(node.input(0), at), b = e.broadcastElement(node.input(1), at);

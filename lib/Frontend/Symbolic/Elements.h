@@ -52,7 +52,7 @@ public:
   /// Maps an index into `to` back to the index into `from`, both shapes of the same elements in row-major order.
   std::optional<llvm::SmallVector<E>> reshapeIndices(const Shape &from, const Shape &to, llvm::ArrayRef<E> indices);
   /// Whether shapes of the operator's results follow from its operands (Shapes.cpp). Without a rule only static shapes are known.
-  static bool hasShapeRule(llvm::StringRef op);
+  static bool hasShapeRule(llvm::StringRef domain, llvm::StringRef op);
   static bool isFloat(mlir::Value value);
   static bool isBool(mlir::Value value);
   /// Axes of a node: input `operand`, else attribute "axes"; normalized to 0 .. rank-1. nullopt: given but not known.

@@ -530,33 +530,47 @@ static bool multiHeadAttention(Elements &e, onnx::NodeOp node, unsigned output, 
 /// com.microsoft: the weights are [channels, query + key + value]. ONNX's operator of that name has what the file says.
 static bool packedAttention(Elements &e, onnx::NodeOp node, unsigned output, Shape &out) {
   const Shape *weights = e.shape(node.input(1));
-  if (node.getDomain().empty() || output != 0 || !sameAsInput(e, node, 0, out) || out.size() != 3 || !weights || weights->size() != 2)
+  if (output != 0 || !sameAsInput(e, node, 0, out) || out.size() != 3 || !weights || weights->size() != 2)
     return false;
   auto sizes = node.intsAttribute("qkv_hidden_sizes");
   out[2] = sizes && sizes->size() == 3 ? e.pool.number(double((*sizes)[2])) : e.pool.divMod(weights->back(), e.pool.number(3)).first;
   return out[2];
 }
 
-static Rule ruleFor(StringRef op) {
+/// ONNX 23, query, key and value of the same head size: the others are expanded or refused.
+static bool attention(Elements &e, onnx::NodeOp node, unsigned output, Shape &out) { return output == 0 && sameAsInput(e, node, 0, out); }
+
+static Rule onnxRule(StringRef op) {
   return llvm::StringSwitch<Rule>(op)
       .Cases({"Identity", "Cast", "CastLike", "Neg", "Sqrt", "Exp", "Log", "Erf", "Tanh", "Sigmoid", "Cos", "Sin"}, sameAsInput)
-      .Cases({"Not", "IsNaN", "Abs", "Reciprocal", "Relu", "Gelu", "FastGelu", "BiasGelu", "QuickGelu", "Softmax", "Trilu", "Clip", "Dropout"}, sameAsInput)
+      .Cases({"Not", "IsNaN", "Abs", "Reciprocal", "Relu", "Gelu", "Softmax", "Trilu", "Clip", "Dropout"}, sameAsInput)
       .Cases({"LayerNormalization", "SimplifiedLayerNormalization", "RMSNormalization", "RotaryEmbedding", "CumSum", "Floor", "Ceil", "Round"}, sameAsInput)
-      .Cases({"SkipSimplifiedLayerNormalization", "SkipLayerNormalization"}, sameAsInput)
       .Cases({"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum"}, broadcast)
       .Cases({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Where"}, broadcast)
       .Cases({"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"}, reduce)
-      .Case("MatMul", matMul).Case("Gemm", gemm).Case("MatMulNBits", matMulNBits).Case("FusedMatMul", fusedMatMul)
+      .Case("MatMul", matMul).Case("Gemm", gemm)
       .Case("Transpose", transpose).Case("Reshape", reshape).Case("Flatten", flatten).Case("Unsqueeze", unsqueeze).Case("Squeeze", squeeze)
       .Case("Expand", expand).Case("Concat", concat).Case("Slice", slice).Case("Split", split).Case("Pad", pad)
-      .Cases({"Gather", "GatherBlockQuantized"}, gather)
+      .Case("Gather", gather)
       .Case("Size", scalar).Case("Shape", rank).Case("Range", range).Case("ConstantOfShape", constantOfShape)
-      .Case("GroupQueryAttention", groupQueryAttention).Case("MultiHeadAttention", multiHeadAttention).Case("Attention", packedAttention)
-      .Case("EmbedLayerNormalization", embedLayerNorm)
+      .Case("Attention", attention)
       .Default(nullptr);
 }
+static Rule microsoftRule(StringRef op) {
+  return llvm::StringSwitch<Rule>(op)
+      .Cases({"Gelu", "FastGelu", "BiasGelu", "QuickGelu", "RotaryEmbedding"}, sameAsInput)
+      .Cases({"SimplifiedLayerNormalization", "SkipSimplifiedLayerNormalization", "SkipLayerNormalization"}, sameAsInput)
+      .Case("EmbedLayerNormalization", embedLayerNorm)
+      .Case("MatMulNBits", matMulNBits).Case("FusedMatMul", fusedMatMul).Case("GatherBlockQuantized", gather)
+      .Case("GroupQueryAttention", groupQueryAttention).Case("MultiHeadAttention", multiHeadAttention).Case("Attention", packedAttention)
+      .Default(nullptr);
+}
+/// Domains have operators of the same name with other operands.
+static Rule ruleFor(StringRef domain, StringRef op) {
+  return domain.empty() ? onnxRule(op) : domain == "com.microsoft" ? microsoftRule(op) : nullptr;
+}
 
-bool Elements::hasShapeRule(StringRef op) { return ruleFor(op); }
+bool Elements::hasShapeRule(StringRef domain, StringRef op) { return ruleFor(domain, op); }
 
 bool Elements::computeShape(Value value, Shape &out) {
   auto type = cast<ShapedType>(value.getType());
@@ -579,7 +593,7 @@ bool Elements::computeShape(Value value, Shape &out) {
   }
   Operation *op = value.getDefiningOp();
   if (auto node = dyn_cast<onnx::NodeOp>(op)) {
-    Rule rule = ruleFor(node.getOpType());
+    Rule rule = ruleFor(node.getDomain(), node.getOpType());
     return rule && node.input(0) && rule(*this, node, cast<OpResult>(value).getResultNumber(), out);
   }
   if (op->hasTrait<OpTrait::Elementwise>() && shape(op->getOperand(0))) {

@@ -30,6 +30,10 @@ simple("product_channels", [ms("FusedMatMul", ["x", "y"], ["o"], transA=1)], inp
 vectors = {"g": floats(C), "e": floats(C), "k": floats(C)}
 simple("skip", [ms("SkipLayerNormalization", ["x", "y", "g", "e", "k"], ["o", "", "", "sum"], epsilon=1e-5)], vectors, two, pairs, {**o, "sum": ["b", "s", C]})
 simple("skip_rms", [ms("SkipSimplifiedLayerNormalization", ["x", "y", "g", "k"], ["o", "", "", "sum"], epsilon=1e-5)], vectors, two, pairs, {**o, "sum": ["b", "s", C]})
+# Values so small that the default of epsilon decides.
+small = [{k: v * np.float32(1e-3) for k, v in f.items()} for f in pairs]
+simple("skip_default", [ms("SkipLayerNormalization", ["x", "y", "g", "e"], ["o"])], vectors, two, small)
+simple("skip_rms_default", [ms("SkipSimplifiedLayerNormalization", ["x", "y", "g"], ["o"])], vectors, two, small)
 one = {"x": ["b", "s", C], "y": [1, "s", C]}
 simple("skip_batch", [ms("SkipLayerNormalization", ["x", "y", "g", "e"], ["o"])], vectors, one, [{"x": floats(b, s, C), "y": floats(1, s, C)} for b, s in sizes])
 

@@ -31,6 +31,12 @@ slice("int32", "zero", "k", {"k": ints(2**31 - 1)})
 slice("crossed", "k", "one", {"k": ints(3)})
 slice("every_second", "one", "k", {"k": ints(5)}, step="two")
 
+# A gate and what it gates, of all tokens but the last: not the halves of the whole tensor.
+halves = [N("Slice", ["x", "from_gate", "to_gate", "axes"], ["g"]), N("Slice", ["x", "from_up", "to_up", "axes"], ["u"]),
+          N("Sigmoid", ["g"], ["q"]), N("Mul", ["g", "q"], ["a"]), N("Mul", ["a", "u"], ["o"])]
+check("gated_part", model(halves, {"x": ["b", "s", 8]}, {"o": ["b", "t", 4]}, {"from_gate": ints(0, 0), "to_gate": ints(-1, 4), "from_up": ints(0, 4), "to_up": ints(-1, 8),
+                                                                                "axes": ints(1, 2)}), [x(2, 2), x(1, 4), x(2, 5)])
+
 # Expressions of the same extent.
 before = [*extent("x", 1, "s"), N("Sub", ["s", "one"], ["e"])]
 slice("length_less_one", "zero", "e", nodes=before)
