@@ -1,6 +1,7 @@
 #include "AttentionProblem.h"
 #include "dialects/Quant/Formats/Half.h"
 #include "lib/Kernel/Kernels.h"
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
