@@ -100,7 +100,8 @@ void printCache(ModuleOp module, llvm::raw_ostream &out) {
         last = cache;
       }
   if (layers)
-    out << "KV cache: " << layers << " layers, " << last.getElement() << (last.isQuantized() ? " with a scale for each token and head" : "") << ", " << bytes << " bytes a token\n";
+    out << "KV cache: " << layers << " layers, " << last.getElement() << (last.isQuantized() ? " with a scale for each token and head" : "") << ", "
+        << bytes << " bytes a token\n";
 }
 
 /// For one row (a token): extents that are not known count once.

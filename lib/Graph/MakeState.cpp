@@ -101,7 +101,12 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
 
   Type elementType() {
     Builder b(&getContext());
-    return llvm::StringSwitch<Type>(element).Case("f32", b.getF32Type()).Case("f16", b.getF16Type()).Case("i8", b.getI8Type()).Case("i4", b.getI4Type()).Default({});
+    return llvm::StringSwitch<Type>(element)
+        .Case("f32", b.getF32Type())
+        .Case("f16", b.getF16Type())
+        .Case("i8", b.getI8Type())
+        .Case("i4", b.getI4Type())
+        .Default({});
   }
 
   /// Codes are for caches that the program keeps: what callers hold are floats, and what is asked for is not quietly left out.

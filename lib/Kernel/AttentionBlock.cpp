@@ -26,7 +26,8 @@ static int64_t chooseRowTile(int64_t group, int64_t most) {
 AttentionBlock::AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, ValueRange inputs, bool panels)
     : b(b), spec(spec), headDim(spec.cache.headDim), lanes(spec.cache.lanes), group(spec.heads / spec.cache.kvHeads),
       slots(spec.cache.slots), codes(spec.cache.codesPerSlot()), slotVectors((slots + lanes - 1) / lanes), width(codes * slotVectors * lanes),
-      panels(panels && !spec.cache.element.isF32()), query(inputs[0]), mask(spec.mask ? inputs[2] : Value()), starts(spec.rows ? inputs.back() : Value()),
+      panels(panels && !spec.cache.element.isF32()), query(inputs[0]), mask(spec.mask ? inputs[2] : Value()),
+      starts(spec.rows ? inputs.back() : Value()),
       past(b.dim("past")), seq(b.dim("seq")), total(b.add(past, seq)), cache(b, spec.cache, inputs[1], b.dim("batch")),
       f32s(b.vec(lanes, b.getF32Type())), i32s(b.vec(lanes, b.getI32Type())) {
   bool manyRegisters = b.facts.version.numVectorRegisters >= 32;
@@ -250,7 +251,8 @@ void AttentionBlock::weights(Value lo) {
 /// sumsOfValues[row + r] = rescaled + weights . values, over the `n` tokens of a tile.
 void AttentionBlock::weigh(Value row, Value lo, Value n) {
   Value memref = panels ? panel : cache.memref, base = panels ? b.idx(0) : b.add(values, b.mul(lo, slots));
-  int64_t stride = panels ? width : slots, perSlot = panels ? 1 : codes, loads = width / lanes / perSlot, most = std::max<int64_t>(1, rowVectors / perSlot);
+  int64_t stride = panels ? width : slots, perSlot = panels ? 1 : codes;
+  int64_t loads = width / lanes / perSlot, most = std::max<int64_t>(1, rowVectors / perSlot);
   SmallVector<Value> scale;
   for (int64_t r = 0; r < rowTile; ++r)
     scale.push_back(b.splat(b.load(rescale, b.add(row, r)), f32s));

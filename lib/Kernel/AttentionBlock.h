@@ -54,7 +54,7 @@ private:
   KernelBuilder &b;
   const AttentionSpec &spec;
   const int64_t headDim, lanes, group;
-  const int64_t slots, codes, slotVectors, width;                   // of a value: elements of memory, codes in each, their vectors, vectors of floats in channels
+  const int64_t slots, codes, slotVectors, width;                   // of a value: elements of memory, codes in each, vectors of them, floats in whole vectors
   int64_t rowTile, rowVectors, rows;
   const bool panels;
   Value query, mask, starts;

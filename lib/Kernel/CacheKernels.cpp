@@ -32,7 +32,8 @@ namespace {
 class HeadCodes {
 public:
   /// The head's channels start at column `from` of row `row` of `source`.
-  HeadCodes(KernelBuilder &b, const CacheLayout &cache, Value source, Value row, Value from) : b(b), cache(cache), source(source), row(row), from(from) {
+  HeadCodes(KernelBuilder &b, const CacheLayout &cache, Value source, Value row, Value from)
+      : b(b), cache(cache), source(source), row(row), from(from) {
     Value zero = b.zero(b.vecF32());
     auto extremes = b.columns(cache.headDim, {zero, zero}, [&](Value d, Value mask, ValueRange most) -> KernelBuilder::Values {
       Value x = b.loadVec(source, {row, b.add(from, d)}, mask);
@@ -73,7 +74,8 @@ private:
 } // namespace
 
 /// Quantizes a token's key and value, whose channels start at column `keyFrom` and `valueFrom`, to slots `keys` and `values`, scales `at`.
-static void updateCodes(KernelBuilder &b, const CacheView &view, ValueRange sources, Value row, Value keyFrom, Value valueFrom, Value keys, Value values, Value at) {
+static void updateCodes(KernelBuilder &b, const CacheView &view, ValueRange sources, Value row, Value keyFrom, Value valueFrom, Value keys,
+                        Value values, Value at) {
   const CacheLayout &cache = view.layout;
   int64_t perSlot = cache.codesPerSlot();
   HeadCodes key(b, cache, sources[0], row, keyFrom), value(b, cache, sources[1], row, valueFrom);

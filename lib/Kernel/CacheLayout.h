@@ -23,7 +23,8 @@ struct CacheLayout {
   int64_t slots;                                                    // of a token and head
 
   CacheLayout(qnt::CacheType type, int64_t lanes)
-      : kvHeads(type.getKvHeads()), headDim(type.getHeadDim()), element(type.getElement()), lanes(lanes), slot(type.getSlotType()), slots(type.getSlots()) {}
+      : kvHeads(type.getKvHeads()), headDim(type.getHeadDim()), element(type.getElement()), lanes(lanes), slot(type.getSlotType()),
+        slots(type.getSlots()) {}
   bool isQuantized() const { return mlir::isa<mlir::IntegerType>(element); }
   int64_t codesPerSlot() const { return headDim / slots; }
   mlir::MemRefType type() const { return mlir::MemRefType::get({mlir::ShapedType::kDynamic}, slot); }

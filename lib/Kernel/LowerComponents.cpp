@@ -64,12 +64,14 @@ struct LowerComponentsPass : qcc::impl::LowerComponentsBase<LowerComponentsPass>
     KernelBuilder b(op.getLoc(), at, getTargetFacts(op));
     Value batch = materializeDim(b, op.getLoc(), "batch");
     CacheView view(b, CacheLayout(cache, /*lanes=*/1), *all, batch);
-    Value perHead = b.mul(view.capacity, cache.getSlots()), perRow = b.mul(perHead, cache.getKvHeads()), perRowScales = b.mul(view.capacity, cache.getKvHeads());
+    Value perHead = b.mul(view.capacity, cache.getSlots()), perRow = b.mul(perHead, cache.getKvHeads());
+    Value perRowScales = b.mul(view.capacity, cache.getKvHeads());
     auto index = [&](int64_t i) -> OpFoldResult { return b.getIndexAttr(i); };
     SmallVector<OpFoldResult> sizes{batch, index(cache.getKvHeads()), view.capacity, index(cache.getSlots())};
     SmallVector<OpFoldResult> strides{perRow, perHead, index(cache.getSlots()), index(1)};
     auto replace = [&](Value result, Value memory, Value offset, ArrayRef<OpFoldResult> sizes, ArrayRef<OpFoldResult> strides) {
-      result.replaceAllUsesWith(memref::ReinterpretCastOp::create(b, cast<MemRefType>(result.getType()), memory, OpFoldResult(offset), sizes, strides));
+      auto type = cast<MemRefType>(result.getType());
+      result.replaceAllUsesWith(memref::ReinterpretCastOp::create(b, type, memory, OpFoldResult(offset), sizes, strides));
     };
     for (auto [result, offset] : {std::pair(op.getKey(), b.idx(0)), std::pair(op.getValue(), view.half)})
       replace(result, *all, offset, sizes, strides);
