@@ -124,31 +124,50 @@ static LogicalResult verifyHeadsMatch(Operation *op, Type tensor, CacheType cach
     return op->emitOpError("key is ") << tensor << ", but the cache holds " << cache.getKvHeads() << " heads of " << cache.getHeadDim();
   return success();
 }
+/// Tensors of keys and values are floats: what has been quantized stays where it is.
+static LogicalResult verifyFloats(Operation *op, CacheType cache) {
+  return cache.isQuantized() ? op->emitOpError("moves floats, but the cache is ") << cache : success();
+}
 LogicalResult CacheLoadOp::verify() {
   if (!getPast().empty() && getPast().size() != 2)
     return emitOpError("needs past key and value, or neither");
+  if (!getPast().empty() && failed(verifyFloats(*this, getCache().getType())))
+    return failure();
   for (Type past : getPast().getTypes())
     if (failed(verifyHeadsMatch(*this, past, cast<CacheType>(getCache().getType()))))
       return failure();
   return success();
 }
-LogicalResult CacheStoreOp::verify() { return verifyHeadsMatch(*this, getKey().getType(), cast<CacheType>(getCache().getType())); }
+LogicalResult CacheStoreOp::verify() {
+  auto cache = cast<CacheType>(getCache().getType());
+  return failure(failed(verifyFloats(*this, cache)) || failed(verifyHeadsMatch(*this, getKey().getType(), cache)));
+}
 
 /// Keys or values of a cache as memory: strides of batch rows and heads follow from the capacity, which programs know.
 static MemRefType cacheViewType(CacheType cache) {
   constexpr int64_t any = ShapedType::kDynamic;
-  auto layout = StridedLayoutAttr::get(cache.getContext(), /*offset=*/any, {any, any, cache.getHeadDim(), 1});
-  return MemRefType::get({any, cache.getKvHeads(), any, cache.getHeadDim()}, cache.getElement(), layout);
+  auto layout = StridedLayoutAttr::get(cache.getContext(), /*offset=*/any, {any, any, cache.getSlots(), 1});
+  return MemRefType::get({any, cache.getKvHeads(), any, cache.getSlots()}, cache.getSlotType(), layout);
+}
+/// Scales of keys, then of values.
+static SmallVector<Type> cacheScaleTypes(CacheType cache) {
+  constexpr int64_t any = ShapedType::kDynamic;
+  auto layout = StridedLayoutAttr::get(cache.getContext(), /*offset=*/any, {any, any, 1});
+  Type scales = MemRefType::get({any, cache.getKvHeads(), any}, Float32Type::get(cache.getContext()), layout);
+  return SmallVector<Type>(cache.isQuantized() ? 2 : 0, scales);
 }
 void CacheViewOp::build(OpBuilder &builder, OperationState &state, Value cache) {
   Type type = cacheViewType(cast<CacheType>(cache.getType()));
   state.addOperands(cache);
   state.addTypes({type, type});
+  state.addTypes(cacheScaleTypes(cast<CacheType>(cache.getType())));
 }
 LogicalResult CacheViewOp::verify() {
   MemRefType expected = cacheViewType(cast<CacheType>(getCache().getType()));
   if (getKey().getType() != expected)
     return emitOpError("is ") << getKey().getType() << ", but the memory of " << getCache().getType() << " is " << expected;
+  if (!llvm::equal(getScales().getTypes(), cacheScaleTypes(getCache().getType())))
+    return emitOpError("has other scales than ") << getCache().getType();
   return success();
 }
 

@@ -109,7 +109,8 @@ def Qnt_PositionsOp : Qnt_PureOp<"positions"> {
 def Qnt_KvUpdateOp : Qnt_Op<"kv_update", [DeclareOpInterfaceMethods<ReferenceLowering>, AllTypesMatch<["key", "value"]>]> {
   let summary = "Append keys and values to a layer's cache, in place";
   let description = [{
-    `key`, `value` `[B, S, kvHeads*D]` go to tokens `past .. past+S-1` of every batch row, or to `starts[b] ..`. Rounds to the cache's element type.
+    `key`, `value` `[B, S, kvHeads*D]` go to tokens `past .. past+S-1` of every batch row, or to `starts[b] ..`. Rounds to the cache's element type,
+    or quantizes as `!qnt.cache` says: every token by itself, so that codes do not depend on how a text is cut into calls.
   }];
   let arguments = (ins Qnt_F32Tensor:$key, Qnt_F32Tensor:$value, Arg<Qnt_CacheType, "", [MemWrite]>:$cache, Index:$past, Optional<Qnt_Starts>:$starts);
   let assemblyFormat = "$key `,` $value `into` $cache `at` $past (`rows` $starts^ `:` type($starts))? attr-dict `:` type($key) `,` type($cache)";
@@ -149,7 +150,7 @@ def Qnt_CacheLoadOp : Qnt_Op<"cache_load", [DeclareOpInterfaceMethods<ReferenceL
   let summary = "A cache that lives for one call and starts with the given past keys and values";
   let description = [{
     `past` is key and value `[B, kvHeads, P, D]`, which become tokens `0 .. P-1` (the `--kv-cache=io` form: the caller holds the state). Without operands the
-    cache starts empty (attention that keeps no state). Rounds to the cache's element type.
+    cache starts empty (attention that keeps no state). Rounds to the cache's element type, which is no integer where there is a past.
     Example:
       %cache = qnt.cache_load %pastKey, %pastValue : tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32> -> !qnt.cache<4x32xf32>
   }];
@@ -177,12 +178,14 @@ def Qnt_CacheViewOp : Qnt_Op<"cache_view", [Pure, AllTypesMatch<["key", "value"]
   let description = [{
     `[B, kvHeads, capacity, D]` each, of the cache's element type; capacity is at least the tokens that the cache may hold. Reference lowerings of
     operations on caches read and write through it; a program that has it lays its caches out this way, so fast paths cannot share them.
+    A quantized cache has bytes of codes, and in `scales` those of keys and of values, `[B, kvHeads, capacity]` each. Of codes of 4 bits byte i has
+    channel 2i in its low half and 2i + 1 in its high half.
     Example:
       %key, %value = qnt.cache_view %cache : !qnt.cache<4x32xf16> -> memref<?x4x?x32xf16, strided<[?, ?, 32, 1], offset: ?>>
   }];
   let arguments = (ins Qnt_CacheType:$cache);
-  let results = (outs AnyMemRef:$key, AnyMemRef:$value);
-  let assemblyFormat = "$cache attr-dict `:` type($cache) `->` type($key)";
+  let results = (outs AnyMemRef:$key, AnyMemRef:$value, Variadic<AnyMemRef>:$scales);
+  let assemblyFormat = "$cache attr-dict `:` type($cache) `->` type($key) (`,` type($scales)^)?";
   let builders = [OpBuilder<(ins "::mlir::Value":$cache)>];
   let hasVerifier = 1;
 }

@@ -58,6 +58,15 @@ LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, El
   return success();
 }
 
+LogicalResult CacheType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t kvHeads, int64_t headDim, Type element) {
+  if (!isa<FloatType>(element) && !element.isSignlessInteger(8) && !element.isSignlessInteger(4))
+    return emitError() << "a cache holds floats, i8 or i4, not " << element;
+  if (element.isInteger(4) && headDim % 2)
+    return emitError() << "two codes of 4 bits share a byte, but a head has " << headDim << " channels";
+  return success();
+}
+Type CacheType::getSlotType() const { return isQuantized() ? IntegerType::get(getContext(), 8) : getElement(); }
+
 Type CacheType::parse(AsmParser &parser) {
   SmallVector<int64_t> shape;
   Type element;
@@ -66,6 +75,6 @@ Type CacheType::parse(AsmParser &parser) {
     return {};
   if (shape.size() != 2)
     return parser.emitError(at, "a cache type is <kvHeads x headDim x element>"), Type();
-  return CacheType::get(parser.getContext(), shape[0], shape[1], element);
+  return CacheType::getChecked([&] { return parser.emitError(at); }, parser.getContext(), shape[0], shape[1], element);
 }
 void CacheType::print(AsmPrinter &printer) const { printer << "<" << getKvHeads() << "x" << getHeadDim() << "x" << getElement() << ">"; }

@@ -36,8 +36,24 @@ def Qnt_CacheType : TypeDef<Qnt_Dialect, "Cache"> {
   let description = [{
     Holds keys and values of up to the program's context length, `kvHeads` heads of `headDim` elements of type `element`, per batch row.
     `qnt.kv_update` writes through the handle, `qnt.attention` reads through it; how it is laid out is decided at the kernel stage.
+
+    With element `i8` or `i4` it holds signed codes `c` of that many bits, `value = scale * c`, with one f32 scale for every token and head of keys,
+    and of values. Where `m` is the element of largest magnitude among the head's channels, `scale = -m / 2^(bits-1)`: the code of `m` is the lowest
+    one, so that no code is left out, and a scale may be negative. `c = clamp(round(x * (1 / scale)))`, to nearest even; a head whose elements are all
+    below 2^-120 is zeros.
   }];
   let parameters = (ins "int64_t":$kvHeads, "int64_t":$headDim, "::mlir::Type":$element);
   let hasCustomAssemblyFormat = 1;                     // `4x32xf16` is one token to the lexer: needs the dimension-list parser
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    bool isQuantized() const { return ::llvm::isa<::mlir::IntegerType>(getElement()); }
+    unsigned getBits() const { return getElement().getIntOrFloatBitWidth(); }
+    /// Elements of memory that a token's key takes in a head: two codes of 4 bits share a byte.
+    int64_t getSlots() const { return getBits() == 4 ? getHeadDim() / 2 : getHeadDim(); }
+    /// What memory consists of: the element, or bytes of codes.
+    ::mlir::Type getSlotType() const;
+    /// Key and value of one token, with their scales.
+    int64_t bytesPerToken() const { return 2 * getKvHeads() * (getHeadDim() * getBits() / 8 + (isQuantized() ? 4 : 0)); }
+  }];
 }
 #endif

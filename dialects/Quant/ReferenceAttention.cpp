@@ -26,6 +26,53 @@ static Value loadWidened(ReferenceBuilder &r, Value memory, ValueRange at) {
   return value.getType().isF32() ? value : r.make<arith::ExtFOp>(r.b.getF32Type(), value);
 }
 
+/// A number of i32 in the form that memory keeps it: one code, or two of 4 bits, the second in the upper half.
+static Value asSlot(ReferenceBuilder &r, Value first, Value second) {
+  if (second)
+    first = r.make<arith::OrIOp>(r.make<arith::AndIOp>(first, r.i32(15)), r.make<arith::ShLIOp>(second, r.i32(4)));
+  return r.make<arith::TruncIOp>(r.b.getI8Type(), first);
+}
+
+/// Writes the codes and the scale of one token's key (or value) in one head, whose channels `x` gives: see qnt.cache.
+static void storeQuantized(ReferenceBuilder &r, CacheType cache, function_ref<Value(Value)> x, Value codes, Value scales, ValueRange at) {
+  int64_t perSlot = cache.getHeadDim() / cache.getSlots();
+  float limit = float(1 << (cache.getBits() - 1));
+  auto most = [&](bool ofNegatives) {
+    return r.fold(r.index(0), r.index(cache.getHeadDim()), r.f32(0), [&](Value d, Value most) {
+      return r.make<arith::MaximumFOp>(most, ofNegatives ? r.subf(r.f32(0), x(d)) : x(d));
+    });
+  };
+  auto atLeast = [&](Value a, Value b) { return r.make<arith::CmpFOp>(arith::CmpFPredicate::OGE, a, b); };
+  Value high = most(false), low = most(true), some = atLeast(r.make<arith::MaximumFOp>(high, low), r.f32(0x1p-120f));
+  Value lowest = r.select(atLeast(low, high), low, r.subf(r.f32(0), high));
+  Value scale = r.select(some, r.mulf(lowest, r.f32(1 / limit)), r.f32(0)), inverse = r.select(some, r.divf(r.f32(1), scale), r.f32(0));
+  memref::StoreOp::create(r.b, r.loc, scale, scales, at);
+  auto code = [&](Value d) {
+    Value c = r.make<math::RoundEvenOp>(r.mulf(x(d), inverse));
+    return r.make<arith::FPToSIOp>(r.b.getI32Type(), r.make<arith::MaximumFOp>(r.make<arith::MinimumFOp>(c, r.f32(limit - 1)), r.f32(-limit)));
+  };
+  scf::ForOp::create(r.b, r.loc, r.index(0), r.index(cache.getSlots()), r.index(1), ValueRange(), [&](OpBuilder &, Location, Value slot, ValueRange) {
+    Value first = r.times(slot, perSlot), second = perSlot > 1 ? code(r.add(first, r.index(1))) : Value();
+    SmallVector<Value> cell(at);
+    cell.push_back(slot);
+    memref::StoreOp::create(r.b, r.loc, asSlot(r, code(first), second), codes, cell);
+    scf::YieldOp::create(r.b, r.loc);
+  });
+}
+
+/// An element of keys (or values): a float that widens, or a code times its scale.
+static Value elementAt(ReferenceBuilder &r, CacheType cache, Value memory, Value scales, ValueRange at) {
+  if (!cache.isQuantized())
+    return loadWidened(r, memory, at);
+  int64_t perSlot = cache.getHeadDim() / cache.getSlots();
+  Value code = r.make<arith::ExtSIOp>(r.b.getI32Type(), r.make<memref::LoadOp>(memory, withLast(at, r.over(at.back(), perSlot))));
+  if (perSlot > 1) {
+    Value low = r.make<arith::ShRSIOp>(r.make<arith::ShLIOp>(code, r.i32(28)), r.i32(28));
+    code = r.select(r.less(r.rest(at.back(), perSlot), 1), low, r.make<arith::ShRSIOp>(code, r.i32(4)));
+  }
+  return r.mulf(r.asFloat(code), r.make<memref::LoadOp>(scales, at.drop_back()));
+}
+
 /// The first new token of a row of the batch.
 static Value startOf(ReferenceBuilder &r, Value past, Value starts, Value row) { return starts ? r.indexAt(starts, {row}) : past; }
 
@@ -34,6 +81,17 @@ Lowered KvUpdateOp::lowerToReference(OpBuilder &builder) {
   auto type = cast<CacheType>(getCache().getType());
   auto view = CacheViewOp::create(builder, getLoc(), getCache());
   Value batch = r.make<tensor::DimOp>(getKey(), 0), tokens = r.make<tensor::DimOp>(getKey(), 1);
+  if (type.isQuantized()) {
+    forEach(r, {batch, tokens, r.index(type.getKvHeads())}, [&](ValueRange at) {
+      SmallVector<Value> cell{at[0], at[2], r.add(startOf(r, getPast(), getStarts(), at[0]), at[1])};
+      auto channels = [&](Value tensor) {
+        return [&, tensor](Value d) { return r.at(tensor, {at[0], at[1], r.add(r.times(at[2], type.getHeadDim()), d)}); };
+      };
+      storeQuantized(r, type, channels(getKey()), view.getKey(), view.getScales()[0], cell);
+      storeQuantized(r, type, channels(getValue()), view.getValue(), view.getScales()[1], cell);
+    });
+    return SmallVector<Value>{};
+  }
   forEach(r, {batch, tokens, r.index(type.getKvHeads() * type.getHeadDim())}, [&](ValueRange at) {
     SmallVector<Value> cell{at[0], r.over(at[2], type.getHeadDim()), r.add(startOf(r, getPast(), getStarts(), at[0]), at[1]), r.rest(at[2], type.getHeadDim())};
     storeRounded(r, r.at(getKey(), at), view.getKey(), cell);
@@ -103,6 +161,9 @@ struct Attention {
       return r.fold(r.index(0), total, r.f32(start), [&](Value t, Value sofar) { return combine(sofar, r.at(rows, {at[0], at[1], at[2], t})); });
     });
   }
+  Value cached(bool value, ValueRange at) {
+    return elementAt(r, cache, value ? view.getValue() : view.getKey(), cache.isQuantized() ? view.getScales()[value] : Value(), at);
+  }
   Value compare(arith::CmpIPredicate how, Value x, Value y) { return r.make<arith::CmpIOp>(how, x, y); }
 
   /// Whether the query at position past (or start) + s attends to token t.
@@ -124,7 +185,7 @@ struct Attention {
     Value b = at[0], head = at[1], s = at[2], t = at[3], kvHead = r.over(head, shared);
     Value dot = r.fold(r.index(0), r.index(headDim), r.f32(0), [&](Value d, Value sum) {
       Value q = r.at(op.getQuery(), {b, s, r.add(r.times(head, headDim), d)});
-      return r.addf(sum, r.mulf(q, loadWidened(r, view.getKey(), {b, kvHead, t, d})));
+      return r.addf(sum, r.mulf(q, cached(/*value=*/false, {b, kvHead, t, d})));
     });
     Value score = r.mulf(dot, r.f32(op.getScale().convertToFloat()));
     if (float cap = op.getSoftcap().convertToFloat())
@@ -143,7 +204,7 @@ struct Attention {
     return r.generate(op.getType(), op.getQuery(), [&](ValueRange at) {
       Value head = r.over(at[2], headDim), kvHead = r.over(head, shared), d = r.rest(at[2], headDim);
       Value sum = r.fold(r.index(0), total, r.f32(0), [&](Value t, Value sum) {
-        return r.addf(sum, r.mulf(r.at(weights, {at[0], head, at[1], t}), loadWidened(r, view.getValue(), {at[0], kvHead, t, d})));
+        return r.addf(sum, r.mulf(r.at(weights, {at[0], head, at[1], t}), cached(/*value=*/true, {at[0], kvHead, t, d})));
       });
       Value all = r.at(sums, {at[0], head, at[1]});
       Value isEmpty = r.make<arith::CmpFOp>(arith::CmpFPredicate::OEQ, all, r.f32(0));

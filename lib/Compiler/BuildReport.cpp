@@ -67,7 +67,7 @@ static std::optional<CacheReport> describeCache(ModuleOp module) {
   for (Type type : main ? main.getArgumentTypes() : TypeRange())
     if (auto one = dyn_cast<qnt::CacheType>(type)) {
       ++cache.layers;
-      cache.bytesPerToken += 2 * one.getKvHeads() * one.getHeadDim() * one.getElement().getIntOrFloatBitWidth() / 8;
+      cache.bytesPerToken += one.bytesPerToken();
       llvm::raw_string_ostream(cache.element = "") << one.getElement();
     }
   return cache.layers ? std::optional(cache) : std::nullopt;

@@ -103,7 +103,7 @@ struct Writer {
       for (Type type : main.getArgumentTypes())
         if (auto cache = dyn_cast<qnt::CacheType>(type)) {
           ++layers;
-          bytes += 2 * cache.getKvHeads() * cache.getHeadDim() * cache.getElement().getIntOrFloatBitWidth() / 8;
+          bytes += cache.bytesPerToken();
           llvm::raw_string_ostream(element = "") << cache.getElement();
         }
     if (!layers) {

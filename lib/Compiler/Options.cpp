@@ -71,7 +71,7 @@ struct CommandLine {
   cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default)"), cl::cat(quantCategory)};
   cl::opt<bool> asym{"asym", cl::desc("Weights with a zero point"), cl::cat(quantCategory)};
   cl::list<std::string> tensorTypes{"tensor-type", cl::desc("Format of the weights whose name matches; repeatable, first match wins"), cl::value_desc("regex=format"), cl::cat(quantCategory)};
-  cl::opt<unsigned> kvBits{"kv-bits", cl::desc("Bits of a cached key or value: 16 32 (default 16; 32 with --wbits=32 --abits=32)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
+  cl::opt<unsigned> kvBits{"kv-bits", cl::desc("Bits of a cached key or value: 4 8 16 32 (default 16; 32 with --wbits=32 --abits=32)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
 
   cl::list<std::string> shapes{"shape", cl::desc("Fix extents of inputs, ? leaves one open"), cl::value_desc("name:AxB,..."), cl::CommaSeparated, cl::cat(shapeCategory)};
   cl::opt<std::string> kvCache{"kv-cache", cl::desc("state (kept inside, default) or io (inputs and outputs)"), cl::value_desc("form"), cl::init("state"), cl::cat(shapeCategory)};
@@ -180,7 +180,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   bool good = oneOf(line.weightBits, {2, 3, 4, 5, 6, 8, 16, 32}, "wbits");
   good &= !line.activationBits.getNumOccurrences() || oneOf(line.activationBits, {8, 16, 32}, "abits");
   good &= !line.headBits.getNumOccurrences() || oneOf(line.headBits, {2, 3, 4, 5, 6, 8, 16, 32}, "head-bits");
-  good &= !line.kvBits.getNumOccurrences() || oneOf(line.kvBits, {16, 32}, "kv-bits");
+  good &= !line.kvBits.getNumOccurrences() || oneOf(line.kvBits, {4, 8, 16, 32}, "kv-bits");
   auto refuse = [&](const llvm::Twine &message) {
     llvm::errs() << "qcc: error: " << message << " [bad-option]\n";
     good = false;
@@ -191,6 +191,8 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     refuse("--multiversion=" + line.multiversion + " is neither on nor off");
   if (line.kvCache != "state" && line.kvCache != "io")
     refuse("--kv-cache=" + line.kvCache + " is neither state nor io");
+  if (line.kvCache == "io" && line.kvBits.getNumOccurrences() && line.kvBits < 16)
+    refuse("--kv-bits=" + llvm::Twine(line.kvBits) + " is for a cache that the program keeps; with --kv-cache=io keys and values are float inputs and outputs");
   if (line.kernels != "fast" && line.kernels != "reference")
     refuse("--kernels=" + line.kernels + " is neither fast nor reference");
   if (line.groupSize != -1 && (line.groupSize < 16 || line.groupSize % 16 || line.groupSize > qnt::BlockType::maxGroup))

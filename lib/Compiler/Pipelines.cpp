@@ -30,7 +30,7 @@ void qcc::addGraphStage(OpPassManager &pm, const CompilerOptions &options) {
   pm.addPass(createAssignRoles());
   pm.addPass(createMergeMatmuls());
   pm.addPass(createFuseGlu());                         // after the merge: gate and up are then halves of one tensor
-  pm.addPass(createMakeState({options.kvState ? "state" : "io", options.kvBits == 32 ? "f32" : "f16", int64_t(options.maxContext)}));
+  pm.addPass(createMakeState({options.kvState ? "state" : "io", (options.kvBits < 16 ? "i" : "f") + std::to_string(options.kvBits), int64_t(options.maxContext)}));
   pm.addPass(createCSEPass());
   pm.addPass(createOutlineLayers());
   runExtensions("graph-end", pm);

@@ -89,6 +89,21 @@ void printFormats(ModuleOp module, unsigned maxLines, llvm::raw_ostream &out) {
     out << llvm::format("  %.1f million weights, %.3f bits each, ", weights / 1e6, bits / weights) << size(bits / 8) << "\n";
 }
 
+void printCache(ModuleOp module, llvm::raw_ostream &out) {
+  int64_t layers = 0, bytes = 0;
+  qnt::CacheType last;
+  if (auto main = module.lookupSymbol<func::FuncOp>("main"))
+    for (Type type : main.getArgumentTypes())
+      if (auto cache = dyn_cast<qnt::CacheType>(type)) {
+        ++layers;
+        bytes += cache.bytesPerToken();
+        last = cache;
+      }
+  if (layers)
+    out << "KV cache: " << layers << " layers, " << last.getElement() << (last.isQuantized() ? " with a scale for each token and head" : "") << ", "
+        << bytes << " bytes a token\n";
+}
+
 /// For one row (a token): extents that are not known count once.
 double operationsPerRow(linalg::LinalgOp op) {
   double points = 1;
@@ -184,6 +199,7 @@ void printGenericPath(ModuleOp module, unsigned maxLines, llvm::raw_ostream &out
 
 void qcc::printStatistics(ModuleOp module, llvm::raw_ostream &out, unsigned maxLines) {
   printFormats(module, maxLines, out);
+  printCache(module, out);
   printGenericPath(module, maxLines, out);
 }
 

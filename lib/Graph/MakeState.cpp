@@ -4,6 +4,7 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
 namespace qcc {
 #define GEN_PASS_DEF_MAKESTATE
@@ -23,10 +24,17 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
       main.emitError() << "kv-cache is 'state' or 'io', not '" << kvCache << "'";
       return signalPassFailure();
     }
+    if (!elementType()) {
+      main.emitError() << "element is f32, f16, i8 or i4, not '" << element << "'";
+      return signalPassFailure();
+    }
     if (failed(settleContext(main)))
       return signalPassFailure();
-    if (kvCache == "state")
+    if (kvCache == "state") {
+      if (failed(checkQuantizable(main)))
+        return signalPassFailure();
       makeState(main);
+    }
     listDimensions(main);
   }
 
@@ -130,6 +138,37 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
     }
   }
 
+  Type elementType() {
+    Builder b(&getContext());
+    return llvm::StringSwitch<Type>(element)
+        .Case("f32", b.getF32Type())
+        .Case("f16", b.getF16Type())
+        .Case("i8", b.getI8Type())
+        .Case("i4", b.getI4Type())
+        .Default({});
+  }
+
+  /// Codes are for caches that the program keeps: what callers hold are floats, and what is asked for is not quietly left out.
+  LogicalResult checkQuantizable(func::FuncOp main) {
+    if (!isa<IntegerType>(elementType()))
+      return success();
+    auto status = main.walk([&](qnt::CacheLoadOp load) {
+      int64_t headDim = load.getCache().getType().getHeadDim();
+      if (load.getPast().empty())                      // of one call, as exact as its products
+        return WalkResult::advance();
+      if (!isState(load)) {
+        load.emitError() << "keys and values stay inputs and outputs, which are floats: they cannot be kept as " << element << " [kv-bits]";
+        return WalkResult::interrupt();
+      }
+      if (element == "i4" && headDim % 2) {
+        load.emitError() << "a head has " << headDim << " channels, and two codes of 4 bits share a byte [kv-bits]";
+        return WalkResult::interrupt();
+      }
+      return WalkResult::advance();
+    });
+    return failure(status.wasInterrupted());
+  }
+
   void makeState(func::FuncOp main) {
     Block &body = main.getBody().front();
     SmallVector<qnt::CacheLoadOp> loads;
@@ -140,13 +179,12 @@ struct MakeState : qcc::impl::MakeStateBase<MakeState> {
     if (loads.empty())
       return;
     OpBuilder b(&getContext());
-    Type elementType = element == "f32" ? Type(b.getF32Type()) : Type(b.getF16Type());
     BitVector results(main.getNumResults()), arguments;
     SmallVector<Value> states;
     for (size_t i = 0; i < loads.size(); ++i) {
       qnt::CacheLoadOp load = loads[i];
       auto was = cast<qnt::CacheType>(load.getCache().getType());
-      auto type = qnt::CacheType::get(&getContext(), was.getKvHeads(), was.getHeadDim(), elementType);
+      auto type = qnt::CacheType::get(&getContext(), was.getKvHeads(), was.getHeadDim(), elementType());
       auto name = [&](unsigned k) {
         auto attribute = main.getArgAttrOfType<StringAttr>(cast<BlockArgument>(load.getPast()[k]).getArgNumber(), "qnt.name");
         return attribute ? attribute.getValue() : StringRef();

@@ -2,6 +2,9 @@
 //
 // Registers: a row tile of R rows by V vectors of sums, V vectors loaded and one scalar spread at a time: R*V fused multiply-adds for V + R
 // loads. 4 x 4 of 32 registers is bound by arithmetic with two loads a cycle; 16 registers leave room for 4 x 2.
+//
+// Codes of a quantized cache become floats in registers, as they are. A scale belongs to a token: that of its key multiplies its score, that of its
+// value its weight, a vector of tokens at a time.
 #include "AttentionBlock.h"
 using namespace mlir;
 using namespace qcc;
@@ -22,7 +25,9 @@ static int64_t chooseRowTile(int64_t group, int64_t most) {
 
 AttentionBlock::AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, ValueRange inputs, bool panels)
     : b(b), spec(spec), headDim(spec.cache.headDim), lanes(spec.cache.lanes), group(spec.heads / spec.cache.kvHeads),
-      vectors((headDim + lanes - 1) / lanes), width(vectors * lanes), panels(panels && !spec.cache.element.isF32()), query(inputs[0]), mask(spec.mask ? inputs[2] : Value()), starts(spec.rows ? inputs.back() : Value()),
+      slots(spec.cache.slots), codes(spec.cache.codesPerSlot()), slotVectors((slots + lanes - 1) / lanes), width(codes * slotVectors * lanes),
+      panels(panels && !spec.cache.element.isF32()), query(inputs[0]), mask(spec.mask ? inputs[2] : Value()),
+      starts(spec.rows ? inputs.back() : Value()),
       past(b.dim("past")), seq(b.dim("seq")), total(b.add(past, seq)), cache(b, spec.cache, inputs[1], b.dim("batch")),
       f32s(b.vec(lanes, b.getF32Type())), i32s(b.vec(lanes, b.getI32Type())) {
   bool manyRegisters = b.facts.version.numVectorRegisters >= 32;
@@ -51,11 +56,20 @@ Value AttentionBlock::max(Value x, Value y) { return arith::MaxNumFOp::create(b,
 Value AttentionBlock::maximum(Value v) {
   return vector::ReductionOp::create(b, vector::CombiningKind::MAXNUMF, v, arith::FastMathFlags::nnan);
 }
-Value AttentionBlock::tail() { return vector::CreateMaskOp::create(b, b.vec(lanes, b.getI1Type()), ValueRange{b.idx(headDim % lanes)}); }
+Value AttentionBlock::tail() { return vector::CreateMaskOp::create(b, b.vec(lanes, b.getI1Type()), ValueRange{b.idx(slots % lanes)}); }
 
-void AttentionBlock::eachColumn(function_ref<void(Value, Value)> body) {
-  for (int64_t c = 0; c < headDim; c += lanes)
-    body(b.idx(c), c + lanes > headDim ? tail() : Value());
+void AttentionBlock::eachColumn(function_ref<void(Value, Value, Value)> body) {
+  for (int64_t code = 0; code < codes; ++code)
+    for (int64_t v = 0; v < slotVectors; ++v)
+      body(b.idx(column(code, v)), b.idx(code * slots + v * lanes), (v + 1) * lanes > slots ? tail() : Value());
+}
+
+KernelBuilder::Values AttentionBlock::decode(Value loaded) {
+  if (codes == 1)
+    return {b.toF32(loaded)};
+  Value both = arith::ExtSIOp::create(b, i32s, loaded);             // two signed codes of 4 bits
+  Value low = arith::ShRSIOp::create(b, arith::ShLIOp::create(b, both, b.splat(b.i32(28), i32s)), b.splat(b.i32(28), i32s));
+  return {b.toF32(low), b.toF32(arith::ShRSIOp::create(b, both, b.splat(b.i32(4), i32s)))};
 }
 
 static Value toI32(KernelBuilder &b, Value v) { return arith::IndexCastOp::create(b, b.getI32Type(), v); }
@@ -71,13 +85,14 @@ void AttentionBlock::start(Value batchRow, Value kvHead, Value first, Value coun
   this->count = count;
   keys = cache.head(b, batchRow, kvHead);
   values = b.add(cache.half, keys);
+  keyScales = cache.scale(b, batchRow, kvHead);
   usedRows = b.mul(b.ceilDiv(b.min(b.sub(count, first), b.idx(rows)), rowTile), rowTile);
   Value scale = b.splat(b.f32(spec.scale), f32s), zero = b.zero(f32s);
   b.loop(b.idx(0), usedRows, 1, [&](Value r) {                      // rows of a tile past the last one repeat it, and are not written
     Value i = number(r), position = b.div(i, group), head = b.add(b.mul(kvHead, group), b.rem(i, group));
     Value row = b.add(b.mul(batchRow, seq), position), column = b.mul(head, headDim);
-    eachColumn([&](Value c, Value m) {
-      b.storeVec(b.mul(b.loadVec(query, {row, b.add(column, c)}, m, lanes), scale), queries, {r, c}, m);
+    eachColumn([&](Value c, Value channel, Value m) {
+      b.storeVec(b.mul(b.loadVec(query, {row, b.add(column, channel)}, m, lanes), scale), queries, {r, channel}, m);
       b.storeVec(zero, sumsOfValues, {r, c});
     });
     b.storeVec(zero, sums, {r, b.idx(0)});
@@ -106,48 +121,56 @@ void AttentionBlock::attend(Value lo, Value hi) {
 
 void AttentionBlock::attendTile(Value lo, Value n) {
   if (panels)
-    unpack(b.add(keys, b.mul(lo, headDim)), b.mul(b.mul(b.ceilDiv(n, lanes), lanes), headDim), b.idx(0));
+    unpack(b.add(keys, b.mul(lo, slots)), b.mul(b.mul(b.ceilDiv(n, lanes), lanes), slots));
   b.loop(b.idx(0), usedRows, rowTile, [&](Value row) { scores(row, lo, n); });
   maskScores(lo);
-  weights();
+  weights(lo);
   if (panels) {
-    if (width == headDim)
-      unpack(b.add(values, b.mul(lo, headDim)), b.mul(n, headDim), b.idx(0));
+    if (width == slots)
+      unpack(b.add(values, b.mul(lo, slots)), b.mul(n, slots));
     else
       b.loop(b.idx(0), n, 1, [&](Value t) {
-        Value from = b.add(values, b.mul(b.add(lo, t), headDim)), to = b.mul(t, width);
-        eachColumn([&](Value c, Value m) { b.storeVec(b.toF32(b.loadVec(cache.memref, b.add(from, c), m, lanes)), panel, b.add(to, c)); });
+        Value from = b.add(values, b.mul(b.add(lo, t), slots)), to = b.mul(t, width);
+        for (int64_t v = 0; v < slotVectors; ++v) {
+          Value mask = (v + 1) * lanes > slots ? tail() : Value();
+          for (auto [code, x] : llvm::enumerate(decode(b.loadVec(cache.memref, b.add(from, v * lanes), mask, lanes))))
+            b.storeVec(x, panel, b.add(to, column(code, v)));
+        }
       });
   }
   b.loop(b.idx(0), usedRows, rowTile, [&](Value row) { weigh(row, lo, n); });
 }
 
-/// Converts `elements` (a multiple of the lanes) of the cache.
-void AttentionBlock::unpack(Value from, Value elements, Value to) {
+/// Converts `elements` (a multiple of the lanes) of the cache's memory; codes that share a slot come one after the other.
+void AttentionBlock::unpack(Value from, Value elements) {
   b.loop(b.idx(0), elements, lanes, [&](Value i) {
-    b.storeVec(b.toF32(b.loadVec(cache.memref, b.add(from, i), {}, lanes)), panel, b.add(to, i));
+    for (auto [code, x] : llvm::enumerate(decode(b.loadVec(cache.memref, b.add(from, i), {}, lanes))))
+      b.storeVec(x, panel, b.add(b.mul(i, codes), int64_t(code) * lanes));
   });
 }
 
-/// score[row + r][t] = query . key, for the tokens of a tile.
+/// score[row + r][t] = query . key, without the key's scale, for the tokens of a tile.
 void AttentionBlock::scores(Value row, Value lo, Value n) {
-  int64_t columns = rowVectors * lanes, channels = headDim % 4 ? 1 : 4;
-  Value memref = panels ? panel : cache.memref, base = panels ? b.idx(0) : b.add(keys, b.mul(lo, headDim));
+  int64_t columns = rowVectors * lanes, perSlot = panels ? 1 : codes, size = headDim / perSlot, unroll = headDim % 4 ? 1 : 4 / perSlot;
+  Value memref = panels ? panel : cache.memref, base = panels ? b.idx(0) : b.add(keys, b.mul(lo, slots));
   KernelBuilder::Values zeros(rowTile * rowVectors, b.zero(f32s));
   b.loop(b.idx(0), n, columns, [&](Value t) {
-    Value block = b.add(base, b.mul(t, headDim));
-    auto sums = b.loop(b.idx(0), b.idx(headDim), channels, zeros, [&](Value d, ValueRange carried) {
+    Value block = b.add(base, b.mul(t, size));
+    auto sums = b.loop(b.idx(0), b.idx(size), unroll, zeros, [&](Value d, ValueRange carried) {
       KernelBuilder::Values acc(carried);
-      for (int64_t u = 0; u < channels; ++u) {
-        Value channel = b.add(d, u), at = b.add(block, b.mul(channel, lanes));
-        SmallVector<Value> k;
-        for (int64_t v = 0; v < rowVectors; ++v)
-          k.push_back(b.toF32(b.loadVec(memref, b.add(at, v * headDim * lanes), {}, lanes)));
-        for (int64_t r = 0; r < rowTile; ++r) {
-          Value q = b.splat(b.load(queries, {b.add(row, r), channel}), f32s);
-          for (int64_t v = 0; v < rowVectors; ++v)
-            acc[r * rowVectors + v] = b.fma(q, k[v], acc[r * rowVectors + v]);
+      for (int64_t u = 0; u < unroll; ++u) {
+        Value slot = b.add(d, u), at = b.add(block, b.mul(slot, lanes));
+        SmallVector<KernelBuilder::Values> k;
+        for (int64_t v = 0; v < rowVectors; ++v) {
+          Value loaded = b.loadVec(memref, b.add(at, v * size * lanes), {}, lanes);
+          k.push_back(panels ? KernelBuilder::Values{loaded} : decode(loaded));
         }
+        for (int64_t code = 0; code < perSlot; ++code)
+          for (int64_t r = 0; r < rowTile; ++r) {
+            Value q = b.splat(b.load(queries, {b.add(row, r), b.add(b.mul(slot, perSlot), code)}), f32s);
+            for (int64_t v = 0; v < rowVectors; ++v)
+              acc[r * rowVectors + v] = b.fma(q, k[v][code], acc[r * rowVectors + v]);
+          }
       }
       return acc;
     });
@@ -157,15 +180,17 @@ void AttentionBlock::scores(Value row, Value lo, Value n) {
   });
 }
 
-/// Softcap, hides what a row does not see, and finds every row's maximum. Scores past the last token may be anything before.
+/// Scales of keys, softcap; hides what a row does not see, and finds every row's maximum. Scores past the last token may be anything before.
 void AttentionBlock::maskScores(Value lo) {
-  SmallVector<Value> token, visible;
+  SmallVector<Value> token, scale;
   SmallVector<int32_t> iota(lanes);
   std::iota(iota.begin(), iota.end(), 0);
   Value lane = arith::ConstantOp::create(b, DenseElementsAttr::get(i32s, ArrayRef<int32_t>(iota))), hiddenVec = b.splat(b.f32(hidden), f32s);
   for (int64_t t = 0; t < tile; t += lanes) {
     Value at = b.add(lo, t);
     token.push_back(b.add(lane, b.splat(toI32(b, at), i32s)));
+    if (cache.scales)
+      scale.push_back(b.loadVec(cache.scales, b.add(keyScales, at), {}, lanes));
     if (!mask)
       continue;
     Value left = b.max(b.sub(total, at), b.idx(0)), inside = vector::CreateMaskOp::create(b, b.vec(lanes, b.getI1Type()), ValueRange{left});
@@ -178,6 +203,8 @@ void AttentionBlock::maskScores(Value lo) {
     for (int64_t v = 0; v < tile / lanes; ++v) {
       SmallVector<Value> at = {r, b.idx(v * lanes)};
       Value s = b.loadVec(score, at, {}, lanes);
+      if (cache.scales)
+        s = b.mul(s, scale[v]);
       if (spec.softcap != 0) {                                      // cap * tanh(s / cap), tanh(x) = 1 - 2 / (exp(2x) + 1)
         Value one = b.splat(b.f32(1), f32s), e = b.exp(b.mul(s, b.splat(b.f32(2 / spec.softcap), f32s)));
         s = b.mul(b.splat(b.f32(spec.softcap), f32s), b.sub(one, b.div(b.splat(b.f32(2), f32s), b.add(e, one))));
@@ -195,8 +222,8 @@ void AttentionBlock::maskScores(Value lo) {
   });
 }
 
-/// Scores become weights exp(score - maximum); older sums will be multiplied by `rescale`.
-void AttentionBlock::weights() {
+/// Scores become weights exp(score - maximum), times the value's scale; older sums will be multiplied by `rescale`.
+void AttentionBlock::weights(Value lo) {
   b.loop(b.idx(0), usedRows, lanes, [&](Value r) {                  // a vector of rows
     Value before = b.loadVec(maxima, r, {}, lanes), now = max(before, b.loadVec(tileMaxima, r, {}, lanes));
     b.storeVec(b.exp(b.sub(before, now)), rescale, r);
@@ -210,8 +237,12 @@ void AttentionBlock::weights() {
       Value s = b.loadVec(score, {r, b.idx(t)}, {}, lanes);
       Value seen = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, s, threshold);
       Value p = b.select(seen, b.exp(b.sub(s, top)), zero);         // exactly 0: what the cache holds there does not matter
-      b.storeVec(p, score, {r, b.idx(t)});
       sum = b.add(sum, p);
+      if (cache.scales) {
+        Value scale = b.loadVec(cache.scales, b.add(b.add(cache.halfOfScales, keyScales), b.add(lo, t)), {}, lanes);
+        p = b.select(seen, b.mul(p, scale), zero);
+      }
+      b.storeVec(p, score, {r, b.idx(t)});
     }
     b.storeVec(sum, sums, {r, b.idx(0)});
   });
@@ -219,24 +250,30 @@ void AttentionBlock::weights() {
 
 /// sumsOfValues[row + r] = rescaled + weights . values, over the `n` tokens of a tile.
 void AttentionBlock::weigh(Value row, Value lo, Value n) {
-  Value memref = panels ? panel : cache.memref, base = panels ? b.idx(0) : b.add(values, b.mul(lo, headDim));
-  int64_t stride = panels ? width : headDim;
+  Value memref = panels ? panel : cache.memref, base = panels ? b.idx(0) : b.add(values, b.mul(lo, slots));
+  int64_t stride = panels ? width : slots, perSlot = panels ? 1 : codes;
+  int64_t loads = width / lanes / perSlot, most = std::max<int64_t>(1, rowVectors / perSlot);
   SmallVector<Value> scale;
   for (int64_t r = 0; r < rowTile; ++r)
     scale.push_back(b.splat(b.load(rescale, b.add(row, r)), f32s));
-  for (int64_t from = 0; from < width; from += rowVectors * lanes) {
-    int64_t count = std::min(rowVectors, (width - from) / lanes);
+  for (int64_t from = 0; from < loads; from += most) {
+    SmallVector<int64_t> columns;                                   // of what is loaded, code by code
+    for (int64_t v = from; v < std::min(loads, from + most); ++v)
+      for (int64_t code = 0; code < perSlot; ++code)
+        columns.push_back(panels ? v * lanes : column(code, v));
+    int64_t count = columns.size();
     KernelBuilder::Values acc;
     for (int64_t r = 0; r < rowTile; ++r)
-      for (int64_t v = 0; v < count; ++v)
-        acc.push_back(b.mul(b.loadVec(sumsOfValues, {b.add(row, r), b.idx(from + v * lanes)}, {}, lanes), scale[r]));
+      for (int64_t at : columns)
+        acc.push_back(b.mul(b.loadVec(sumsOfValues, {b.add(row, r), b.idx(at)}, {}, lanes), scale[r]));
     acc = b.loop(b.idx(0), n, 1, acc, [&](Value t, ValueRange carried) {
       KernelBuilder::Values acc(carried);
-      Value at = b.add(b.add(base, b.mul(t, stride)), from);
-      SmallVector<Value> x;
-      for (int64_t v = 0; v < count; ++v) {
-        bool partial = !panels && from + (v + 1) * lanes > headDim;
-        x.push_back(b.toF32(b.loadVec(memref, b.add(at, v * lanes), partial ? tail() : Value(), lanes)));
+      Value at = b.add(base, b.mul(t, stride));
+      KernelBuilder::Values x;
+      for (int64_t v = from; v < from + count / perSlot; ++v) {
+        bool partial = !panels && (v + 1) * lanes > slots;
+        Value loaded = b.loadVec(memref, b.add(at, v * lanes), partial ? tail() : Value(), lanes);
+        panels ? x.push_back(loaded) : x.append(decode(loaded));
       }
       for (int64_t r = 0; r < rowTile; ++r) {
         Value p = b.splat(b.load(score, {b.add(row, r), t}), f32s);
@@ -247,7 +284,7 @@ void AttentionBlock::weigh(Value row, Value lo, Value n) {
     });
     for (int64_t r = 0; r < rowTile; ++r)
       for (int64_t v = 0; v < count; ++v)
-        b.storeVec(acc[r * count + v], sumsOfValues, {b.add(row, r), b.idx(from + v * lanes)});
+        b.storeVec(acc[r * count + v], sumsOfValues, {b.add(row, r), b.idx(columns[v])});
   }
 }
 
@@ -265,8 +302,8 @@ void AttentionBlock::finish(Value output) {
     Value sum = addUp(b, b.loadVec(sums, {r, b.idx(0)}, {}, lanes)), zero = b.f32(0);
     Value any = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, sum, zero);
     Value factor = b.splat(b.select(any, b.div(b.f32(1), sum), zero), f32s), column = b.mul(head, headDim);
-    eachColumn([&](Value c, Value m) {
-      b.storeVec(b.mul(b.loadVec(sumsOfValues, {r, c}, {}, lanes), factor), output, {row, b.add(column, c)}, m);
+    eachColumn([&](Value c, Value channel, Value m) {
+      b.storeVec(b.mul(b.loadVec(sumsOfValues, {r, c}, {}, lanes), factor), output, {row, b.add(column, channel)}, m);
     });
   });
 }
@@ -274,7 +311,7 @@ void AttentionBlock::finish(Value output) {
 void AttentionBlock::finishPartial(Value partials, function_ref<Value(Value, Value)> rowOf) {
   eachRow([&](Value r, Value row, Value head) {
     Value to = rowOf(row, head);
-    eachColumn([&](Value c, Value m) { b.storeVec(b.loadVec(sumsOfValues, {r, c}, {}, lanes), partials, {to, c}, m); });
+    eachColumn([&](Value c, Value channel, Value m) { b.storeVec(b.loadVec(sumsOfValues, {r, c}, {}, lanes), partials, {to, channel}, m); });
     b.store(b.load(maxima, r), partials, {to, b.idx(headDim)});
     b.store(addUp(b, b.loadVec(sums, {r, b.idx(0)}, {}, lanes)), partials, {to, b.idx(headDim + 1)});
   });

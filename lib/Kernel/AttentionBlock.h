@@ -35,13 +35,17 @@ public:
 
 private:
   void attendTile(Value lo, Value n);
-  void unpack(Value from, Value elements, Value to);
+  void unpack(Value from, Value elements);
+  /// What a loaded vector of the cache holds: one vector of floats, or one for each code of a slot.
+  KernelBuilder::Values decode(Value loaded);
   void scores(Value row, Value lo, Value n);
   void maskScores(Value lo);
-  void weights();
+  void weights(Value lo);
   void weigh(Value row, Value lo, Value n);
   void eachRow(mlir::function_ref<void(Value local, Value outputRow, Value head)> body);
-  void eachColumn(mlir::function_ref<void(Value at, Value tail)> body);
+  /// Vectors of weighted values: where each lies in scratch, its first channel, and a mask (or null) of the channels that it has.
+  void eachColumn(mlir::function_ref<void(Value at, Value channel, Value tail)> body);
+  int64_t column(int64_t code, int64_t vector) const { return (code * slotVectors + vector) * lanes; }
   Value number(Value row) { return b.min(b.add(first, row), b.add(count, -1)); }
   Value tail();                                                     // mask of the last vector of channels
   Value max(Value x, Value y);
@@ -49,7 +53,8 @@ private:
 
   KernelBuilder &b;
   const AttentionSpec &spec;
-  const int64_t headDim, lanes, group, vectors, width;              // width: headDim in whole vectors
+  const int64_t headDim, lanes, group;
+  const int64_t slots, codes, slotVectors, width;                   // of a value: elements of memory, codes in each, vectors of them, floats in whole vectors
   int64_t rowTile, rowVectors, rows;
   const bool panels;
   Value query, mask, starts;
@@ -58,7 +63,7 @@ private:
   mlir::VectorType f32s, i32s;
   // Scratch. Per row: scaled query, weighted values, scores of a tile, sums (a vector), and one number each for the rest.
   Value queries, sumsOfValues, score, sums, limits, begins, maxima, tileMaxima, rescale, panel, tokenMask;
-  Value batchRow, kvHead, first, count, keys, values, usedRows;     // of the block begun
+  Value batchRow, kvHead, first, count, keys, values, keyScales, usedRows;  // of the block begun
 };
 } // namespace qcc
 #endif

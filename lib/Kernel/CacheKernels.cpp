@@ -18,13 +18,76 @@ static Value toCache(KernelBuilder &b, const CacheLayout &cache, Value v) {
   return arith::TruncFOp::create(b, type, v);
 }
 
-/// Where channel d of token `t` lies behind the head's keys: + d * lanes.
+/// Where slot d of token `t` lies behind the head's keys: + d * lanes.
 static Value keyAt(KernelBuilder &b, const CacheView &view, Value head, Value t) {
   int64_t lanes = view.layout.lanes;
-  return b.add(b.add(head, b.mul(b.div(t, lanes), lanes * view.layout.headDim)), b.rem(t, lanes));
+  return b.add(b.add(head, b.mul(b.div(t, lanes), lanes * view.layout.slots)), b.rem(t, lanes));
 }
 static Value valueAt(KernelBuilder &b, const CacheView &view, Value head, Value t) {
-  return b.add(b.add(view.half, head), b.mul(t, view.layout.headDim));
+  return b.add(b.add(view.half, head), b.mul(t, view.layout.slots));
+}
+
+namespace {
+/// Codes of one token's key or value in one head, as qnt.cache defines them.
+class HeadCodes {
+public:
+  /// The head's channels start at column `from` of row `row` of `source`.
+  HeadCodes(KernelBuilder &b, const CacheLayout &cache, Value source, Value row, Value from)
+      : b(b), cache(cache), source(source), row(row), from(from) {
+    Value zero = b.zero(b.vecF32());
+    auto extremes = b.columns(cache.headDim, {zero, zero}, [&](Value d, Value mask, ValueRange most) -> KernelBuilder::Values {
+      Value x = b.loadVec(source, {row, b.add(from, d)}, mask);
+      return {b.max(most[0], x), b.max(most[1], b.sub(zero, x))};
+    });
+    Value high = b.maximum(extremes[0]), low = b.maximum(extremes[1]), none = b.f32(0);
+    auto least = [&](Value x, Value y) { return arith::CmpFOp::create(b, arith::CmpFPredicate::OGE, x, y).getResult(); };
+    Value some = least(b.max(high, low), b.f32(0x1p-120));
+    Value lowest = b.select(least(low, high), low, b.sub(none, high));              // becomes code -2^(bits-1)
+    scale = b.select(some, b.mul(lowest, b.f32(1.0 / limit())), none);
+    inverse = b.select(some, b.div(b.f32(1), scale), none);
+  }
+  Value scale;
+  Value at(Value channel) { return code(b.load(source, {row, b.add(from, channel)}), b.getI32Type()); }
+  Value at(Value channel, Value mask) { return code(b.loadVec(source, {row, b.add(from, channel)}, mask), b.vec(b.lanes(), b.getI32Type())); }
+  /// Codes (i32) as a byte: one, or two of 4 bits.
+  Value slot(Value first, Value second) {
+    Type bytes = b.getI8Type();
+    auto vector = dyn_cast<VectorType>(first.getType());
+    auto constant = [&](int64_t v) { return vector ? b.splat(b.i32(v), vector) : b.i32(v); };
+    if (second)
+      first = arith::OrIOp::create(b, arith::AndIOp::create(b, first, constant(15)), arith::ShLIOp::create(b, second, constant(4)));
+    return arith::TruncIOp::create(b, vector ? Type(vector.cloneWith(std::nullopt, bytes)) : bytes, first);
+  }
+
+private:
+  double limit() const { return double(1 << (cache.element.getIntOrFloatBitWidth() - 1)); }
+  Value code(Value x, Type type) {
+    auto constant = [&](double v) { return isa<VectorType>(type) ? b.splat(v) : b.f32(v); };
+    Value factor = isa<VectorType>(type) ? b.splat(inverse, b.vecF32()) : inverse;
+    Value c = math::RoundEvenOp::create(b, b.mul(x, factor));
+    return arith::FPToSIOp::create(b, type, b.max(b.min(c, constant(limit() - 1)), constant(-limit())));
+  }
+  KernelBuilder &b;
+  const CacheLayout &cache;
+  Value source, row, from, inverse;
+};
+} // namespace
+
+/// Quantizes a token's key and value, whose channels start at column `keyFrom` and `valueFrom`, to slots `keys` and `values`, scales `at`.
+static void updateCodes(KernelBuilder &b, const CacheView &view, ValueRange sources, Value row, Value keyFrom, Value valueFrom, Value keys,
+                        Value values, Value at) {
+  const CacheLayout &cache = view.layout;
+  int64_t perSlot = cache.codesPerSlot();
+  HeadCodes key(b, cache, sources[0], row, keyFrom), value(b, cache, sources[1], row, valueFrom);
+  b.store(key.scale, view.scales, at);
+  b.store(value.scale, view.scales, b.add(view.halfOfScales, at));
+  b.loop(b.idx(0), b.idx(cache.slots), 1, [&](Value d) {
+    Value first = b.mul(d, perSlot);
+    b.store(key.slot(key.at(first), perSlot > 1 ? key.at(b.add(first, 1)) : Value()), view.memref, b.add(keys, b.mul(d, cache.lanes)));
+  });
+  b.columns(cache.slots, [&](Value d, Value mask) {
+    b.storeVec(value.slot(value.at(d, mask), perSlot > 1 ? value.at(b.add(d, cache.slots), mask) : Value()), view.memref, b.add(values, d), mask);
+  });
 }
 
 static MemRefType startsType(MLIRContext *context) { return MemRefType::get({ShapedType::kDynamic}, IntegerType::get(context, 64)); }
@@ -45,6 +108,10 @@ FlatSymbolRefAttr qcc::kvUpdateKernel(KernelLibrary &library, const CacheLayout 
       Value batchRow = b.div(row, seq), start = rows ? startOf(b, args[2], batchRow) : past;
       Value t = b.add(start, b.rem(row, seq)), head = view.head(b, batchRow, h), from = b.mul(h, cache.headDim);
       Value keys = keyAt(b, view, head, t), values = valueAt(b, view, head, t);
+      if (cache.isQuantized()) {
+        updateCodes(b, view, args, row, b.add(from, key.offset), b.add(from, value.offset), keys, values, b.add(view.scale(b, batchRow, h), t));
+        return;
+      }
       b.loop(b.idx(0), b.idx(cache.headDim), 1, [&](Value d) {
         Value x = b.load(args[0], {row, b.add(b.add(from, d), key.offset)});
         b.store(toCache(b, cache, x), memref, b.add(keys, b.mul(d, cache.lanes)));

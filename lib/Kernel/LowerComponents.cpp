@@ -62,15 +62,21 @@ struct LowerComponentsPass : qcc::impl::LowerComponentsBase<LowerComponentsPass>
       return failure();
     OpBuilder at(op);
     KernelBuilder b(op.getLoc(), at, getTargetFacts(op));
-    Value batch = materializeDim(b, op.getLoc(), "batch"), half = b.div(b.size(*all, 0), 2);
-    Value capacity = b.div(half, b.mul(batch, cache.getKvHeads() * cache.getHeadDim()));
-    Value perHead = b.mul(capacity, cache.getHeadDim()), perRow = b.mul(perHead, cache.getKvHeads());
+    Value batch = materializeDim(b, op.getLoc(), "batch");
+    CacheView view(b, CacheLayout(cache, /*lanes=*/1), *all, batch);
+    Value perHead = b.mul(view.capacity, cache.getSlots()), perRow = b.mul(perHead, cache.getKvHeads());
+    Value perRowScales = b.mul(view.capacity, cache.getKvHeads());
     auto index = [&](int64_t i) -> OpFoldResult { return b.getIndexAttr(i); };
-    SmallVector<OpFoldResult> sizes{batch, index(cache.getKvHeads()), capacity, index(cache.getHeadDim())};
-    SmallVector<OpFoldResult> strides{perRow, perHead, index(cache.getHeadDim()), index(1)};
-    auto type = cast<MemRefType>(op.getKey().getType());
-    for (auto [result, offset] : {std::pair(op.getKey(), b.idx(0)), std::pair(op.getValue(), half)})
-      result.replaceAllUsesWith(memref::ReinterpretCastOp::create(b, type, *all, OpFoldResult(offset), sizes, strides));
+    SmallVector<OpFoldResult> sizes{batch, index(cache.getKvHeads()), view.capacity, index(cache.getSlots())};
+    SmallVector<OpFoldResult> strides{perRow, perHead, index(cache.getSlots()), index(1)};
+    auto replace = [&](Value result, Value memory, Value offset, ArrayRef<OpFoldResult> sizes, ArrayRef<OpFoldResult> strides) {
+      auto type = cast<MemRefType>(result.getType());
+      result.replaceAllUsesWith(memref::ReinterpretCastOp::create(b, type, memory, OpFoldResult(offset), sizes, strides));
+    };
+    for (auto [result, offset] : {std::pair(op.getKey(), b.idx(0)), std::pair(op.getValue(), view.half)})
+      replace(result, *all, offset, sizes, strides);
+    for (auto [i, result] : llvm::enumerate(op.getScales()))
+      replace(result, view.scales, i ? view.halfOfScales : b.idx(0), ArrayRef(sizes).drop_back(), {perRowScales, view.capacity, index(1)});
     return success();
   }
 

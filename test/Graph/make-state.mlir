@@ -2,6 +2,8 @@
 // RUN: qcc-opt %S/Inputs/make-state-mixed.mlir --qcc-graph-make-state | FileCheck %s --check-prefix=MIXED
 // RUN: qcc-opt %s --qcc-graph-make-state="element=f32 max-context=16" | FileCheck %s --check-prefix=F32
 // RUN: qcc-opt %s --qcc-graph-make-state=kv-cache=io | FileCheck %s --check-prefix=IO
+// RUN: qcc-opt %s --qcc-graph-make-state=element=i8 | FileCheck %s --check-prefix=I8
+// RUN: not qcc-opt %s --qcc-graph-make-state=element=i5 2>&1 | FileCheck %s --check-prefix=ELEMENT
 // RUN: not qcc-opt %s --qcc-graph-make-state=max-context=64 2>&1 | FileCheck %s --check-prefix=LONG
 // RUN: not qcc-opt %s --qcc-graph-make-state=kv-cache=both 2>&1 | FileCheck %s --check-prefix=FORM
 
@@ -32,6 +34,9 @@
 // IO: func @main(%arg0: {{.*}}, %arg1: tensor<?x?xi64> {{.*}}, %arg2: tensor<?x?xi64> {{.*}}, %arg3: tensor<?x2x?x8xf32> {{.*}}, %arg4
 // IO: qnt.cache_load %arg3, %arg4
 // IO: qnt.cache_store
+
+// I8: !qnt.cache<2x8xi8> {qnt.name = "kv.0"
+// ELEMENT: element is f32, f16, i8 or i4, not 'i5'
 
 // LONG: max-context is 64, but the model's rotary tables have 32 positions [max-context]
 // LONG: note: the table is here

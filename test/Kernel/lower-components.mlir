@@ -31,6 +31,24 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
     return %x : f16
   }
 
+  // Codes of keys and of values, then their scales: (8 + 4) bytes for each token of two heads, twice.
+  // CHECK-LABEL: func.func @quantized
+  // CHECK-DAG: %[[EACH:.*]] = arith.constant 48 : index
+  // CHECK: %[[ALL:.*]] = memref.alloc(%{{.*}}) : memref<?xi8>
+  // CHECK: %[[SCALES:.*]] = memref.view %[[ALL]][%{{.*}}][%{{.*}}] : memref<?xi8> to memref<?xf32>
+  // CHECK: memref.reinterpret_cast %[[ALL]] to offset: [%{{.*}}], sizes: [%{{.*}}, 2, %{{.*}}, 8], strides: [%{{.*}}, %{{.*}}, 8, 1]
+  // CHECK: memref.reinterpret_cast %[[ALL]]
+  // CHECK: memref.reinterpret_cast %[[SCALES]] to offset: [%{{.*}}], sizes: [%{{.*}}, 2, %{{.*}}], strides: [%{{.*}}, %{{.*}}, 1]
+  // CHECK: memref.reinterpret_cast %[[SCALES]]
+  // CHECK-NOT: qnt.
+  // CHECK: return
+  func.func @quantized(%i: index) -> f32 {
+    %c = qnt.cache_load -> !qnt.cache<2x8xi8>
+    %v:4 = qnt.cache_view %c : !qnt.cache<2x8xi8> -> memref<?x2x?x8xi8, strided<[?, ?, 8, 1], offset: ?>>, memref<?x2x?xf32, strided<[?, ?, 1], offset: ?>>, memref<?x2x?xf32, strided<[?, ?, 1], offset: ?>>
+    %x = memref.load %v#3[%i, %i, %i] : memref<?x2x?xf32, strided<[?, ?, 1], offset: ?>>
+    return %x : f32
+  }
+
   // CHECK-LABEL: func.func @index
   // CHECK: %[[OUTSIDE:.*]] = arith.cmpi uge, %arg0, %{{.*}} : index
   // CHECK: scf.if %[[OUTSIDE]] {

@@ -59,7 +59,8 @@ def MakeState : GraphPass<"make-state"> {
   let description = [{
     With `kv-cache=state`, a cache that starts with two inputs becomes a `!qnt.cache` argument, and outputs that only store it vanish. Position
     and mask inputs of what goes through it vanish too: positions are taken as consecutive from the past, every token of the past as attended, which
-    is what generating programs pass. With `kv-cache=io` inputs and outputs stay. Both forms say the longest context (`qnt.max_context`).
+    is what generating programs pass. The cache's element becomes `element`; i8 and i4 are codes (`!qnt.cache`), and a past that cannot become state
+    is an error then. With `kv-cache=io` inputs and outputs stay. Both forms say the longest context (`qnt.max_context`).
     Example:
       func.func @main(%tokens: tensor<?x?xi64>, %pk: tensor<?x4x?x32xf32> {qnt.role = "past"}, %pv: tensor<?x4x?x32xf32> {qnt.role = "past"}) ... {
         %c = qnt.cache_load %pk, %pv : tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32> -> !qnt.cache<4x32xf32>
@@ -68,7 +69,7 @@ def MakeState : GraphPass<"make-state"> {
   }];
   let options = [
     Option<"kvCache", "kv-cache", "std::string", "\"state\"", "state | io">,
-    Option<"element", "element", "std::string", "\"f16\"", "element type of the state: f16 | f32">,
+    Option<"element", "element", "std::string", "\"f16\"", "element type of the state: f16 | f32 | i8 | i4">,
     Option<"maxContext", "max-context", "int64_t", "0", "longest context; 0: the rows of the model's rotary tables, else 4096">];
 }
 

@@ -26,3 +26,37 @@ func.func @view(%c: !qnt.cache<2x8xf16>) {
   %k, %v = qnt.cache_view %c : !qnt.cache<2x8xf16> -> memref<?x2x?x8xf32>
   return
 }
+
+// -----
+
+func.func @scales(%c: !qnt.cache<2x8xi8>) {
+  // expected-error @below {{has other scales than '!qnt.cache<2x8xi8>'}}
+  %k, %v = qnt.cache_view %c : !qnt.cache<2x8xi8> -> memref<?x2x?x8xi8, strided<[?, ?, 8, 1], offset: ?>>
+  return
+}
+
+// -----
+
+func.func @quantized_past(%k: tensor<?x4x?x32xf32>) {
+  // expected-error @below {{moves floats, but the cache is '!qnt.cache<4x32xi8>'}}
+  %c = qnt.cache_load %k, %k : tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32> -> !qnt.cache<4x32xi8>
+  return
+}
+
+// -----
+
+func.func @quantized_present(%c: !qnt.cache<4x32xi8>, %total: index) {
+  // expected-error @below {{moves floats, but the cache is '!qnt.cache<4x32xi8>'}}
+  %k, %v = qnt.cache_store %c at %total : !qnt.cache<4x32xi8> -> tensor<?x4x?x32xf32>
+  return
+}
+
+// -----
+
+// expected-error @below {{a cache holds floats, i8 or i4, not 'i16'}}
+func.func private @bits(!qnt.cache<4x32xi16>)
+
+// -----
+
+// expected-error @below {{two codes of 4 bits share a byte, but a head has 5 channels}}
+func.func private @odd(!qnt.cache<4x5xi4>)

@@ -29,3 +29,11 @@ func.func @a_cache_is_memory_to_reference_lowerings(%c: !qnt.cache<2x8xf16>) {
   %k, %v = qnt.cache_view %c : !qnt.cache<2x8xf16> -> memref<?x2x?x8xf16, strided<[?, ?, 8, 1], offset: ?>>
   return
 }
+
+// Codes of 4 bits, two in a byte, and their scales.
+// CHECK-LABEL: func @a_quantized_cache_has_bytes_and_scales
+// CHECK: = qnt.cache_view %{{.*}} : <2x8xi4> -> memref<?x2x?x4xi8, strided<[?, ?, 4, 1], offset: ?>>, memref<?x2x?xf32, strided<[?, ?, 1], offset: ?>>, memref<?x2x?xf32, strided<[?, ?, 1], offset: ?>>
+func.func @a_quantized_cache_has_bytes_and_scales(%c: !qnt.cache<2x8xi4>) {
+  %v:4 = qnt.cache_view %c : !qnt.cache<2x8xi4> -> memref<?x2x?x4xi8, strided<[?, ?, 4, 1], offset: ?>>, memref<?x2x?xf32, strided<[?, ?, 1], offset: ?>>, memref<?x2x?xf32, strided<[?, ?, 1], offset: ?>>
+  return
+}

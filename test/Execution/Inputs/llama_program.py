@@ -109,6 +109,13 @@ def write(folder, c):
         json.dump(c, f)
 
 
+def quantized(x, bits):
+    """What a cache of codes gives back: the element of largest magnitude of a head has the lowest code; in f32 as compiled."""
+    x, levels = x.astype(np.float32), np.float32(2 ** (bits - 1))
+    scale = -np.take_along_axis(x, np.abs(x).argmax(-1, keepdims=True), -1) / levels
+    return (scale * np.clip(np.rint(x * (1 / scale)), -levels, levels - 1)).astype(np.float64)
+
+
 def logits(c, tokens):
     w = {k: v.astype(np.float64) for k, v in weights(c).items()}
     H, K, D, F = c["heads"], c["kv"], c["dim"], c["ffn"]
@@ -129,6 +136,8 @@ def logits(c, tokens):
         q, k = rotate(q), rotate(k)
         if c["cache"] == "f16":
             k, v = k.astype(np.float16).astype(np.float64), v.astype(np.float16).astype(np.float64)
+        if c["cache"] in ("i8", "i4"):
+            k, v = (quantized(x, int(c["cache"][1:])) for x in (k, v))
         k, v = np.repeat(k, H // K, 1), np.repeat(v, H // K, 1)
         s = np.einsum("qhd,khd->hqk", q, k) / np.sqrt(D) + np.triu(np.full((S, S), -1e30), 1)
         s = np.exp(s - s.max(-1, keepdims=True))

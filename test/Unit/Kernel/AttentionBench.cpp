@@ -28,10 +28,10 @@ template <typename F> static double secondsOf(F &&run) {
 int main(int argc, char **argv) {
   setvbuf(stdout, nullptr, _IOLBF, 0);
   for (unsigned lanes : {16, 8})
-    for (bool half : {true, false}) {
+    for (int bits : {32, 16, 8, 4}) {
       AttentionShape shape;
       shape.heads = argc > 3 ? atoi(argv[1]) : 32, shape.kvHeads = argc > 3 ? atoi(argv[2]) : 8, shape.headDim = argc > 3 ? atoi(argv[3]) : 64;
-      shape.half = half, shape.lanes = lanes;
+      shape.bits = bits, shape.lanes = lanes;
       if (!CompiledKernels::canRun(lanes))
         continue;
       AttentionKernels kernels(shape);
@@ -46,16 +46,16 @@ int main(int argc, char **argv) {
         AttentionProblem p(shape, {1, seq, 0});
         auto cache = kernels.makeCache(1, seq);
         double s = secondsOf([&] { kernels.update(cache, p.call, 1, p.key, p.value); });
-        printf("%2u lanes  %s  append %4ld                %7.3f ms\n", lanes, half ? "f16" : "f32", long(seq), s * 1e3);
+        printf("%2u lanes %2d bits  append %4ld                %7.3f ms\n", lanes, bits, long(seq), s * 1e3);
       }
       for (int64_t seq : {128, 512}) {
         double s = time(AttentionKernels::Whole, {1, seq, 0}), flops = 4.0 * shape.headDim * shape.heads * seq * (seq + 1) / 2;
-        printf("%2u lanes  %s  long input %4ld            %7.3f ms  %6.1f GFLOP/s\n", lanes, half ? "f16" : "f32", long(seq), s * 1e3, flops / s * 1e-9);
+        printf("%2u lanes %2d bits  long input %4ld            %7.3f ms  %6.1f GFLOP/s\n", lanes, bits, long(seq), s * 1e3, flops / s * 1e-9);
       }
       for (int64_t seq : {1, 4})
         for (int64_t past : {63, 511, 4095, 32767}) {
-          double s = time(AttentionKernels::Chunks, {1, seq, past}), bytes = 2.0 * shape.kvHeads * shape.headDim * (past + seq) * (half ? 2 : 4);
-          printf("%2u lanes  %s  %ld tokens after %5ld    %7.3f ms  %6.1f GB/s\n", lanes, half ? "f16" : "f32", long(seq), long(past), s * 1e3, bytes / s * 1e-9);
+          double s = time(AttentionKernels::Chunks, {1, seq, past}), bytes = double(shape.bytesPerToken() * (past + seq));
+          printf("%2u lanes %2d bits  %ld tokens after %5ld    %7.3f ms  %6.1f GB/s\n", lanes, bits, long(seq), long(past), s * 1e3, bytes / s * 1e-9);
         }
     }
 }

@@ -1,6 +1,7 @@
 #include "AttentionProblem.h"
 #include "dialects/Quant/Formats/Half.h"
 #include "lib/Kernel/Kernels.h"
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -12,7 +13,7 @@ float AttentionShape::scale() const { return 1 / std::sqrt(float(headDim)); }
 
 static AttentionSpec specOf(KernelLibrary &library, const AttentionShape &s) {
   mlir::Builder b(library.context());
-  Type element = s.half ? Type(b.getF16Type()) : b.getF32Type();
+  Type element = s.bits == 32 ? Type(b.getF32Type()) : s.bits == 16 ? Type(b.getF16Type()) : Type(b.getIntegerType(s.bits));
   CacheLayout cache(qnt::CacheType::get(library.context(), s.kvHeads, s.headDim, element), s.lanes);
   return {cache, s.heads, s.scale(), s.softcap, s.causal, s.window, /*rows=*/false, s.maskBits ? b.getIntegerType(s.maskBits) : Type()};
 }
@@ -29,11 +30,11 @@ test::AttentionKernels::AttentionKernels(const AttentionShape &shape)
 
 std::vector<uint8_t> test::AttentionKernels::makeCache(int64_t batch, int64_t context) const {
   int64_t capacity = (context + CacheLayout::granule - 1) / CacheLayout::granule * CacheLayout::granule;
-  return std::vector<uint8_t>(batch * capacity * 2 * shape.kvHeads * shape.headDim * (shape.half ? 2 : 4), 0xff);
+  return std::vector<uint8_t>(batch * capacity * shape.bytesPerToken(), 0xff);
 }
 
 Buffer test::AttentionKernels::cacheBuffer(const std::vector<uint8_t> &cache) const {
-  return {cache.data(), {int64_t(cache.size()) / (shape.half ? 2 : 4)}};
+  return {cache.data(), {int64_t(cache.size()) / std::max(1, shape.bits / 8)}};
 }
 
 void test::AttentionKernels::update(std::vector<uint8_t> &cache, const Call &call, int64_t threads, const std::vector<float> &key,
@@ -76,7 +77,7 @@ void test::AttentionKernels::attendPart(Way way, const std::vector<uint8_t> &cac
 AttentionProblem::AttentionProblem(const AttentionShape &shape, const Call &call, unsigned seed) : shape(shape), call(call) {
   std::mt19937 random(seed);
   auto number = [&] { return float(int32_t(random())) * 0x1p-30f; };            // -2 .. 2
-  auto rounded = [&] { return shape.half ? qnt::halfToFloat(qnt::floatToHalf(number())) : number(); };
+  auto rounded = [&] { return shape.bits == 16 ? qnt::halfToFloat(qnt::floatToHalf(number())) : number(); };
   query.resize(call.batch * call.seq * shape.heads * shape.headDim);
   key.resize(call.batch * total() * shape.kvHeads * shape.headDim);
   value.resize(key.size());
@@ -98,14 +99,27 @@ std::vector<float> AttentionProblem::rows(const std::vector<float> &all, int64_t
   return part;
 }
 
+std::vector<float> AttentionProblem::cached(std::vector<float> all) const {
+  if (shape.bits >= 16)
+    return all;
+  float levels = std::exp2(shape.bits - 1);
+  for (auto head = all.begin(); head != all.end(); head += shape.headDim) {
+    auto most = std::max_element(head, head + shape.headDim, [](float a, float b) { return std::fabs(a) < std::fabs(b); });
+    float scale = -*most / levels, inverse = 1 / scale;
+    std::for_each(head, head + shape.headDim, [&](float &x) { x = scale * std::clamp(std::nearbyint(x * inverse), -levels, levels - 1); });
+  }
+  return all;
+}
+
 std::vector<double> AttentionProblem::reference(std::vector<double> &magnitude) const {
   int64_t D = shape.headDim, width = shape.heads * D, kvWidth = shape.kvHeads * D;
   std::vector<double> result(query.size(), 0.0), scores(total());
+  std::vector<float> keys = cached(key), values = cached(value);
   magnitude.assign(query.size(), 0.0);
   for (int64_t row = 0; row < call.batch * call.seq; ++row)
     for (int64_t h = 0; h < shape.heads; ++h) {
       int64_t b = row / call.seq, position = call.past + row % call.seq, kvHead = h / (shape.heads / shape.kvHeads);
-      const float *q = &query[row * width + h * D], *k = &key[b * total() * kvWidth + kvHead * D], *v = &value[b * total() * kvWidth + kvHead * D];
+      const float *q = &query[row * width + h * D], *k = &keys[b * total() * kvWidth + kvHead * D], *v = &values[b * total() * kvWidth + kvHead * D];
       double most = -std::numeric_limits<double>::infinity(), sum = 0;
       for (int64_t t = 0; t < total(); ++t) {
         bool sees = (!shape.causal || t <= position) && (!shape.window || t > position - shape.window) && (mask.empty() || mask[b * total() + t]);

@@ -6,13 +6,14 @@ namespace qcc::test {
 
 struct AttentionShape {
   int64_t heads = 8, kvHeads = 4, headDim = 64;
-  bool half = true;                                                 // the cache's element: f16 or f32
+  int bits = 16;                                                    // the cache's element: f32, f16, or codes of 8 or 4 bits
   bool causal = true;
   int64_t window = 0;
   float softcap = 0;
   int maskBits = 0;                                                 // 0: no key mask; 32 or 64
   unsigned lanes = 16;
   float scale() const;
+  int64_t bytesPerToken() const { return 2 * kvHeads * (headDim * bits / 8 + (bits < 16 ? 4 : 0)); }
 };
 
 /// The kernels for one shape.
@@ -37,7 +38,7 @@ private:
   CompiledKernels kernels;
 };
 
-/// `total` tokens of every batch row, already rounded to the cache's element; queries are the last `call.seq` positions.
+/// `total` tokens of every batch row, of f16 already rounded; queries are the last `call.seq` positions.
 struct AttentionProblem {
   AttentionShape shape;
   Call call;
@@ -47,6 +48,8 @@ struct AttentionProblem {
   int64_t total() const { return call.past + call.seq; }
   /// Rows [from, to) of every batch row of `all` [batch][total][width].
   std::vector<float> rows(const std::vector<float> &all, int64_t from, int64_t to) const;
+  /// What a cache gives back for keys (or values) [batch][total][kvHeads*D].
+  std::vector<float> cached(std::vector<float> all) const;
   /// The result, and in `magnitude` the sum of weight * |value| that bounds the error.
   std::vector<double> reference(std::vector<double> &magnitude) const;
 };

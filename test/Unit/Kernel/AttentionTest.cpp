@@ -1,6 +1,7 @@
 // Attention kernels against double precision: sizes around tiles and chunks, every option, any number of threads.
 #include "AttentionProblem.h"
 #include "gtest/gtest.h"
+#include <cstring>
 using namespace qcc::test;
 
 namespace {
@@ -62,6 +63,58 @@ TEST_P(CausalAttention, OneTokenAtATimeEqualsAllAtOnce) {
   }
 }
 
+/// One token and head of four channels: bytes of the cache that the kernel writes, keys, then values, then scales.
+struct OneHead {
+  std::vector<int> keys, values;
+  float keyScale, valueScale;
+};
+OneHead quantized(int bits, std::vector<float> key, std::vector<float> value) {
+  AttentionShape shape;
+  shape.heads = shape.kvHeads = 1, shape.headDim = 4, shape.lanes = 8, shape.bits = bits;
+  AttentionKernels kernels(shape);
+  auto cache = kernels.makeCache(1, 1);
+  kernels.update(cache, {1, 1, 0}, 1, key, value);
+  int64_t slots = bits == 4 ? 2 : 4, capacity = 64;
+  auto byte = [&](int64_t at) { return int(int8_t(cache[at])); };
+  OneHead head;
+  for (int64_t i = 0; i < slots; ++i) {
+    head.keys.push_back(byte(i * shape.lanes));
+    head.values.push_back(byte(capacity * slots + i));
+  }
+  memcpy(&head.keyScale, &cache[2 * capacity * slots], 4);
+  memcpy(&head.valueScale, &cache[2 * capacity * slots + 4 * capacity], 4);
+  return head;
+}
+int bytes(int low, int high) { return int8_t((low & 15) | high << 4); }
+
+TEST(QuantizedCache, ElementOfLargestMagnitudeHasTheLowestCode) {
+  if (!CompiledKernels::canRun(8))
+    GTEST_SKIP() << "needs vectors of 8 floats";
+  OneHead head = quantized(8, {1, -4, 0.4f, 3}, {8, 1, -7.9f, -8 + 0.25f});
+  EXPECT_EQ(head.keyScale, 0.03125f);
+  EXPECT_EQ(head.keys, (std::vector{32, -128, 13, 96}));
+  EXPECT_EQ(head.valueScale, -0.0625f);
+  EXPECT_EQ(head.values, (std::vector{-128, -16, 126, 124}));
+}
+TEST(QuantizedCache, KeysPairNeighboursAndValuesPairHalves) {
+  if (!CompiledKernels::canRun(8))
+    GTEST_SKIP() << "needs vectors of 8 floats";
+  OneHead head = quantized(4, {1, -4, 0.4f, 3}, {8, 1, -7.9f, -2.5f});
+  EXPECT_EQ(head.keyScale, 0.5f);
+  EXPECT_EQ(head.keys, (std::vector{bytes(2, -8), bytes(1, 6)}));
+  EXPECT_EQ(head.valueScale, -1);
+  EXPECT_EQ(head.values, (std::vector{bytes(-8, 7), bytes(-1, 2)})) << "7.9 is clipped, 2.5 is rounded to even";
+}
+TEST(QuantizedCache, HeadsOfZerosAndOfNumbersWithoutInverseAreZeros) {
+  if (!CompiledKernels::canRun(8))
+    GTEST_SKIP() << "needs vectors of 8 floats";
+  OneHead head = quantized(8, {0, 0, 0, 0}, {1e-40f, -1e-39f, 0, 0});
+  EXPECT_EQ(head.keyScale, 0);
+  EXPECT_EQ(head.valueScale, 0);
+  EXPECT_EQ(head.keys, std::vector(4, 0));
+  EXPECT_EQ(head.values, std::vector(4, 0));
+}
+
 std::vector<AttentionShape> shapes() {
   std::vector<AttentionShape> all;
   auto add = [&](auto change) {
@@ -70,26 +123,36 @@ std::vector<AttentionShape> shapes() {
     all.push_back(shape);
   };
   add([](auto &s) {});
-  add([](auto &s) { s.half = false; });
+  add([](auto &s) { s.bits = 32; });
   add([](auto &s) { s.lanes = 8; });
   add([](auto &s) { s.heads = 8, s.kvHeads = 1, s.headDim = 32; });
   add([](auto &s) { s.heads = 4, s.kvHeads = 4, s.headDim = 80; });
-  add([](auto &s) { s.heads = 7, s.kvHeads = 1, s.headDim = 128, s.half = false; });
-  add([](auto &s) { s.heads = 1, s.kvHeads = 1, s.headDim = 40, s.lanes = 8, s.half = false; });
+  add([](auto &s) { s.heads = 7, s.kvHeads = 1, s.headDim = 128, s.bits = 32; });
+  add([](auto &s) { s.heads = 1, s.kvHeads = 1, s.headDim = 40, s.lanes = 8, s.bits = 32; });
   add([](auto &s) { s.heads = 3, s.kvHeads = 1, s.headDim = 20; });
   add([](auto &s) { s.heads = 2, s.kvHeads = 2, s.headDim = 256; });
   add([](auto &s) { s.window = 40; });
   add([](auto &s) { s.causal = false, s.headDim = 32; });
   add([](auto &s) { s.maskBits = 64; });
   add([](auto &s) { s.maskBits = 32, s.causal = false, s.lanes = 8; });
-  add([](auto &s) { s.softcap = 3, s.window = 100, s.half = false; });
+  add([](auto &s) { s.softcap = 3, s.window = 100, s.bits = 32; });
   add([](auto &s) { s.lanes = 32; });                               // a warp
+  for (int bits : {8, 4}) {
+    add([&](auto &s) { s.bits = bits; });
+    add([&](auto &s) { s.bits = bits, s.lanes = 8; });
+    add([&](auto &s) { s.bits = bits, s.heads = 8, s.kvHeads = 1, s.headDim = 32; });
+    add([&](auto &s) { s.bits = bits, s.heads = 4, s.kvHeads = 4, s.headDim = 80; });
+    add([&](auto &s) { s.bits = bits, s.heads = 3, s.kvHeads = 1, s.headDim = 22, s.lanes = 8; });
+    add([&](auto &s) { s.bits = bits, s.heads = 2, s.kvHeads = 2, s.headDim = 256, s.window = 40; });
+    add([&](auto &s) { s.bits = bits, s.maskBits = 32, s.causal = false; });
+    add([&](auto &s) { s.bits = bits, s.softcap = 3, s.lanes = 32; });
+  }
   return all;
 }
 
 std::string nameOf(const testing::TestParamInfo<AttentionShape> &info) {
   const AttentionShape &s = info.param;
-  std::string name = "Heads" + std::to_string(s.heads) + "Over" + std::to_string(s.kvHeads) + "Dim" + std::to_string(s.headDim) + (s.half ? "F16" : "F32");
+  std::string name = "Heads" + std::to_string(s.heads) + "Over" + std::to_string(s.kvHeads) + "Dim" + std::to_string(s.headDim) + (s.bits < 16 ? "I" : "F") + std::to_string(s.bits);
   name += (s.causal ? "" : "Full") + (s.window ? "Window" + std::to_string(s.window) : "") + (s.softcap != 0 ? "Softcap" : "");
   return name + (s.maskBits ? "Mask" + std::to_string(s.maskBits) : "") + "Lanes" + std::to_string(s.lanes);
 }
