@@ -25,6 +25,7 @@ struct Rule {
 struct Choice {
   Type element; // null: the weight keeps its type
   std::string reason;
+  bool isFree = false; // only the default speaks for it: assign-precision may decide otherwise
 };
 using ByteRange = std::pair<int64_t, int64_t>; // file, offset
 
@@ -157,7 +158,7 @@ Choice AssignFormats::choose(qnt::WeightDeclOp decl, const WeightUse &use) {
   if (use.head)
     return Choice{headFormat, "head-bits"};
   if (use.matmul)
-    return Choice{weightFormat, format.empty() ? "wbits" : "format"};
+    return Choice{weightFormat, format.empty() ? "wbits" : "format", /*isFree=*/true};
   bool isTied = llvm::any_of(bytesOf(decl), [&](ByteRange range) { return headBytes.contains(range); });
   return isTied ? Choice{headFormat, "head-bits: tied to the head"} : Choice{tableFormat, "embedding table"};
 }
@@ -180,6 +181,8 @@ void AssignFormats::runOnOperation() {
       continue;
     Choice choice = choose(decl, use);
     decl->removeAttr("qnt.recipe");
+    if (!choice.isFree)
+      decl->removeAttr("qnt.sensitivity");
     decl->setAttr("qnt.decided", StringAttr::get(&getContext(), choice.reason));
     auto type = cast<RankedTensorType>(decl.getType());
     if (!choice.element || choice.element == type.getElementType())
