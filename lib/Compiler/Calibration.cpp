@@ -1,42 +1,13 @@
-// Text, order and bookkeeping; the program that is observed is ObservedProgram's, the codes are the method's.
+// Order and bookkeeping; the program that is observed is ObservedProgram's, the codes are the method's.
 #include "lib/Compiler/Calibration.h"
+#include "lib/Compiler/CalibrationText.h"
 #include "lib/Compiler/ObservedProgram.h"
 #include "lib/Compiler/Phases.h"
 #include "qcc/Quantize/CollectStatistics.h"
 #include "qcc/Quantize/WeightPipeline.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/Parallel.h"
-#include "tools/common/Tokens.h"
 using namespace mlir;
 using namespace qcc;
-
-namespace {
-/// Windows of tokens, all of one length, each read from its own beginning.
-struct CalibrationText {
-  int64_t windows = 0, length = 0;
-  std::vector<int64_t> tokens;            // [windows][length]
-};
-} // namespace
-
-/// The first `options.calibrationSamples` windows of the file; what is left over is not used. An exit code, after a message that names the file.
-static int readCalibrationText(const CompilerOptions &options, int64_t vocabulary, CalibrationText &text) {
-  Tokens tokens;
-  char error[512];
-  if (int code = tokens_read(options.calibration.c_str(), &tokens, error, sizeof error))
-    return complain(code, Twine(error) + " [calibration-text]\n  note: python -m qcc.tokenize makes token ids of a text");
-  llvm::scope_exit release([&] { free(tokens.ids); });
-  int64_t total = tokens.batch * tokens.count;
-  text.length = options.calibrationLength;
-  text.windows = std::min(total / text.length, options.calibrationSamples);
-  if (!text.windows)
-    return complain(ExitInput, options.calibration + ": has " + Twine(total) + " tokens, fewer than one window of " + Twine(text.length) + " (--calib-length) [calibration-text]");
-  for (int64_t i = 0; i < text.windows * text.length; ++i)
-    if (tokens.ids[i] < 0 || (vocabulary && tokens.ids[i] >= vocabulary))
-      return complain(ExitInput, options.calibration + ": token " + Twine(tokens.ids[i]) + " at index " + Twine(i) + " is not in the model's vocabulary, [0, " + Twine(vocabulary) +
-                                     ") [calibration-text]");
-  text.tokens.assign(tokens.ids, tokens.ids + text.windows * text.length);
-  return ExitSuccess;
-}
 
 namespace {
 /// Weights that a method encodes, by section name. Those that arrive quantized keep their codes.
@@ -64,11 +35,6 @@ struct Wanted {
 };
 } // namespace
 
-static int64_t vocabularyOf(ModuleOp module) {
-  auto attribute = module->getAttrOfType<IntegerAttr>("qnt.vocabulary");
-  return attribute ? attribute.getInt() : 0;
-}
-
 /// Chooses the codes of one weight.
 static int encodeOne(qnt::WeightDeclOp decl, const SourceFiles &sources, const QuantizationMethod &method, const InputStatistics *inputs, qnt::QuantizedBuffer &out) {
   auto type = cast<RankedTensorType>(decl.getType());
@@ -90,7 +56,7 @@ static int encodeOne(qnt::WeightDeclOp decl, const SourceFiles &sources, const Q
 
 int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded) {
   CalibrationText text;
-  if (int code = readCalibrationText(job.options, vocabularyOf(job.decided), text))
+  if (int code = readCalibrationText(job.options, job.decided, text))
     return code;
   Wanted wanted;
   if (int code = wanted.find(job.decided, method))

@@ -5,7 +5,7 @@
 #include "qcc/Quantize/FormatDecisions.h"
 #include "qcc/Quantize/Passes.h"
 #include "qcc/Quantize/PrecisionPlan.h"
-#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Format.h"
 #include <cmath>
 namespace qcc {
 #define GEN_PASS_DEF_ASSIGNPRECISION
@@ -83,11 +83,16 @@ LogicalResult AssignPrecision::collect() {
 
 /// Whoever gives the least as the target gets it: it is rounded up.
 void AssignPrecision::refuse(int64_t least) {
+  auto text = [](const char *format, double number) {
+    std::string text;
+    llvm::raw_string_ostream(text) << llvm::format(format, number);
+    return text;
+  };
   double bpw = std::ceil(double(least) / double(weights) * 1e4) / 1e4;
-  InFlightDiagnostic error = getOperation().emitError() << "no formats give " << llvm::formatv("{0}", targetBpw.getValue()).str() << " bits per layer weight; the least possible is "
-                                                        << llvm::formatv("{0:F4}", bpw).str() << " [impossible-budget]";
+  InFlightDiagnostic error = getOperation().emitError() << "no formats give " << text("%g", targetBpw) << " bits per layer weight; the least possible is " << text("%.4f", bpw)
+                                                        << " [impossible-budget]";
   if (settledBits)
-    error.attachNote() << "weights whose format is settled take " << llvm::formatv("{0:F4}", double(settledBits) / double(weights)).str() << " of them";
+    error.attachNote() << "weights whose format is settled take " << text("%.4f", double(settledBits) / double(weights)) << " of them";
 }
 
 void AssignPrecision::runOnOperation() {
@@ -100,10 +105,10 @@ void AssignPrecision::runOnOperation() {
   }
   if (failed(collect()))
     return signalPassFailure();
-  int64_t budget = int64_t(std::floor(std::min(targetBpw.getValue(), 64.0) * double(weights)));
-  std::optional<PrecisionPlan> plan = planPrecision(items, budget - settledBits);
+  int64_t budget = int64_t(std::floor(std::min(targetBpw.getValue(), 64.0) * double(weights))) - settledBits, least = leastBits(items);
+  std::optional<PrecisionPlan> plan = planPrecision(items, clamp ? std::max(budget, least) : budget);
   if (!plan) {
-    refuse(leastBits(items) + settledBits);
+    refuse(least + settledBits);
     return signalPassFailure();
   }
   llvm::DenseMap<StringAttr, RankedTensorType> types;

@@ -60,6 +60,7 @@ def AssignPrecision : Pass<"qcc-quantize-assign-precision", "::mlir::ModuleOp"> 
       %z = qnt.matmul %y, %w : tensor<?x32xf32>, tensor<32x32x!qnt.block<bits = 2, group = 32>> -> tensor<?x32xf32>
   }];
   let options = [Option<"targetBpw", "target-bpw", "double", "0", "bits per layer weight, at most">,
+                 Option<"clamp", "clamp", "bool", "false", "take the least possible where the target is below it">,
                  Option<"print", "print", "bool", "false", "print every decision">];
   let statistics = [Statistic<"numAssigned", "num-assigned", "weights that were given a format">,
                     Statistic<"numCopies", "num-layer-copies", "copies of layers made for different formats">];
