@@ -124,8 +124,8 @@ int Sensitivities::measureWithInputs(Measured &weight, const InputStatistics &in
   WeightProblem problem{formats.front(), type.getDimSize(0), type.getDimSize(1), values, &inputs};
   std::vector<double> costs = method.columnCosts(problem);
   for (Type format : formats)
-    if (std::optional<RoundingError> error = estimateRoundingError(format, values, problem.K, costs))
-      weight.errors.push_back({format, head ? error->noise : error->signal > 0 ? error->noise / error->signal : 0});
+    if (std::optional<RoundingError> error = estimateRoundingError(format, values, problem.K, costs)) // without a head as in measureAlone, but of outputs
+      weight.errors.push_back({format, head ? error->noise : error->signal > 0 ? error->noise / error->signal * double(values.size()) : 0});
   return head ? chooseProbe(weight, problem) : int(ExitSuccess);
 }
 
@@ -226,7 +226,7 @@ void Sensitivities::write() {
 
 int Sensitivities::run() {
   findWeights();
-  if (weights.empty())
+  if (weights.empty() || formats.empty())
     return ExitSuccess;
   if (job.graph) {
     if (int code = measureWithText())
