@@ -151,6 +151,50 @@ static std::string withoutNumbers(StringRef name) {
   return text;
 }
 
+static SmallVector<int64_t> numbersIn(StringRef name) {
+  SmallVector<int64_t> numbers;
+  while (!name.empty())
+    if (int64_t number; !llvm::isDigit(name.front()) || name.consumeInteger(10, number))
+      name = name.drop_front();
+    else
+      numbers.push_back(number);
+  return numbers;
+}
+
+/// "{0-2,5}" of rising numbers.
+static std::string rangesText(ArrayRef<int64_t> numbers) {
+  std::string text;
+  for (size_t i = 0, last; i < numbers.size(); i = last + 1) {
+    for (last = i; last + 1 < numbers.size() && numbers[last + 1] == numbers[last] + 1;)
+      ++last;
+    text += (text.empty() ? "" : ",") + std::to_string(numbers[i]) + (last > i ? "-" + std::to_string(numbers[last]) : "");
+  }
+  return "{" + text + "}";
+}
+
+/// "layers.{0-2,5}.mlp": the name of a group that is not all weights of such names. With stars where more than one number differs.
+static std::string nameWithNumbers(const WeightGroup &group) {
+  SmallVector<SmallVector<int64_t>> columns;           // by number in the name
+  for (const WeightReport *weight : group.weights)
+    for (auto [i, number] : llvm::enumerate(numbersIn(weight->weight))) {
+      columns.resize(std::max(columns.size(), i + 1));
+      columns[i].push_back(number);
+    }
+  std::string text;
+  size_t varying = 0, at = 0;
+  for (char c : withoutNumbers(group.weights.front()->weight)) {
+    if (c != '*' || at >= columns.size()) {
+      text += c;
+      continue;
+    }
+    bool differ = !llvm::all_equal(columns[at]);
+    varying += differ;
+    text += differ ? rangesText(columns[at]) : std::to_string(columns[at].front());
+    ++at;
+  }
+  return varying == 1 ? text : group.name;
+}
+
 std::vector<WeightGroup> qcc::groupWeights(const BuildReport &report) {
   llvm::StringMap<size_t> at;
   std::vector<WeightGroup> groups;
@@ -164,6 +208,12 @@ std::vector<WeightGroup> qcc::groupWeights(const BuildReport &report) {
       groups[known->second].name = name;
     groups[known->second].weights.push_back(&weight);
   }
+  llvm::StringMap<int> alike;
+  for (const WeightGroup &group : groups)
+    ++alike[withoutNumbers(group.weights.front()->weight)];
+  for (WeightGroup &group : groups)
+    if (group.weights.size() > 1 && alike[withoutNumbers(group.weights.front()->weight)] > 1)
+      group.name = nameWithNumbers(group);
   return groups;
 }
 

@@ -36,11 +36,6 @@ struct Wanted {
 };
 } // namespace
 
-static int64_t vocabularyOf(ModuleOp module) {
-  auto attribute = module->getAttrOfType<IntegerAttr>("qnt.vocabulary");
-  return attribute ? attribute.getInt() : 0;
-}
-
 /// Chooses the codes of one weight.
 static int encodeOne(qnt::WeightDeclOp decl, const SourceFiles &sources, const QuantizationMethod &method, const InputStatistics *inputs, qnt::QuantizedBuffer &out) {
   auto type = cast<RankedTensorType>(decl.getType());
@@ -79,7 +74,7 @@ static int encodeUnreached(const CalibrationJob &job, const QuantizationMethod &
 
 int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded) {
   CalibrationText text;
-  if (int code = readCalibrationText(job.options, vocabularyOf(job.decided), text))
+  if (int code = readCalibrationText(job.options, job.decided, text))
     return code;
   Wanted wanted;
   if (int code = wanted.find(job.decided, method))

@@ -70,7 +70,9 @@ static int tokenizeText(const CompilerOptions &options, StringRef ids) {
   return refuse(ExitInput, options, wanted + " -m qcc.tokenize failed with '" + tokenizer + "': " + failed);
 }
 
-int qcc::readCalibrationText(const CompilerOptions &options, int64_t vocabulary, CalibrationText &text) {
+int qcc::readCalibrationText(const CompilerOptions &options, mlir::ModuleOp model, CalibrationText &text) {
+  auto known = model->getAttrOfType<mlir::IntegerAttr>("qnt.vocabulary");
+  int64_t vocabulary = known ? known.getInt() : 0;
   auto file = llvm::MemoryBuffer::getFile(options.calibration, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!file)
     return refuse(ExitInput, options, file.getError().message());

@@ -2,6 +2,7 @@
 #ifndef QCC_LIB_COMPILER_CALIBRATIONTEXT_H
 #define QCC_LIB_COMPILER_CALIBRATIONTEXT_H
 #include "qcc/Compiler/Options.h"
+#include "mlir/IR/BuiltinOps.h"
 #include <vector>
 namespace qcc {
 
@@ -12,9 +13,10 @@ struct CalibrationText {
 };
 
 /// The first `options.calibrationSamples` windows of `options.calibration`; what is left over is not used. An .npy file holds token ids; any other
-/// file is UTF-8 text, which `python -m qcc.tokenize` turns into ids with `options.tokenizer`. `vocabulary`: ids are below it, if it is not 0.
+/// file is UTF-8 text, which `python -m qcc.tokenize` turns into ids with `options.tokenizer`. Ids are below the vocabulary of `model`, if it
+/// says one.
 /// An exit code, after a message that names the file.
-int readCalibrationText(const CompilerOptions &options, int64_t vocabulary, CalibrationText &text);
+int readCalibrationText(const CompilerOptions &options, mlir::ModuleOp model, CalibrationText &text);
 
 } // namespace qcc
 #endif

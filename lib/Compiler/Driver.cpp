@@ -22,7 +22,9 @@
 #include "lib/Compiler/PassRunner.h"
 #include "lib/Compiler/Phases.h"
 #include "lib/Compiler/Recipe.h"
+#include "lib/Compiler/Sensitivity.h"
 #include "lib/Compiler/Statistics.h"
+#include "lib/Quantize/WeightUses.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -76,6 +78,9 @@ private:
   int findTarget();
   int findRuntime();
   bool writesText() const;
+  int decideFormats(ModuleOp graph);
+  int fitSize(CompilerOptions &budget);
+  int64_t layerWeights();
   int chooseCodes(OwningOpRef<ModuleOp> graph);
   int writeCode();
   int writeLibrary();
@@ -421,6 +426,60 @@ int Compilation::plan() {
   return flushScreen();
 }
 
+/// Weights of linear layers without the head, as --target-bpw counts them.
+int64_t Compilation::layerWeights() {
+  int64_t count = 0;
+  for (auto &[op, use] : findWeightUses(*module))
+    if (use.matmul && !use.head)
+      count += cast<RankedTensorType>(cast<qnt::WeightDeclOp>(op).getType()).getNumElements();
+  return count;
+}
+
+/// --target-size: the most bits per layer weight with which all weights, placed, have at most so many bytes. What is not layer weights, and what layouts
+/// pad, is found by trying.
+int Compilation::fitSize(CompilerOptions &budget) {
+  int64_t count = layerWeights(), least = std::numeric_limits<int64_t>::max();
+  if (!count)
+    return ExitSuccess;
+  ScopedDiagnosticHandler silence(context.get(), [](Diagnostic &) { return success(); });  // what there is to say, the stage says itself
+  for (double bpw = *budget.targetBpw;;) {
+    budget.targetBpw = bpw;
+    OwningOpRef<ModuleOp> trial = module->clone();
+    auto placed = [&](OpPassManager &pm) {
+      addQuantStage(pm, budget);
+      addWeightPlacement(pm, budget, target);
+    };
+    if (failed(runner.run(*trial, placed)))
+      return ExitSuccess;
+    int64_t bytes = (*trial)->getAttrOfType<IntegerAttr>("qnt.weights_bytes").getInt(), excess = bytes - *options.targetSize;
+    if (excess <= 0)
+      return ExitSuccess;
+    if (bpw <= 1 && bytes >= least)
+      return complain(ExitQuantization, "no formats give " + Twine(*options.targetSize) + " bytes of weights; the least possible is " + Twine(least) + " [impossible-budget]");
+    least = std::min(least, bytes);
+    bpw = std::max(1.0, bpw - std::max(1e-4, 8 * double(excess) / double(count)));
+  }
+}
+
+/// The quant stage. With a budget, weights are measured first. `graph`: the program as it was before, where there is a text to calibrate on.
+int Compilation::decideFormats(ModuleOp graph) {
+  CompilerOptions budget = options;
+  if (options.hasBudget() && !options.recipe) {
+    if (sources->anyAbsent())
+      return complain(ExitInput, "--target-bpw and --target-size measure the weights of the model, whose files are missing");
+    if (options.targetSize)
+      budget.targetBpw = std::clamp(8 * double(*options.targetSize) / double(std::max<int64_t>(1, layerWeights())), 1.0, 32.0);
+    OwningOpRef<ModuleOp> copy = graph ? OwningOpRef<ModuleOp>(graph.clone()) : OwningOpRef<ModuleOp>();
+    if (int code = measureSensitivity({*module, std::move(copy), *sources, options, *budget.targetBpw, runner, phases}))
+      return code;
+    if (int code = saveTemps("sensitivity", *module))
+      return code;
+    if (int code = options.targetSize ? fitSize(budget) : int(ExitSuccess))
+      return code;
+  }
+  return runStage("quant", ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, budget); });
+}
+
 /// Codes that the method of --algo chooses. Formats encode the weights that are left as these are written.
 int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
   const QuantizationMethod &method = *findMethod(options.method);
@@ -435,7 +494,9 @@ int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
 int Compilation::check(int recognized) {
   if (recognized)                                      // the options are wrong or right without a model, too
     module = ModuleOp::create(onnxLocation(context.get(), options.input));
-  bool quantized = succeeded(runner.run(*module, [&](OpPassManager &pm) { addQuantStage(pm, options); }));
+  CompilerOptions rules = options;                     // a budget needs measured weights
+  rules.targetBpw = std::nullopt;
+  bool quantized = succeeded(runner.run(*module, [&](OpPassManager &pm) { addQuantStage(pm, rules); }));
   if (recognized)
     return recognized;
   if (!quantized)
@@ -472,7 +533,7 @@ int Compilation::stages() {
     return code;
   if (int code = options.recipe ? applyRecipe(*options.recipe, *module) : int(ExitSuccess))
     return code;
-  if (int code = runStage("quant", ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, options); }))
+  if (int code = decideFormats(graph.get()))
     return code;
   if (options.stats) {
     printStatistics(*module, llvm::errs());

@@ -7,6 +7,7 @@
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
+#include <charconv>
 using namespace mlir;
 using namespace qcc;
 namespace json = llvm::json;
@@ -32,6 +33,12 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
       extents.push_back(extent == InputShape::asInFile ? "?" : std::to_string(extent));
     words.push_back("--shape=" + shape.input + ":" + llvm::join(extents, "x"));
   }
+  if (o.targetBpw) {
+    char text[32];
+    words.push_back("--target-bpw=" + std::string(text, std::to_chars(std::begin(text), std::end(text), *o.targetBpw).ptr));
+  }
+  if (o.targetSize)
+    words.push_back("--target-size=" + std::to_string(*o.targetSize));
   if (o.method != "rtn")
     words.push_back("--algo=" + o.method);
   if (!o.calibration.empty())

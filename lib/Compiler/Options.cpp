@@ -70,6 +70,8 @@ struct CommandLine {
   cl::opt<std::string> saveRecipe{"save-recipe", cl::desc("Write every decision to a .json file, which --recipe repeats"), cl::value_desc("file"), cl::cat(quantCategory)};
   cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default)"), cl::cat(quantCategory)};
   cl::opt<bool> asym{"asym", cl::desc("Weights with a zero point"), cl::cat(quantCategory)};
+  cl::opt<double> targetBpw{"target-bpw", cl::desc("Choose the format of every layer weight, for so many bits per weight on average, scales included"), cl::value_desc("bits"), cl::cat(quantCategory)};
+  cl::opt<std::string> targetSize{"target-size", cl::desc("The same for so many bytes of all weights; K, M, G: powers of 1000"), cl::value_desc("bytes"), cl::cat(quantCategory)};
   cl::list<std::string> tensorTypes{"tensor-type", cl::desc("Format of the weights whose name matches; repeatable, first match wins"), cl::value_desc("regex=format"), cl::cat(quantCategory)};
   cl::opt<unsigned> kvBits{"kv-bits", cl::desc("Bits of a cached key or value: 4 8 16 32 (default 16; 32 with --wbits=32 --abits=32)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
 
@@ -125,6 +127,21 @@ std::string parseShape(StringRef text, InputShape &shape) {
     shape.extents.push_back(extent);
   }
   return "";
+}
+
+/// "48M": bytes, or nothing where it is no positive number.
+std::optional<int64_t> parseSize(StringRef text) {
+  static constexpr std::pair<StringRef, int64_t> units[] = {{"K", 1000}, {"M", 1000'000}, {"G", 1000'000'000}};
+  int64_t unit = 1;
+  for (auto [name, bytes] : units)
+    if (text.consume_back(name)) {
+      unit = bytes;
+      break;
+    }
+  double number = 0;
+  if (text.getAsDouble(number) || !(number * double(unit) >= 1) || number * double(unit) > 1e18)
+    return std::nullopt;
+  return int64_t(number * double(unit));
 }
 
 } // namespace
@@ -185,6 +202,16 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     llvm::errs() << "qcc: error: " << message << " [bad-option]\n";
     good = false;
   };
+  if (line.targetBpw.getNumOccurrences() && !(line.targetBpw > 0 && line.targetBpw <= 32))
+    refuse("--target-bpw is above 0 and at most 32");
+  std::optional<int64_t> targetSize = parseSize(line.targetSize);
+  if (line.targetSize.getNumOccurrences() && !targetSize)
+    refuse("--target-size=" + line.targetSize + " is no number of bytes (48000000, 48M, 1.5G)");
+  bool hasBudget = line.targetBpw.getNumOccurrences() || line.targetSize.getNumOccurrences();
+  if (line.targetBpw.getNumOccurrences() && line.targetSize.getNumOccurrences())
+    refuse("--target-bpw and --target-size exclude each other");
+  if (hasBudget && !recipe && (line.weightBits.getNumOccurrences() || line.groupSize.getNumOccurrences() || line.sym || line.asym))
+    refuse("--target-bpw and --target-size choose formats: they exclude --wbits, --group-size, --sym and --asym");
   if (line.sym && line.asym)
     refuse("--sym and --asym exclude each other");
   if (!llvm::is_contained({"on", "off", ""}, line.multiversion.getValue()))
@@ -264,12 +291,15 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     o.saveTemps = line.saveTemps.getValue();
   o.weightBits = line.weightBits;
   // Below 16-bit weights activations default to int8 per 32 values, as llama.cpp's do; wider weights keep float activations.
-  o.activationBits = line.activationBits ? line.activationBits.getValue() : o.weightBits < 16 ? 8 : 32;
-  o.headBits = line.headBits ? line.headBits.getValue() : std::max(8u, o.weightBits);
+  o.activationBits = line.activationBits ? line.activationBits.getValue() : o.weightBits < 16 || hasBudget ? 8 : 32;
+  o.headBits = line.headBits ? line.headBits.getValue() : hasBudget ? 8 : std::max(8u, o.weightBits);
   o.kvBits = line.kvBits ? line.kvBits.getValue() : o.weightBits == 32 && o.activationBits == 32 ? 32 : 16;
   o.groupSize = line.groupSize;
   o.activationGroup = line.actGroupSize;
   o.symmetric = !line.asym;
+  if (line.targetBpw.getNumOccurrences())
+    o.targetBpw = line.targetBpw;
+  o.targetSize = targetSize;
   o.tensorTypes.assign(line.tensorTypes.begin(), line.tensorTypes.end());
   o.tokenizer = line.tokenizer;
   o.calibrationSamples = line.calibSamples;

@@ -44,6 +44,8 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   formats.headBits = options.headBits;
   formats.tensorTypes.assign(options.tensorTypes.begin(), options.tensorTypes.end());
   pm.addPass(createAssignFormats(formats));
+  if (options.targetBpw && !options.recipe)            // a recipe has decided
+    pm.addPass(createAssignPrecision({*options.targetBpw, options.targetSize.has_value()}));
   // After the weights: whether an input is quantized depends on its matmul's format.
   pm.addNestedPass<func::FuncOp>(createAssignActivations({options.activationBits, options.activationGroup}));
   runExtensions("quant-end", pm);

@@ -63,19 +63,39 @@ std::optional<std::string> qcc::indexName(OpFoldResult value) {
   return a == "past" && (b == "seq" || (seq && b == std::to_string(*seq))) ? "total" : *a + " + " + *b;
 }
 
+static func::CallOp firstCallWithin(func::FuncOp caller, func::FuncOp callee, SymbolTable &symbols, llvm::SmallPtrSetImpl<Operation *> &seen) {
+  func::CallOp found;
+  if (!seen.insert(caller).second)
+    return found;
+  caller.walk([&](func::CallOp call) {
+    auto target = symbols.lookup<func::FuncOp>(call.getCallee());
+    found = target == callee ? call : target ? firstCallWithin(target, callee, symbols, seen) : func::CallOp();
+    return found ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return found;
+}
+
+/// The call that enters `callee` before all others: what it is given does not come from an earlier call, so nobody who follows values back from it goes
+/// round in circles.
+static func::CallOp firstCall(func::FuncOp callee) {
+  Operation *module = callee->getParentOp();
+  SymbolTable symbols(module);
+  llvm::SmallPtrSet<Operation *, 16> seen;
+  for (auto function : module->getRegion(0).getOps<func::FuncOp>())
+    if (function.isPublic())
+      if (func::CallOp call = firstCallWithin(function, callee, symbols, seen))
+        return call;
+  return {};
+}
+
 static std::optional<std::string> argumentName(BlockArgument argument, int64_t i) {
   auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
   if (!function || !argument.getOwner()->isEntryBlock())
     return std::nullopt;
   if (auto dims = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "qnt.dims"))
     return i < int64_t(dims.size()) ? std::optional(cast<StringAttr>(dims[i]).str()) : std::nullopt;
-  auto uses = SymbolTable::getSymbolUses(function, function->getParentOp());
-  if (!uses)
-    return std::nullopt;
-  for (SymbolTable::SymbolUse use : *uses)
-    if (auto call = dyn_cast<func::CallOp>(use.getUser()))
-      return dimName(call.getOperand(argument.getArgNumber()), i);
-  return std::nullopt;
+  func::CallOp call = firstCall(function);
+  return call ? dimName(call.getOperand(argument.getArgNumber()), i) : std::nullopt;
 }
 
 std::optional<std::string> qcc::dimName(Value tensor, int64_t i) {

@@ -25,6 +25,7 @@ struct Rule {
 struct Choice {
   Type element; // null: the weight keeps its type
   std::string reason;
+  bool isFree = false; // only the default speaks for it: assign-precision may decide otherwise
 };
 using ByteRange = std::pair<int64_t, int64_t>; // file, offset
 
@@ -167,7 +168,7 @@ Choice AssignFormats::choose(qnt::WeightDeclOp decl, const WeightUse &use) {
   if (use.head)
     return Choice{fits(headFormat), "head-bits"};
   if (use.matmul)
-    return Choice{fits(weightFormat), format.empty() ? "wbits" : "format"};
+    return Choice{fits(weightFormat), format.empty() ? "wbits" : "format", /*isFree=*/true};
   bool isTied = llvm::any_of(bytesOf(decl), [&](ByteRange range) { return headBytes.contains(range); });
   return isTied ? Choice{fits(headFormat), "head-bits: tied to the head"} : Choice{tableFormat, "embedding table"};
 }
@@ -190,6 +191,8 @@ void AssignFormats::runOnOperation() {
       continue;
     Choice choice = choose(decl, use);
     decl->removeAttr("qnt.recipe");
+    if (!choice.isFree)
+      decl->removeAttr("qnt.sensitivity");
     decl->setAttr("qnt.decided", StringAttr::get(&getContext(), choice.reason));
     auto type = cast<RankedTensorType>(decl.getType());
     if (!choice.element || choice.element == type.getElementType())

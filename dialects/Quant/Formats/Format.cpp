@@ -31,6 +31,13 @@ Type qcc::qnt::parseFormat(StringRef name, MLIRContext *context) {
   return {};
 }
 
+SmallVector<Type> qcc::qnt::candidateFormats(MLIRContext *context) {
+  SmallVector<Type> formats;
+  for (const FormatFamily *family : families())
+    family->addCandidates(context, formats);
+  return formats;
+}
+
 std::string qcc::qnt::formatName(Type element) {
   if (const FormatFamily *family = familyOf(element))
     return family->name(element);

@@ -61,6 +61,8 @@ public:
   /// The format named `name` on the command line ("w4g32"), or null when the name is not of this family.
   virtual mlir::Type parse(llvm::StringRef name, mlir::MLIRContext *context) const = 0;
   virtual bool owns(mlir::Type element) const = 0;
+  /// Appends the formats that are worth choosing among where sizes decide: matmul kernels read them, and none is both larger and worse than another.
+  virtual void addCandidates(mlir::MLIRContext *context, llvm::SmallVectorImpl<mlir::Type> &formats) const {}
   /// The command-line name; `parse(name(t))` is `t`. `element` must be owned.
   virtual std::string name(mlir::Type element) const = 0;
   /// Bits of one row of `K` elements: codes, scales and zero points, without padding.
@@ -91,6 +93,8 @@ public:
 const FormatFamily *familyOf(mlir::Type element);
 /// The element type named `name`, or null.
 mlir::Type parseFormat(llvm::StringRef name, mlir::MLIRContext *context);
+/// The candidates of all families (see addCandidates), in a fixed order.
+llvm::SmallVector<mlir::Type> candidateFormats(mlir::MLIRContext *context);
 /// The name of `element`; its printed type when no family owns it.
 std::string formatName(mlir::Type element);
 /// One line per family, for `--help` and messages: grammar, summary.

@@ -88,6 +88,7 @@ struct TwoLevelFormat : FormatFamily {
     return BlockType::get(context, Element::Int, 4, 32, ScaleKind::F16, ZeroKind::None, 256, 4, StringAttr());
   }
   bool owns(Type element) const override { return element == parse("w4t", element.getContext()); }
+  void addCandidates(MLIRContext *context, SmallVectorImpl<Type> &formats) const override { formats.push_back(parse("w4t", context)); }
   std::string name(Type element) const override { return "w4t"; }
   int64_t rowBits(Type element, int64_t K) const override {
     auto block = cast<BlockType>(element);

@@ -42,6 +42,9 @@ struct CompilerOptions {
   unsigned weightBits = 16, activationBits = 0, headBits = 0, kvBits = 0;  // 0: the documented default for weightBits
   int64_t groupSize = 32, activationGroup = 32;             // -1: the whole row
   bool symmetric = true;
+  std::optional<double> targetBpw;            // bits per layer weight, at most: formats are chosen weight by weight
+  std::optional<int64_t> targetSize;          // the same by the bytes of all weights
+  bool hasBudget() const { return targetBpw || targetSize; }
   std::vector<std::string> tensorTypes;       // regex=format, first match wins
   std::shared_ptr<const Recipe> recipe;       // what was decided before; null: nothing. The other options are its own, but for tensorTypes
   std::vector<std::string> recipeTensorTypes; // the tensorTypes that it was made with: no rules any more

@@ -39,6 +39,9 @@ public:
   /// Fails when a row has no encoding (a scale that overflows f16), `why` says which and why. Where the statistics are of no use (infinite, no Cholesky
   /// factor) the weight is rounded without them, and `why` is a remark that says so; else it stays empty.
   virtual mlir::LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const = 0;
+  /// [K] What a squared error of each column is expected to add to the mean square of the outputs: mean squares of the inputs, or less where the method
+  /// makes up for errors. `problem` has inputs; its format does not matter. Empty (all columns alike) where these are not finite.
+  virtual std::vector<double> columnCosts(const WeightProblem &problem) const;
 };
 
 /// The method named `name`, or null.

@@ -10,7 +10,7 @@ def AssignFormats : Pass<"qcc-quantize-assign-formats", "::mlir::ModuleOp"> {
     2. `tensor-types`, the first `regex=format` that finds a match in the name of the weight, of one of its tensors, or of a node that uses them;
        a weight that carries `qnt.recipe = {format, reason}` and meets no such rule gets what was decided in an earlier build;
     3. the head, and an embedding table that shares its bytes: `head-bits`; any other embedding table: f16, or f32 with 32-bit weights;
-    4. everything else: `wbits`, `group-size`, `asym` (or `format`, by name).
+    4. everything else: `wbits`, `group-size`, `asym` (or `format`, by name). Only these keep a `qnt.sensitivity`, for `assign-precision`.
 
     Weights reach their users through calls of outlined layers. A layer that is called with different formats is copied, one
     function per list of types. Every decision is written on the declaration (`qnt.decided`) and printable (FormatDecisions.h).
@@ -32,6 +32,37 @@ def AssignFormats : Pass<"qcc-quantize-assign-formats", "::mlir::ModuleOp"> {
     ListOption<"tensorTypes", "tensor-types", "std::string", "regex=format, first match wins">,
     Option<"print", "print", "bool", "false", "print every decision">];
   let statistics = [Statistic<"numQuantized", "num-quantized", "weights that were given a format">,
+                    Statistic<"numCopies", "num-layer-copies", "copies of layers made for different formats">];
+  let dependentDialects = ["::qcc::qnt::QntDialect"];
+}
+
+def AssignPrecision : Pass<"qcc-quantize-assign-precision", "::mlir::ModuleOp"> {
+  let summary = "Give weights the formats whose errors add up to the least within a budget of bits";
+  let description = [{
+    Layer weights are those that `qnt.matmul` multiplies with, less the head. One that has `qnt.sensitivity = {<format> = <error>, ...}` gets one of these
+    formats, such that the sum of errors is least and the layer weights have at most `target-bpw` bits each on average, scales and zero points included.
+    Layer weights without it keep their format, which counts; head, embedding tables and other tensors do not. Run after `assign-formats`, which removes
+    sensitivities of weights whose format a rule or a recipe settles. Where errors tie, earlier weights get the bits. A merged weight has one format.
+    A budget below the least possible is an error that names it. Layers that are called with different formats are copied.
+    Example:
+      qnt.weight_decl @v : tensor<32x32xf16> [...] {qnt.sensitivity = {w2g32 = 9.0, w4g32 = 1.0}}
+      qnt.weight_decl @w : tensor<32x32xf16> [...] {qnt.sensitivity = {w2g32 = 3.0, w4g32 = 1.0}}
+      %v = qnt.weight @v : tensor<32x32xf16>
+      %w = qnt.weight @w : tensor<32x32xf16>
+      %y = qnt.matmul %x, %v : tensor<?x32xf32>, tensor<32x32xf16> -> tensor<?x32xf32>
+      %z = qnt.matmul %y, %w : tensor<?x32xf32>, tensor<32x32xf16> -> tensor<?x32xf32>
+    becomes, with `target-bpw=3.5`,
+      qnt.weight_decl @v : tensor<32x32x!qnt.block<bits = 4, group = 32>> [...] {qnt.decided = "target-bpw"}
+      qnt.weight_decl @w : tensor<32x32x!qnt.block<bits = 2, group = 32>> [...] {qnt.decided = "target-bpw"}
+      %v = qnt.weight @v : tensor<32x32x!qnt.block<bits = 4, group = 32>>
+      %w = qnt.weight @w : tensor<32x32x!qnt.block<bits = 2, group = 32>>
+      %y = qnt.matmul %x, %v : tensor<?x32xf32>, tensor<32x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x32xf32>
+      %z = qnt.matmul %y, %w : tensor<?x32xf32>, tensor<32x32x!qnt.block<bits = 2, group = 32>> -> tensor<?x32xf32>
+  }];
+  let options = [Option<"targetBpw", "target-bpw", "double", "0", "bits per layer weight, at most">,
+                 Option<"clamp", "clamp", "bool", "false", "take the least possible where the target is below it">,
+                 Option<"print", "print", "bool", "false", "print every decision">];
+  let statistics = [Statistic<"numAssigned", "num-assigned", "weights that were given a format">,
                     Statistic<"numCopies", "num-layer-copies", "copies of layers made for different formats">];
   let dependentDialects = ["::qcc::qnt::QntDialect"];
 }

@@ -98,6 +98,14 @@ static FailureOr<Feedback> computeFeedback(const WeightProblem &problem) {
   return failure();
 }
 
+/// By column.
+static std::vector<double> costsOf(const Feedback &feedback) {
+  std::vector<double> costs(feedback.K);
+  for (int64_t i = 0; i < feedback.K; ++i)
+    costs[feedback.order[i]] = feedback.costs[i];
+  return costs;
+}
+
 namespace {
 /// Codes and scales of a row.
 struct RowState {
@@ -190,6 +198,12 @@ struct Gptq : QuantizationMethod {
   StringRef name() const override { return "gptq"; }
   bool needsInputs() const override { return true; }
   bool usesMoments() const override { return true; }
+  std::vector<double> columnCosts(const WeightProblem &problem) const override {
+    std::string remark;
+    columnImportance(problem, remark);                 // whether the moments are of use
+    FailureOr<Feedback> feedback = remark.empty() ? computeFeedback(problem) : FailureOr<Feedback>(failure());
+    return succeeded(feedback) ? costsOf(*feedback) : QuantizationMethod::columnCosts(problem);
+  }
   LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
     assert(problem.inputs && problem.inputs->hasMoments() && problem.inputs->K == problem.K);
     std::string remark;
@@ -202,10 +216,7 @@ struct Gptq : QuantizationMethod {
       why = !remark.empty() ? remark : "the second moments of its inputs have no Cholesky factor, however damped: rounded to nearest instead of gptq";
       return success();
     }
-    std::vector<double> costs(problem.K);
-    for (int64_t i = 0; i < problem.K; ++i)
-      costs[feedback->order[i]] = feedback->costs[i];
-    if (failed(fitRows(problem, normalizedImportance(costs), out, why)))
+    if (failed(fitRows(problem, normalizedImportance(costsOf(*feedback)), out, why)))
       return failure();
     std::optional<RefitScales> refit;
     if (problem.options.refit && RefitScales::applies(problem.element))

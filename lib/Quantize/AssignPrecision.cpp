@@ -1,0 +1,127 @@
+// From sensitivities, which are measured elsewhere, to formats; the choice itself is PrecisionPlan's.
+#include "RetypeWeights.h"
+#include "WeightUses.h"
+#include "dialects/Quant/Formats/Format.h"
+#include "qcc/Quantize/FormatDecisions.h"
+#include "qcc/Quantize/Passes.h"
+#include "qcc/Quantize/PrecisionPlan.h"
+#include "llvm/Support/Format.h"
+#include <cmath>
+namespace qcc {
+#define GEN_PASS_DEF_ASSIGNPRECISION
+#include "qcc/Quantize/Passes.h.inc"
+} // namespace qcc
+using namespace mlir;
+using namespace qcc;
+
+namespace {
+/// A weight to decide on, and what its item's candidates stand for.
+struct FreeWeight {
+  qnt::WeightDeclOp decl;
+  SmallVector<Type> formats;
+};
+
+struct AssignPrecision : qcc::impl::AssignPrecisionBase<AssignPrecision> {
+  using Base::Base;
+  void runOnOperation() override;
+
+private:
+  LogicalResult addItem(qnt::WeightDeclOp decl, DictionaryAttr sensitivity);
+  LogicalResult collect();
+  void refuse(int64_t least);
+
+  std::vector<FreeWeight> free;
+  std::vector<PrecisionItem> items;
+  int64_t weights = 0, settledBits = 0;  // of layer weights: how many, and what those that are not free take
+};
+} // namespace
+
+/// Bits of all of a weight in a format; of one that no family owns, as many as its elements have.
+static int64_t bitsOf(RankedTensorType type, Type element) {
+  int64_t rows = type.getRank() ? type.getDimSize(0) : 1;
+  if (const qnt::FormatFamily *family = qnt::familyOf(element); family && rows)
+    return rows * family->rowBits(element, type.getNumElements() / rows);
+  return element.isIntOrFloat() ? type.getNumElements() * element.getIntOrFloatBitWidth() : 0;
+}
+
+LogicalResult AssignPrecision::addItem(qnt::WeightDeclOp decl, DictionaryAttr sensitivity) {
+  auto type = cast<RankedTensorType>(decl.getType());
+  FreeWeight weight{decl, {}};
+  PrecisionItem item;
+  for (NamedAttribute entry : sensitivity) {
+    Type format = qnt::parseFormat(entry.getName(), &getContext());
+    auto error = dyn_cast<FloatAttr>(entry.getValue());
+    if (!format)
+      return decl.emitError() << "weight '" << decl.getSymName() << "': qnt.sensitivity: no format is named '" << entry.getName().getValue() << "'; there are:\n" << qnt::listFormats();
+    if (!error || !std::isfinite(error.getValueAsDouble()) || error.getValueAsDouble() < 0)
+      return decl.emitError() << "weight '" << decl.getSymName() << "': qnt.sensitivity: the error of " << entry.getName().getValue() << " is no finite number from 0 on";
+    weight.formats.push_back(format);
+    item.push_back({bitsOf(type, format), error.getValueAsDouble()});
+  }
+  if (item.empty())
+    return decl.emitError() << "weight '" << decl.getSymName() << "': qnt.sensitivity names no format";
+  free.push_back(std::move(weight));
+  items.push_back(std::move(item));
+  return success();
+}
+
+LogicalResult AssignPrecision::collect() {
+  for (auto &[op, use] : findWeightUses(getOperation())) {
+    auto decl = cast<qnt::WeightDeclOp>(op);
+    auto type = cast<RankedTensorType>(decl.getType());
+    if (!use.matmul || use.head)
+      continue;
+    weights += type.getNumElements();
+    auto sensitivity = decl->getAttrOfType<DictionaryAttr>("qnt.sensitivity");
+    if (!sensitivity || use.other || type.getRank() != 2)
+      settledBits += bitsOf(type, type.getElementType());
+    else if (failed(addItem(decl, sensitivity)))
+      return failure();
+  }
+  return success();
+}
+
+/// Whoever gives the least as the target gets it: it is rounded up.
+void AssignPrecision::refuse(int64_t least) {
+  auto text = [](const char *format, double number) {
+    std::string text;
+    llvm::raw_string_ostream(text) << llvm::format(format, number);
+    return text;
+  };
+  double bpw = std::ceil(double(least) / double(weights) * 1e4) / 1e4;
+  InFlightDiagnostic error = getOperation().emitError() << "no formats give " << text("%g", targetBpw) << " bits per layer weight; the least possible is " << text("%.4f", bpw)
+                                                        << " [impossible-budget]";
+  if (settledBits)
+    error.attachNote() << "weights whose format is settled take " << text("%.4f", double(settledBits) / double(weights)) << " of them";
+}
+
+void AssignPrecision::runOnOperation() {
+  free.clear();
+  items.clear();
+  weights = settledBits = 0;
+  if (!(targetBpw > 0)) {
+    getOperation().emitError() << "target-bpw = " << targetBpw.getValue() << " is not supported, expected more than 0";
+    return signalPassFailure();
+  }
+  if (failed(collect()))
+    return signalPassFailure();
+  int64_t budget = int64_t(std::floor(std::min(targetBpw.getValue(), 64.0) * double(weights))) - settledBits, least = leastBits(items);
+  std::optional<PrecisionPlan> plan = planPrecision(items, clamp ? std::max(budget, least) : budget);
+  if (!plan) {
+    refuse(least + settledBits);
+    return signalPassFailure();
+  }
+  llvm::DenseMap<StringAttr, RankedTensorType> types;
+  for (auto [weight, chosen] : llvm::zip_equal(free, plan->chosen)) {
+    weight.decl->removeAttr("qnt.sensitivity");
+    weight.decl->setAttr("qnt.decided", StringAttr::get(&getContext(), "target-bpw"));
+    types[weight.decl.getSymNameAttr()] = cast<RankedTensorType>(weight.decl.getType()).clone(weight.formats[chosen]);
+    ++numAssigned;
+  }
+  unsigned copies = 0;
+  if (failed(retypeWeights(getOperation(), types, copies)))
+    return signalPassFailure();
+  numCopies += copies;
+  if (print)
+    printFormatDecisions(getOperation(), llvm::errs());
+}
