@@ -24,6 +24,7 @@
 #include "lib/Compiler/Recipe.h"
 #include "lib/Compiler/Sensitivity.h"
 #include "lib/Compiler/Statistics.h"
+#include "lib/Compiler/WeightPlan.h"
 #include "lib/Quantize/WeightUses.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -79,6 +80,7 @@ private:
   int findRuntime();
   bool writesText() const;
   int decideFormats(ModuleOp graph);
+  LogicalResult placeCandidates();
   int fitSize(CompilerOptions &budget);
   int64_t layerWeights();
   int chooseCodes(OwningOpRef<ModuleOp> graph);
@@ -435,12 +437,34 @@ int64_t Compilation::layerWeights() {
   return count;
 }
 
-/// --target-size: the most bits per layer weight with which all weights, placed, have at most so many bytes. What is not layer weights, and what layouts
-/// pad, is found by trying.
+/// What every candidate takes in the weights file, as layouts pad it.
+LogicalResult Compilation::placeCandidates() {
+  Builder b(context.get());
+  for (auto decl : module->getOps<qnt::WeightDeclOp>()) {
+    auto sensitivity = decl->getAttrOfType<DictionaryAttr>("qnt.sensitivity");
+    if (!sensitivity)
+      continue;
+    SmallVector<NamedAttribute> sizes;
+    for (NamedAttribute entry : sensitivity) {
+      auto type = cast<RankedTensorType>(decl.getType()).clone(qnt::parseFormat(entry.getName(), context.get()));
+      FailureOr<int64_t> bytes = placedBytes(type, target.panelLanes, options.kernels == Kernels::Reference, [&] { return decl.emitError(); });
+      if (failed(bytes))
+        return failure();
+      sizes.push_back(b.getNamedAttr(entry.getName(), b.getI64IntegerAttr(8 * *bytes)));
+    }
+    decl->setAttr("qnt.placed_bits", b.getDictionaryAttr(sizes));
+  }
+  return success();
+}
+
+/// --target-size: the most bits per layer weight with which all weights, placed, have at most so many bytes. What is not layer weights is found by
+/// trying.
 int Compilation::fitSize(CompilerOptions &budget) {
   int64_t count = layerWeights(), least = std::numeric_limits<int64_t>::max();
   if (!count)
     return ExitSuccess;
+  if (failed(placeCandidates()))
+    return ExitUnsupported;
   ScopedDiagnosticHandler silence(context.get(), [](Diagnostic &) { return success(); });  // what there is to say, the stage says itself
   for (double bpw = *budget.targetBpw;;) {
     budget.targetBpw = bpw;

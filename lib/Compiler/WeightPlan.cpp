@@ -33,3 +33,19 @@ FailureOr<WeightPacking> qcc::packingOf(qnt::WeightDeclOp decl) {
     return failure();
   return WeightPacking{1, layout->rowBytes(), [layout = *layout](const qnt::QuantizedRows &rows, uint8_t *out) { kernel::packRows(layout, rows, out); }};
 }
+
+FailureOr<int64_t> qcc::placedBytes(RankedTensorType weight, unsigned lanes, bool reference, llvm::function_ref<InFlightDiagnostic()> emitError) {
+  int64_t rows = weight.getDimSize(0), bytes = 0;
+  if (reference) {
+    auto layout = kernel::ComponentLayout::get(weight.getElementType(), weight.getDimSize(1), emitError);
+    if (failed(layout))
+      return failure();
+    bytes = rows * layout->rowBytes();
+  } else {
+    auto layout = kernel::PanelLayout::get(weight.getElementType(), lanes, emitError);
+    if (failed(layout))
+      return failure();
+    bytes = layout->bytes(rows, weight.getDimSize(1));
+  }
+  return int64_t(llvm::alignTo(bytes, 64));
+}

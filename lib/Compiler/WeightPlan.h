@@ -5,5 +5,8 @@
 namespace qcc {
 /// The packing that a placed declaration (PlaceWeights) asks for. Fails, after a diagnostic, for a declaration without a layout.
 llvm::FailureOr<WeightPacking> packingOf(qnt::WeightDeclOp decl);
+/// The bytes that a matmul's weight takes in the weights file, up to the next weight: in panels of so many `lanes`, or as the reference lowering reads it.
+/// Fails after a diagnostic of `emitError` where there is no layout for the format.
+llvm::FailureOr<int64_t> placedBytes(mlir::RankedTensorType weight, unsigned lanes, bool reference, llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
 } // namespace qcc
 #endif

@@ -191,8 +191,10 @@ void AssignFormats::runOnOperation() {
       continue;
     Choice choice = choose(decl, use);
     decl->removeAttr("qnt.recipe");
-    if (!choice.isFree)
+    if (!choice.isFree) {
       decl->removeAttr("qnt.sensitivity");
+      decl->removeAttr("qnt.placed_bits");
+    }
     decl->setAttr("qnt.decided", StringAttr::get(&getContext(), choice.reason));
     auto type = cast<RankedTensorType>(decl.getType());
     if (!choice.element || choice.element == type.getElementType())

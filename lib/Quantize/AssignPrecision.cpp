@@ -46,6 +46,7 @@ static int64_t bitsOf(RankedTensorType type, Type element) {
 
 LogicalResult AssignPrecision::addItem(qnt::WeightDeclOp decl, DictionaryAttr sensitivity) {
   auto type = cast<RankedTensorType>(decl.getType());
+  auto sizes = decl->getAttrOfType<DictionaryAttr>("qnt.placed_bits");
   FreeWeight weight{decl, {}};
   PrecisionItem item;
   for (NamedAttribute entry : sensitivity) {
@@ -56,7 +57,8 @@ LogicalResult AssignPrecision::addItem(qnt::WeightDeclOp decl, DictionaryAttr se
     if (!error || !std::isfinite(error.getValueAsDouble()) || error.getValueAsDouble() < 0)
       return decl.emitError() << "weight '" << decl.getSymName() << "': qnt.sensitivity: the error of " << entry.getName().getValue() << " is no finite number from 0 on";
     weight.formats.push_back(format);
-    item.push_back({bitsOf(type, format), error.getValueAsDouble()});
+    auto placed = sizes ? sizes.getAs<IntegerAttr>(entry.getName()) : IntegerAttr();
+    item.push_back({placed ? placed.getInt() : bitsOf(type, format), error.getValueAsDouble()});
   }
   if (item.empty())
     return decl.emitError() << "weight '" << decl.getSymName() << "': qnt.sensitivity names no format";
@@ -114,6 +116,7 @@ void AssignPrecision::runOnOperation() {
   llvm::DenseMap<StringAttr, RankedTensorType> types;
   for (auto [weight, chosen] : llvm::zip_equal(free, plan->chosen)) {
     weight.decl->removeAttr("qnt.sensitivity");
+    weight.decl->removeAttr("qnt.placed_bits");
     weight.decl->setAttr("qnt.decided", StringAttr::get(&getContext(), "target-bpw"));
     types[weight.decl.getSymNameAttr()] = cast<RankedTensorType>(weight.decl.getType()).clone(weight.formats[chosen]);
     ++numAssigned;

@@ -83,3 +83,16 @@ func.func @main(%x: tensor<?x32xf32>) -> tensor<?x32xf32> {
   %z = call @layer(%y, %1) : (tensor<?x32xf32>, tensor<32x32xf16>) -> tensor<?x32xf32>
   return %z : tensor<?x32xf32>
 }
+
+// -----
+// Sizes as layouts place weights count where they are known: 4 bits would take 4608.
+// CHECK-LABEL: @placed : tensor<32x32x!qnt.block<bits = 4, group = 32>>
+// CHECK-NOT: qnt.placed_bits
+// CHECK-LABEL: func.func @sizes
+qnt.weight_decl @placed : tensor<32x32xf16> [#qnt.part<rows = 32, transposed = false, data = <"v", file 0, offset 0, length 4096> : tensor<32x32xf32>>] {qnt.placed_bits = {w2g32 = 3000 : i64, w4g32 = 3500 : i64}, qnt.sensitivity = {w2g32 = 9.0, w4g32 = 1.0}}
+func.func @sizes(%x: tensor<?x32xf32>) -> tensor<?x16xf32> {
+  %v = qnt.weight @placed : tensor<32x32xf16>
+  %y = qnt.matmul %x, %v : tensor<?x32xf32>, tensor<32x32xf16> -> tensor<?x32xf32>
+  %o = qnt.glu silu %y : tensor<?x32xf32> -> tensor<?x16xf32>
+  return %o : tensor<?x16xf32>
+}

@@ -43,6 +43,7 @@ def AssignPrecision : Pass<"qcc-quantize-assign-precision", "::mlir::ModuleOp"> 
     formats, such that the sum of errors is least and the layer weights have at most `target-bpw` bits each on average, scales and zero points included.
     Layer weights without it keep their format, which counts; head, embedding tables and other tensors do not. Run after `assign-formats`, which removes
     sensitivities of weights whose format a rule or a recipe settles. Where errors tie, earlier weights get the bits. A merged weight has one format.
+    `qnt.placed_bits = {<format> = <bits>, ...}` says what formats take where layouts pad them; without it they take their codes, scales and zero points.
     A budget below the least possible is an error that names it. Layers that are called with different formats are copied.
     Example:
       qnt.weight_decl @v : tensor<32x32xf16> [...] {qnt.sensitivity = {w2g32 = 9.0, w4g32 = 1.0}}
