@@ -104,8 +104,8 @@ void HtmlWriter::memory() {
   out << "</svg>\n";
   legend(shown);
   if (report.cache)
-    out << "<p>KV cache: " << bytesText(double(report.cache->bytesPerToken)) << " a token, " << bytesText(double(report.cache->bytes)) << " at " << report.cache->maxContext
-        << " tokens.</p>\n";
+    out << "<p>KV cache: " << bytesText(double(report.cache->bytesPerToken)) << " a token (" << report.cache->layers << " layers, "
+        << escaped(report.cache->element) << "), " << bytesText(double(report.cache->bytes)) << " at " << report.cache->maxContext << " tokens.</p>\n";
   if (!report.arenaDecode && !report.arenaPrompt)
     out << "<p>The arena depends on dimensions that are known at run time only, and is not in it.</p>\n";
 }
