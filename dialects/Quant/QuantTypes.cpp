@@ -1,5 +1,6 @@
 // Types and attributes of the qnt dialect: printing is generated, the rules are here.
 #include "dialects/Quant/Formats/CodeTables.h"
+#include "dialects/Quant/Formats/Format.h"
 #include "dialects/Quant/Quant.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -49,6 +50,8 @@ LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, El
     return emitError() << "codes of table '" << codes->name << "' have " << codes->bits << " bits, not " << bits;
   if (codes && (zero != ZeroKind::None || super))
     return emitError() << "codes of a table have neither zero points nor two levels of scales";
+  if (scaleStorage(scale).table && (zero == ZeroKind::Float || super))
+    return emitError() << "coded scales go with neither float zero points nor two levels";
   return success();
 }
 

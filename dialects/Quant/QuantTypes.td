@@ -13,6 +13,8 @@ def Qnt_BlockType : TypeDef<Qnt_Dialect, "Block"> {
     - `super > 0`: two-level; scales are unsigned integers of `subBits` bits per `group`, times one stored scale per `super` elements.
     - `element = table`: the code selects from the named table of `dialects/Quant/Formats/CodeTables.h`; zero must be none.
     - `scale = e8m0`: a power of two from 2^-127 to 2^127, stored as its biased exponent in a byte (OCP MX v1.0, section 5.4.1).
+    - `scale = e4m3`: a code of that table in a byte, times one f32 of the row (the same for all rows of a tensor in NVFP4).
+    - `scale = dynamic8`: a code of that table in a byte, times one f32 of the row, plus another (double quantization of QLoRA).
 
     Tensors keep their logical shape: `tensor<4096x11008x!qnt.block<element = int, bits = 4, group = 32>>`.
     Activations use the same type (`bits = 8`, `scale = f32`), produced at run time by `qnt.quantize`.

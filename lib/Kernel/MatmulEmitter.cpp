@@ -73,8 +73,7 @@ Value MatmulEmitter::panelBytes() {
   if (panelBytesValue)
     return panelBytesValue;
   Value body = mul(superCount(), w.superBytes());
-  int64_t tail = w.isCodes() && w.perRow() ? int64_t(lanes) * (w.scaleBytes() + w.zeroBytes()) : 0;
-  return panelBytesValue = mul(div(add(body, tail + 63), 64), 64);
+  return panelBytesValue = mul(div(add(body, w.tailBytes() + 63), 64), 64);
 }
 
 MatmulEmitter::BlockReader MatmulEmitter::block(Value superAt, Value blockInSuper) {
@@ -107,15 +106,30 @@ Value MatmulEmitter::unit(BlockReader &reader, unsigned u) {
   return code;
 }
 
-Value MatmulEmitter::number(Value at) {
+Value MatmulEmitter::number(Value at, Value panelAt) {
   Value raw = load(args.weights, at, VectorType::get(lanes * w.scaleBytes(), b.getI8Type()));
-  if (w.scale == qnt::ScaleKind::E8M0) {             // the exponent in place; 0 is half of the smallest normal number
-    Value exponent = arith::ShLIOp::create(b, loc, arith::ExtUIOp::create(b, loc, sums, raw), splatInt(23));
-    return vector::BitCastOp::create(b, loc, floats, arith::MaxUIOp::create(b, loc, exponent, splatInt(0x00400000)));
+  if (Type stored = qnt::scaleType(b.getContext(), w.scale)) {
+    Value numbers = vector::BitCastOp::create(b, loc, VectorType::get(lanes, stored), raw);
+    return stored.isF32() ? numbers : arith::ExtFOp::create(b, loc, floats, numbers).getResult();
   }
-  Type stored = qnt::scaleType(b.getContext(), w.scale);
-  Value numbers = vector::BitCastOp::create(b, loc, VectorType::get(lanes, stored), raw);
-  return stored.isF32() ? numbers : arith::ExtFOp::create(b, loc, floats, numbers).getResult();
+  Value codes = arith::ExtUIOp::create(b, loc, sums, raw);
+  if (qnt::scaleStorage(w.scale).table)
+    return codedNumber(codes, panelAt);
+  Value exponent = arith::ShLIOp::create(b, loc, codes, splatInt(23));  // E8M0: in place; 0 is half of the smallest normal number
+  return vector::BitCastOp::create(b, loc, floats, arith::MaxUIOp::create(b, loc, exponent, splatInt(0x00400000)));
+}
+
+Value MatmulEmitter::rowNumber(Value panelAt, unsigned i) {
+  Value at = add(add(panelAt, mul(superCount(), w.superBytes())), w.rowNumbersOffset() + int64_t(i) * lanes * 4);
+  return vector::BitCastOp::create(b, loc, floats, load(args.weights, at, bytes));
+}
+
+Value MatmulEmitter::codedNumber(Value codes, Value panelAt) {
+  const qnt::CodeTable &table = *qnt::scaleStorage(w.scale).table;
+  Value relative = table.slopes ? sloped(*table.slopes, codes) : float8(table, codes);
+  if (w.rowNumbers() == 1)
+    return arith::MulFOp::create(b, loc, relative, rowNumber(panelAt, 0));
+  return math::FmaOp::create(b, loc, relative, rowNumber(panelAt, 0), rowNumber(panelAt, 1));
 }
 
 MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Value kInSuper) {
@@ -129,11 +143,11 @@ MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Va
     scaleAt = add(add(superAt, w.scaleOffset()), mul(div(kInSuper, w.scaleK()), lanes * scaleLane));
     zeroAt = add(add(superAt, w.zeroOffset()), mul(div(kInSuper, w.group), lanes * zeroLane));
   }
-  p.scale = number(scaleAt);
+  p.scale = number(scaleAt, panelAt);
   if (w.zero == qnt::ZeroKind::Int)
     p.zero = arith::ExtUIOp::create(b, loc, sums, load(args.weights, zeroAt, VectorType::get(lanes, b.getI8Type())));
   else if (w.zero == qnt::ZeroKind::Float)
-    p.zero = number(zeroAt);
+    p.zero = number(zeroAt, panelAt);
   if (!w.super)
     return p;
   int64_t fields = 32 / w.storedSubBits();

@@ -74,7 +74,9 @@ private:
     Value subscale;                                  // i32; null with one level
   };
   StepParams params(Value panelAt, Value superAt, Value kInSuper);
-  Value number(Value at);                            // lanes numbers of the scale's type, as f32
+  Value number(Value at, Value panelAt);             // lanes scales, or zero points of their type, as f32
+  Value codedNumber(Value codes, Value panelAt);     // the same of codes (i32) that are relative to the row
+  Value rowNumber(Value panelAt, unsigned i);        // ScaleStorage::rowNumbers
 
   //===-- runs of an integer product --------------------------------------------------------------------------------------------===//
   int64_t stepK() const { return w.perRow() || w.group % 32 == 0 ? 32 : 16; }
@@ -152,7 +154,9 @@ private:
   Values floatWeights(const Streams &s, mlir::ValueRange y);
   /// The codes of unit u, byte j of each lane, as exact floats minus the zero point, or what they select from the table.
   Value decoded(BlockReader &reader, unsigned u, unsigned j, Value zero);
-  Value float8(Value code);
+  Value float8(const qnt::CodeTable &table, Value code);
+  Value sloped(const qnt::CodeTable::Slopes &slopes, Value code);
+  Value lookUp(llvm::ArrayRef<float> table, Value codes);
   Value floatZero(const StepParams &p);              // the zero point to subtract, as f32
   Value floatScale(const StepParams &p);             // scale [* subscale]
   Value sumOf16(Value inputAt);                      // the codes at inputAt.., in all lanes

@@ -419,22 +419,21 @@ Value MatmulEmitter::decoded(BlockReader &reader, unsigned u, unsigned j, Value 
     SmallVector<float, 16> values;
     for (int c = 0; c < 16; ++c)
       values.push_back(w.table ? w.table->values[c] : float(c - 8));
-    Value table = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(VectorType::get(16, b.getF32Type()), ArrayRef<float>(values)));
     Value words = vector::BitCastOp::create(b, loc, sums, planeRegister(reader, 0, u / 2));
-    return qk::Lut16Op::create(b, loc, floats, table, shifted(words, 8 * j + 4 * (u % 2)));
+    return lookUp(values, shifted(words, 8 * j + 4 * (u % 2)));
   }
   Value code = shifted(vector::BitCastOp::create(b, loc, sums, unit(reader, u)), 8 * j);
   if (j < 3)
     code = arith::AndIOp::create(b, loc, code, splatInt(255));
   if (w.table)
-    return float8(code);
+    return float8(*w.table, code);
   return arith::SubFOp::create(b, loc, arith::SIToFPOp::create(b, loc, floats, code), zero);
 }
 
 // 8-bit floats (i32 in) by way of f16, whose conversion takes subnormals at full speed: E5M2 is its upper half; E4M3 has a narrower exponent,
 // so the bits in place stand for 2^-8 of the value.
-Value MatmulEmitter::float8(Value code) {
-  bool narrow = w.table->mantissaBits == 3;
+Value MatmulEmitter::float8(const qnt::CodeTable &table, Value code) {
+  bool narrow = table.mantissaBits == 3;
   auto halves = VectorType::get(lanes, b.getI16Type());
   auto constant = [&](int64_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(halves, b.getI16IntegerAttr(int16_t(v)))); };
   Value bits = arith::TruncIOp::create(b, loc, halves, code);
@@ -445,6 +444,22 @@ Value MatmulEmitter::float8(Value code) {
                                 arith::ShLIOp::create(b, loc, arith::AndIOp::create(b, loc, bits, constant(0x7f)), constant(7)));
   Value value = arith::ExtFOp::create(b, loc, floats, vector::BitCastOp::create(b, loc, VectorType::get(lanes, b.getF16Type()), bits).getResult());
   return narrow ? arith::MulFOp::create(b, loc, value, splatFloat(256)).getResult() : value;
+}
+
+Value MatmulEmitter::lookUp(ArrayRef<float> values, Value codes) {
+  Value table = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(VectorType::get(16, b.getF32Type()), values));
+  return qk::Lut16Op::create(b, loc, floats, table, codes);
+}
+
+// CodeTable::Slopes: the exponent of the distance from code 127 selects the line.
+Value MatmulEmitter::sloped(const qnt::CodeTable::Slopes &slopes, Value code) {
+  Value distance = arith::SubIOp::create(b, loc, code, splatInt(127)), sign = arith::AndIOp::create(b, loc, distance, splatInt(INT32_MIN));
+  Value opposite = arith::SubIOp::create(b, loc, splatInt(0), distance);
+  Value p = arith::SIToFPOp::create(b, loc, floats, arith::MaxSIOp::create(b, loc, distance, opposite));
+  Value exponent = arith::ShRUIOp::create(b, loc, vector::BitCastOp::create(b, loc, sums, p), splatInt(23));
+  Value line = arith::MaxSIOp::create(b, loc, arith::SubIOp::create(b, loc, exponent, splatInt(126)), splatInt(0));
+  Value value = math::FmaOp::create(b, loc, lookUp(slopes.slope, line), p, lookUp(slopes.start, line));
+  return vector::BitCastOp::create(b, loc, floats, arith::OrIOp::create(b, loc, vector::BitCastOp::create(b, loc, sums, value), sign));
 }
 
 Values MatmulEmitter::floatBlock(const Streams &streams, ArrayRef<Value> superAt, Value super, Value blockInSuper, ValueRange carried) {

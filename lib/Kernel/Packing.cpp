@@ -86,7 +86,7 @@ int64_t PanelLayout::codesOffset() const { return rawBytes(*this, superK()) - su
 
 int64_t PanelLayout::panelBytes(int64_t k) const {
   int64_t body = paddedK(k) / superK() * superBytes();
-  return llvm::alignTo(body + (isCodes() && perRow() ? int64_t(lanes) * (scaleBytes() + zeroBytes()) : 0), 64);
+  return llvm::alignTo(body + tailBytes(), 64);
 }
 
 std::string PanelLayout::name() const {
@@ -97,7 +97,20 @@ std::string PanelLayout::name() const {
     s += "t" + std::to_string(super) + "x" + std::to_string(subBits);
   if (zero != qnt::ZeroKind::None)
     s += zero == qnt::ZeroKind::Int ? "z" : "zf";
-  return s + (scale == qnt::ScaleKind::F16 ? "" : scale == qnt::ScaleKind::F32 ? "_s32" : scale == qnt::ScaleKind::E8M0 ? "_se8" : "_sb16");
+  switch (scale) {
+  case qnt::ScaleKind::F16:
+    return s;
+  case qnt::ScaleKind::F32:
+    return s + "_s32";
+  case qnt::ScaleKind::BF16:
+    return s + "_sb16";
+  case qnt::ScaleKind::E8M0:
+    return s + "_se8";
+  case qnt::ScaleKind::E4M3:
+  case qnt::ScaleKind::Dynamic8:
+    return s + "_s" + qnt::scaleStorage(scale).table->name.str();
+  }
+  llvm_unreachable("all scale kinds are covered");
 }
 
 //===-- packing ---------------------------------------------------------------------------------------------------------------------===//
@@ -141,8 +154,15 @@ static void putScales(const PanelLayout &l, const qnt::QuantizedRows &rows, int6
   auto place = [&](int64_t index, int64_t per, int64_t offset) {
     return panel + (l.perRow() ? tail + offset - l.scaleOffset() : index / per * l.superBytes() + offset);
   };
-  for (int64_t s = 0; s < scales; ++s)
-    putNumber(l.scale, rows.scales[row * scales + s], place(s, perSuper, l.scaleOffset()) + (s % perSuper * l.lanes + lane) * l.scaleBytes());
+  for (int64_t s = 0; s < scales; ++s) {
+    uint8_t *out = place(s, perSuper, l.scaleOffset()) + (s % perSuper * l.lanes + lane) * l.scaleBytes();
+    if (rows.scaleCodes.empty())
+      putNumber(l.scale, rows.scales[row * scales + s], out);
+    else
+      *out = rows.scaleCodes[row * scales + s];
+  }
+  for (unsigned i = 0; i < l.rowNumbers(); ++i)
+    putNumber(qnt::ScaleKind::F32, rows.rowNumbers[row * l.rowNumbers() + i], panel + tail + l.rowNumbersOffset() + (i * l.lanes + lane) * 4);
   for (int64_t g = 0; g < groups && l.zeroBytes(); ++g) {
     uint8_t *out = place(g, zerosPerSuper, l.zeroOffset()) + (g % zerosPerSuper * l.lanes + lane) * l.zeroBytes();
     if (l.zero == qnt::ZeroKind::Int)

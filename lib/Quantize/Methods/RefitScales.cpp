@@ -8,7 +8,7 @@ using namespace qcc;
 
 bool RefitScales::applies(Type element) {
   auto block = dyn_cast<qnt::BlockType>(element);
-  return block && block.getScale() != qnt::ScaleKind::E8M0;
+  return block && qnt::scaleType(element.getContext(), block.getScale()); // numbers, not codes or powers of two
 }
 
 RefitScales::RefitScales(const WeightProblem &problem)

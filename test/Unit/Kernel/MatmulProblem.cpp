@@ -42,6 +42,14 @@ MatmulProblem::MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int6
       c = 0;
   for (float &s : rows.scales)
     s = qnt::roundToScale(float(uniform(1, 2000)) / 65536, kind);
+  if (layout.rowNumbers()) {                         // codes of positive scales
+    for (float &number : rows.rowNumbers)
+      number = float(uniform(1, 2000)) / 65536;
+    for (auto [i, code] : llvm::enumerate(rows.scaleCodes)) {
+      code = uint8_t(uniform(1, 126));
+      rows.scales[i] = qnt::decodeScale(kind, code, &rows.rowNumbers[i / layout.groups(k) * layout.rowNumbers()]);
+    }
+  }
   for (uint8_t &s : rows.subScales)
     s = uint8_t(uniform(0, (1 << layout.subBits) - 1));
   for (uint8_t &z : rows.zeros)

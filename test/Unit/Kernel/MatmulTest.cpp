@@ -100,10 +100,10 @@ void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::
 constexpr const char *intFormats[] = {"w2g32",    "w3g64",     "w4g16",      "w4g32",      "w4g48",        "w4g128", "w4row", "w5g32", "w6g32", "w7g32",
                                       "w8g32",    "w8row",     "w2g16asym",  "w4g32asym",  "w4rowasym",    "w8g64asym", "w4g32zf", "w8rowzf", "w3g32zfs32", "w4t"};
 constexpr const char *floatFormats[] = {"f32", "f16", "bf16", "w3g16", "w4g32", "w4g32asym", "w4g128zf", "w4t", "w5rows32", "w8row", "nf4",
-                                        "fp4rows32", "mxfp4", "fp8e4m3", "fp8e5m2g16"};
+                                        "fp4rows32", "mxfp4", "nvfp4", "nf4dq", "fp4g16dq", "fp8e4m3", "fp8e5m2g16"};
 constexpr const char *narrowFormats[] = {"w2g32", "w3g64", "w4g16", "w4g32", "w5g32", "w6g32asym", "w7g48", "w8g32", "w4rowzf", "w4t"};
 constexpr const char *fewFormats[] = {"w4g32", "w8g32asym", "w4g16", "w4t"};
-constexpr const char *narrowFloatFormats[] = {"f16", "w4g32", "w3g64zf", "w8row", "nf4g32", "mxfp4", "fp8e4m3g32"};
+constexpr const char *narrowFloatFormats[] = {"f16", "w4g32", "w3g64zf", "w8row", "nf4g32", "mxfp4", "nvfp4", "nf4dq", "fp8e4m3g32"};
 
 const TargetVersion &versionNamed(const TargetInfo &info, llvm::StringRef name) {
   return *llvm::find_if(info.versions, [&](const TargetVersion &v) { return v.name == name; });
@@ -196,7 +196,7 @@ TEST_F(MatmulTest, bf16TilesEmulated) {
   const TargetVersion &amx = versionNamed(*info, "amx"), &floor = versionNamed(*info, "avx512");
   if (!canRun(floor))
     GTEST_SKIP() << "this machine has no AVX-512";
-  for (const char *format : {"w4g32", "w4t", "w2g16asym", "w3g64", "w4g48", "w4rowasym", "w5g32", "w6g32", "w7g32", "w8row", "w8rowzf", "w3g32zfs32", "nf4", "mxfp4", "fp8e4m3", "f32", "f16", "bf16"}) {
+  for (const char *format : {"w4g32", "w4t", "w2g16asym", "w3g64", "w4g48", "w4rowasym", "w5g32", "w6g32", "w7g32", "w8row", "w8rowzf", "w3g32zfs32", "nf4", "mxfp4", "nvfp4", "nf4g32dq", "fp8e4m3", "f32", "f16", "bf16"}) {
     mlir::Type element = format == llvm::StringRef("bf16") ? mlir::BFloat16Type::get(&context) : qnt::parseFormat(format, &context);
     ASSERT_TRUE(element) << format;
     MatmulSpec spec;

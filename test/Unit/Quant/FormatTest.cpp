@@ -74,12 +74,12 @@ TEST_F(FormatTest, NamesComeBack) {
         }
   for (StringRef name : {"f32", "f16", "w4t"})
     EXPECT_EQ(formatName(format(name)), name);
-  for (StringRef name : {"nf4", "nf4g32", "nf4rows32", "fp4s32", "fp4row", "mxfp4", "fp8e4m3", "fp8e4m3g128", "fp8e5m2"})
+  for (StringRef name : {"nf4", "nf4g32", "nf4rows32", "fp4s32", "fp4row", "mxfp4", "fp8e4m3", "fp8e4m3g128", "fp8e5m2", "nvfp4", "nf4dq", "nf4g128dq", "fp4rowdq"})
     EXPECT_EQ(formatName(format(name)), name);
   EXPECT_EQ(format("w4"), format("w4g32"));
   EXPECT_EQ(format("nf4"), format("nf4g64"));
   EXPECT_EQ(format("fp8e4m3"), format("fp8e4m3row"));
-  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_0", "f64", "w4t2", "W4", "nf4g0", "nf3", "mxfp4g32", "fp8", "fp8e4m3s32"})
+  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_0", "f64", "w4t2", "W4", "nf4g0", "nf3", "mxfp4g32", "nvfp4g32", "nvfp4s32", "fp8", "fp8e4m3s32", "fp8e4m3dq", "nf4s32dq"})
     EXPECT_FALSE(format(name)) << name.str();
 }
 
@@ -93,6 +93,8 @@ TEST_F(FormatTest, BitsPerWeight) {
   EXPECT_EQ(bitsPerWeight(format("nf4s32"), 256), 4.5);
   EXPECT_EQ(bitsPerWeight(format("mxfp4"), 256), 4.25);
   EXPECT_EQ(bitsPerWeight(format("fp8e4m3"), 256), 8 + 32.0 / 256);
+  EXPECT_EQ(bitsPerWeight(format("nvfp4"), 256), 4.5 + 32.0 / 256);
+  EXPECT_EQ(bitsPerWeight(format("nf4dq"), 16384), 4.125 + 64.0 / 16384);
 }
 
 TEST_F(FormatTest, EveryCodePointComesBack) {
@@ -187,6 +189,93 @@ TEST_F(FormatTest, MxScaleIsAPowerOfTwo) {
     EXPECT_EQ(roundTrip(format("mxfp4"), std::vector<float>(32, tiny), 32)[0], tiny > 0x1p-130f ? tiny : 0.0f);
 }
 
+/// What sha256 begins with.
+static std::string digestOf(ArrayRef<uint8_t> bytes) {
+  llvm::SHA256 hash;
+  hash.update(bytes);
+  return llvm::toHex(hash.final(), /*LowerCase=*/true).substr(0, 16);
+}
+
+static double signalToNoise(const std::vector<float> &values, const std::vector<float> &decoded) {
+  return 10 * std::log10(squaredError(values, std::vector<float>(values.size())) / squaredError(values, decoded));
+}
+
+/// Bits of GGUF's blocks: ggml-quants.c of llama.cpp, revision d99724f2, has encoded pseudoRandom(1024) to these.
+TEST_F(FormatTest, Nvfp4IsGgmls) {
+  std::vector<float> values = pseudoRandom(1024), decoded(1024);
+  FitOptions options;
+  options.largest = 6 * 448;                         // no scale of the tensor
+  std::string why;
+  buffer.reset(format("nvfp4"), 0, 1, 1024);
+  ASSERT_TRUE(succeeded(familyOf(format("nvfp4"))->encodeRow(values, buffer, 0, why, options))) << why;
+  EXPECT_EQ(buffer.rowNumbers[0], 1.0f);
+  std::vector<uint8_t> blocks;                       // 64 values: 4 scales, codes j and j + 8 of 16 in a byte
+  for (int64_t k = 0; k < 1024; k += 64) {
+    blocks.insert(blocks.end(), buffer.scaleCodes.begin() + k / 16, buffer.scaleCodes.begin() + k / 16 + 4);
+    for (int64_t group = k; group < k + 64; group += 16)
+      for (int64_t j = 0; j < 8; ++j)
+        blocks.push_back(uint8_t(buffer.codes[group + j] | buffer.codes[group + j + 8] << 4));
+  }
+  EXPECT_EQ(digestOf(blocks), "5e41c34be71bc13e");
+  familyOf(format("nvfp4"))->decodeRow(buffer.view, 0, decoded);
+  EXPECT_NEAR(signalToNoise(values, decoded), 20.0056, 1e-4);
+}
+
+TEST_F(FormatTest, Nvfp4ScalesAreRelativeToTheTensor) {
+  // The largest value of the tensor is exact; a row of small ones has the same unit, not a finer one.
+  std::vector<float> values(32, 0.01f);
+  values[0] = 5.25f;
+  FitOptions options;
+  options.largest = 5.25f;
+  std::string why;
+  std::vector<float> decoded(32);
+  buffer.reset(format("nvfp4"), 0, 2, 32);
+  for (int64_t row : {0, 1}) {
+    ASSERT_TRUE(succeeded(familyOf(format("nvfp4"))->encodeRow(values, buffer, row, why, options))) << why;
+    values[0] = 0.01f;
+  }
+  EXPECT_EQ(buffer.rowNumbers[0], 5.25f / (6 * 448));
+  EXPECT_EQ(buffer.rowNumbers[1], buffer.rowNumbers[0]);
+  EXPECT_EQ(buffer.scaleCodes[0], 126);              // 448
+  familyOf(format("nvfp4"))->decodeRow(buffer.view, 0, decoded);
+  EXPECT_NEAR(decoded[0], 5.25f, 1e-6);
+  // Groups of zeros have the least scale, whose values are zeros still.
+  roundTrip(format("nvfp4"), std::vector<float>(32), 32);
+  EXPECT_EQ(buffer.scaleCodes[0], 1);
+}
+
+TEST_F(FormatTest, E4m3ScalesRoundToTheNearest) {
+  // All codes of positive numbers come back, those above 256 too; halves go to the even code.
+  const CodeTable &table = *scaleStorage(ScaleKind::E4M3).table;
+  for (unsigned code = 0; code < 127; ++code)
+    EXPECT_EQ(table.encode(table.values[code]), code);
+  EXPECT_EQ(table.encode(264), table.encode(256));
+  EXPECT_EQ(table.encode(1000), 126);
+}
+
+TEST_F(FormatTest, DynamicMapOfDoubleQuantization) {
+  const CodeTable &table = *scaleStorage(ScaleKind::Dynamic8).table;
+  for (unsigned code = 1; code < 256; ++code)
+    EXPECT_LT(table.values[code - 1], table.values[code]) << code;
+  EXPECT_EQ(table.values[127], 0);
+  EXPECT_EQ(table.values[255], 1);
+  for (int p = 1; p < 128; ++p) {
+    int decade = std::ilogb(float(p));
+    double exact = std::pow(10.0, decade - 6) * (0.1 + 0.9 * (p - (1 << decade) + 0.5) / (1 << decade));
+    EXPECT_NEAR(table.values[127 + p], exact, exact * 0x1p-19) << p;
+    EXPECT_EQ(table.values[127 - p], -table.values[127 + p]) << p;
+  }
+}
+
+TEST_F(FormatTest, DoubleQuantizationLosesLittle) {
+  std::vector<float> values = pseudoRandom(4096);
+  double once = squaredError(values, roundTrip(format("nf4s32"), values, 1024));
+  EXPECT_LT(squaredError(values, roundTrip(format("nf4dq"), values, 1024)), 1.02 * once);
+  // Scales that are all the same are their mean.
+  EXPECT_EQ(roundTrip(format("nf4dq"), std::vector<float>(128, -3.0f), 128), std::vector<float>(128, -3.0f));
+  EXPECT_EQ(roundTrip(format("nf4dq"), std::vector<float>(128), 128), std::vector<float>(128));
+}
+
 TEST_F(FormatTest, DegenerateGroups) {
   for (StringRef name : {"w2g32", "w4g32", "w8g32", "w4g32asym", "w8rowasym", "w4g32zf", "w4t", "nf4"}) {
     // Zeros: scale 1, codes at the zero point.
@@ -247,7 +336,7 @@ TEST_F(FormatTest, SearchBeatsTheSymmetricGrid) {
 }
 
 /// All families.
-static constexpr const char *everyFamily[] = {"w2g32", "w4g32", "w4g32asym", "w4g64zf", "w8row", "w3rowasyms32", "w4t", "nf4", "fp4row", "mxfp4", "fp8e4m3", "f16", "f32"};
+static constexpr const char *everyFamily[] = {"w2g32", "w4g32", "w4g32asym", "w4g64zf", "w8row", "w3rowasyms32", "w4t", "nf4", "fp4row", "mxfp4", "nvfp4", "nf4g16dq", "fp8e4m3", "f16", "f32"};
 
 TEST_F(FormatTest, ColumnsMayBeEncodedApart) {
   constexpr int64_t K = 317;
@@ -294,7 +383,7 @@ TEST_F(FormatTest, ImportantColumnsAreFittedBetter) {
     if (k % 5 == 2)
       importance[k] = 100.0f;
   }
-  for (StringRef name : {"w2g32", "w4g32", "w4g32asym", "w4t", "nf4", "mxfp4"}) {
+  for (StringRef name : {"w2g32", "w4g32", "w4g32asym", "w4t", "nf4", "mxfp4", "nvfp4"}) {
     auto weighted = [&](ArrayRef<float> weights) {
       std::string why;
       std::vector<float> decoded(K);
@@ -323,7 +412,7 @@ TEST_F(FormatTest, ThoroughSearchIsBetter) {
   for (float &value : values)
     value = value * value * value;
   // 8-bit integers, MX scales and formats without scales have nothing more to try.
-  for (StringRef name : {"w2g32", "w3g128", "w4g32", "w4g32asym", "w4t", "nf4", "fp8e4m3g64"}) {
+  for (StringRef name : {"w2g32", "w3g128", "w4g32", "w4g32asym", "w4t", "nf4", "nf4dq", "nvfp4", "fp8e4m3g64"}) {
     double quick = squaredError(values, roundTrip(format(name), values, K));
     std::string why;
     ASSERT_TRUE(succeeded(familyOf(format(name))->fitRow(values, {{}, /*thorough=*/true}, buffer, 0, why))) << why;
@@ -339,7 +428,7 @@ TEST_F(FormatTest, EncodingsArePinned) {
   auto digest = [&](StringRef name) {
     roundTrip(format(name), values, 1024);
     llvm::SHA256 hash;
-    for (const auto *bytes : {&buffer.codes, &buffer.subScales, &buffer.zeros})
+    for (const auto *bytes : {&buffer.codes, &buffer.scaleCodes, &buffer.subScales, &buffer.zeros})
       hash.update(*bytes);
     hash.update(ArrayRef(reinterpret_cast<const uint8_t *>(buffer.scales.data()), buffer.scales.size() * 4));
     return llvm::toHex(hash.final(), /*LowerCase=*/true).substr(0, 16);
@@ -353,4 +442,5 @@ TEST_F(FormatTest, EncodingsArePinned) {
   EXPECT_EQ(digest("nf4"), "71e1ff40f0d31da0");
   EXPECT_EQ(digest("mxfp4"), "bfb497fa630b4782");
   EXPECT_EQ(digest("fp8e4m3"), "738641cd35a55414");
+  EXPECT_EQ(digest("nf4dq"), "3a5ef18c634cb889");
 }
