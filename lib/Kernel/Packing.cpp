@@ -34,11 +34,12 @@ FailureOr<PanelLayout> PanelLayout::get(Type element, unsigned lanes, function_r
   layout.zero = block.getZero();
   layout.super = block.getSuper();
   layout.subBits = block.getSubBits();
+  layout.signedSub = block.getSignedSub();
   if (layout.group > 0 && layout.group % 16)
     return refuse("groups of a multiple of 16 weights or of the whole row; any group with --kernels=reference");
   if (layout.super && (layout.perRow() || layout.super % layout.group || layout.super % 32 || layout.subBits < 1 || layout.subBits > 8 ||
-                       layout.zero != qnt::ZeroKind::None))
-    return refuse("two levels with a group that divides the super-group, 1 to 8 bits of sub-scale and no zeros");
+                       !(layout.zero == qnt::ZeroKind::None || layout.hasMin())))
+    return refuse("two levels with a group that divides the super-group, 1 to 8 bits of sub-scale and no zero points");
   return layout;
 }
 
@@ -64,8 +65,15 @@ static int64_t rawBytes(const PanelLayout &l, int64_t k) {
   int64_t bytes = k / 32 * l.blockBytes();
   if (l.perRow())
     return bytes;
-  bytes += k / l.scaleK() * l.lanes * l.scaleBytes() + k / l.group * l.lanes * l.zeroBytes();
+  bytes += k / l.scaleK() * l.lanes * l.scaleBytes() + k / l.zeroK() * l.lanes * l.zeroBytes();
   return bytes + (l.super ? k / l.super * l.lanes * 4 * l.subscaleDwords() : 0);
+}
+
+int64_t PanelLayout::subscaleDwords() const {
+  int64_t dwords = 0;
+  for (unsigned width : subPlanes())
+    dwords += (subFields() * width + 31) / 32;
+  return dwords;
 }
 
 int64_t PanelLayout::superK() const {
@@ -94,9 +102,9 @@ std::string PanelLayout::name() const {
     return kind == Kind::F32 ? "f32" : kind == Kind::F16 ? "f16" : "bf16";
   std::string s = (table ? table->name.str() : "w" + std::to_string(bits)) + (perRow() ? "" : "g" + std::to_string(group));
   if (super)
-    s += "t" + std::to_string(super) + "x" + std::to_string(subBits);
+    s += "t" + std::to_string(super) + "x" + std::to_string(subBits) + (signedSub ? "s" : "");
   if (zero != qnt::ZeroKind::None)
-    s += zero == qnt::ZeroKind::Int ? "z" : "zf";
+    s += zero == qnt::ZeroKind::Int ? "z" : zero == qnt::ZeroKind::Float ? "zf" : "m";
   switch (scale) {
   case qnt::ScaleKind::F16:
     return s;
@@ -146,11 +154,24 @@ static void putBlock(const PanelLayout &l, ArrayRef<unsigned> planes, const uint
   }
 }
 
+// Field `field` of the sub-scales that start at `out`, of one lane.
+static void putSubField(const PanelLayout &l, unsigned value, int64_t field, unsigned lane, uint8_t *out) {
+  unsigned shift = 0;
+  for (unsigned width : l.subPlanes()) {
+    int64_t perDword = 32 / width;
+    uint8_t *at = out + (field / perDword * l.lanes + lane) * 4;
+    uint32_t part = value >> shift & ((1u << width) - 1);
+    llvm::support::endian::write32le(at, llvm::support::endian::read32le(at) | part << (field % perDword * width));
+    out += (l.subFields() * width + 31) / 32 * l.lanes * 4;
+    shift += width;
+  }
+}
+
 // Scales, zero points and sub-scales of one lane.
 static void putScales(const PanelLayout &l, const qnt::QuantizedRows &rows, int64_t row, unsigned lane, uint8_t *panel) {
   int64_t groups = l.groups(rows.K), scales = l.scales(rows.K), superK = l.superK();
   int64_t tail = l.paddedK(rows.K) / superK * l.superBytes();
-  int64_t perSuper = l.perRow() ? 1 : superK / l.scaleK(), zerosPerSuper = l.perRow() ? 1 : superK / l.group;
+  int64_t perSuper = l.perRow() ? 1 : superK / l.scaleK();
   auto place = [&](int64_t index, int64_t per, int64_t offset) {
     return panel + (l.perRow() ? tail + offset - l.scaleOffset() : index / per * l.superBytes() + offset);
   };
@@ -163,19 +184,20 @@ static void putScales(const PanelLayout &l, const qnt::QuantizedRows &rows, int6
   }
   for (unsigned i = 0; i < l.rowNumbers(); ++i)
     putNumber(qnt::ScaleKind::F32, rows.rowNumbers[row * l.rowNumbers() + i], panel + tail + l.rowNumbersOffset() + (i * l.lanes + lane) * 4);
-  for (int64_t g = 0; g < groups && l.zeroBytes(); ++g) {
-    uint8_t *out = place(g, zerosPerSuper, l.zeroOffset()) + (g % zerosPerSuper * l.lanes + lane) * l.zeroBytes();
+  int64_t zeros = l.hasMin() ? scales : groups, zerosPerSuper = l.perRow() ? 1 : superK / l.zeroK(), groupsPerSuper = l.perRow() ? 1 : superK / l.group;
+  for (int64_t z = 0; z < zeros && l.zeroBytes(); ++z) {
+    uint8_t *out = place(z, zerosPerSuper, l.zeroOffset()) + (z % zerosPerSuper * l.lanes + lane) * l.zeroBytes();
     if (l.zero == qnt::ZeroKind::Int)
-      *out = rows.zeros[row * groups + g];
+      *out = rows.zeros[row * zeros + z];
     else
-      putNumber(l.scale, rows.floatZeros[row * groups + g], out);
+      putNumber(l.scale, (l.hasMin() ? rows.mins : rows.floatZeros)[row * zeros + z], out);
   }
   for (int64_t g = 0; g < groups && l.super; ++g) {
-    int64_t perLevel = l.super / l.group, fields = 32 / l.storedSubBits(), inSuper = g % zerosPerSuper;
-    int64_t dword = inSuper / perLevel * l.subscaleDwords() + inSuper % perLevel / fields;
-    uint8_t *out = panel + g / zerosPerSuper * l.superBytes() + l.subscaleOffset() + (dword * l.lanes + lane) * 4;
-    uint32_t word = llvm::support::endian::read32le(out) | uint32_t(rows.subScales[row * groups + g]) << (inSuper % perLevel % fields * l.storedSubBits());
-    llvm::support::endian::write32le(out, word);
+    int64_t perLevel = l.super / l.group, inSuper = g % groupsPerSuper;
+    uint8_t *out = panel + g / groupsPerSuper * l.superBytes() + l.subscaleOffset() + inSuper / perLevel * l.subscaleDwords() * l.lanes * 4;
+    putSubField(l, rows.subScales[row * groups + g], inSuper % perLevel, lane, out);
+    if (l.hasMin())
+      putSubField(l, rows.subMins[row * groups + g], perLevel + inSuper % perLevel, lane, out);
   }
 }
 

@@ -86,8 +86,12 @@ static LogicalResult foldDecompose(qnt::DecomposeOp op, bool constants) {
     SmallVector<DenseElementsAttr> values{bytes(op.getCodes(), buffer.codes), floatConstant(type(op.getScales()), buffer.scales)};
     if (!buffer.floatZeros.empty())
       values.push_back(floatConstant(type(op.getSide()[0]), buffer.floatZeros));
-    else if (!op.getSide().empty())
+    else if (!buffer.zeros.empty() || !buffer.subScales.empty())
       values.push_back(bytes(op.getSide()[0], buffer.zeros.empty() ? buffer.subScales : buffer.zeros));
+    if (!buffer.mins.empty())
+      values.push_back(floatConstant(type(op.getScales()), buffer.mins));
+    if (!buffer.subMins.empty())
+      values.push_back(bytes(op.getSide().back(), buffer.subMins));
     return values;
   });
 }

@@ -1,6 +1,7 @@
 // Format families: names, sizes, every code point there and back, degenerate groups, and pinned encodings.
 #include "dialects/Quant/Formats/CodeTables.h"
 #include "dialects/Quant/Formats/Format.h"
+#include "dialects/Quant/Formats/Half.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/StringExtras.h"
@@ -76,10 +77,13 @@ TEST_F(FormatTest, NamesComeBack) {
     EXPECT_EQ(formatName(format(name)), name);
   for (StringRef name : {"nf4", "nf4g32", "nf4rows32", "fp4s32", "fp4row", "mxfp4", "fp8e4m3", "fp8e4m3g128", "fp8e5m2", "nvfp4", "nf4dq", "nf4g128dq", "fp4rowdq"})
     EXPECT_EQ(formatName(format(name)), name);
+  for (StringRef name : {"q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k"})
+    EXPECT_EQ(formatName(format(name)), name);
   EXPECT_EQ(format("w4"), format("w4g32"));
+  EXPECT_NE(format("q4_0"), format("w4g32"));
   EXPECT_EQ(format("nf4"), format("nf4g64"));
   EXPECT_EQ(format("fp8e4m3"), format("fp8e4m3row"));
-  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_0", "f64", "w4t2", "W4", "nf4g0", "nf3", "mxfp4g32", "nvfp4g32", "nvfp4s32", "fp8", "fp8e4m3s32", "fp8e4m3dq", "nf4s32dq"})
+  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_2", "q4_K", "q7_k", "f64", "w4t2", "W4", "nf4g0", "nf3", "mxfp4g32", "nvfp4g32", "nvfp4s32", "fp8", "fp8e4m3s32", "fp8e4m3dq", "nf4s32dq"})
     EXPECT_FALSE(format(name)) << name.str();
 }
 
@@ -189,6 +193,8 @@ TEST_F(FormatTest, MxScaleIsAPowerOfTwo) {
     EXPECT_EQ(roundTrip(format("mxfp4"), std::vector<float>(32, tiny), 32)[0], tiny > 0x1p-130f ? tiny : 0.0f);
 }
 
+static constexpr const char *ggufFormats[] = {"q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k"};
+
 /// What sha256 begins with.
 static std::string digestOf(ArrayRef<uint8_t> bytes) {
   llvm::SHA256 hash;
@@ -219,6 +225,166 @@ TEST_F(FormatTest, Nvfp4IsGgmls) {
   EXPECT_EQ(digestOf(blocks), "5e41c34be71bc13e");
   familyOf(format("nvfp4"))->decodeRow(buffer.view, 0, decoded);
   EXPECT_NEAR(signalToNoise(values, decoded), 20.0056, 1e-4);
+}
+
+/// Blocks as GGUF lays them out, of one encoded row.
+namespace {
+struct GgufWriter {
+  const QuantizedBuffer &buffer;
+  std::vector<uint8_t> bytes;
+  unsigned bits, zero;
+
+  explicit GgufWriter(const QuantizedBuffer &buffer) : buffer(buffer) {
+    auto block = cast<BlockType>(buffer.view.element);
+    bits = block.getBits();
+    zero = block.getZero() == ZeroKind::Min ? 0 : 1u << (bits - 1);
+  }
+  void half(float value) {
+    uint16_t stored = floatToHalf(value);
+    bytes.push_back(uint8_t(stored));
+    bytes.push_back(uint8_t(stored >> 8));
+  }
+  /// Codes are one or more low bits here, others there: `fields` values from `from` on, `stride` apart, make a byte.
+  void plane(int64_t from, int64_t count, int64_t stride, int64_t fields, unsigned shift, unsigned width) {
+    for (int64_t i = 0; i < count; ++i) {
+      unsigned byte = 0;
+      for (int64_t f = 0; f < fields; ++f)
+        byte |= (buffer.codes[from + i + f * stride] >> shift & ((1u << width) - 1)) << (f * width);
+      bytes.push_back(uint8_t(byte));
+    }
+  }
+  void legacy(int64_t g) {
+    int64_t from = 32 * g;
+    half(buffer.scales[g]);
+    if (!buffer.mins.empty())
+      half(buffer.mins[g]);
+    if (bits == 8) {
+      for (int64_t k = from; k < from + 32; ++k)
+        bytes.push_back(uint8_t(buffer.codes[k] - 128));
+      return;
+    }
+    uint32_t high = 0;
+    for (int64_t j = 0; j < 32; ++j)
+      high |= uint32_t(buffer.codes[from + j] >> 4) << j;
+    for (int byte = 0; bits == 5 && byte < 4; ++byte)
+      bytes.push_back(uint8_t(high >> (8 * byte)));
+    plane(from, 16, 16, 2, 0, 4);
+  }
+  /// Eight sub-scales and sub-minima of 6 bits in 12 bytes.
+  void scales12(const uint8_t *scale, const uint8_t *min) {
+    uint8_t packed[12];
+    for (int j = 0; j < 4; ++j) {
+      packed[j] = uint8_t(scale[j] | scale[j + 4] >> 4 << 6);
+      packed[j + 4] = uint8_t(min[j] | min[j + 4] >> 4 << 6);
+      packed[j + 8] = uint8_t((scale[j + 4] & 15) | (min[j + 4] & 15) << 4);
+    }
+    bytes.insert(bytes.end(), packed, packed + 12);
+  }
+  void superBlock(int64_t s) {
+    int64_t from = 256 * s;
+    const uint8_t *scale = buffer.subScales.data() + s * 256 / buffer.view.group, *min = buffer.subMins.data() + s * 256 / buffer.view.group;
+    if (bits == 4 || bits == 5) {
+      half(buffer.scales[s]);
+      half(-buffer.mins[s]);
+      scales12(scale, min);
+      if (bits == 5)
+        plane(from, 32, 32, 8, 4, 1);
+      for (int64_t chunk = 0; chunk < 256; chunk += 64)
+        plane(from + chunk, 32, 32, 2, 0, 4);
+    } else if (bits == 2) {
+      for (int j = 0; j < 16; ++j)
+        bytes.push_back(uint8_t(scale[j] | min[j] << 4));
+      for (int64_t chunk = 0; chunk < 256; chunk += 128)
+        plane(from + chunk, 32, 32, 4, 0, 2);
+      half(buffer.scales[s]);
+      half(-buffer.mins[s]);
+    } else if (bits == 3) {
+      plane(from, 32, 32, 8, 2, 1);
+      for (int64_t chunk = 0; chunk < 256; chunk += 128)
+        plane(from + chunk, 32, 32, 4, 0, 2);
+      for (int j = 0; j < 8; ++j)
+        bytes.push_back(uint8_t((scale[j] & 15) | (scale[j + 8] & 15) << 4));
+      for (int j = 0; j < 4; ++j)
+        bytes.push_back(uint8_t(scale[j] >> 4 | scale[j + 4] >> 4 << 2 | scale[j + 8] >> 4 << 4 | scale[j + 12] >> 4 << 6));
+      half(buffer.scales[s]);
+    } else {
+      for (int64_t chunk = 0; chunk < 256; chunk += 128)
+        plane(from + chunk, 64, 64, 2, 0, 4);
+      for (int64_t chunk = 0; chunk < 256; chunk += 128)
+        plane(from + chunk, 32, 32, 4, 4, 2);
+      for (int j = 0; j < 16; ++j)
+        bytes.push_back(uint8_t(scale[j] - 128));
+      half(buffer.scales[s]);
+    }
+  }
+};
+} // namespace
+
+TEST_F(FormatTest, GgufBlocksAreGgmls) {
+  struct Golden {
+    const char *name, *digest;
+    double bits, signalToNoise;
+  };
+  std::vector<float> values = pseudoRandom(1024);
+  for (auto [name, digest, bits, ratio] : {Golden{"q4_0", "2bcdf938e6e5c91c", 4.5, 23.3345}, {"q4_1", "baeff091158149c8", 5, 24.2064}, {"q5_0", "368a2b956d49c171", 5.5, 30.0738},
+                                           {"q5_1", "6160d58e97dd7253", 6, 30.5527}, {"q8_0", "090c198c986b5d87", 8.5, 48.2501}, {"q2_k", "9542811af56c0cbb", 2.625, 12.7461},
+                                           {"q3_k", "9bea520fbba24667", 3.4375, 17.8876}, {"q4_k", "008a9f902a918269", 4.5, 25.0692}, {"q5_k", "5e33225f49c37586", 5.5, 31.2395},
+                                           {"q6_k", "d4bbc3ea2de8c397", 6.5625, 37.5961}}) {
+    std::vector<float> decoded = roundTrip(format(name), values, 1024);
+    GgufWriter writer(buffer);
+    if (cast<BlockType>(format(name)).getSuper())
+      for (int64_t s = 0; s < 4; ++s)
+        writer.superBlock(s);
+    else
+      for (int64_t g = 0; g < 32; ++g)
+        writer.legacy(g);
+    EXPECT_EQ(digestOf(writer.bytes), digest) << name;
+    EXPECT_NEAR(signalToNoise(values, decoded), ratio, 1e-4) << name;
+    EXPECT_EQ(bitsPerWeight(format(name), 1024), bits) << name;
+    EXPECT_EQ(double(writer.bytes.size()) * 8 / 1024, bits) << name;
+  }
+}
+
+TEST_F(FormatTest, GgufRowsMayEndAnywhere) {
+  std::vector<float> values = pseudoRandom(2 * 317), whole = pseudoRandom(2 * 317);
+  for (StringRef name : ggufFormats) {
+    std::vector<float> decoded = roundTrip(format(name), values, 317);
+    EXPECT_GT(signalToNoise(values, decoded), 12) << name.str();
+    // Zeros, constants, values too small for an f16 scale: never a NaN, and no code out of range.
+    for (float constant : {0.0f, 1.0f, -3.0f, 1e-30f, -1e-30f, 1e-12f})
+      for (float value : roundTrip(format(name), std::vector<float>(40, constant), 40))
+        EXPECT_NEAR(value, constant, std::fabs(constant) * 0.1 + 1e-7) << name.str();
+    std::string why;
+    buffer.reset(format(name), 0, 1, 32);
+    EXPECT_TRUE(failed(familyOf(format(name))->encodeRow(std::vector<float>(32, -1e9f), buffer, 0, why))) << name.str();
+    EXPECT_NE(StringRef(why).find("too large for f16"), StringRef::npos) << why;
+  }
+}
+
+TEST_F(FormatTest, GgufImportantColumnsAreFittedBetter) {
+  constexpr int64_t K = 512;
+  std::vector<float> values = pseudoRandom(K), importance(K, 0.01f), decoded(K);
+  for (int64_t k = 0; k < K; ++k) {
+    values[k] = values[k] * values[k] * values[k];
+    if (k % 5 == 2)
+      importance[k] = 100.0f;
+  }
+  for (StringRef name : ggufFormats) {
+    auto weighted = [&](ArrayRef<float> weights) {
+      std::string why;
+      FitOptions options;
+      options.importance = weights;
+      buffer.reset(format(name), 0, 1, K);
+      EXPECT_TRUE(succeeded(familyOf(format(name))->encodeRow(values, buffer, 0, why, options))) << why;
+      familyOf(format(name))->decodeRow(buffer.view, 0, decoded);
+      double error = 0;
+      for (int64_t k = 0; k < K; ++k)
+        error += importance[k] * (values[k] - decoded[k]) * (values[k] - decoded[k]);
+      return error;
+    };
+    if (name != "q8_0") // all of its range is needed
+      EXPECT_LT(weighted(importance), weighted({})) << name.str();
+  }
 }
 
 TEST_F(FormatTest, Nvfp4ScalesAreRelativeToTheTensor) {
@@ -336,7 +502,7 @@ TEST_F(FormatTest, SearchBeatsTheSymmetricGrid) {
 }
 
 /// All families.
-static constexpr const char *everyFamily[] = {"w2g32", "w4g32", "w4g32asym", "w4g64zf", "w8row", "w3rowasyms32", "w4t", "nf4", "fp4row", "mxfp4", "nvfp4", "nf4g16dq", "fp8e4m3", "f16", "f32"};
+static constexpr const char *everyFamily[] = {"w2g32", "w4g32", "w4g32asym", "w4g64zf", "w8row", "w3rowasyms32", "w4t", "nf4", "fp4row", "mxfp4", "nvfp4", "nf4g16dq", "fp8e4m3", "f16", "f32", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k"};
 
 TEST_F(FormatTest, ColumnsMayBeEncodedApart) {
   constexpr int64_t K = 317;
