@@ -79,7 +79,9 @@ static Value integerDot(ReferenceBuilder &r, const ReferenceBuilder::Components 
     y = r.make<math::FmaOp>(dot, r.mulf(first.scale, scaleOfX), y);
     if (!w.mins)
       return y;
-    Value ofMins = r.asFloat(sum([&](Value k) { return w.subMins ? r.make<arith::MulIOp>(codeOfX(k), r.elementAt(w, ValueRange{n, k}).subMin) : codeOfX(k); }));
+    Value ofMins = r.asFloat(sum([&](Value k) {
+      return w.subMins ? r.make<arith::MulIOp>(codeOfX(k), r.elementAt(w, ValueRange{n, k}).subMin) : codeOfX(k);
+    }));
     return r.make<math::FmaOp>(ofMins, r.mulf(first.min, scaleOfX), y);
   });
 }

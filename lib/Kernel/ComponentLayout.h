@@ -1,7 +1,8 @@
 // Quantized weights as reference lowerings read them: the components of qnt.compose, row by row, nothing packed.
 //
 // A row is: stored scales as f32 (one per group, two-level: per super-group), float zero points as f32 (one per group), minima as f32
-// (as many as scales), codes, one byte each, integer zero points or sub-scales, one byte per group, sub-minima likewise; the row is padded to a multiple of 4 bytes.
+// (as many as scales), codes, one byte each, integer zero points or sub-scales, one byte per group, sub-minima likewise; the row
+// is padded to a multiple of 4 bytes.
 #ifndef QCC_KERNEL_COMPONENTLAYOUT_H
 #define QCC_KERNEL_COMPONENTLAYOUT_H
 #include "dialects/Quant/Formats/Format.h"

@@ -277,7 +277,9 @@ void MatmulEmitter::emitIntBlocked() {
         Value scale = activationScale(rowOf[r], k), sum;
         for (unsigned i = 0; i < count; ++i) {
           if (i == 0 || w.super)
-            sum = finishSum(rowOf[r], k, end, [&](Value at) { return inChunk ? load(submins, place(c, at, step, i), sums) : subMinAt(c.panelAt[i], at); });
+            sum = finishSum(rowOf[r], k, end, [&](Value at) {
+              return inChunk ? load(submins, place(c, at, step, i), sums) : subMinAt(c.panelAt[i], at);
+            });
           y[r * count + i] = finishRun(acc[r * count + i], sum, scale, p[i], y[r * count + i]);
         }
       }

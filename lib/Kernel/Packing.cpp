@@ -69,6 +69,12 @@ static int64_t rawBytes(const PanelLayout &l, int64_t k) {
   return bytes + (l.super ? k / l.super * l.lanes * 4 * l.subscaleDwords() : 0);
 }
 
+SmallVector<unsigned, 2> PanelLayout::subPlanes() const {
+  if (subBits > 6)
+    return {8};
+  return subBits > 4 ? SmallVector<unsigned, 2>{4, 2} : SmallVector<unsigned, 2>{4};
+}
+
 int64_t PanelLayout::subscaleDwords() const {
   int64_t dwords = 0;
   for (unsigned width : subPlanes())

@@ -57,7 +57,7 @@ struct PanelLayout {
   /// Whether a code less its implicit zero point times its sub-scale fits a signed byte.
   bool foldsSubscale() const { return super && !hasMin() && !signedSub && (int64_t(1) << (bits - 1)) * ((1 << subBits) - 1) <= 127; }
   /// Widths of the bit planes of a sub-scale.
-  llvm::SmallVector<unsigned, 2> subPlanes() const { return subBits <= 4 ? llvm::SmallVector<unsigned, 2>{4} : subBits <= 6 ? llvm::SmallVector<unsigned, 2>{4, 2} : llvm::SmallVector<unsigned, 2>{8}; }
+  llvm::SmallVector<unsigned, 2> subPlanes() const;
 
   // Sizes in k and bytes; offsets are from the start of a superblock.
   int64_t blockBytes() const { return int64_t(bits) * lanes * 4; }      // 32 k

@@ -11,8 +11,8 @@ namespace qcc::qnt {
 /// nf4   NormalFloat, quantiles of a normal distribution (QLoRA, arXiv 2305.14314, appendix E)
 /// fp4   the 4-bit float of bitsandbytes: 0, 1/192 and six values from 1/6 to 1, both signs
 /// e2m1  FP4 of the microscaling formats (OCP MX v1.0, section 5.3.3): 0, .5, 1, 1.5, 2, 3, 4, 6, both signs
-/// dynamic8  the signed dynamic map of bitsandbytes (arXiv 2110.02861, section 1.3), ascending: 0 is code 127, and p codes from it, 2^i <= p < 2^(i+1), is
-///       10^(i-6) times the middle of the (p - 2^i)-th of 2^i parts of [0.1, 1]; 128 is 1. Computed as `slopes` say: within 2^-19 of bitsandbytes' floats
+/// dynamic8  the signed dynamic map of bitsandbytes (arXiv 2110.02861, section 1.3), ascending: 0 is code 127, and p codes from it,
+///       2^i <= p < 2^(i+1), is 10^(i-6) times the middle of the (p - 2^i)-th of 2^i parts of [0.1, 1]; 128 is 1. Computed as `slopes` say, within 2^-19
 /// e4m3  FP8 without infinities (OCP 8-bit floating point, largest 448), e5m2 the other one (largest finite 57344)
 class CodeTable {
 public:

@@ -202,7 +202,8 @@ QuantizedRows qcc::qnt::sliceRows(const QuantizedRows &rows, int64_t from, int64
     if (!all.empty())
       all = all.slice(all.size() / rows.rows * from, all.size() / rows.rows * count);
   };
-  slice(part.values), slice(part.codes), slice(part.scales), slice(part.scaleCodes), slice(part.rowNumbers), slice(part.subScales), slice(part.mins), slice(part.subMins), slice(part.zeros), slice(part.floatZeros), slice(part.raw);
+  slice(part.values), slice(part.codes), slice(part.scales), slice(part.scaleCodes), slice(part.rowNumbers), slice(part.subScales);
+  slice(part.mins), slice(part.subMins), slice(part.zeros), slice(part.floatZeros), slice(part.raw);
   return part;
 }
 

@@ -83,7 +83,8 @@ public:
   /// Whether scales depend on all of a tensor, by FitOptions::largest.
   virtual bool needsLargest(mlir::Type) const { return false; }
   /// Round to nearest: fitRow, then encodeColumns of all, unless the format says otherwise.
-  virtual mlir::LogicalResult encodeRow(llvm::ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why, const FitOptions &options = {}) const;
+  virtual mlir::LogicalResult encodeRow(llvm::ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why,
+                                        const FitOptions &options = {}) const;
   void decodeRow(const QuantizedRows &rows, int64_t row, llvm::MutableArrayRef<float> values) const { decodeColumns(rows, row, 0, values); }
   /// Element::Int only. The integer (i32) that integer matmuls multiply: code without zero point, times the sub-scale; float zero points and minima are
   /// not in it.

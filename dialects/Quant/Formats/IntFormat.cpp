@@ -79,7 +79,8 @@ struct IntFormat : FormatFamily {
   }
   bool owns(Type element) const override {
     auto block = dyn_cast<BlockType>(element);
-    return block && block.getElement() == Element::Int && !block.getSuper() && block.getBits() >= 2 && block.getZero() != ZeroKind::Min && !block.getRule() && llvm::is_contained({ScaleKind::F16, ScaleKind::F32}, block.getScale());
+    return block && block.getElement() == Element::Int && !block.getSuper() && block.getBits() >= 2 && block.getZero() != ZeroKind::Min && !block.getRule() &&
+           llvm::is_contained({ScaleKind::F16, ScaleKind::F32}, block.getScale());
   }
   std::string name(Type element) const override {
     auto block = cast<BlockType>(element);

@@ -21,7 +21,8 @@ struct Name {
   int64_t group;
   ScaleKind scale;
 };
-static constexpr Name names[] = {{"nf4", "nf4", 64, ScaleKind::F16}, {"fp4", "fp4", 64, ScaleKind::F16}, {"mxfp4", "e2m1", 32, ScaleKind::E8M0}, {"nvfp4", "e2m1", 16, ScaleKind::E4M3},
+static constexpr Name names[] = {{"nf4", "nf4", 64, ScaleKind::F16}, {"fp4", "fp4", 64, ScaleKind::F16}, {"mxfp4", "e2m1", 32, ScaleKind::E8M0},
+                                 {"nvfp4", "e2m1", 16, ScaleKind::E4M3},
                                  {"fp8e4m3", "e4m3", -1, ScaleKind::F32}, {"fp8e5m2", "e5m2", -1, ScaleKind::F32}};
 
 /// What may follow the name of a format with f16 scales.
@@ -29,7 +30,9 @@ static constexpr ScaleKind scaleSuffixes[] = {ScaleKind::F32, ScaleKind::Dynamic
 static StringRef suffixOf(ScaleKind scale) { return scale == ScaleKind::F32 ? "s32" : "dq"; }
 
 static const Name *nameOf(BlockType block) {
-  auto mayHave = [&](const Name &n) { return n.scale == block.getScale() || (n.scale == ScaleKind::F16 && llvm::is_contained(scaleSuffixes, block.getScale())); };
+  auto mayHave = [&](const Name &n) {
+    return n.scale == block.getScale() || (n.scale == ScaleKind::F16 && llvm::is_contained(scaleSuffixes, block.getScale()));
+  };
   return llvm::find_if(names, [&](const Name &n) { return n.table == block.getTable().getValue() && mayHave(n); });
 }
 

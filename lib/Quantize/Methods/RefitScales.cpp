@@ -8,7 +8,8 @@ using namespace qcc;
 
 bool RefitScales::applies(Type element) {
   auto block = dyn_cast<qnt::BlockType>(element);
-  return block && block.getZero() != qnt::ZeroKind::Min && qnt::scaleType(element.getContext(), block.getScale()); // numbers, not codes or powers of two
+  // Values are multiples of scales that are numbers, not codes or powers of two.
+  return block && block.getZero() != qnt::ZeroKind::Min && qnt::scaleType(element.getContext(), block.getScale());
 }
 
 RefitScales::RefitScales(const WeightProblem &problem)

@@ -11,7 +11,9 @@ struct Rtn : QuantizationMethod {
     const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
     qnt::FitOptions options;
     options.largest = largestOf(problem);
-    return forEachRow(problem, why, [&](int64_t row, std::string &why) { return family.encodeRow(problem.values.slice(row * problem.K, problem.K), out, row, why, options); });
+    return forEachRow(problem, why, [&](int64_t row, std::string &why) {
+      return family.encodeRow(problem.values.slice(row * problem.K, problem.K), out, row, why, options);
+    });
   }
 };
 } // namespace

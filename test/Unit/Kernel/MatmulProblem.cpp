@@ -153,7 +153,9 @@ float MatmulProblem::integerResult(const kernel::MatmulSpec &spec, int64_t row, 
   return spec.addend ? y + addend[row * n + column] : y;
 }
 
-int64_t MatmulProblem::subScale(int64_t group) const { return int64_t(rows.subScales[group]) - (layout.signedSub ? int64_t(1) << (layout.subBits - 1) : 0); }
+int64_t MatmulProblem::subScale(int64_t group) const {
+  return int64_t(rows.subScales[group]) - (layout.signedSub ? int64_t(1) << (layout.subBits - 1) : 0);
+}
 
 double MatmulProblem::weight(int64_t column, int64_t i) const {
   if (!layout.isCodes())
