@@ -226,7 +226,8 @@ def Qnt_ComposeOp : Qnt_Op<"compose", [Pure]> {
   let summary = "A quantized tensor from its components";
   let description = [{
     For `[.., K]`: codes `[.., K]` as stored (unsigned, one byte each), stored scales `[.., ceil(K/group)]` as f32 (two-level: `[.., ceil(K/super)]`),
-    and for formats that have them integer zero points or sub-scales (i8) or float zero points (f32) `[.., ceil(K/group)]`.
+    and for formats that have them integer zero points or sub-scales (i8) or float zero points (f32) `[.., ceil(K/group)]`, minima as scales, and
+    their sub-minima (i8) `[.., ceil(K/group)]`.
     `qnt.decompose` is its inverse. Where reference lowerings make and read quantized tensors; fast paths never see either.
     Example:
       %x = qnt.compose %codes, %scales : tensor<?x64xi8>, tensor<?x2xf32> -> tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>

@@ -1,5 +1,6 @@
 // Types and attributes of the qnt dialect: printing is generated, the rules are here.
 #include "dialects/Quant/Formats/CodeTables.h"
+#include "dialects/Quant/Formats/Format.h"
 #include "dialects/Quant/Quant.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -35,7 +36,7 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, W
 }
 
 LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, Element element, unsigned bits, int64_t group,
-                                ScaleKind scale, ZeroKind zero, int64_t super, unsigned subBits, StringAttr table) {
+                                ScaleKind scale, ZeroKind zero, int64_t super, unsigned subBits, StringAttr table, bool signedSub, StringAttr rule) {
   if (bits < 1 || bits > 8)
     return emitError() << "a code has 1 to 8 bits, not " << bits;
   if (group != -1 && (group < 1 || group > maxGroup))
@@ -44,6 +45,10 @@ LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, El
     return emitError() << "a super-block has at most " << maxGroup << " elements, not " << super;
   if (super && (super < group || group < 1 || super % group))
     return emitError() << "a super-block holds whole groups, but " << group << " does not divide " << super;
+  if (super && (zero == ZeroKind::Int || zero == ZeroKind::Float))
+    return emitError() << "two-level scales have minima or nothing, no zero points";
+  if (signedSub && !super)
+    return emitError() << "'signedSub' is of two-level scales";
   if ((super > 0) != (subBits > 0))
     return emitError() << "two-level scales need both 'super' and 'subBits'";
   if ((element == Element::Table) != bool(table))
@@ -55,6 +60,8 @@ LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, El
     return emitError() << "codes of table '" << codes->name << "' have " << codes->bits << " bits, not " << bits;
   if (codes && (zero != ZeroKind::None || super))
     return emitError() << "codes of a table have neither zero points nor two levels of scales";
+  if (scaleStorage(scale).table && (zero == ZeroKind::Float || zero == ZeroKind::Min || super))
+    return emitError() << "coded scales go with neither zero points or minima of their type nor two levels";
   return success();
 }
 

@@ -10,9 +10,15 @@ def Qnt_BlockType : TypeDef<Qnt_Dialect, "Block"> {
     (`group = -1`: one for the whole row; the last group of a row may be short).
     - `zero = none`: symmetric; codes are stored unsigned with the implicit zero point `2^(bits-1)`.
     - `zero = int`: a stored zero point of `bits` bits. `zero = float`: a stored zero point of the scale's type.
-    - `super > 0`: two-level; scales are unsigned integers of `subBits` bits per `group`, times one stored scale per `super` elements.
+    - `zero = min`: `value = scale * code + minimum`, a stored minimum of the scale's type for each stored scale.
+    - `super > 0`: two-level; scales are unsigned integers of `subBits` bits per `group`, times one stored scale per `super` elements. So are
+      minima. With `signedSub` scales are signed: stored plus `2^(subBits-1)`.
     - `element = table`: the code selects from the named table of `dialects/Quant/Formats/CodeTables.h`; zero must be none.
     - `scale = e8m0`: a power of two from 2^-127 to 2^127, stored as its biased exponent in a byte (OCP MX v1.0, section 5.4.1).
+    - `scale = e4m3`: a code of that table in a byte, times one f32 of the row (the same for all rows of a tensor in NVFP4).
+    - `scale = dynamic8`: a code of that table in a byte, times one f32 of the row, plus another (double quantization of QLoRA).
+
+    - `rule`: the name of who rounds values to codes, where that differs between formats of one layout. Kernels do not ask.
 
     Tensors keep their logical shape: `tensor<4096x11008x!qnt.block<element = int, bits = 4, group = 32>>`.
     Activations use the same type (`bits = 8`, `scale = f32`), produced at run time by `qnt.quantize`.
@@ -21,7 +27,11 @@ def Qnt_BlockType : TypeDef<Qnt_Dialect, "Block"> {
     DefaultValuedParameter<"Element", "Element::Int">:$element, "unsigned":$bits, "int64_t":$group,
     DefaultValuedParameter<"ScaleKind", "ScaleKind::F16">:$scale, DefaultValuedParameter<"ZeroKind", "ZeroKind::None">:$zero,
     DefaultValuedParameter<"int64_t", "0">:$super, DefaultValuedParameter<"unsigned", "0">:$subBits,
-    OptionalParameter<"::mlir::StringAttr">:$table);
+    OptionalParameter<"::mlir::StringAttr">:$table, DefaultValuedParameter<"bool", "false">:$signedSub, OptionalParameter<"::mlir::StringAttr">:$rule);
+  let builders = [TypeBuilder<(ins "Element":$element, "unsigned":$bits, "int64_t":$group, "ScaleKind":$scale, "ZeroKind":$zero, "int64_t":$super,
+      "unsigned":$subBits, "::mlir::StringAttr":$table), [{
+    return $_get($_ctxt, element, bits, group, scale, zero, super, subBits, table, false, ::mlir::StringAttr());
+  }]>];
   let extraClassDeclaration = [{
     /// Of `group` and `super`: products with sizes of tensors stay far from overflow, and nobody has use for more but -1.
     static constexpr int64_t maxGroup = int64_t(1) << 20;

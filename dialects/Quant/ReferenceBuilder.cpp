@@ -47,7 +47,15 @@ Value ReferenceBuilder::fold(Value from, Value to, Value start, function_ref<Val
 ReferenceBuilder::Components ReferenceBuilder::decompose(Value quantized) {
   auto type = cast<BlockType>(cast<RankedTensorType>(quantized.getType()).getElementType());
   auto op = DecomposeOp::create(b, loc, quantized);
-  return {type, op.getCodes(), op.getScales(), op.getSide().empty() ? Value() : op.getSide()[0]};
+  SmallVector<Value> side(op.getSide());
+  Components c{type, op.getCodes(), op.getScales(), {}, {}, {}};
+  if (type.getZero() == ZeroKind::Min && type.getSuper())
+    c.subMins = side.pop_back_val();
+  if (type.getZero() == ZeroKind::Min)
+    c.mins = side.pop_back_val();
+  if (!side.empty())
+    c.side = side.front();
+  return c;
 }
 
 SmallVector<Value> ReferenceBuilder::groupIndices(const Components &c, ValueRange indices, bool ofScale) {
@@ -61,5 +69,9 @@ ElementValues ReferenceBuilder::elementAt(const Components &c, ValueRange indice
   element.scale = at(c.scales, groupIndices(c, indices, /*ofScale=*/true));
   if (c.side)
     element.side = at(c.side, groupIndices(c, indices, /*ofScale=*/false));
+  if (c.mins)
+    element.min = at(c.mins, groupIndices(c, indices, /*ofScale=*/true));
+  if (c.subMins)
+    element.subMin = at(c.subMins, groupIndices(c, indices, /*ofScale=*/false));
   return element;
 }

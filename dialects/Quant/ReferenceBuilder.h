@@ -48,7 +48,7 @@ public:
   /// The parts of one element of a decomposed tensor: `indices` end in k.
   struct Components {
     BlockType type;
-    Value codes, scales, side;
+    Value codes, scales, side, mins, subMins;
   };
   Components decompose(Value quantized);
   ElementValues elementAt(const Components &c, ValueRange indices);

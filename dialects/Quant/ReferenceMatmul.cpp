@@ -52,7 +52,8 @@ Lowered DequantizeOp::lowerToReference(OpBuilder &builder) {
 }
 
 /// One element of a product with quantized activations: integer sums of the runs in which all float scales are constant (integer sub-scales and
-/// zero points are part of the sum), each rounded to f32 once, scaled and added by one fma, in ascending order.
+/// zero points are part of the sum), each rounded to f32 once, scaled and added by one fma, in ascending order. Minima: another fma follows each, of
+/// the sum of activations times integer sub-minima.
 static Value integerDot(ReferenceBuilder &r, const ReferenceBuilder::Components &x, const ReferenceBuilder::Components &w, ValueRange row, Value n, int64_t K) {
   const FormatFamily *family = familyOf(w.type), *activations = familyOf(x.type);
   int64_t run = exactRun(w.type, x.type), step = run < 0 ? K : run;
@@ -74,7 +75,14 @@ static Value integerDot(ReferenceBuilder &r, const ReferenceBuilder::Components 
     ElementValues first = r.elementAt(w, ValueRange{n, from}); // its scales are those of the whole step
     if (hasFloatZero)
       dot = r.make<math::FmaOp>(r.make<arith::NegFOp>(first.side), r.asFloat(sum(codeOfX)), dot);
-    return r.make<math::FmaOp>(dot, r.mulf(first.scale, xAt(from).scale), y);
+    Value scaleOfX = xAt(from).scale;
+    y = r.make<math::FmaOp>(dot, r.mulf(first.scale, scaleOfX), y);
+    if (!w.mins)
+      return y;
+    Value ofMins = r.asFloat(sum([&](Value k) {
+      return w.subMins ? r.make<arith::MulIOp>(codeOfX(k), r.elementAt(w, ValueRange{n, k}).subMin) : codeOfX(k);
+    }));
+    return r.make<math::FmaOp>(ofMins, r.mulf(first.min, scaleOfX), y);
   });
 }
 

@@ -15,5 +15,9 @@ void kernel::packComponents(const ComponentLayout &layout, const qnt::QuantizedR
     std::memcpy(out + layout.codeOffset(), rows.codes.data() + r * layout.k, layout.k);
     if (layout.hasSideBytes())
       std::memcpy(out + layout.sideOffset(), side.data() + r * groups, groups);
+    if (layout.hasMins())
+      std::memcpy(out + layout.minOffset(), rows.mins.data() + r * scales, 4 * scales);
+    if (layout.hasSubMins())
+      std::memcpy(out + layout.subMinOffset(), rows.subMins.data() + r * groups, groups);
   }
 }

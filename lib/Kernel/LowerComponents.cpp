@@ -48,9 +48,10 @@ struct LowerComponentsPass : qcc::impl::LowerComponentsBase<LowerComponentsPass>
     Value asBytes = rowsAs(b.getI8Type(), 1), asFloats = rowsAs(b.getF32Type(), 4);
     op.getCodes().replaceAllUsesWith(columns(b, loc, asBytes, layout->codeOffset(), op.getCodes().getType()));
     op.getScales().replaceAllUsesWith(columns(b, loc, asFloats, 0, op.getScales().getType()));
-    for (Value side : op.getSide())
-      side.replaceAllUsesWith(layout->hasFloatZeros() ? columns(b, loc, asFloats, layout->zeroOffset() / 4, side.getType())
-                                                      : columns(b, loc, asBytes, layout->sideOffset(), side.getType()));
+    for (auto [side, offset] : llvm::zip_equal(op.getSide(), layout->sideOffsets())) {
+      bool isFloat = getElementTypeOrSelf(side.getType()).isF32();
+      side.replaceAllUsesWith(columns(b, loc, isFloat ? asFloats : asBytes, isFloat ? offset / 4 : offset, side.getType()));
+    }
     return success();
   }
 

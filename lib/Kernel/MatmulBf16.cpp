@@ -54,7 +54,7 @@ void MatmulEmitter::decodeBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value i
   for (int64_t k = 0; k < 32; k += stepK()) {
     StepParams p = params(panelAt, superAt, add(mul(inSuper, 32), k));
     Value scale = floatScale(p), zero = floatZero(p);
-    auto weight = [&](int64_t kk) { return arith::MulFOp::create(b, loc, decoded(reader, kk / 4, kk % 4, zero), scale); };
+    auto weight = [&](int64_t kk) { return weightOf(reader, kk / 4, kk % 4, scale, zero); };
     for (int64_t kk = k; kk < k + stepK(); kk += 2)
       put(weight(kk), weight(kk + 1), index(kk));
   }

@@ -151,7 +151,7 @@ void MatmulEmitter::emitIntBlocked() {
   Value codes = scratch(t.chunk * t.panels * lanes, b.getI8Type());
   auto each = [&](int64_t k, Type element) { return scratch(t.chunk / k * t.panels * lanes, element); };
   VectorType zeroType = w.zero == qnt::ZeroKind::Int ? sums : floats;
-  Value scales, zeros, subscales, waiting;
+  Value scales, zeros, subscales, submins, waiting;
   if (inChunk) {
     scales = each(run, b.getF32Type());
     zeros = hasZero ? each(run, zeroType.getElementType()) : Value();
@@ -160,6 +160,8 @@ void MatmulEmitter::emitIntBlocked() {
   }
   if (hasSub)
     subscales = each(step, b.getI32Type());
+  if (hasSub && w.hasMin())
+    submins = each(step, b.getI32Type());
 
   // Where panel i has what belongs to the piece of `every` k at `k`.
   auto place = [&](const Chunk &c, Value k, int64_t every, unsigned i) { return mul(add(mul(div(sub(k, c.k0), every), c.panelAt.size()), i), lanes); };
@@ -179,9 +181,12 @@ void MatmulEmitter::emitIntBlocked() {
     for (unsigned i = 0; i < count; ++i) {
       BlockReader reader = block(add(c.panelAt[i], mul(div(k, w.superK()), w.superBytes())), div(rem(k, w.superK()), 32));
       for (int64_t from = 0; from < 32; from += step) {
-        Value subscale = w.super ? paramsAt(c, add(k, from), i).subscale : Value();
+        StepParams p = w.super ? paramsAt(c, add(k, from), i) : StepParams();
+        Value subscale = p.subscale;
         if (hasSub)
           store(subscale, subscales, place(c, add(k, from), step, i));
+        if (submins)
+          store(p.submin, submins, place(c, add(k, from), step, i));
         Value before;
         for (int64_t u = from / 4; u < (from + step) / 4; ++u) {
           Value code = unit(reader, u), at = add(mul(sub(k, c.k0), count * lanes), (u * count + i) * unitBytes);
@@ -223,7 +228,7 @@ void MatmulEmitter::emitIntBlocked() {
     auto start = [&](Value k, Value end, ArrayRef<StepParams> p, int64_t length) {
       Values acc;
       for (const Row &row : rowOf) {
-        Value sum = w.zero == qnt::ZeroKind::Float ? Value() : activationSum(row, k, end, length);
+        Value sum = startsAtZero() ? Value() : activationSum(row, k, end, length);
         for (unsigned i = 0; i < count; ++i)
           acc.push_back(startSum(sum, p[i], implicitZero));
       }
@@ -269,9 +274,14 @@ void MatmulEmitter::emitIntBlocked() {
     };
     auto finish = [&](Value k, Value end, ArrayRef<StepParams> p, ValueRange acc, Values y) {
       for (unsigned r = 0; r < rows; ++r) {
-        Value scale = activationScale(rowOf[r], k), sum = w.zero == qnt::ZeroKind::Float ? activationSum(rowOf[r], k, end, run) : Value();
-        for (unsigned i = 0; i < count; ++i)
+        Value scale = activationScale(rowOf[r], k), sum;
+        for (unsigned i = 0; i < count; ++i) {
+          if (i == 0 || w.super)
+            sum = finishSum(rowOf[r], k, end, [&](Value at) {
+              return inChunk ? load(submins, place(c, at, step, i), sums) : subMinAt(c.panelAt[i], at);
+            });
           y[r * count + i] = finishRun(acc[r * count + i], sum, scale, p[i], y[r * count + i]);
+        }
       }
       return y;
     };
@@ -342,7 +352,7 @@ void MatmulEmitter::emitFloatBlocked() {
           StepParams p = params(c.panelAt[i], superAt, add(mul(inSuper, 32), k));
           Value scale = floatScale(p), zero = floatZero(p);
           for (int64_t kk = k; kk < k + stepK(); ++kk)
-            put(arith::MulFOp::create(b, loc, decoded(reader, kk / 4, kk % 4, zero), scale), add(mul(kBlock, 32), kk), i);
+            put(weightOf(reader, kk / 4, kk % 4, scale, zero), add(mul(kBlock, 32), kk), i);
         }
       }
       return Values();

@@ -73,8 +73,7 @@ Value MatmulEmitter::panelBytes() {
   if (panelBytesValue)
     return panelBytesValue;
   Value body = mul(superCount(), w.superBytes());
-  int64_t tail = w.isCodes() && w.perRow() ? int64_t(lanes) * (w.scaleBytes() + w.zeroBytes()) : 0;
-  return panelBytesValue = mul(div(add(body, tail + 63), 64), 64);
+  return panelBytesValue = mul(div(add(body, w.tailBytes() + 63), 64), 64);
 }
 
 MatmulEmitter::BlockReader MatmulEmitter::block(Value superAt, Value blockInSuper) {
@@ -107,15 +106,30 @@ Value MatmulEmitter::unit(BlockReader &reader, unsigned u) {
   return code;
 }
 
-Value MatmulEmitter::number(Value at) {
+Value MatmulEmitter::number(Value at, Value panelAt) {
   Value raw = load(args.weights, at, VectorType::get(lanes * w.scaleBytes(), b.getI8Type()));
-  if (w.scale == qnt::ScaleKind::E8M0) {             // the exponent in place; 0 is half of the smallest normal number
-    Value exponent = arith::ShLIOp::create(b, loc, arith::ExtUIOp::create(b, loc, sums, raw), splatInt(23));
-    return vector::BitCastOp::create(b, loc, floats, arith::MaxUIOp::create(b, loc, exponent, splatInt(0x00400000)));
+  if (Type stored = qnt::scaleType(b.getContext(), w.scale)) {
+    Value numbers = vector::BitCastOp::create(b, loc, VectorType::get(lanes, stored), raw);
+    return stored.isF32() ? numbers : arith::ExtFOp::create(b, loc, floats, numbers).getResult();
   }
-  Type stored = qnt::scaleType(b.getContext(), w.scale);
-  Value numbers = vector::BitCastOp::create(b, loc, VectorType::get(lanes, stored), raw);
-  return stored.isF32() ? numbers : arith::ExtFOp::create(b, loc, floats, numbers).getResult();
+  Value codes = arith::ExtUIOp::create(b, loc, sums, raw);
+  if (qnt::scaleStorage(w.scale).table)
+    return codedNumber(codes, panelAt);
+  Value exponent = arith::ShLIOp::create(b, loc, codes, splatInt(23));  // E8M0: in place; 0 is half of the smallest normal number
+  return vector::BitCastOp::create(b, loc, floats, arith::MaxUIOp::create(b, loc, exponent, splatInt(0x00400000)));
+}
+
+Value MatmulEmitter::rowNumber(Value panelAt, unsigned i) {
+  Value at = add(add(panelAt, mul(superCount(), w.superBytes())), w.rowNumbersOffset() + int64_t(i) * lanes * 4);
+  return vector::BitCastOp::create(b, loc, floats, load(args.weights, at, bytes));
+}
+
+Value MatmulEmitter::codedNumber(Value codes, Value panelAt) {
+  const qnt::CodeTable &table = *qnt::scaleStorage(w.scale).table;
+  Value relative = table.slopes ? sloped(*table.slopes, codes) : float8(table, codes);
+  if (w.rowNumbers() == 1)
+    return arith::MulFOp::create(b, loc, relative, rowNumber(panelAt, 0));
+  return math::FmaOp::create(b, loc, relative, rowNumber(panelAt, 0), rowNumber(panelAt, 1));
 }
 
 MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Value kInSuper) {
@@ -127,22 +141,37 @@ MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Va
     zeroAt = add(scaleAt, lanes * scaleLane);
   } else {
     scaleAt = add(add(superAt, w.scaleOffset()), mul(div(kInSuper, w.scaleK()), lanes * scaleLane));
-    zeroAt = add(add(superAt, w.zeroOffset()), mul(div(kInSuper, w.group), lanes * zeroLane));
+    zeroAt = add(add(superAt, w.zeroOffset()), mul(div(kInSuper, w.zeroK()), lanes * zeroLane));
   }
-  p.scale = number(scaleAt);
+  p.scale = number(scaleAt, panelAt);
   if (w.zero == qnt::ZeroKind::Int)
     p.zero = arith::ExtUIOp::create(b, loc, sums, load(args.weights, zeroAt, VectorType::get(lanes, b.getI8Type())));
-  else if (w.zero == qnt::ZeroKind::Float)
-    p.zero = number(zeroAt);
+  else if (w.zero != qnt::ZeroKind::None)
+    p.zero = number(zeroAt, panelAt);
   if (!w.super)
     return p;
-  int64_t fields = 32 / w.storedSubBits();
-  Value inSuper = rem(div(kInSuper, w.group), w.super / w.group);
-  Value dword = add(mul(div(kInSuper, w.super), w.subscaleDwords()), div(inSuper, fields));
-  Value words = vector::BitCastOp::create(b, loc, sums, load(args.weights, add(add(superAt, w.subscaleOffset()), mul(dword, lanes * 4)), bytes));
-  Value shift = splat(arith::IndexCastOp::create(b, loc, b.getI32Type(), mul(rem(inSuper, fields), w.storedSubBits())));
-  p.subscale = arith::AndIOp::create(b, loc, arith::ShRUIOp::create(b, loc, words, shift), splatInt((1 << w.storedSubBits()) - 1));
+  p.subscale = subField(superAt, kInSuper, /*ofMin=*/false);
+  if (w.hasMin())
+    p.submin = subField(superAt, kInSuper, /*ofMin=*/true);
   return p;
+}
+
+Value MatmulEmitter::subField(Value superAt, Value kInSuper, bool ofMin) {
+  int64_t perLevel = w.super / w.group, first = 0;
+  Value field = rem(div(kInSuper, w.group), perLevel), base = mul(div(kInSuper, w.super), w.subscaleDwords()), value;
+  if (ofMin)
+    field = add(field, perLevel);
+  unsigned to = 0;
+  for (unsigned width : w.subPlanes()) {
+    Value dword = add(add(base, first), div(field, 32 / width));
+    Value words = vector::BitCastOp::create(b, loc, sums, load(args.weights, add(add(superAt, w.subscaleOffset()), mul(dword, lanes * 4)), bytes));
+    Value shift = splat(arith::IndexCastOp::create(b, loc, b.getI32Type(), mul(rem(field, 32 / width), width)));
+    Value part = arith::AndIOp::create(b, loc, arith::ShRUIOp::create(b, loc, words, shift), splatInt((1 << width) - 1));
+    value = value ? arith::OrIOp::create(b, loc, value, arith::ShLIOp::create(b, loc, part, splatInt(to))).getResult() : part;
+    first += (w.subFields() * width + 31) / 32;
+    to += width;
+  }
+  return w.signedSub && !ofMin ? arith::SubIOp::create(b, loc, value, splatInt(1 << (w.subBits - 1))).getResult() : value;
 }
 
 //===-- runs of an integer product --------------------------------------------------------------------------------------------------===//
@@ -162,7 +191,7 @@ Value MatmulEmitter::bcast4(Values &registers, Value at, unsigned u) {
 Value MatmulEmitter::dot4(Value acc, Value u, Value s, unsigned max) { return qk::Dot4Op::create(b, loc, sums, acc, u, s, max); }
 
 Value MatmulEmitter::startSum(Value activationSum, const StepParams &p, int64_t implicitZero) {
-  if (w.zero == qnt::ZeroKind::Float)
+  if (startsAtZero())
     return splatInt(0);
   bool fits16 = spec.run() > 0 && 127 * spec.run() <= 32767;
   if (w.zero == qnt::ZeroKind::Int && !fits16)
@@ -173,7 +202,7 @@ Value MatmulEmitter::startSum(Value activationSum, const StepParams &p, int64_t 
 }
 
 Value MatmulEmitter::addScaled(Value acc, Value sum, Value subscale) {
-  int64_t largest = (int64_t(1) << (w.bits - 1)) * 127 * stepK();
+  int64_t largest = (w.hasMin() ? maxCode() : int64_t(1) << (w.bits - 1)) * 127 * stepK();
   if (largest <= 32767)
     return qk::Mac16Op::create(b, loc, sums, acc, sum, subscale);
   return arith::AddIOp::create(b, loc, acc, arith::MulIOp::create(b, loc, sum, subscale));
@@ -197,6 +226,26 @@ Value MatmulEmitter::activationSum(const Row &row, Value k, Value end, int64_t l
   })[0]);
 }
 
+Value MatmulEmitter::subMinAt(Value panelAt, Value k) {
+  return subField(add(panelAt, mul(div(k, w.superK()), w.superBytes())), rem(k, w.superK()), /*ofMin=*/true);
+}
+
+Value MatmulEmitter::finishSum(const Row &row, Value k, Value end, function_ref<Value(Value)> subMinAt) {
+  if (!startsAtZero())
+    return Value();
+  if (!w.super)
+    return activationSum(row, k, end, spec.run());
+  int64_t piece = std::min(spec.run(), w.group);     // two-level runs end with superblocks
+  auto product = [&](Value at) -> Value {
+    return arith::MulIOp::create(b, loc, activationSum(row, at, add(at, piece), piece), subMinAt(at));
+  };
+  if (piece == spec.run())
+    return product(k);
+  return loop(k, add(k, spec.run()), piece, splatInt(0), [&](Value at, ValueRange sum) {
+    return Values{arith::AddIOp::create(b, loc, sum[0], product(at))};
+  })[0];
+}
+
 Value MatmulEmitter::sumOf16(Value inputAt) {
   Value ones = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(bytes, int8_t(1))), sum = splatInt(0);
   for (int64_t k = 0; k < 16; k += 4)
@@ -207,7 +256,11 @@ Value MatmulEmitter::sumOf16(Value inputAt) {
 Value MatmulEmitter::finishRun(Value sum, Value activationSum, Value activationScale, const StepParams &p, Value y) {
   Value scale = arith::MulFOp::create(b, loc, p.scale, activationScale);
   if (w.zero != qnt::ZeroKind::Float)
-    return qk::RescaleOp::create(b, loc, floats, sum, scale, y);
+    y = qk::RescaleOp::create(b, loc, floats, sum, scale, y);
+  if (w.hasMin())
+    return qk::RescaleOp::create(b, loc, floats, activationSum, arith::MulFOp::create(b, loc, p.zero, activationScale), y);
+  if (w.zero != qnt::ZeroKind::Float)
+    return y;
   Value minusZero = arith::NegFOp::create(b, loc, p.zero), exact = arith::SIToFPOp::create(b, loc, floats, activationSum);
   Value dot = arith::SIToFPOp::create(b, loc, floats, sum);
   return math::FmaOp::create(b, loc, math::FmaOp::create(b, loc, minusZero, exact, dot), scale, y);

@@ -70,11 +70,14 @@ private:
   /// Scale, zero point and sub-scale of the step (16 or 32 k) at `kInSuper`.
   struct StepParams {
     Value scale;                                     // f32
-    Value zero;                                      // i32 or f32; null without stored zeros
-    Value subscale;                                  // i32; null with one level
+    Value zero;                                      // i32 or f32, or the minimum (f32); null without stored ones
+    Value subscale, submin;                          // i32; null with one level, or without minima
   };
   StepParams params(Value panelAt, Value superAt, Value kInSuper);
-  Value number(Value at);                            // lanes numbers of the scale's type, as f32
+  Value number(Value at, Value panelAt);             // lanes scales, or zero points of their type, as f32
+  Value subField(Value superAt, Value kInSuper, bool ofMin);  // i32: sub-scale or sub-minimum
+  Value codedNumber(Value codes, Value panelAt);     // the same of codes (i32) that are relative to the row
+  Value rowNumber(Value panelAt, unsigned i);        // ScaleStorage::rowNumbers
 
   //===-- runs of an integer product --------------------------------------------------------------------------------------------===//
   int64_t stepK() const { return w.perRow() || w.group % 32 == 0 ? 32 : 16; }
@@ -86,9 +89,12 @@ private:
   Value dot4(Value acc, Value u, Value s, unsigned max);
   /// Start value of a run's sum: -zero * sum of the activations, or 0.
   Value startSum(Value activationSum, const StepParams &p, int64_t implicitZero);
+  /// Whether that is 0 whatever the activations are.
+  bool startsAtZero() const { return w.hasMin() || w.zero == qnt::ZeroKind::Float; }
   /// acc + sum * subscale, where `sum` is that of at most 32 k.
   Value addScaled(Value acc, Value sum, Value subscale);
-  /// y + float(sum [- zero * activationSum]) * (scale * activationScale), in the order that MatmulKernels.h fixes.
+  /// y + float(sum [- zero * activationSum]) * (scale * activationScale) [+ float(activationSum) * (minimum * activationScale)], in the order that
+  /// MatmulKernels.h fixes. Two-level minima: `activationSum` is of activations times sub-minima (minSum).
   Value finishRun(Value sum, Value activationSum, Value activationScale, const StepParams &p, Value y);
   /// A row of activations: its number, where its codes (or floats), scales and sums start.
   struct Row {
@@ -99,6 +105,9 @@ private:
   Value scaleIndex(const Row &row, Value k) { return spec.activationGroup < 0 ? row.scaleAt : add(row.scaleAt, div(k, spec.activationGroup)); }
   Value activationScale(const Row &row, Value k) { return splat(loadScalar(args.scales, scaleIndex(row, k))); }
   Value activationSum(const Row &row, Value k, Value end, int64_t length);
+  /// What finishRun needs of the activations of the run that begins at k; null if nothing. `subMinAt` gives the sub-minima of the group at some k.
+  Value finishSum(const Row &row, Value k, Value end, llvm::function_ref<Value(Value k)> subMinAt);
+  Value subMinAt(Value panelAt, Value k);
 
   //===-- output ----------------------------------------------------------------------------------------------------------------===//
   /// y (+ bias, + addend) to row m of panel; the last panel's lanes past N are left alone.
@@ -152,8 +161,12 @@ private:
   Values floatWeights(const Streams &s, mlir::ValueRange y);
   /// The codes of unit u, byte j of each lane, as exact floats minus the zero point, or what they select from the table.
   Value decoded(BlockReader &reader, unsigned u, unsigned j, Value zero);
-  Value float8(Value code);
-  Value floatZero(const StepParams &p);              // the zero point to subtract, as f32
+  /// The same times the scale, or plus the minimum.
+  Value weightOf(BlockReader &reader, unsigned u, unsigned j, Value scale, Value zero);
+  Value float8(const qnt::CodeTable &table, Value code);
+  Value sloped(const qnt::CodeTable::Slopes &slopes, Value code);
+  Value lookUp(llvm::ArrayRef<float> table, Value codes);
+  Value floatZero(const StepParams &p);              // the zero point to subtract, or the minimum to add, as f32
   Value floatScale(const StepParams &p);             // scale [* subscale]
   Value sumOf16(Value inputAt);                      // the codes at inputAt.., in all lanes
   Value floatWeight(Value panelAt, Value k);         // one k of f32 or f16 weights, as f32

@@ -6,7 +6,8 @@
 //
 // Numbers. Integer activations: for each run of k in which the float scales are constant (qnt::exactRun: gcd(k per stored scale, activation group)),
 // ascending, y = fma(float(i32 sum), sw * sx, y), with zero points and integer sub-scales inside the exact i32 sum, which rounds to f32 once (float
-// zero points: t = fma(-z, float(sum of x), float(dot)), y = fma(t, sw * sx, y)). That order is the same in every version and row class, so results
+// zero points: t = fma(-z, float(sum of x), float(dot)), y = fma(t, sw * sx, y); minima: y = fma(float(dot), sw * sx, y), then
+// y = fma(float(sum of x, times sub-minima), m * sx, y)). That order is the same in every version and row class, so results
 // are bit-equal for any M and any division into panels; a run may overflow on its way, not at its end (qnt::sumsFit). Float activations: products
 // of exactly decoded weights, one fma per k. Decode and short: t = the sum of a step's (code - zero) * x, k ascending, then y = fma(t, scale, y);
 // float weights: one sum. Long: one sum of x * (f32 code * scale); so long rows differ from the others by rounding.

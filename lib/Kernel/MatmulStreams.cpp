@@ -299,7 +299,7 @@ Values MatmulEmitter::intRuns(const Streams &s, ValueRange y) {
 Values MatmulEmitter::startRun(const Streams &s, ArrayRef<StepParams> p, Value k, Value end) {
   Values sums;
   for (const Row &row : s.rows) {
-    bool starts = !w.super && w.zero != qnt::ZeroKind::Float;       // sub-scales: every block has a start of its own
+    bool starts = !w.super && !startsAtZero();       // sub-scales: every block has a start of its own
     Value sum = starts ? activationSum(row, k, end, spec.run()) : Value();
     for (const StepParams &of : p)
       sums.push_back(starts ? startSum(sum, of, w.implicitZero()) : splatInt(0));
@@ -318,7 +318,7 @@ Values MatmulEmitter::addUnits(const Streams &s, MutableArrayRef<BlockReader> re
   if (w.super) {
     step.clear();
     for (const Row &row : s.rows)
-      step.append(panels, startSum(activationSum(row, k, add(k, stepK()), stepK()), StepParams(), w.implicitZero()));
+      step.append(panels, w.hasMin() ? splatInt(0) : startSum(activationSum(row, k, add(k, stepK()), stepK()), StepParams(), w.implicitZero()));
     step.append(twoChains ? count : 0, splatInt(0));
   }
   SmallVector<Values> activations(s.rows.size());
@@ -334,7 +334,7 @@ Values MatmulEmitter::addUnits(const Streams &s, MutableArrayRef<BlockReader> re
     return step;
   for (unsigned i = 0; i < count; ++i) {
     Value sum = twoChains ? arith::AddIOp::create(b, loc, step[i], step[count + i]).getResult() : step[i];
-    Value subscale = params(s.panelAt[i % panels], superAt[i % panels], add(mul(blockInSuper, 32), 4 * from)).subscale;
+    Value subscale = subField(superAt[i % panels], add(mul(blockInSuper, 32), 4 * from), /*ofMin=*/false);
     sums[i] = addScaled(sums[i], sum, subscale);
   }
   return sums;
@@ -350,8 +350,10 @@ Values MatmulEmitter::addBlock(const Streams &s, ArrayRef<Value> superAt, Value 
 Values MatmulEmitter::finishRun(const Streams &s, ArrayRef<StepParams> p, Value k, Value end, ValueRange sums, ValueRange carried) {
   Values y(carried);
   for (auto [r, row] : llvm::enumerate(s.rows)) {
-    Value scale = activationScale(row, k), rowSum = w.zero == qnt::ZeroKind::Float ? activationSum(row, k, end, spec.run()) : Value();
+    Value scale = activationScale(row, k), rowSum;
     for (unsigned i = 0; i < p.size(); ++i) {
+      if (i == 0 || w.super)                         // with one level the same for all columns
+        rowSum = finishSum(row, k, end, [&](Value at) { return subMinAt(s.panelAt[i], at); });
       unsigned at = r * p.size() + i;
       Value sum = sums.size() > s.count() ? arith::AddIOp::create(b, loc, sums[at], sums[s.count() + at]).getResult() : sums[at];
       y[at] = finishRun(sum, rowSum, scale, p[i], y[at]);
@@ -406,6 +408,8 @@ void MatmulEmitter::copyInputTail() {
 Value MatmulEmitter::floatZero(const StepParams &p) {
   if (w.zero == qnt::ZeroKind::None)
     return splatFloat(float(w.implicitZero()));
+  if (p.submin)
+    return arith::MulFOp::create(b, loc, p.zero, arith::SIToFPOp::create(b, loc, floats, p.submin));
   return w.zero == qnt::ZeroKind::Int ? arith::SIToFPOp::create(b, loc, floats, p.zero).getResult() : p.zero;
 }
 Value MatmulEmitter::floatScale(const StepParams &p) {
@@ -415,27 +419,34 @@ Value MatmulEmitter::floatScale(const StepParams &p) {
 Value MatmulEmitter::decoded(BlockReader &reader, unsigned u, unsigned j, Value zero) {
   auto shifted = [&](Value v, unsigned by) { return by ? arith::ShRUIOp::create(b, loc, v, splatInt(by)).getResult() : v; };
   // A look-up replaces mask, conversion and subtraction where one register holds the table of 4-bit codes.
-  if (w.bits == 4 && (w.table || (w.zero == qnt::ZeroKind::None && lanes == 16))) {
+  if (w.bits == 4 && (w.table || (lanes == 16 && (w.zero == qnt::ZeroKind::None || w.hasMin())))) {
     SmallVector<float, 16> values;
     for (int c = 0; c < 16; ++c)
-      values.push_back(w.table ? w.table->values[c] : float(c - 8));
-    Value table = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(VectorType::get(16, b.getF32Type()), ArrayRef<float>(values)));
+      values.push_back(w.table ? w.table->values[c] : float(c - w.implicitZero()));
     Value words = vector::BitCastOp::create(b, loc, sums, planeRegister(reader, 0, u / 2));
-    return qk::Lut16Op::create(b, loc, floats, table, shifted(words, 8 * j + 4 * (u % 2)));
+    return lookUp(values, shifted(words, 8 * j + 4 * (u % 2)));
   }
   Value code = shifted(vector::BitCastOp::create(b, loc, sums, unit(reader, u)), 8 * j);
   if (j < 3)
     code = arith::AndIOp::create(b, loc, code, splatInt(255));
   if (w.table)
-    return float8(code);
-  return arith::SubFOp::create(b, loc, arith::SIToFPOp::create(b, loc, floats, code), zero);
+    return float8(*w.table, code);
+  Value value = arith::SIToFPOp::create(b, loc, floats, code);
+  return w.hasMin() ? value : arith::SubFOp::create(b, loc, value, zero).getResult();
+}
+
+Value MatmulEmitter::weightOf(BlockReader &reader, unsigned u, unsigned j, Value scale, Value zero) {
+  Value value = decoded(reader, u, j, zero);
+  if (w.hasMin())
+    return math::FmaOp::create(b, loc, value, scale, zero);
+  return arith::MulFOp::create(b, loc, value, scale);
 }
 
 // 8-bit floats (i32 in) by way of f16, whose conversion takes subnormals at full speed: E5M2 is its upper half; E4M3 has a narrower exponent,
 // so the bits in place stand for 2^-8 of the value.
-Value MatmulEmitter::float8(Value code) {
-  assert(w.bits == 8 && PanelLayout::decodes(*w.table) && "other tables have no layout");
-  bool narrow = w.table->mantissaBits == 3;
+Value MatmulEmitter::float8(const qnt::CodeTable &table, Value code) {
+  assert(PanelLayout::decodes(table) && "other tables have no layout");
+  bool narrow = table.mantissaBits == 3;
   auto halves = VectorType::get(lanes, b.getI16Type());
   auto constant = [&](int64_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(halves, b.getI16IntegerAttr(int16_t(v)))); };
   Value bits = arith::TruncIOp::create(b, loc, halves, code);
@@ -446,6 +457,22 @@ Value MatmulEmitter::float8(Value code) {
                                 arith::ShLIOp::create(b, loc, arith::AndIOp::create(b, loc, bits, constant(0x7f)), constant(7)));
   Value value = arith::ExtFOp::create(b, loc, floats, vector::BitCastOp::create(b, loc, VectorType::get(lanes, b.getF16Type()), bits).getResult());
   return narrow ? arith::MulFOp::create(b, loc, value, splatFloat(256)).getResult() : value;
+}
+
+Value MatmulEmitter::lookUp(ArrayRef<float> values, Value codes) {
+  Value table = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(VectorType::get(16, b.getF32Type()), values));
+  return qk::Lut16Op::create(b, loc, floats, table, codes);
+}
+
+// CodeTable::Slopes: the exponent of the distance from code 127 selects the line.
+Value MatmulEmitter::sloped(const qnt::CodeTable::Slopes &slopes, Value code) {
+  Value distance = arith::SubIOp::create(b, loc, code, splatInt(127)), sign = arith::AndIOp::create(b, loc, distance, splatInt(INT32_MIN));
+  Value opposite = arith::SubIOp::create(b, loc, splatInt(0), distance);
+  Value p = arith::SIToFPOp::create(b, loc, floats, arith::MaxSIOp::create(b, loc, distance, opposite));
+  Value exponent = arith::ShRUIOp::create(b, loc, vector::BitCastOp::create(b, loc, sums, p), splatInt(23));
+  Value line = arith::MaxSIOp::create(b, loc, arith::SubIOp::create(b, loc, exponent, splatInt(126)), splatInt(0));
+  Value value = math::FmaOp::create(b, loc, lookUp(slopes.slope, line), p, lookUp(slopes.start, line));
+  return vector::BitCastOp::create(b, loc, floats, arith::OrIOp::create(b, loc, vector::BitCastOp::create(b, loc, sums, value), sign));
 }
 
 Values MatmulEmitter::floatBlock(const Streams &streams, ArrayRef<Value> superAt, Value super, Value blockInSuper, ValueRange carried) {
@@ -462,27 +489,28 @@ Values MatmulEmitter::floatBlock(const Streams &streams, ArrayRef<Value> superAt
     readers.push_back(block(superAt[i], blockInSuper));
   for (int64_t s = 0; s < 32 / stepK(); ++s) {
     SmallVector<StepParams> p;
-    Values acc(rows * count, splatFloat(0)), zeros;
+    Values acc(rows * count, splatFloat(0)), zeros, scales;
     for (unsigned i = 0; i < count; ++i) {
       p.push_back(params(streams.panelAt[i], superAt[i], add(kInSuper, s * stepK())));
       zeros.push_back(floatZero(p[i]));
+      scales.push_back(floatScale(p[i]));
     }
+    // With minima a weight is no multiple of the scale: it is decoded whole, and the sum is that of products.
+    if (w.hasMin())
+      acc = y;
     for (unsigned u = s * unitsPerStep; u < (s + 1) * unitsPerStep; ++u)
       for (unsigned j = 0; j < 4; ++j) {
         Values weights;
         for (unsigned i = 0; i < count; ++i)
-          weights.push_back(decoded(readers[i], u, j, zeros[i]));
+          weights.push_back(w.hasMin() ? weightOf(readers[i], u, j, scales[i], zeros[i]) : decoded(readers[i], u, j, zeros[i]));
         for (unsigned r = 0; r < rows; ++r) {
           Value a = splat(loadScalar(input, add(rowAt[r], 4 * u + j)));
           for (unsigned i = 0; i < count; ++i)
             acc[r * count + i] = math::FmaOp::create(b, loc, weights[i], a, acc[r * count + i]);
         }
       }
-    for (unsigned i = 0; i < count; ++i) {
-      Value scale = floatScale(p[i]);
-      for (unsigned r = 0; r < rows; ++r)
-        y[r * count + i] = math::FmaOp::create(b, loc, acc[r * count + i], scale, y[r * count + i]);
-    }
+    for (unsigned i = 0; i < rows * count; ++i)
+      y[i] = w.hasMin() ? acc[i] : math::FmaOp::create(b, loc, acc[i], scales[i % count], y[i]).getResult();
   }
   return y;
 }

@@ -36,11 +36,12 @@ FailureOr<PanelLayout> PanelLayout::get(Type element, unsigned lanes, function_r
   layout.zero = block.getZero();
   layout.super = block.getSuper();
   layout.subBits = block.getSubBits();
+  layout.signedSub = block.getSignedSub();
   if (layout.group > 0 && layout.group % 16)
     return refuse("groups of a multiple of 16 weights or of the whole row; any group with --kernels=reference");
   if (layout.super && (layout.perRow() || layout.super % layout.group || layout.super % 32 || layout.subBits < 1 || layout.subBits > 8 ||
-                       layout.zero != qnt::ZeroKind::None))
-    return refuse("two levels with a group that divides the super-group, 1 to 8 bits of sub-scale and no zeros");
+                       !(layout.zero == qnt::ZeroKind::None || layout.hasMin())))
+    return refuse("two levels with a group that divides the super-group, 1 to 8 bits of sub-scale and no zero points");
   return layout;
 }
 
@@ -66,8 +67,21 @@ static int64_t rawBytes(const PanelLayout &l, int64_t k) {
   int64_t bytes = k / 32 * l.blockBytes();
   if (l.perRow())
     return bytes;
-  bytes += k / l.scaleK() * l.lanes * l.scaleBytes() + k / l.group * l.lanes * l.zeroBytes();
+  bytes += k / l.scaleK() * l.lanes * l.scaleBytes() + k / l.zeroK() * l.lanes * l.zeroBytes();
   return bytes + (l.super ? k / l.super * l.lanes * 4 * l.subscaleDwords() : 0);
+}
+
+SmallVector<unsigned, 2> PanelLayout::subPlanes() const {
+  if (subBits > 6)
+    return {8};
+  return subBits > 4 ? SmallVector<unsigned, 2>{4, 2} : SmallVector<unsigned, 2>{4};
+}
+
+int64_t PanelLayout::subscaleDwords() const {
+  int64_t dwords = 0;
+  for (unsigned width : subPlanes())
+    dwords += (subFields() * width + 31) / 32;
+  return dwords;
 }
 
 int64_t PanelLayout::superK() const {
@@ -88,7 +102,7 @@ int64_t PanelLayout::codesOffset() const { return rawBytes(*this, superK()) - su
 
 int64_t PanelLayout::panelBytes(int64_t k) const {
   int64_t body = paddedK(k) / superK() * superBytes();
-  return llvm::alignTo(body + (isCodes() && perRow() ? int64_t(lanes) * (scaleBytes() + zeroBytes()) : 0), 64);
+  return llvm::alignTo(body + tailBytes(), 64);
 }
 
 std::string PanelLayout::name() const {
@@ -96,10 +110,23 @@ std::string PanelLayout::name() const {
     return kind == Kind::F32 ? "f32" : kind == Kind::F16 ? "f16" : "bf16";
   std::string s = (table ? table->name.str() : "w" + std::to_string(bits)) + (perRow() ? "" : "g" + std::to_string(group));
   if (super)
-    s += "t" + std::to_string(super) + "x" + std::to_string(subBits);
+    s += "t" + std::to_string(super) + "x" + std::to_string(subBits) + (signedSub ? "s" : "");
   if (zero != qnt::ZeroKind::None)
-    s += zero == qnt::ZeroKind::Int ? "z" : "zf";
-  return s + (scale == qnt::ScaleKind::F16 ? "" : scale == qnt::ScaleKind::F32 ? "_s32" : scale == qnt::ScaleKind::E8M0 ? "_se8" : "_sb16");
+    s += zero == qnt::ZeroKind::Int ? "z" : zero == qnt::ZeroKind::Float ? "zf" : "m";
+  switch (scale) {
+  case qnt::ScaleKind::F16:
+    return s;
+  case qnt::ScaleKind::F32:
+    return s + "_s32";
+  case qnt::ScaleKind::BF16:
+    return s + "_sb16";
+  case qnt::ScaleKind::E8M0:
+    return s + "_se8";
+  case qnt::ScaleKind::E4M3:
+  case qnt::ScaleKind::Dynamic8:
+    return s + "_s" + qnt::scaleStorage(scale).table->name.str();
+  }
+  llvm_unreachable("all scale kinds are covered");
 }
 
 //===-- packing ---------------------------------------------------------------------------------------------------------------------===//
@@ -135,29 +162,50 @@ static void putBlock(const PanelLayout &l, ArrayRef<unsigned> planes, const uint
   }
 }
 
+// Field `field` of the sub-scales that start at `out`, of one lane.
+static void putSubField(const PanelLayout &l, unsigned value, int64_t field, unsigned lane, uint8_t *out) {
+  unsigned shift = 0;
+  for (unsigned width : l.subPlanes()) {
+    int64_t perDword = 32 / width;
+    uint8_t *at = out + (field / perDword * l.lanes + lane) * 4;
+    uint32_t part = value >> shift & ((1u << width) - 1);
+    llvm::support::endian::write32le(at, llvm::support::endian::read32le(at) | part << (field % perDword * width));
+    out += (l.subFields() * width + 31) / 32 * l.lanes * 4;
+    shift += width;
+  }
+}
+
 // Scales, zero points and sub-scales of one lane.
 static void putScales(const PanelLayout &l, const qnt::QuantizedRows &rows, int64_t row, unsigned lane, uint8_t *panel) {
   int64_t groups = l.groups(rows.K), scales = l.scales(rows.K), superK = l.superK();
   int64_t tail = l.paddedK(rows.K) / superK * l.superBytes();
-  int64_t perSuper = l.perRow() ? 1 : superK / l.scaleK(), zerosPerSuper = l.perRow() ? 1 : superK / l.group;
+  int64_t perSuper = l.perRow() ? 1 : superK / l.scaleK();
   auto place = [&](int64_t index, int64_t per, int64_t offset) {
     return panel + (l.perRow() ? tail + offset - l.scaleOffset() : index / per * l.superBytes() + offset);
   };
-  for (int64_t s = 0; s < scales; ++s)
-    putNumber(l.scale, rows.scales[row * scales + s], place(s, perSuper, l.scaleOffset()) + (s % perSuper * l.lanes + lane) * l.scaleBytes());
-  for (int64_t g = 0; g < groups && l.zeroBytes(); ++g) {
-    uint8_t *out = place(g, zerosPerSuper, l.zeroOffset()) + (g % zerosPerSuper * l.lanes + lane) * l.zeroBytes();
-    if (l.zero == qnt::ZeroKind::Int)
-      *out = rows.zeros[row * groups + g];
+  for (int64_t s = 0; s < scales; ++s) {
+    uint8_t *out = place(s, perSuper, l.scaleOffset()) + (s % perSuper * l.lanes + lane) * l.scaleBytes();
+    if (rows.scaleCodes.empty())
+      putNumber(l.scale, rows.scales[row * scales + s], out);
     else
-      putNumber(l.scale, rows.floatZeros[row * groups + g], out);
+      *out = rows.scaleCodes[row * scales + s];
+  }
+  for (unsigned i = 0; i < l.rowNumbers(); ++i)
+    putNumber(qnt::ScaleKind::F32, rows.rowNumbers[row * l.rowNumbers() + i], panel + tail + l.rowNumbersOffset() + (i * l.lanes + lane) * 4);
+  int64_t zeros = l.hasMin() ? scales : groups, zerosPerSuper = l.perRow() ? 1 : superK / l.zeroK(), groupsPerSuper = l.perRow() ? 1 : superK / l.group;
+  for (int64_t z = 0; z < zeros && l.zeroBytes(); ++z) {
+    uint8_t *out = place(z, zerosPerSuper, l.zeroOffset()) + (z % zerosPerSuper * l.lanes + lane) * l.zeroBytes();
+    if (l.zero == qnt::ZeroKind::Int)
+      *out = rows.zeros[row * zeros + z];
+    else
+      putNumber(l.scale, (l.hasMin() ? rows.mins : rows.floatZeros)[row * zeros + z], out);
   }
   for (int64_t g = 0; g < groups && l.super; ++g) {
-    int64_t perLevel = l.super / l.group, fields = 32 / l.storedSubBits(), inSuper = g % zerosPerSuper;
-    int64_t dword = inSuper / perLevel * l.subscaleDwords() + inSuper % perLevel / fields;
-    uint8_t *out = panel + g / zerosPerSuper * l.superBytes() + l.subscaleOffset() + (dword * l.lanes + lane) * 4;
-    uint32_t word = llvm::support::endian::read32le(out) | uint32_t(rows.subScales[row * groups + g]) << (inSuper % perLevel % fields * l.storedSubBits());
-    llvm::support::endian::write32le(out, word);
+    int64_t perLevel = l.super / l.group, inSuper = g % groupsPerSuper;
+    uint8_t *out = panel + g / groupsPerSuper * l.superBytes() + l.subscaleOffset() + inSuper / perLevel * l.subscaleDwords() * l.lanes * 4;
+    putSubField(l, rows.subScales[row * groups + g], inSuper % perLevel, lane, out);
+    if (l.hasMin())
+      putSubField(l, rows.subMins[row * groups + g], perLevel + inSuper % perLevel, lane, out);
   }
 }
 

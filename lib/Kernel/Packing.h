@@ -3,16 +3,18 @@
 // A weight [N, K] is cut into panels of `lanes` consecutive rows n (columns of the product; lanes = i32 lanes of the target's register).
 // Along K a panel is a sequence of superblocks; a superblock is a multiple of 64 bytes:
 //
-//   subscales (two-level) one dword per lane and `32/stored bits` groups: field g = integer scale of group g
-//   scales    per group (two-level: per `super` k): one f16, bf16, f32 or byte (e8m0) per lane
-//   zeros     per group: one byte (integer zero points) or one number of the scale's type per lane
+//   subscales (two-level) of each `super` k dwords per lane, in bit planes, widest (lowest bits) first: a dword of a plane of b bits holds 32/b fields.
+//             Field g is the integer scale of group g; integer minima of groups follow as further fields. 5 and 6 bits = planes 4+2, 7 = 8
+//   scales    per group (two-level: per `super` k): one f16, bf16, f32 or byte (e8m0, codes) per lane
+//   zeros     per group: one byte (integer zero points) or one number of the scale's type per lane; or minima, one per scale
 //   codes     32 k at a time ("block"): bit planes, narrowest first. A unit is 4 k of every lane: lane l, byte j = k 4u+j. A register of a
 //             plane of b bits holds 8/b units: field f of a byte is unit (8/b)*r + f. 3 bits = planes 2+1, 5 = 4+1, 6 = 4+2, 7 = 4+2+1,
 //             where the widest has the lowest bits.
 //
 // Scales lie before the codes that they belong to, and a plane of which a register serves many units before wider ones, so that a panel is read
 // strictly forwards: the hardware's prefetchers follow that (5-bit codes with the plane of 1 bit last were read at 0.57 of the rate).
-// group = -1: scales and zeros once, after the last superblock. Float weights: [k][lanes], no superblocks.
+// group = -1: scales and zeros once, after the last superblock. Scales that are codes: there too what they are relative to, ScaleStorage::rowNumbers
+// times one f32 per lane. Float weights: [k][lanes], no superblocks.
 // Codes are unsigned; without zero points `2^(bits-1)` means 0, unless they select from a table. K is padded to whole superblocks and N to whole
 // panels, with code 0, zero point 0 and scale 0, so padding never contributes (the padding of activations must be zero too).
 #ifndef QCC_KERNEL_PACKING_H
@@ -34,6 +36,7 @@ struct PanelLayout {
   qnt::ZeroKind zero = qnt::ZeroKind::None;
   int64_t super = 0;                                 // two-level: k per stored scale, a multiple of `group`; 0: one level
   unsigned subBits = 0;                              // two-level: bits of an integer scale, 1..8
+  bool signedSub = false;                            // two-level: stored plus 2^(subBits-1)
   const qnt::CodeTable *table = nullptr;             // what codes select from; null: integers
 
   /// The layout of a weight whose elements are `element` (f32, f16, bf16 or !qnt.block). Fails, after `emitError`, for what has none.
@@ -52,9 +55,12 @@ struct PanelLayout {
   unsigned planeRegister(unsigned p) const;
   unsigned scaleBytes() const { return qnt::scaleBits(scale) / 8; }
   unsigned zeroBytes() const { return zero == qnt::ZeroKind::None ? 0 : zero == qnt::ZeroKind::Int ? 1 : scaleBytes(); }
-  /// Whether a code times its sub-scale fits a signed byte.
-  bool foldsSubscale() const { return super && (int64_t(1) << (bits - 1)) * ((1 << subBits) - 1) <= 127; }
-  unsigned storedSubBits() const { return subBits <= 4 ? 4 : 8; }
+  unsigned rowNumbers() const { return qnt::scaleStorage(scale).rowNumbers; }
+  bool hasMin() const { return zero == qnt::ZeroKind::Min; }
+  /// Whether a code less its implicit zero point times its sub-scale fits a signed byte.
+  bool foldsSubscale() const { return super && !hasMin() && !signedSub && (int64_t(1) << (bits - 1)) * ((1 << subBits) - 1) <= 127; }
+  /// Widths of the bit planes of a sub-scale.
+  llvm::SmallVector<unsigned, 2> subPlanes() const;
 
   // Sizes in k and bytes; offsets are from the start of a superblock.
   int64_t blockBytes() const { return int64_t(bits) * lanes * 4; }      // 32 k
@@ -64,8 +70,12 @@ struct PanelLayout {
   int64_t scaleOffset() const;
   int64_t zeroOffset() const;
   int64_t codesOffset() const;
+  int64_t rowNumbersOffset() const { return perRow() ? int64_t(lanes) * (scaleBytes() + zeroBytes()) : 0; }  // from the end of the last superblock
+  int64_t tailBytes() const { return isCodes() ? rowNumbersOffset() + int64_t(lanes) * 4 * rowNumbers() : 0; }
   int64_t scaleK() const { return super ? super : group; }            // k per stored scale, or -1
-  int64_t subscaleDwords() const { return super ? (super / group + 32 / storedSubBits() - 1) / (32 / storedSubBits()) : 0; }  // per lane and `super`
+  int64_t zeroK() const { return hasMin() ? scaleK() : group; }       // k per stored zero point or minimum, or -1
+  int64_t subFields() const { return super ? super / group * (hasMin() ? 2 : 1) : 0; }
+  int64_t subscaleDwords() const;                                     // per lane and `super`
 
   int64_t panels(int64_t n) const { return (n + lanes - 1) / lanes; }
   int64_t paddedK(int64_t k) const { return (k + superK() - 1) / superK() * superK(); }

@@ -1,6 +1,7 @@
 // The executable specification: every qnt operation by its own reference lowering, weights that the compiler holds as constants if wanted.
 #include "WeightReader.h"
 #include "qcc/Quantize/Passes.h"
+#include <cmath>
 namespace qcc {
 #define GEN_PASS_DEF_LOWERREFERENCE
 #include "qcc/Quantize/Passes.h.inc"
@@ -25,8 +26,11 @@ static FailureOr<std::unique_ptr<qnt::QuantizedBuffer>> encodeComputed(qnt::Weig
     if (!error)
       error = reader.readFloats(0, part.getRows(), values.data());
     std::string why = error ? error->message : "";
+    qnt::FitOptions options;
+    for (float value : values)
+      options.largest = std::max(options.largest, std::fabs(value));
     for (int64_t r = 0; !error && why.empty() && r < part.getRows(); ++r)
-      (void)family->encodeRow(ArrayRef(values).slice(r * K, K), *buffer, at + r, why);
+      (void)family->encodeRow(ArrayRef(values).slice(r * K, K), *buffer, at + r, why, options);
     if (!why.empty())
       return decl.emitError() << "weight '" << decl.getSymName() << "': " << why, failure();
     at += part.getRows();
@@ -82,8 +86,12 @@ static LogicalResult foldDecompose(qnt::DecomposeOp op, bool constants) {
     SmallVector<DenseElementsAttr> values{bytes(op.getCodes(), buffer.codes), floatConstant(type(op.getScales()), buffer.scales)};
     if (!buffer.floatZeros.empty())
       values.push_back(floatConstant(type(op.getSide()[0]), buffer.floatZeros));
-    else if (!op.getSide().empty())
+    else if (!buffer.zeros.empty() || !buffer.subScales.empty())
       values.push_back(bytes(op.getSide()[0], buffer.zeros.empty() ? buffer.subScales : buffer.zeros));
+    if (!buffer.mins.empty())
+      values.push_back(floatConstant(type(op.getScales()), buffer.mins));
+    if (!buffer.subMins.empty())
+      values.push_back(bytes(op.getSide().back(), buffer.subMins));
     return values;
   });
 }

@@ -28,7 +28,7 @@ ExitCode qcc::narrowScales(ModuleOp module, const SourceFiles &sources) {
       isExact &= llvm::all_of(scales, [](float scale) { return qnt::roundToScale(scale, qnt::ScaleKind::F16) == scale; });
     }
     types[decl.getSymNameAttr()] = type.clone(qnt::BlockType::get(module.getContext(), block.getElement(), block.getBits(), block.getGroup(), qnt::ScaleKind::F16,
-                                                                  block.getZero(), block.getSuper(), block.getSubBits(), block.getTable()));
+                                                                  block.getZero(), block.getSuper(), block.getSubBits(), block.getTable(), block.getSignedSub(), block.getRule()));
   }
   unsigned copies = 0;
   if (!isExact || types.empty())

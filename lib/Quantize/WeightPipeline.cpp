@@ -3,6 +3,7 @@
 #include "qcc/Quantize/WeightPipeline.h"
 #include "WeightReader.h"
 #include "llvm/Support/Parallel.h"
+#include <cmath>
 using namespace mlir;
 using namespace qcc;
 
@@ -23,7 +24,8 @@ public:
 private:
   ExitCode open();
   std::optional<ReadError> fill(int64_t from, int64_t count, qnt::QuantizedBuffer &buffer) const;
-  std::optional<ReadError> fillPart(const PartReader &part, int64_t from, int64_t count, int64_t at, qnt::QuantizedBuffer &buffer) const;
+  std::optional<ReadError> findLargest();
+  std::optional<ReadError> fillPart(size_t index, int64_t from, int64_t count, int64_t at, qnt::QuantizedBuffer &buffer) const;
   std::optional<ReadError> measure(int64_t from, const qnt::QuantizedRows &rows, WeightError &error) const;
   bool isMeasured() const;
   ExitCode fail(const ReadError &error) {
@@ -43,6 +45,7 @@ private:
   RankedTensorType type;
   int64_t rows, K;
   std::vector<PartReader> parts;
+  std::vector<float> largest;           // magnitude in each part, where the format needs it; else 0
 };
 } // namespace
 
@@ -50,11 +53,30 @@ ExitCode WeightWriter::open() {
   for (auto part : decl.getParts().getAsRange<qnt::PartAttr>())
     if (auto error = PartReader::open(part, type, K, sources, parts.emplace_back()))
       return fail(*error);
+  largest.resize(parts.size());
+  const qnt::FormatFamily *family = qnt::familyOf(type.getElementType());
+  if (!encoded && family && family->needsLargest(type.getElementType()))
+    if (auto error = findLargest())
+      return fail(*error);
   return ExitSuccess;
 }
 
+std::optional<ReadError> WeightWriter::findLargest() {
+  std::vector<float> values(pieceRows * K);
+  for (auto [part, most] : llvm::zip(parts, largest))
+    for (int64_t from = 0; from < part.rows() && !part.isQuantized(); from += pieceRows) {
+      int64_t count = std::min(pieceRows, part.rows() - from);
+      if (auto error = part.readFloats(from, count, values.data()))
+        return error;
+      for (float value : ArrayRef(values).take_front(count * K))
+        most = std::max(most, std::fabs(value));
+    }
+  return std::nullopt;
+}
+
 /// Rows of one part into rows `at`.. of the buffer.
-std::optional<ReadError> WeightWriter::fillPart(const PartReader &part, int64_t from, int64_t count, int64_t at, qnt::QuantizedBuffer &buffer) const {
+std::optional<ReadError> WeightWriter::fillPart(size_t index, int64_t from, int64_t count, int64_t at, qnt::QuantizedBuffer &buffer) const {
+  const PartReader &part = parts[index];
   if (part.isQuantized())
     return part.readCodes(from, count, buffer, at);
   const qnt::FormatFamily *family = qnt::familyOf(type.getElementType());
@@ -66,9 +88,11 @@ std::optional<ReadError> WeightWriter::fillPart(const PartReader &part, int64_t 
   std::vector<float> values(count * K);
   if (auto error = part.readFloats(from, count, values.data()))
     return error;
+  qnt::FitOptions options;
+  options.largest = largest[index];
   for (int64_t r = 0; r < count; ++r) {
     std::string why;
-    if (failed(family->encodeRow(ArrayRef(values).slice(r * K, K), buffer, at + r, why)))
+    if (failed(family->encodeRow(ArrayRef(values).slice(r * K, K), buffer, at + r, why, options)))
       return ReadError{"tensor '" + sectionName(decl) + "', row " + std::to_string(from + r) + ": " + why, true};
   }
   return std::nullopt;
@@ -77,10 +101,10 @@ std::optional<ReadError> WeightWriter::fillPart(const PartReader &part, int64_t 
 std::optional<ReadError> WeightWriter::fill(int64_t from, int64_t count, qnt::QuantizedBuffer &buffer) const {
   buffer.reset(type.getElementType(), from, count, K);
   int64_t first = 0; // of the part, in the weight
-  for (const PartReader &part : parts) {
+  for (auto [index, part] : llvm::enumerate(parts)) {
     int64_t begin = std::max(from, first), end = std::min(from + count, first + part.rows());
     if (begin < end)
-      if (auto error = fillPart(part, begin - first, end - begin, begin - from, buffer))
+      if (auto error = fillPart(index, begin - first, end - begin, begin - from, buffer))
         return error;
     first += part.rows();
   }

@@ -16,9 +16,17 @@ qnt.weight_decl @two : tensor<1x64x!qnt.block<bits = 4, group = 32, super = 256,
 qnt.weight_decl @nf4 : tensor<1x4x!qnt.block<element = table, bits = 4, group = 64, table = "nf4">> [#qnt.part<rows = 1, transposed = false, values = dense<[[-2.0, 0.0, 0.9, 2.0]]> : tensor<1x4xf32>>]
 qnt.weight_decl @mx : tensor<1x4x!qnt.block<element = table, bits = 4, group = 32, scale = e8m0, table = "e2m1">> [#qnt.part<rows = 1, transposed = false, values = dense<[[7.9, 7.9, 3.0, -1.0]]> : tensor<1x4xf32>>]
 qnt.weight_decl @e4m3 : tensor<1x3x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e4m3">> [#qnt.part<rows = 1, transposed = false, values = dense<[[448.0, 0.002, -17.0]]> : tensor<1x3xf32>>]
+// NVFP4: 12 under a scale of 448 times 12 / 2688; 1 / (448 * 12 / 2688) = 1/2. Double quantization of one scale: its mean.
+qnt.weight_decl @nv : tensor<1x4x!qnt.block<element = table, bits = 4, group = 16, scale = e4m3, table = "e2m1">> [#qnt.part<rows = 1, transposed = false, values = dense<[[12.0, 1.0, -3.0, 0.4]]> : tensor<1x4xf32>>]
+qnt.weight_decl @dq : tensor<1x4x!qnt.block<element = table, bits = 4, group = 64, scale = dynamic8, table = "nf4">> [#qnt.part<rows = 1, transposed = false, values = dense<[[-2.0, 0.0, 0.9, 2.0]]> : tensor<1x4xf32>>]
+// Minima: 0.5 * code - 2. Two levels: no more than a minimum, 63 * -1; a sub-scale with a sign.
+qnt.weight_decl @min : tensor<1x4x!qnt.block<bits = 4, group = 32, zero = min, rule = "q4_1">> [#qnt.part<rows = 1, transposed = false, values = dense<[[-2.0, 5.5, 0.0, 1.6]]> : tensor<1x4xf32>>]
+qnt.weight_decl @k4 : tensor<1x32x!qnt.block<bits = 4, group = 32, zero = min, super = 256, subBits = 6, rule = "q4_k">> [#qnt.part<rows = 1, transposed = false, values = dense<-63.0> : tensor<1x32xf32>>]
+qnt.weight_decl @k6 : tensor<1x16x!qnt.block<bits = 6, group = 16, super = 256, subBits = 8, signedSub = true, rule = "q6_k">> [#qnt.part<rows = 1, transposed = false, values = dense<-4.0> : tensor<1x16xf32>>]
 
 func.func @main() {
   call @tables() : () -> ()
+  call @minima() : () -> ()
   call @dequantize() : () -> ()
   call @gather() : () -> ()
   call @quantize() : () -> ()
@@ -53,6 +61,35 @@ func.func @tables() {
   %f = qnt.dequantize %d : tensor<1x3x!qnt.block<element = table, bits = 4, group = 64, table = "nf4">> -> tensor<1x3xf32>
   %g = tensor.cast %f : tensor<1x3xf32> to tensor<*xf32>
   call @printMemrefF32(%g) : (tensor<*xf32>) -> ()
+  return
+}
+
+// CHECK: [12,   1,   -3,   0]
+// CHECK: [-2,   0,   0.88142,   2]
+// CHECK: [-2,   5.5,   0,   1.5]
+// CHECK-COUNT-32: -63
+// CHECK-COUNT-16: -4
+func.func @minima() {
+  %a = qnt.weight @nv : tensor<1x4x!qnt.block<element = table, bits = 4, group = 16, scale = e4m3, table = "e2m1">>
+  %b = qnt.dequantize %a : tensor<1x4x!qnt.block<element = table, bits = 4, group = 16, scale = e4m3, table = "e2m1">> -> tensor<1x4xf32>
+  %c = tensor.cast %b : tensor<1x4xf32> to tensor<*xf32>
+  call @printMemrefF32(%c) : (tensor<*xf32>) -> ()
+  %d = qnt.weight @dq : tensor<1x4x!qnt.block<element = table, bits = 4, group = 64, scale = dynamic8, table = "nf4">>
+  %e = qnt.dequantize %d : tensor<1x4x!qnt.block<element = table, bits = 4, group = 64, scale = dynamic8, table = "nf4">> -> tensor<1x4xf32>
+  %f = tensor.cast %e : tensor<1x4xf32> to tensor<*xf32>
+  call @printMemrefF32(%f) : (tensor<*xf32>) -> ()
+  %g = qnt.weight @min : tensor<1x4x!qnt.block<bits = 4, group = 32, zero = min, rule = "q4_1">>
+  %h = qnt.dequantize %g : tensor<1x4x!qnt.block<bits = 4, group = 32, zero = min, rule = "q4_1">> -> tensor<1x4xf32>
+  %i = tensor.cast %h : tensor<1x4xf32> to tensor<*xf32>
+  call @printMemrefF32(%i) : (tensor<*xf32>) -> ()
+  %j = qnt.weight @k4 : tensor<1x32x!qnt.block<bits = 4, group = 32, zero = min, super = 256, subBits = 6, rule = "q4_k">>
+  %k = qnt.dequantize %j : tensor<1x32x!qnt.block<bits = 4, group = 32, zero = min, super = 256, subBits = 6, rule = "q4_k">> -> tensor<1x32xf32>
+  %l = tensor.cast %k : tensor<1x32xf32> to tensor<*xf32>
+  call @printMemrefF32(%l) : (tensor<*xf32>) -> ()
+  %m = qnt.weight @k6 : tensor<1x16x!qnt.block<bits = 6, group = 16, super = 256, subBits = 8, signedSub = true, rule = "q6_k">>
+  %n = qnt.dequantize %m : tensor<1x16x!qnt.block<bits = 6, group = 16, super = 256, subBits = 8, signedSub = true, rule = "q6_k">> -> tensor<1x16xf32>
+  %o = tensor.cast %n : tensor<1x16xf32> to tensor<*xf32>
+  call @printMemrefF32(%o) : (tensor<*xf32>) -> ()
   return
 }
 

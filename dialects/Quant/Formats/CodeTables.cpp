@@ -24,8 +24,30 @@ static std::array<float, 256> floats8(unsigned mantissaBits) {
   return values;
 }
 
-CodeTable::CodeTable(llvm::StringRef name, unsigned bits, unsigned mantissaBits, bool tiesToEven, llvm::ArrayRef<float> values)
-    : name(name), bits(bits), mantissaBits(mantissaBits), values(values.vec()), tiesToEven(tiesToEven) {
+static CodeTable::Slopes dynamicSlopes() {
+  CodeTable::Slopes slopes;
+  double decade = 1e-6;
+  for (int i = 0; i < 7; ++i, decade *= 10) {        // decades of 2^i values
+    double parts = double(1 << i);
+    slopes.slope[i + 1] = float(0.9 * decade / parts);
+    slopes.start[i + 1] = float(decade * (0.45 / parts - 0.8));
+  }
+  slopes.start[8] = 1.0f;
+  return slopes;
+}
+
+static std::array<float, 256> valuesOf(const CodeTable::Slopes &slopes) {
+  std::array<float, 256> values;
+  for (int code = 0; code < 256; ++code) {
+    int p = std::abs(code - 127), s = p ? 1 + std::ilogb(float(p)) : 0;
+    float value = std::fma(slopes.slope[s], float(p), slopes.start[s]);
+    values[code] = code < 127 ? -value : value;
+  }
+  return values;
+}
+
+CodeTable::CodeTable(llvm::StringRef name, unsigned bits, unsigned mantissaBits, bool tiesToEven, llvm::ArrayRef<float> values, const Slopes *slopes)
+    : name(name), bits(bits), mantissaBits(mantissaBits), slopes(slopes), values(values.vec()), tiesToEven(tiesToEven) {
   for (unsigned code = 0; code < values.size(); ++code)
     if (std::isfinite(values[code]) && !(values[code] == 0 && std::signbit(values[code])))
       codes.push_back(uint8_t(code));
@@ -44,8 +66,10 @@ uint8_t CodeTable::encode(float x) const {
 }
 
 const CodeTable *qcc::qnt::codeTable(llvm::StringRef name) {
+  static const CodeTable::Slopes dynamic = dynamicSlopes();
   static const CodeTable tables[] = {{"nf4", 4, 0, false, nf4}, {"fp4", 4, 0, false, fp4}, {"e2m1", 4, 0, true, e2m1},
-                                     {"e4m3", 8, 3, true, floats8(3)}, {"e5m2", 8, 2, true, floats8(2)}};
+                                     {"e4m3", 8, 3, true, floats8(3)}, {"e5m2", 8, 2, true, floats8(2)},
+                                     {"dynamic8", 8, 0, false, valuesOf(dynamic), &dynamic}};
   for (const CodeTable &table : tables)
     if (table.name == name)
       return &table;

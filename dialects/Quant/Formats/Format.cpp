@@ -1,4 +1,5 @@
 // The table of format families and what holds for all of them.
+#include "dialects/Quant/Formats/CodeTables.h"
 #include "dialects/Quant/Formats/Format.h"
 #include "dialects/Quant/Formats/Half.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -81,11 +82,15 @@ SmallVector<Type> qcc::qnt::componentTypes(RankedTensorType type) {
     types.push_back(withLast(groups, b.getI8Type()));
   else if (block.getZero() == ZeroKind::Float)
     types.push_back(withLast(groups, b.getF32Type()));
+  if (block.getZero() == ZeroKind::Min)
+    types.push_back(types[1]);
+  if (block.getZero() == ZeroKind::Min && block.getSuper())
+    types.push_back(withLast(groups, b.getI8Type()));
   return types;
 }
 
-LogicalResult FormatFamily::encodeRow(ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why) const {
-  if (failed(fitRow(values, {}, out, row, why)))
+LogicalResult FormatFamily::encodeRow(ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why, const FitOptions &options) const {
+  if (failed(fitRow(values, options, out, row, why)))
     return failure();
   encodeColumns(values, 0, out, row);
   return success();
@@ -98,7 +103,24 @@ Value FormatFamily::decode(OpBuilder &builder, Location loc, BlockType type, con
   Value value = arith::SIToFPOp::create(builder, loc, builder.getF32Type(), integerValue(builder, loc, type, element));
   if (type.getZero() == ZeroKind::Float)
     value = arith::SubFOp::create(builder, loc, value, element.side);
-  return arith::MulFOp::create(builder, loc, element.scale, value);
+  value = arith::MulFOp::create(builder, loc, element.scale, value);
+  if (type.getZero() != ZeroKind::Min)
+    return value;
+  Value min = element.min;
+  if (element.subMin)
+    min = arith::MulFOp::create(builder, loc, min, arith::SIToFPOp::create(builder, loc, builder.getF32Type(), element.subMin));
+  return arith::AddFOp::create(builder, loc, value, min);
+}
+
+Value qcc::qnt::subScaleValue(OpBuilder &builder, Location loc, BlockType type, const ElementValues &element) {
+  if (!type.getSignedSub())
+    return element.side;
+  Value zero = arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), int64_t(1) << (type.getSubBits() - 1));
+  return arith::SubIOp::create(builder, loc, element.side, zero);
+}
+
+int64_t qcc::qnt::largestSubScale(BlockType type) {
+  return type.getSignedSub() ? int64_t(1) << (type.getSubBits() - 1) : (int64_t(1) << type.getSubBits()) - 1;
 }
 
 BlockType qcc::qnt::activationFormat(MLIRContext *context, int64_t group) {
@@ -114,22 +136,34 @@ int64_t qcc::qnt::exactRun(int64_t weightGroup, int64_t weightSuper, int64_t act
 bool qcc::qnt::sumsFit(BlockType weight, BlockType activations, int64_t K) {
   int64_t run = exactRun(weight, activations), largest = (int64_t(1) << weight.getBits()) - 1;  // a code alone, or less a stored zero point
   if (weight.getZero() == ZeroKind::None)
-    largest = (int64_t(1) << (weight.getBits() - 1)) * (weight.getSuper() ? (int64_t(1) << weight.getSubBits()) - 1 : 1);
+    largest = int64_t(1) << (weight.getBits() - 1);
+  if (weight.getSuper())
+    largest *= largestSubScale(weight);
   int64_t products = run < 0 ? K : std::min(run, K);
   return products <= std::numeric_limits<int32_t>::max() / (127 * largest);
 }
 
-unsigned qcc::qnt::scaleBits(ScaleKind kind) {
+ScaleStorage qcc::qnt::scaleStorage(ScaleKind kind) {
   switch (kind) {
   case ScaleKind::F16:
   case ScaleKind::BF16:
-    return 16;
+    return {16, nullptr, 0};
   case ScaleKind::F32:
-    return 32;
+    return {32, nullptr, 0};
   case ScaleKind::E8M0:
-    return 8;
+    return {8, nullptr, 0};
+  case ScaleKind::E4M3:
+    return {8, codeTable("e4m3"), 1};
+  case ScaleKind::Dynamic8:
+    return {8, codeTable("dynamic8"), 2};
   }
   llvm_unreachable("all scale kinds are covered");
+}
+
+float qcc::qnt::decodeScale(ScaleKind kind, uint8_t code, const float *rowNumbers) {
+  ScaleStorage storage = scaleStorage(kind);
+  float relative = storage.table->values[code];
+  return storage.rowNumbers == 2 ? std::fma(relative, rowNumbers[0], rowNumbers[1]) : relative * rowNumbers[0];
 }
 
 Type qcc::qnt::scaleType(MLIRContext *context, ScaleKind kind) {
@@ -141,6 +175,8 @@ Type qcc::qnt::scaleType(MLIRContext *context, ScaleKind kind) {
   case ScaleKind::F32:
     return Float32Type::get(context);
   case ScaleKind::E8M0:
+  case ScaleKind::E4M3:
+  case ScaleKind::Dynamic8:
     return Type();
   }
   llvm_unreachable("all scale kinds are covered");
@@ -156,6 +192,11 @@ float qcc::qnt::roundToScale(float x, ScaleKind kind) {
     return x;
   case ScaleKind::E8M0:
     return std::isfinite(x) ? e8m0ToFloat(floatToE8m0(x)) : x;
+  case ScaleKind::E4M3:
+  case ScaleKind::Dynamic8: {
+    const CodeTable &table = *scaleStorage(kind).table;
+    return std::isfinite(x) ? table.values[table.encode(x)] : x;
+  }
   }
   llvm_unreachable("all scale kinds are covered");
 }
@@ -168,7 +209,8 @@ QuantizedRows qcc::qnt::sliceRows(const QuantizedRows &rows, int64_t from, int64
     if (!all.empty())
       all = all.slice(all.size() / rows.rows * from, all.size() / rows.rows * count);
   };
-  slice(part.values), slice(part.codes), slice(part.scales), slice(part.subScales), slice(part.zeros), slice(part.floatZeros), slice(part.raw);
+  slice(part.values), slice(part.codes), slice(part.scales), slice(part.scaleCodes), slice(part.rowNumbers), slice(part.subScales);
+  slice(part.mins), slice(part.subMins), slice(part.zeros), slice(part.floatZeros), slice(part.raw);
   return part;
 }
 
@@ -194,12 +236,21 @@ void QuantizedBuffer::reset(Type element, int64_t firstRow, int64_t rows, int64_
   view.superBlocks = superBlocksPerRow(block, K);
   codes.resize(rows * K);
   scales.resize(rows * (block.getSuper() ? view.superBlocks : view.groups));
+  ScaleStorage storage = scaleStorage(block.getScale());
+  scaleCodes.resize(storage.table ? rows * view.groups : 0);
+  rowNumbers.resize(rows * storage.rowNumbers);
   subScales.resize(block.getSuper() ? rows * view.groups : 0);
+  mins.resize(block.getZero() == ZeroKind::Min ? scales.size() : 0);
+  subMins.resize(block.getZero() == ZeroKind::Min ? subScales.size() : 0);
   zeros.resize(block.getZero() == ZeroKind::Int ? rows * view.groups : 0);
   floatZeros.resize(block.getZero() == ZeroKind::Float ? rows * view.groups : 0);
   view.codes = codes;
   view.scales = scales;
+  view.scaleCodes = scaleCodes;
+  view.rowNumbers = rowNumbers;
   view.subScales = subScales;
+  view.mins = mins;
+  view.subMins = subMins;
   view.zeros = zeros;
   view.floatZeros = floatZeros;
 }

@@ -8,9 +8,10 @@
 #include <vector>
 
 namespace qcc::qnt {
+class CodeTable;
 
 /// Consecutive rows of one weight, unpacked: what encoders make and what packers and decoders read. A view; owns nothing.
-/// `value = scale * (code - zero)`. A row has `groups = ceil(K / group)` groups, the last one may be short.
+/// `value = scale * (code - zero)`, or `scale * code + minimum`. A row has `groups = ceil(K / group)` groups, the last one may be short.
 struct QuantizedRows {
   mlir::Type element;                     // the format: f32, f16, or a BlockType
   int64_t firstRow = 0, rows = 0, K = 0;  // rows firstRow .. firstRow + rows - 1 of the weight
@@ -18,8 +19,12 @@ struct QuantizedRows {
   int64_t superBlocks = 0;                // two-level only: stored scales per row
   llvm::ArrayRef<float> values;           // float formats: [rows][K], exactly representable in `element`; nothing else is set
   llvm::ArrayRef<uint8_t> codes;          // [rows][K], one byte a code, as stored (unsigned)
-  llvm::ArrayRef<float> scales;           // [rows][groups], two-level [rows][superBlocks]; exactly representable in the scale kind
-  llvm::ArrayRef<uint8_t> subScales;      // two-level: [rows][groups]
+  llvm::ArrayRef<float> scales;           // [rows][groups], two-level [rows][superBlocks]; what is stored stands for exactly these
+  llvm::ArrayRef<uint8_t> scaleCodes;     // coded scale kinds (ScaleStorage::table): [rows][groups], what `scales` are stored as
+  llvm::ArrayRef<float> rowNumbers;       // coded scale kinds: [rows][ScaleStorage::rowNumbers]
+  llvm::ArrayRef<uint8_t> subScales;      // two-level: [rows][groups], as stored
+  llvm::ArrayRef<float> mins;             // minima: as many as scales
+  llvm::ArrayRef<uint8_t> subMins;        // two-level minima: [rows][groups]
   llvm::ArrayRef<uint8_t> zeros;          // integer zero points: [rows][groups]
   llvm::ArrayRef<float> floatZeros;       // float zero points: [rows][groups]
   llvm::ArrayRef<uint8_t> raw;            // element types that are no weight format (integers): the bytes of [rows][K]; nothing else is set
@@ -33,8 +38,8 @@ QuantizedRows sliceRows(const QuantizedRows &rows, int64_t from, int64_t count);
 
 /// Storage behind a QuantizedRows.
 struct QuantizedBuffer {
-  std::vector<uint8_t> codes, subScales, zeros, raw;
-  std::vector<float> values, scales, floatZeros;
+  std::vector<uint8_t> codes, scaleCodes, subScales, subMins, zeros, raw;
+  std::vector<float> values, scales, mins, rowNumbers, floatZeros;
   QuantizedRows view;
 
   /// Sizes everything for `rows` rows of `K` elements and points `view` at it.
@@ -46,12 +51,15 @@ struct ElementValues {
   mlir::Value code;   // i32, as stored
   mlir::Value scale;  // f32: the stored scale
   mlir::Value side;   // i32 zero point or sub-scale, f32 zero point, or null
+  mlir::Value min;    // f32: the stored minimum, or null
+  mlir::Value subMin; // i32, of two-level minima, or null
 };
 
 /// How scales are chosen.
 struct FitOptions {
   llvm::ArrayRef<float> importance;  // [K] how much the squared error of each column counts, all finite and >= 0; empty: all alike
   bool thorough = false;             // tries more ranges: several times slower
+  float largest = 0;                 // magnitude in the whole tensor, for formats that need it; 0: not known, the row's own takes its place
 };
 
 /// A family of formats: a row of Formats.def and one file. Stateless.
@@ -77,14 +85,21 @@ public:
   virtual bool hasLinearScales(mlir::Type element) const { return false; }
   /// What codes stand for: columns `from`.. of row `row`. The reference that kernels and decode-as-IR must match.
   virtual void decodeColumns(const QuantizedRows &rows, int64_t row, int64_t from, llvm::MutableArrayRef<float> values) const = 0;
-  /// Round to nearest: fitRow, then encodeColumns of all.
-  mlir::LogicalResult encodeRow(llvm::ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why) const;
+  /// Whether scales depend on all of a tensor, by FitOptions::largest.
+  virtual bool needsLargest(mlir::Type) const { return false; }
+  /// Round to nearest: fitRow, then encodeColumns of all, unless the format says otherwise.
+  virtual mlir::LogicalResult encodeRow(llvm::ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why,
+                                        const FitOptions &options = {}) const;
   void decodeRow(const QuantizedRows &rows, int64_t row, llvm::MutableArrayRef<float> values) const { decodeColumns(rows, row, 0, values); }
-  /// Element::Int only. The integer (i32) that integer matmuls multiply: code without zero point, times the sub-scale; float zero points are not in it.
+  /// Element::Int only. The integer (i32) that integer matmuls multiply: code without zero point, times the sub-scale; float zero points and minima are
+  /// not in it.
   virtual mlir::Value integerValue(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element) const;
   /// decodeRow of one element, as IR: f32. Block types only. By default from integerValue; codes that are no integers (Element::Table) have their own.
   virtual mlir::Value decode(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element) const;
 };
+
+/// `element.side`, a stored sub-scale, as a number (i32).
+mlir::Value subScaleValue(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element);
 
 #define QCC_FORMAT(Class, Grammar, Summary) const FormatFamily &get##Class();
 #include "dialects/Quant/Formats/Formats.def"
@@ -105,6 +120,8 @@ double bitsPerWeight(mlir::Type element, int64_t K);
 int64_t groupsPerRow(BlockType type, int64_t K);
 /// Stored scales per row of a two-level format; 0 for one level.
 int64_t superBlocksPerRow(BlockType type, int64_t K);
+/// Largest magnitude of a sub-scale.
+int64_t largestSubScale(BlockType type);
 /// Types of the components of a quantized tensor (see qnt.compose). The last dimension must be static.
 llvm::SmallVector<mlir::Type> componentTypes(mlir::RankedTensorType type);
 /// Symmetric int8 activations per `group` values with f32 scales: what `qnt.quantize` produces.
@@ -118,11 +135,20 @@ inline int64_t exactRun(BlockType weight, BlockType activations) { return exactR
 /// Whether every such sum fits i32. Activations are in -127..127.
 bool sumsFit(BlockType weight, BlockType activations, int64_t K);
 
-/// Bits of a stored scale, or of a zero point that is a float.
-unsigned scaleBits(ScaleKind kind);
-/// The float type of a stored scale; null for E8M0, which is a byte.
+/// How a kind of scale is stored. Scales that are codes are relative to numbers of their row: `table[code] * row[0]`, plus `row[1]` if there are two
+/// (one fma).
+struct ScaleStorage {
+  unsigned bits;               // of a scale, or of a zero point that is a float
+  const CodeTable *table;      // what codes select from; null: numbers (E8M0 or of scaleType)
+  unsigned rowNumbers;         // f32 numbers a row
+};
+ScaleStorage scaleStorage(ScaleKind kind);
+inline unsigned scaleBits(ScaleKind kind) { return scaleStorage(kind).bits; }
+/// What the code of a scale stands for in a row.
+float decodeScale(ScaleKind kind, uint8_t code, const float *rowNumbers);
+/// The float type of a stored scale; null where it is a byte: E8M0 and codes.
 mlir::Type scaleType(mlir::MLIRContext *context, ScaleKind kind);
-/// `x` rounded to the nearest value of the scale kind, ties to even.
+/// `x` rounded to the nearest value of the scale kind, ties to even. Codes: of the table alone.
 float roundToScale(float x, ScaleKind kind);
 } // namespace qcc::qnt
 #endif

@@ -79,7 +79,8 @@ struct IntFormat : FormatFamily {
   }
   bool owns(Type element) const override {
     auto block = dyn_cast<BlockType>(element);
-    return block && block.getElement() == Element::Int && !block.getSuper() && block.getBits() >= 2 && llvm::is_contained({ScaleKind::F16, ScaleKind::F32}, block.getScale());
+    return block && block.getElement() == Element::Int && !block.getSuper() && block.getBits() >= 2 && block.getZero() != ZeroKind::Min && !block.getRule() &&
+           llvm::is_contained({ScaleKind::F16, ScaleKind::F32}, block.getScale());
   }
   void addCandidates(MLIRContext *context, SmallVectorImpl<Type> &formats) const override {
     for (unsigned bits : {2, 3, 4, 5, 6, 8})           // 7 saves an eighth of 8 and is slower to unpack than either neighbour

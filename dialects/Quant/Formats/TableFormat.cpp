@@ -1,5 +1,7 @@
 // Codes that select from a table of floats: `scale * table[code]`. NF4 and FP4 with one f16 or f32 scale per group, the largest magnitude;
-// MXFP4 with a power of two per 32 values; FP8 with an f32 scale per row or group.
+// MXFP4 with a power of two per 32 values; FP8 with an f32 scale per row or group; NVFP4 with an E4M3 scale per 16 values, relative to an f32 number
+// of the tensor (each row has it: stacked weights keep their own); NF4 with double quantization, scales on the dynamic map relative to two numbers of
+// the row (bitsandbytes takes 256 scales together, which may be part of a row or several).
 //
 // Decoding is exact: one product of two floats, rounded once. What is multiplied is a float, so activations stay floats.
 #include "dialects/Quant/Formats/CodeTables.h"
@@ -20,11 +22,22 @@ struct Name {
   ScaleKind scale;
 };
 static constexpr Name names[] = {{"nf4", "nf4", 64, ScaleKind::F16}, {"fp4", "fp4", 64, ScaleKind::F16}, {"mxfp4", "e2m1", 32, ScaleKind::E8M0},
+                                 {"nvfp4", "e2m1", 16, ScaleKind::E4M3},
                                  {"fp8e4m3", "e4m3", -1, ScaleKind::F32}, {"fp8e5m2", "e5m2", -1, ScaleKind::F32}};
 
+/// What may follow the name of a format with f16 scales.
+static constexpr ScaleKind scaleSuffixes[] = {ScaleKind::F32, ScaleKind::Dynamic8};
+static StringRef suffixOf(ScaleKind scale) { return scale == ScaleKind::F32 ? "s32" : "dq"; }
+
 static const Name *nameOf(BlockType block) {
-  return llvm::find_if(names, [&](const Name &n) { return n.table == block.getTable().getValue(); });
+  auto mayHave = [&](const Name &n) {
+    return n.scale == block.getScale() || (n.scale == ScaleKind::F16 && llvm::is_contained(scaleSuffixes, block.getScale()));
+  };
+  return llvm::find_if(names, [&](const Name &n) { return n.table == block.getTable().getValue() && mayHave(n); });
 }
+
+/// Of a format whose group the name does not choose.
+static bool isFixed(ScaleKind scale) { return scale == ScaleKind::E8M0 || scale == ScaleKind::E4M3; }
 
 static float errorOf(ArrayRef<float> x, ArrayRef<float> importance, float scale, const CodeTable &table) {
   float error = 0;
@@ -42,12 +55,14 @@ static float groupScale(ArrayRef<float> x, ArrayRef<float> importance, bool thor
   if (most == 0)
     return 0;
   if (block.getScale() != ScaleKind::E8M0) {
-    float best = roundToScale(most / table.largest(), block.getScale());
+    // Scales that are quantized themselves are chosen exactly first.
+    ScaleKind kind = scaleStorage(block.getScale()).table ? ScaleKind::F32 : block.getScale();
+    float best = roundToScale(most / table.largest(), kind);
     if (!thorough || best == 0 || !std::isfinite(best))
       return best;
     float least = errorOf(x, importance, best, table), whole = best;
     for (int step = -2; step <= 12; ++step) {
-      float scale = roundToScale(whole * (1.0f - 0.025f * float(step)), block.getScale());
+      float scale = roundToScale(whole * (1.0f - 0.025f * float(step)), kind);
       float error = scale != 0 && std::isfinite(scale) ? errorOf(x, importance, scale, table) : INFINITY;
       if (error < least)
         least = error, best = scale;
@@ -70,13 +85,16 @@ struct TableFormat : FormatFamily {
         continue;
       int64_t group = n.group;
       ScaleKind scale = n.scale;
-      if (n.scale != ScaleKind::E8M0) {
+      if (!isFixed(n.scale)) {
         if (rest.consume_front("row"))
           group = -1;
         else if (rest.consume_front("g") && (rest.consumeInteger(10, group) || group < 1 || group > BlockType::maxGroup))
           return {};
-        if (n.scale == ScaleKind::F16 && rest.consume_front("s32"))
-          scale = ScaleKind::F32;
+        for (ScaleKind other : scaleSuffixes)
+          if (n.scale == ScaleKind::F16 && rest.consume_front(suffixOf(other))) {
+            scale = other;
+            break;
+          }
       }
       if (!rest.empty())
         return {};
@@ -94,17 +112,20 @@ struct TableFormat : FormatFamily {
     if (n == std::end(names))
       return "";
     std::string group = block.getGroup() == n->group ? "" : block.getGroup() < 0 ? "row" : "g" + std::to_string(block.getGroup());
-    return n->text.str() + group + (block.getScale() == ScaleKind::F32 && n->scale == ScaleKind::F16 ? "s32" : "");
+    return n->text.str() + group + (block.getScale() != n->scale ? suffixOf(block.getScale()).str() : "");
   }
   int64_t rowBits(Type element, int64_t K) const override {
     auto block = cast<BlockType>(element);
-    return K * block.getBits() + groupsPerRow(block, K) * scaleBits(block.getScale());
+    return K * block.getBits() + groupsPerRow(block, K) * scaleBits(block.getScale()) + 32 * scaleStorage(block.getScale()).rowNumbers;
   }
-  bool hasLinearScales(Type element) const override { return cast<BlockType>(element).getScale() != ScaleKind::E8M0; }
+  bool hasLinearScales(Type element) const override { return bool(scaleType(element.getContext(), cast<BlockType>(element).getScale())); }
+  bool needsLargest(Type element) const override { return cast<BlockType>(element).getScale() == ScaleKind::E4M3; }
 
   LogicalResult fitRow(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const override {
     const QuantizedRows &view = out.view;
     auto block = cast<BlockType>(view.element);
+    if (block.getScale() == ScaleKind::E4M3)
+      return fitRelative(values, options, out, row), success();
     for (int64_t g = 0; g < view.groups; ++g) {
       int64_t from = g * view.group, n = std::min(view.group, view.K - from);
       ArrayRef<float> importance = options.importance.empty() ? ArrayRef<float>() : options.importance.slice(from, n);
@@ -115,7 +136,59 @@ struct TableFormat : FormatFamily {
       }
       out.scales[row * view.groups + g] = scale != 0 ? scale : 1.0f; // a group whose scale vanishes is all zeros
     }
+    if (block.getScale() == ScaleKind::Dynamic8)
+      quantizeScales(out, row);
     return success();
+  }
+
+  /// NVFP4: the largest magnitude of the tensor is the table's largest under the largest scale.
+  static void fitRelative(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row) {
+    const QuantizedRows &view = out.view;
+    auto block = cast<BlockType>(view.element);
+    const CodeTable &table = tableOf(block), &scaleTable = *scaleStorage(block.getScale()).table;
+    float largest = options.largest;
+    if (largest == 0) {
+      Extent range = extentOf(values.data(), int64_t(values.size()));
+      largest = std::max(-range.min, range.max);
+    }
+    float unit = largest / (table.largest() * scaleTable.largest());
+    out.rowNumbers[row] = unit = unit != 0 ? unit : 1.0f;
+    for (int64_t g = 0; g < view.groups; ++g) {
+      int64_t from = g * view.group, n = std::min(view.group, view.K - from);
+      ArrayRef<float> x = values.slice(from, n), importance = options.importance.empty() ? ArrayRef<float>() : options.importance.slice(from, n);
+      Extent range = extentOf(x.data(), n);
+      // Codes of positive numbers ascend with them; 0 is left to weights of another group's size: a scale is at least 2^-9.
+      uint8_t code = std::max<uint8_t>(scaleTable.encode(std::max(-range.min, range.max) / table.largest() / unit), 1), best = code;
+      float least = INFINITY;
+      for (int step = 0; options.thorough && step <= 5; ++step) {
+        auto other = uint8_t(std::clamp(code + 1 - step, 1, 126));
+        float error = errorOf(x, importance, decodeScale(block.getScale(), other, &unit), table);
+        if (error < least)
+          least = error, best = other;
+      }
+      out.scaleCodes[row * view.groups + g] = best;
+      out.scales[row * view.groups + g] = decodeScale(block.getScale(), best, &unit);
+    }
+  }
+
+  /// Double quantization: the row's scales less their mean on the dynamic map.
+  static void quantizeScales(QuantizedBuffer &out, int64_t row) {
+    const QuantizedRows &view = out.view;
+    ScaleKind kind = cast<BlockType>(view.element).getScale();
+    MutableArrayRef<float> scales = MutableArrayRef(out.scales).slice(row * view.groups, view.groups);
+    double sum = 0;
+    for (float scale : scales)
+      sum += scale;
+    float mean = float(sum / double(view.groups)), most = 0;
+    for (float scale : scales)
+      most = std::max(most, std::fabs(scale - mean));
+    float *numbers = out.rowNumbers.data() + 2 * row;
+    numbers[0] = most, numbers[1] = mean;
+    for (auto [g, scale] : llvm::enumerate(scales)) {
+      uint8_t code = scaleStorage(kind).table->encode(most != 0 ? (scale - mean) / most : 0.0f);
+      out.scaleCodes[row * view.groups + g] = code;
+      scale = decodeScale(kind, code, numbers);
+    }
   }
 
   void encodeColumns(ArrayRef<float> values, int64_t from, QuantizedBuffer &out, int64_t row) const override {
@@ -123,7 +196,8 @@ struct TableFormat : FormatFamily {
     const CodeTable &table = tableOf(cast<BlockType>(view.element));
     for (auto [i, value] : llvm::enumerate(values)) {
       int64_t k = from + int64_t(i);
-      out.codes[row * view.K + k] = table.encode(value / view.scales[row * view.groups + k / view.group]);
+      float scale = view.scales[row * view.groups + k / view.group];
+      out.codes[row * view.K + k] = table.encode(scale != 0 ? value / scale : 0.0f);
     }
   }
 

@@ -34,7 +34,7 @@ namespace {
 struct Hqq : QuantizationMethod {
   StringRef name() const override { return "hqq"; }
   StringRef hint() const override { return "hqq chooses zero points: --asym, or --tensor-type=<regex>=w4g64zf"; }
-  bool handles(qnt::BlockType format) const override { return format.getZero() != qnt::ZeroKind::None; }
+  bool handles(qnt::BlockType format) const override { return format.getZero() == qnt::ZeroKind::Int || format.getZero() == qnt::ZeroKind::Float; }
   LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
     auto block = cast<qnt::BlockType>(problem.element);
     const qnt::FormatFamily &family = *qnt::familyOf(problem.element);

@@ -19,6 +19,9 @@ std::vector<float> columnImportance(const WeightProblem &problem, std::string &r
 /// The same from what a squared error of each column costs: finite, not negative.
 std::vector<float> normalizedImportance(llvm::ArrayRef<double> costs);
 
+/// FitOptions::largest for the problem's format.
+float largestOf(const WeightProblem &problem);
+
 /// Chooses scales for all rows, thoroughly.
 mlir::LogicalResult fitRows(const WeightProblem &problem, llvm::ArrayRef<float> importance, qnt::QuantizedBuffer &out, std::string &why);
 /// The nearest codes for all rows, under scales that are chosen.

@@ -30,7 +30,7 @@ void RefitScales::run(int64_t first, int64_t count, qnt::QuantizedBuffer &out) c
     MutableArrayRef<float> row = MutableArrayRef(units).slice(r * K, K);
     family.decodeRow(out.view, first + r, row);
     for (int64_t k = 0; k < K; ++k)
-      row[k] /= scaleOf(r, k / span);
+      row[k] = scaleOf(r, k / span) != 0 ? row[k] / scaleOf(r, k / span) : 0;
   }
   std::vector<Eigen::MatrixXd> normal(count, Eigen::MatrixXd::Zero(scales, scales));
   std::vector<Eigen::VectorXd> right(count, Eigen::VectorXd::Zero(scales));

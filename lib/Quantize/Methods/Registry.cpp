@@ -83,10 +83,19 @@ std::vector<float> qcc::normalizedImportance(ArrayRef<double> costs) {
   return importance;
 }
 
+float qcc::largestOf(const WeightProblem &problem) {
+  float largest = 0;
+  if (qnt::familyOf(problem.element)->needsLargest(problem.element))
+    for (float value : problem.values)
+      largest = std::max(largest, std::fabs(value));
+  return largest;
+}
+
 LogicalResult qcc::fitRows(const WeightProblem &problem, ArrayRef<float> importance, qnt::QuantizedBuffer &out, std::string &why) {
   const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
+  qnt::FitOptions options{importance, /*thorough=*/true, largestOf(problem)};
   return forEachRow(problem, why, [&](int64_t row, std::string &why) {
-    return family.fitRow(problem.values.slice(row * problem.K, problem.K), {importance, /*thorough=*/true}, out, row, why);
+    return family.fitRow(problem.values.slice(row * problem.K, problem.K), options, out, row, why);
   });
 }
 

@@ -21,12 +21,15 @@ from onnx import TensorProto as T, helper as h, numpy_helper as nh
 every = {
     "int": [("w4", 33, 4095), ("w2", 33, 127), ("w3g64", 53, 331), ("w5", 127, 33), ("w6", 7, 31), ("w8", 4095, 7), ("w8", 1, 1021),
             ("w8row", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 4095), ("w4s32", 17, 67), (4, 32, None, 127, 1), (4, 32, "int", 31, 33),
-            (8, 64, "int", 7, 331), (2, 32, "int", 127, 127), (4, 128, "float", 53, 4095)],
+            (8, 64, "int", 7, 331), (2, 32, "int", 127, 127), (4, 128, "float", 53, 4095),
+            ("q4_0", 33, 331), ("q4_1", 31, 1021), ("q5_0", 7, 127), ("q5_1", 53, 331), ("q8_0", 17, 67), ("q4_k", 53, 4095),
+            ("q5_k", 31, 331)],
     "float": [("w4", 33, 4095), ("w3g64", 53, 331), ("w6", 7, 31), ("w8row", 1, 127), ("w4rowasym", 4095, 7), ("w4t", 31, 1021),
               ("w4g16", 31, 33), ("f16", 33, 127), ("f32", 7, 31), (4, 128, "float", 53, 331),
-              ("nf4", 53, 331), ("fp4g16s32", 33, 127), ("mxfp4", 31, 1021), ("fp8e4m3", 33, 331), ("fp8e5m2g32", 7, 127)],
+              ("nf4", 53, 331), ("fp4g16s32", 33, 127), ("mxfp4", 31, 1021), ("fp8e4m3", 33, 331), ("fp8e5m2g32", 7, 127),
+              ("nvfp4", 33, 1021), ("nf4dq", 31, 331), ("q4_1", 33, 127), ("q2_k", 17, 331), ("q3_k", 31, 331), ("q4_k", 53, 1021), ("q6_k", 7, 331)],
 }
-every["int-few"] = [("w4", 33, 4095), ("w8", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 1021), (8, 64, "int", 7, 331)]
+every["int-few"] = [("q4_1", 17, 67), ("q4_k", 33, 331), ("w4", 33, 4095), ("w8", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 1021), (8, 64, "int", 7, 331)]
 every["float-few"] = [("w4", 33, 1021), ("w8row", 1, 127), ("f16", 33, 127)]
 # What codes select from: NF4, bitsandbytes' FP4, E2M1, and 8-bit floats by their definition.
 def float8(mantissa, bias):
@@ -39,7 +42,7 @@ signed = lambda values: np.concatenate([values, -np.asarray(values)])
 tables = {"nf4": np.array([-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
                            -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
                            0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0]),
-          "fp4": signed(np.float32([0, 1 / 192, 2 / 3, 1, 1 / 3, 1 / 2, 1 / 6, 1 / 4]).astype(float)), "mxfp4": signed([0, 0.5, 1, 1.5, 2, 3, 4, 6]),
+          "fp4": signed(np.float32([0, 1 / 192, 2 / 3, 1, 1 / 3, 1 / 2, 1 / 6, 1 / 4]).astype(float)), "mxfp4": signed([0, 0.5, 1, 1.5, 2, 3, 4, 6]), "nvfp4": signed([0, 0.5, 1, 1.5, 2, 3, 4, 6]),
           "fp8e4m3": signed(float8(3, 7)), "fp8e5m2": signed(float8(2, 15))}
 kind, folder = sys.argv[2:4]
 cases = every[kind]
@@ -92,6 +95,27 @@ def write():
                 f.write(f"--tensor-type=^w\\.{re.escape(name)}$={case[0]}\n")
 
 
+# Code bits, group, super-block (or 0), bias of sub-scales, minima.
+gguf = {"q4_0": (4, 32, 0, 0, False), "q4_1": (4, 32, 0, 0, True), "q5_0": (5, 32, 0, 0, False), "q5_1": (5, 32, 0, 0, True), "q8_0": (8, 32, 0, 0, False),
+        "q2_k": (2, 16, 256, 0, True), "q3_k": (3, 16, 256, 32, False), "q4_k": (4, 32, 256, 0, True), "q5_k": (5, 32, 256, 0, True), "q6_k": (6, 16, 256, 128, False)}
+
+
+def decoded_gguf(data, n, k, bits, group, block, bias, has_min):
+    groups, span = -(-k // group), block or group
+    scales = -(-k // span)
+    floats, sides = scales * (1 + has_min), groups * (1 + has_min) if block else 0
+    size = -(-(4 * floats + k + sides) // 4) * 4
+    rows = data[:n * size].reshape(n, size)
+    numbers = np.ascontiguousarray(rows[:, :4 * floats]).view(np.float32).reshape(n, -1).astype(np.float64)
+    codes, side = rows[:, 4 * floats:4 * floats + k].astype(np.float64), rows[:, 4 * floats + k:].astype(np.float64)
+    spread = lambda v, every: np.repeat(v, every, 1)[:, :k]
+    scale, low = spread(numbers[:, :scales], span), spread(numbers[:, scales:], span) if has_min else 0
+    if block:
+        scale = scale * spread(side[:, :groups] - bias, group)
+        low = low * spread(side[:, groups:2 * groups], group) if has_min else 0
+    return scale * (codes - (0 if has_min else 1 << (bits - 1))) + low
+
+
 def decoded(inspect):
     """Every weight of a build of reference lowerings in float64, from the components in its weights file (ComponentLayout.h)."""
     manifest = json.loads(subprocess.check_output([inspect, f"{folder}/reference.so", "--json"]))
@@ -106,14 +130,17 @@ def decoded(inspect):
             dtype = np.float32 if form == "f32" else np.float16
             weights[tensor["name"]] = data[at:at + n * k * dtype().itemsize].view(dtype).reshape(n, k).astype(np.float64)
             continue
-        table = re.fullmatch(r"(nf4|fp4|mxfp4|fp8e4m3|fp8e5m2)(?:g(\d+)|(row))?(?:s32)?", form)
+        table = re.fullmatch(r"(nf4|fp4|mxfp4|nvfp4|fp8e4m3|fp8e5m2)(?:g(\d+)|(row))?(?:s32|dq)?", form)
         if table:
-            default = {"nf4": 64, "fp4": 64, "mxfp4": 32}.get(table[1], k)
+            default = {"nf4": 64, "fp4": 64, "mxfp4": 32, "nvfp4": 16}.get(table[1], k)
             group = int(table[2] or (k if table[3] else default))
             groups = -(-k // group)
             components = data[at:at + n * (-(-(4 * groups + k) // 4) * 4)].reshape(n, -1)
             scale = np.ascontiguousarray(components[:, :4 * groups]).view(np.float32).astype(np.float64)
             weights[tensor["name"]] = np.repeat(scale, group, 1)[:, :k] * tables[table[1]][components[:, 4 * groups:4 * groups + k]]
+            continue
+        if form in gguf:
+            weights[tensor["name"]] = decoded_gguf(data[at:], n, k, *gguf[form])
             continue
         integers = re.fullmatch(r"w(\d)t?(?:g(\d+)|(row))?(asym|zf)?(?:s32)?", form)
         if not integers:

@@ -42,7 +42,19 @@ MatmulProblem::MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int6
       c = 0;
   for (float &s : rows.scales)
     s = qnt::roundToScale(float(uniform(1, 2000)) / 65536, kind);
+  if (layout.rowNumbers()) {                         // codes of positive scales
+    for (float &number : rows.rowNumbers)
+      number = float(uniform(1, 2000)) / 65536;
+    for (auto [i, code] : llvm::enumerate(rows.scaleCodes)) {
+      code = uint8_t(uniform(1, 126));
+      rows.scales[i] = qnt::decodeScale(kind, code, &rows.rowNumbers[i / layout.groups(k) * layout.rowNumbers()]);
+    }
+  }
   for (uint8_t &s : rows.subScales)
+    s = uint8_t(uniform(0, (1 << layout.subBits) - 1));
+  for (float &v : rows.mins)
+    v = qnt::roundToScale(float(uniform(-2000, 200)) / 65536, kind);
+  for (uint8_t &s : rows.subMins)
     s = uint8_t(uniform(0, (1 << layout.subBits) - 1));
   for (uint8_t &z : rows.zeros)
     z = uint8_t(uniform(0, (1 << layout.bits) - 1));
@@ -113,11 +125,12 @@ float MatmulProblem::integerResult(const kernel::MatmulSpec &spec, int64_t row, 
   float y = 0;
   for (int64_t k0 = 0; k0 < k; k0 += step) {
     int64_t end = std::min(k0 + step, k), group = layout.perRow() ? 0 : k0 / layout.group;
-    int64_t dot = 0, sum = 0;
+    int64_t dot = 0, sum = 0, ofMins = 0;
     for (int64_t i = k0; i < end; ++i) {
       int64_t a = codes[row * paddedK() + i], code = rows.codes[column * k + i];
       if (layout.super)
-        code = (code - layout.implicitZero()) * rows.subScales[column * groups + i / layout.group];
+        code = (code - layout.implicitZero()) * subScale(column * groups + i / layout.group);
+      ofMins += a * (rows.subMins.empty() ? 1 : rows.subMins[column * groups + i / layout.group]);
       dot += code * a;
       sum += a;
     }
@@ -130,10 +143,18 @@ float MatmulProblem::integerResult(const kernel::MatmulSpec &spec, int64_t row, 
     if (!layout.super)
       dot -= (layout.zero == qnt::ZeroKind::Int ? rows.zeros[column * groups + group] : layout.implicitZero()) * sum;
     y = std::fma(float(int32_t(dot)), scale, y);
+    if (layout.hasMin()) {
+      float min = rows.mins[column * numScales + (layout.perRow() ? 0 : k0 / layout.scaleK())];
+      y = std::fma(float(int32_t(ofMins)), min * scales[row * perRow + (activationGroup < 0 ? 0 : k0 / activationGroup)], y);
+    }
   }
   if (spec.bias)
     y += bias[column];
   return spec.addend ? y + addend[row * n + column] : y;
+}
+
+int64_t MatmulProblem::subScale(int64_t group) const {
+  return int64_t(rows.subScales[group]) - (layout.signedSub ? int64_t(1) << (layout.subBits - 1) : 0);
 }
 
 double MatmulProblem::weight(int64_t column, int64_t i) const {
@@ -142,10 +163,14 @@ double MatmulProblem::weight(int64_t column, int64_t i) const {
   int64_t groups = layout.groups(k), group = layout.perRow() ? 0 : i / layout.group;
   double zero = layout.zero == qnt::ZeroKind::None  ? double(layout.implicitZero())
                 : layout.zero == qnt::ZeroKind::Int ? rows.zeros[column * groups + group]
+                : layout.hasMin()                   ? 0
                                                     : rows.floatZeros[column * groups + group];
-  double scale = rows.scales[column * layout.scales(k) + (layout.perRow() ? 0 : i / layout.scaleK())];
+  int64_t stored = column * layout.scales(k) + (layout.perRow() ? 0 : i / layout.scaleK());
+  double scale = rows.scales[stored];
   if (layout.super)
-    scale *= rows.subScales[column * groups + group];
+    scale *= double(subScale(column * groups + group));
+  if (layout.hasMin())
+    return rows.codes[column * k + i] * scale + rows.mins[stored] * double(layout.super ? rows.subMins[column * groups + group] : 1);
   if (layout.table)
     return layout.table->values[rows.codes[column * k + i]] * scale;
   return (rows.codes[column * k + i] - zero) * scale;

@@ -35,7 +35,8 @@ struct MatmulProblem {
 private:
   mutable std::map<int64_t, std::vector<int32_t>> sumsOf;
   double result(const kernel::MatmulSpec &spec, int64_t row, int64_t column, bool rounded, double &magnitude) const;
-  double weight(int64_t column, int64_t i) const;    // exact: (code - zero) * scale * sub-scale
+  double weight(int64_t column, int64_t i) const;    // exact: (code - zero) * scale * sub-scale, or code * scale * sub-scale + minimum * sub-minimum
+  int64_t subScale(int64_t group) const;             // as a number
 };
 } // namespace qcc::test
 #endif

@@ -1,6 +1,7 @@
 // Format families: names, sizes, every code point there and back, degenerate groups, and pinned encodings.
 #include "dialects/Quant/Formats/CodeTables.h"
 #include "dialects/Quant/Formats/Format.h"
+#include "dialects/Quant/Formats/Half.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/StringExtras.h"
@@ -74,12 +75,15 @@ TEST_F(FormatTest, NamesComeBack) {
         }
   for (StringRef name : {"f32", "f16", "w4t"})
     EXPECT_EQ(formatName(format(name)), name);
-  for (StringRef name : {"nf4", "nf4g32", "nf4rows32", "fp4s32", "fp4row", "mxfp4", "fp8e4m3", "fp8e4m3g128", "fp8e5m2"})
+  for (StringRef name : {"nf4", "nf4g32", "nf4rows32", "fp4s32", "fp4row", "mxfp4", "fp8e4m3", "fp8e4m3g128", "fp8e5m2", "nvfp4", "nf4dq", "nf4g128dq", "fp4rowdq"})
+    EXPECT_EQ(formatName(format(name)), name);
+  for (StringRef name : {"q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k"})
     EXPECT_EQ(formatName(format(name)), name);
   EXPECT_EQ(format("w4"), format("w4g32"));
+  EXPECT_NE(format("q4_0"), format("w4g32"));
   EXPECT_EQ(format("nf4"), format("nf4g64"));
   EXPECT_EQ(format("fp8e4m3"), format("fp8e4m3row"));
-  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_0", "f64", "w4t2", "W4", "nf4g0", "nf3", "mxfp4g32", "fp8", "fp8e4m3s32", "w4g1048577", "w4g9223372036854775807", "nf4g1048592"})
+  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_2", "q4_K", "q7_k", "f64", "w4t2", "W4", "nf4g0", "nf3", "mxfp4g32", "nvfp4g32", "nvfp4s32", "fp8", "fp8e4m3s32", "fp8e4m3dq", "nf4s32dq", "w4g1048577", "w4g9223372036854775807", "nf4g1048592"})
     EXPECT_FALSE(format(name)) << name.str();
 }
 
@@ -93,6 +97,8 @@ TEST_F(FormatTest, BitsPerWeight) {
   EXPECT_EQ(bitsPerWeight(format("nf4s32"), 256), 4.5);
   EXPECT_EQ(bitsPerWeight(format("mxfp4"), 256), 4.25);
   EXPECT_EQ(bitsPerWeight(format("fp8e4m3"), 256), 8 + 32.0 / 256);
+  EXPECT_EQ(bitsPerWeight(format("nvfp4"), 256), 4.5 + 32.0 / 256);
+  EXPECT_EQ(bitsPerWeight(format("nf4dq"), 16384), 4.125 + 64.0 / 16384);
 }
 
 TEST_F(FormatTest, EveryCodePointComesBack) {
@@ -187,6 +193,255 @@ TEST_F(FormatTest, MxScaleIsAPowerOfTwo) {
     EXPECT_EQ(roundTrip(format("mxfp4"), std::vector<float>(32, tiny), 32)[0], tiny > 0x1p-130f ? tiny : 0.0f);
 }
 
+static constexpr const char *ggufFormats[] = {"q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k"};
+
+/// What sha256 begins with.
+static std::string digestOf(ArrayRef<uint8_t> bytes) {
+  llvm::SHA256 hash;
+  hash.update(bytes);
+  return llvm::toHex(hash.final(), /*LowerCase=*/true).substr(0, 16);
+}
+
+static double signalToNoise(const std::vector<float> &values, const std::vector<float> &decoded) {
+  return 10 * std::log10(squaredError(values, std::vector<float>(values.size())) / squaredError(values, decoded));
+}
+
+/// Bits of GGUF's blocks: ggml-quants.c of llama.cpp, revision d99724f2, has encoded pseudoRandom(1024) to these.
+TEST_F(FormatTest, Nvfp4IsGgmls) {
+  std::vector<float> values = pseudoRandom(1024), decoded(1024);
+  FitOptions options;
+  options.largest = 6 * 448;                         // no scale of the tensor
+  std::string why;
+  buffer.reset(format("nvfp4"), 0, 1, 1024);
+  ASSERT_TRUE(succeeded(familyOf(format("nvfp4"))->encodeRow(values, buffer, 0, why, options))) << why;
+  EXPECT_EQ(buffer.rowNumbers[0], 1.0f);
+  std::vector<uint8_t> blocks;                       // 64 values: 4 scales, codes j and j + 8 of 16 in a byte
+  for (int64_t k = 0; k < 1024; k += 64) {
+    blocks.insert(blocks.end(), buffer.scaleCodes.begin() + k / 16, buffer.scaleCodes.begin() + k / 16 + 4);
+    for (int64_t group = k; group < k + 64; group += 16)
+      for (int64_t j = 0; j < 8; ++j)
+        blocks.push_back(uint8_t(buffer.codes[group + j] | buffer.codes[group + j + 8] << 4));
+  }
+  EXPECT_EQ(digestOf(blocks), "5e41c34be71bc13e");
+  familyOf(format("nvfp4"))->decodeRow(buffer.view, 0, decoded);
+  EXPECT_NEAR(signalToNoise(values, decoded), 20.0056, 1e-4);
+}
+
+/// Blocks as GGUF lays them out, of one encoded row.
+namespace {
+struct GgufWriter {
+  const QuantizedBuffer &buffer;
+  std::vector<uint8_t> bytes;
+  unsigned bits, zero;
+
+  explicit GgufWriter(const QuantizedBuffer &buffer) : buffer(buffer) {
+    auto block = cast<BlockType>(buffer.view.element);
+    bits = block.getBits();
+    zero = block.getZero() == ZeroKind::Min ? 0 : 1u << (bits - 1);
+  }
+  void half(float value) {
+    uint16_t stored = floatToHalf(value);
+    bytes.push_back(uint8_t(stored));
+    bytes.push_back(uint8_t(stored >> 8));
+  }
+  /// Codes are one or more low bits here, others there: `fields` values from `from` on, `stride` apart, make a byte.
+  void plane(int64_t from, int64_t count, int64_t stride, int64_t fields, unsigned shift, unsigned width) {
+    for (int64_t i = 0; i < count; ++i) {
+      unsigned byte = 0;
+      for (int64_t f = 0; f < fields; ++f)
+        byte |= (buffer.codes[from + i + f * stride] >> shift & ((1u << width) - 1)) << (f * width);
+      bytes.push_back(uint8_t(byte));
+    }
+  }
+  void legacy(int64_t g) {
+    int64_t from = 32 * g;
+    half(buffer.scales[g]);
+    if (!buffer.mins.empty())
+      half(buffer.mins[g]);
+    if (bits == 8) {
+      for (int64_t k = from; k < from + 32; ++k)
+        bytes.push_back(uint8_t(buffer.codes[k] - 128));
+      return;
+    }
+    uint32_t high = 0;
+    for (int64_t j = 0; j < 32; ++j)
+      high |= uint32_t(buffer.codes[from + j] >> 4) << j;
+    for (int byte = 0; bits == 5 && byte < 4; ++byte)
+      bytes.push_back(uint8_t(high >> (8 * byte)));
+    plane(from, 16, 16, 2, 0, 4);
+  }
+  /// Eight sub-scales and sub-minima of 6 bits in 12 bytes.
+  void scales12(const uint8_t *scale, const uint8_t *min) {
+    uint8_t packed[12];
+    for (int j = 0; j < 4; ++j) {
+      packed[j] = uint8_t(scale[j] | scale[j + 4] >> 4 << 6);
+      packed[j + 4] = uint8_t(min[j] | min[j + 4] >> 4 << 6);
+      packed[j + 8] = uint8_t((scale[j + 4] & 15) | (min[j + 4] & 15) << 4);
+    }
+    bytes.insert(bytes.end(), packed, packed + 12);
+  }
+  void superBlock(int64_t s) {
+    int64_t from = 256 * s;
+    const uint8_t *scale = buffer.subScales.data() + s * 256 / buffer.view.group, *min = buffer.subMins.data() + s * 256 / buffer.view.group;
+    if (bits == 4 || bits == 5) {
+      half(buffer.scales[s]);
+      half(-buffer.mins[s]);
+      scales12(scale, min);
+      if (bits == 5)
+        plane(from, 32, 32, 8, 4, 1);
+      for (int64_t chunk = 0; chunk < 256; chunk += 64)
+        plane(from + chunk, 32, 32, 2, 0, 4);
+    } else if (bits == 2) {
+      for (int j = 0; j < 16; ++j)
+        bytes.push_back(uint8_t(scale[j] | min[j] << 4));
+      for (int64_t chunk = 0; chunk < 256; chunk += 128)
+        plane(from + chunk, 32, 32, 4, 0, 2);
+      half(buffer.scales[s]);
+      half(-buffer.mins[s]);
+    } else if (bits == 3) {
+      plane(from, 32, 32, 8, 2, 1);
+      for (int64_t chunk = 0; chunk < 256; chunk += 128)
+        plane(from + chunk, 32, 32, 4, 0, 2);
+      for (int j = 0; j < 8; ++j)
+        bytes.push_back(uint8_t((scale[j] & 15) | (scale[j + 8] & 15) << 4));
+      for (int j = 0; j < 4; ++j)
+        bytes.push_back(uint8_t(scale[j] >> 4 | scale[j + 4] >> 4 << 2 | scale[j + 8] >> 4 << 4 | scale[j + 12] >> 4 << 6));
+      half(buffer.scales[s]);
+    } else {
+      for (int64_t chunk = 0; chunk < 256; chunk += 128)
+        plane(from + chunk, 64, 64, 2, 0, 4);
+      for (int64_t chunk = 0; chunk < 256; chunk += 128)
+        plane(from + chunk, 32, 32, 4, 4, 2);
+      for (int j = 0; j < 16; ++j)
+        bytes.push_back(uint8_t(scale[j] - 128));
+      half(buffer.scales[s]);
+    }
+  }
+};
+} // namespace
+
+TEST_F(FormatTest, GgufBlocksAreGgmls) {
+  struct Golden {
+    const char *name, *digest;
+    double bits, signalToNoise;
+  };
+  std::vector<float> values = pseudoRandom(1024);
+  for (auto [name, digest, bits, ratio] : {Golden{"q4_0", "2bcdf938e6e5c91c", 4.5, 23.3345}, {"q4_1", "baeff091158149c8", 5, 24.2064}, {"q5_0", "368a2b956d49c171", 5.5, 30.0738},
+                                           {"q5_1", "6160d58e97dd7253", 6, 30.5527}, {"q8_0", "090c198c986b5d87", 8.5, 48.2501}, {"q2_k", "9542811af56c0cbb", 2.625, 12.7461},
+                                           {"q3_k", "9bea520fbba24667", 3.4375, 17.8876}, {"q4_k", "008a9f902a918269", 4.5, 25.0692}, {"q5_k", "5e33225f49c37586", 5.5, 31.2395},
+                                           {"q6_k", "d4bbc3ea2de8c397", 6.5625, 37.5961}}) {
+    std::vector<float> decoded = roundTrip(format(name), values, 1024);
+    GgufWriter writer(buffer);
+    if (cast<BlockType>(format(name)).getSuper())
+      for (int64_t s = 0; s < 4; ++s)
+        writer.superBlock(s);
+    else
+      for (int64_t g = 0; g < 32; ++g)
+        writer.legacy(g);
+    EXPECT_EQ(digestOf(writer.bytes), digest) << name;
+    EXPECT_NEAR(signalToNoise(values, decoded), ratio, 1e-4) << name;
+    EXPECT_EQ(bitsPerWeight(format(name), 1024), bits) << name;
+    EXPECT_EQ(double(writer.bytes.size()) * 8 / 1024, bits) << name;
+  }
+}
+
+TEST_F(FormatTest, GgufRowsMayEndAnywhere) {
+  std::vector<float> values = pseudoRandom(2 * 317), whole = pseudoRandom(2 * 317);
+  for (StringRef name : ggufFormats) {
+    std::vector<float> decoded = roundTrip(format(name), values, 317);
+    EXPECT_GT(signalToNoise(values, decoded), 12) << name.str();
+    // Zeros, constants, values too small for an f16 scale: never a NaN, and no code out of range.
+    for (float constant : {0.0f, 1.0f, -3.0f, 1e-30f, -1e-30f, 1e-12f})
+      for (float value : roundTrip(format(name), std::vector<float>(40, constant), 40))
+        EXPECT_NEAR(value, constant, std::fabs(constant) * 0.1 + 1e-7) << name.str();
+    std::string why;
+    buffer.reset(format(name), 0, 1, 32);
+    EXPECT_TRUE(failed(familyOf(format(name))->encodeRow(std::vector<float>(32, -1e9f), buffer, 0, why))) << name.str();
+    EXPECT_NE(StringRef(why).find("too large for f16"), StringRef::npos) << why;
+  }
+}
+
+TEST_F(FormatTest, GgufImportantColumnsAreFittedBetter) {
+  constexpr int64_t K = 512;
+  std::vector<float> values = pseudoRandom(K), importance(K, 0.01f), decoded(K);
+  for (int64_t k = 0; k < K; ++k) {
+    values[k] = values[k] * values[k] * values[k];
+    if (k % 5 == 2)
+      importance[k] = 100.0f;
+  }
+  for (StringRef name : ggufFormats) {
+    auto weighted = [&](ArrayRef<float> weights) {
+      std::string why;
+      FitOptions options;
+      options.importance = weights;
+      buffer.reset(format(name), 0, 1, K);
+      EXPECT_TRUE(succeeded(familyOf(format(name))->encodeRow(values, buffer, 0, why, options))) << why;
+      familyOf(format(name))->decodeRow(buffer.view, 0, decoded);
+      double error = 0;
+      for (int64_t k = 0; k < K; ++k)
+        error += importance[k] * (values[k] - decoded[k]) * (values[k] - decoded[k]);
+      return error;
+    };
+    if (name != "q8_0") // all of its range is needed
+      EXPECT_LT(weighted(importance), weighted({})) << name.str();
+  }
+}
+
+TEST_F(FormatTest, Nvfp4ScalesAreRelativeToTheTensor) {
+  // The largest value of the tensor is exact; a row of small ones has the same unit, not a finer one.
+  std::vector<float> values(32, 0.01f);
+  values[0] = 5.25f;
+  FitOptions options;
+  options.largest = 5.25f;
+  std::string why;
+  std::vector<float> decoded(32);
+  buffer.reset(format("nvfp4"), 0, 2, 32);
+  for (int64_t row : {0, 1}) {
+    ASSERT_TRUE(succeeded(familyOf(format("nvfp4"))->encodeRow(values, buffer, row, why, options))) << why;
+    values[0] = 0.01f;
+  }
+  EXPECT_EQ(buffer.rowNumbers[0], 5.25f / (6 * 448));
+  EXPECT_EQ(buffer.rowNumbers[1], buffer.rowNumbers[0]);
+  EXPECT_EQ(buffer.scaleCodes[0], 126);              // 448
+  familyOf(format("nvfp4"))->decodeRow(buffer.view, 0, decoded);
+  EXPECT_NEAR(decoded[0], 5.25f, 1e-6);
+  // Groups of zeros have the least scale, whose values are zeros still.
+  roundTrip(format("nvfp4"), std::vector<float>(32), 32);
+  EXPECT_EQ(buffer.scaleCodes[0], 1);
+}
+
+TEST_F(FormatTest, E4m3ScalesRoundToTheNearest) {
+  // All codes of positive numbers come back, those above 256 too; halves go to the even code.
+  const CodeTable &table = *scaleStorage(ScaleKind::E4M3).table;
+  for (unsigned code = 0; code < 127; ++code)
+    EXPECT_EQ(table.encode(table.values[code]), code);
+  EXPECT_EQ(table.encode(264), table.encode(256));
+  EXPECT_EQ(table.encode(1000), 126);
+}
+
+TEST_F(FormatTest, DynamicMapOfDoubleQuantization) {
+  const CodeTable &table = *scaleStorage(ScaleKind::Dynamic8).table;
+  for (unsigned code = 1; code < 256; ++code)
+    EXPECT_LT(table.values[code - 1], table.values[code]) << code;
+  EXPECT_EQ(table.values[127], 0);
+  EXPECT_EQ(table.values[255], 1);
+  for (int p = 1; p < 128; ++p) {
+    int decade = std::ilogb(float(p));
+    double exact = std::pow(10.0, decade - 6) * (0.1 + 0.9 * (p - (1 << decade) + 0.5) / (1 << decade));
+    EXPECT_NEAR(table.values[127 + p], exact, exact * 0x1p-19) << p;
+    EXPECT_EQ(table.values[127 - p], -table.values[127 + p]) << p;
+  }
+}
+
+TEST_F(FormatTest, DoubleQuantizationLosesLittle) {
+  std::vector<float> values = pseudoRandom(4096);
+  double once = squaredError(values, roundTrip(format("nf4s32"), values, 1024));
+  EXPECT_LT(squaredError(values, roundTrip(format("nf4dq"), values, 1024)), 1.02 * once);
+  // Scales that are all the same are their mean.
+  EXPECT_EQ(roundTrip(format("nf4dq"), std::vector<float>(128, -3.0f), 128), std::vector<float>(128, -3.0f));
+  EXPECT_EQ(roundTrip(format("nf4dq"), std::vector<float>(128), 128), std::vector<float>(128));
+}
+
 TEST_F(FormatTest, DegenerateGroups) {
   for (StringRef name : {"w2g32", "w4g32", "w8g32", "w4g32asym", "w8rowasym", "w4g32zf", "w4t", "nf4"}) {
     // Zeros: scale 1, codes at the zero point.
@@ -252,7 +507,7 @@ TEST_F(FormatTest, SearchBeatsTheSymmetricGrid) {
 }
 
 /// All families.
-static constexpr const char *everyFamily[] = {"w2g32", "w4g32", "w4g32asym", "w4g64zf", "w8row", "w3rowasyms32", "w4t", "nf4", "fp4row", "mxfp4", "fp8e4m3", "f16", "f32"};
+static constexpr const char *everyFamily[] = {"w2g32", "w4g32", "w4g32asym", "w4g64zf", "w8row", "w3rowasyms32", "w4t", "nf4", "fp4row", "mxfp4", "nvfp4", "nf4g16dq", "fp8e4m3", "f16", "f32", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k"};
 
 TEST_F(FormatTest, ColumnsMayBeEncodedApart) {
   constexpr int64_t K = 317;
@@ -316,7 +571,7 @@ TEST_F(FormatTest, ImportantColumnsAreFittedBetter) {
     if (k % 5 == 2)
       importance[k] = 100.0f;
   }
-  for (StringRef name : {"w2g32", "w4g32", "w4g32asym", "w4t", "nf4", "mxfp4"}) {
+  for (StringRef name : {"w2g32", "w4g32", "w4g32asym", "w4t", "nf4", "mxfp4", "nvfp4"}) {
     auto weighted = [&](ArrayRef<float> weights) {
       std::string why;
       std::vector<float> decoded(K);
@@ -345,7 +600,7 @@ TEST_F(FormatTest, ThoroughSearchIsBetter) {
   for (float &value : values)
     value = value * value * value;
   // 8-bit integers, MX scales and formats without scales have nothing more to try.
-  for (StringRef name : {"w2g32", "w3g128", "w4g32", "w4g32asym", "w4t", "nf4", "fp8e4m3g64"}) {
+  for (StringRef name : {"w2g32", "w3g128", "w4g32", "w4g32asym", "w4t", "nf4", "nf4dq", "nvfp4", "fp8e4m3g64"}) {
     double quick = squaredError(values, roundTrip(format(name), values, K));
     std::string why;
     ASSERT_TRUE(succeeded(familyOf(format(name))->fitRow(values, {{}, /*thorough=*/true}, buffer, 0, why))) << why;
@@ -361,7 +616,7 @@ TEST_F(FormatTest, EncodingsArePinned) {
   auto digest = [&](StringRef name) {
     roundTrip(format(name), values, 1024);
     llvm::SHA256 hash;
-    for (const auto *bytes : {&buffer.codes, &buffer.subScales, &buffer.zeros})
+    for (const auto *bytes : {&buffer.codes, &buffer.scaleCodes, &buffer.subScales, &buffer.zeros})
       hash.update(*bytes);
     for (const auto *floats : {&buffer.scales, &buffer.floatZeros, &buffer.values})
       hash.update(ArrayRef(reinterpret_cast<const uint8_t *>(floats->data()), floats->size() * 4));
@@ -378,4 +633,5 @@ TEST_F(FormatTest, EncodingsArePinned) {
   EXPECT_EQ(digest("mxfp4"), "bfb497fa630b4782");
   EXPECT_EQ(digest("fp8e4m3"), "738641cd35a55414");
   EXPECT_EQ(digest("f16"), "deed7c77f3ecf733");
+  EXPECT_EQ(digest("nf4dq"), "3a5ef18c634cb889");
 }
