@@ -261,3 +261,19 @@ def Qnt_DimOp : Qnt_Op<"dim", [Pure]> {
   let assemblyFormat = "$name attr-dict";
 }
 #endif
+//===-- verification ------------------------------------------------------------------------------------------------------------===//
+
+def Qnt_TapOp : Qnt_Op<"tap", [AllTypesMatch<["input", "result"]>, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Show a value to the program's caller, who may replace it";
+  let description = [{
+    `result` is `input [.., N]`, or what the caller writes over it (qcc_observe): two programs of one model are compared value by value, and the second
+    goes on with what the first has computed, so that differences do not travel. Taps keep their order.
+    Example:
+      %1 = qnt.tap %0 : tensor<?x?x256xf32>
+  }];
+  let arguments = (ins Qnt_F32Tensor:$input);
+  let results = (outs Qnt_F32Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+  let hasVerifier = 1;
+}
+

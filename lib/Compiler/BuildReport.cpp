@@ -143,6 +143,12 @@ void qcc::addErrors(BuildReport &report, const WeightErrors &errors) {
     weight.error = errors.find(weight.tensors);
 }
 
+void qcc::addVerified(BuildReport &report, const llvm::StringMap<double> &products) {
+  for (WeightReport &weight : report.weights)
+    if (auto at = products.find(weight.tensors); at != products.end() && (weight.kind == WeightKind::Linear || weight.kind == WeightKind::Head))
+      weight.difference = at->second;
+}
+
 /// "layers.12.mlp" is like "layers.3.mlp".
 static std::string withoutNumbers(StringRef name) {
   std::string text;

@@ -81,6 +81,7 @@ struct CommandLine {
   cl::opt<bool> check{"check", cl::desc("Only list all problems of the model and its formats"), cl::cat(workCategory)};
   cl::opt<bool> dryRun{"dry-run", cl::desc("Print the plan: formats, sizes, memory of a run; write no code"), cl::cat(workCategory)};
   cl::list<std::string> reports{"report", cl::desc("Write formats, sizes and what quantization lost to a .json or .html file; repeatable"), cl::value_desc("file"), cl::cat(workCategory)};
+  cl::opt<bool> verify{"verify", cl::desc("Run what was built on a sample; fail where a layer differs from its reference lowering"), cl::cat(workCategory)};
   cl::opt<bool> stats{"stats", cl::desc("Say what was decided and which paths are slow"), cl::cat(workCategory)};
   cl::opt<bool> timing{"timing", cl::desc("Time every pass (--mlir-timing)"), cl::cat(workCategory)};
   cl::opt<bool> verbose{"v", cl::desc("More messages"), cl::cat(workCategory)};
@@ -129,7 +130,7 @@ std::string parseShape(StringRef text, InputShape &shape) {
 } // namespace
 
 ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
-  makeRoom({"stats", "check", "v", "q", "weights", "timing", "target", "sym", "asym"});
+  makeRoom({"stats", "check", "v", "q", "weights", "timing", "target", "sym", "asym", "verify"});
   CommandLine &line = *new CommandLine;                    // LLVM's registry, which lld resets, keeps the positional one for ever
   // The named ones make room: lld registers an -mcpu of its own.
   llvm::scope_exit forget([&] {
@@ -245,6 +246,10 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   }
 
   o.input = line.input;
+  if (line.verify && (writesText || line.check || line.dryRun))
+    refuse("--verify runs a library: it excludes --compile-to, --check, --dry-run and --emit=asm, llvm or mlir");
+  if (line.verify && line.kernels == "reference")
+    refuse("--verify compares kernels with reference lowerings: --kernels=reference has none");
   o.output = line.output;
   o.print = line.printTargets ? Table::Targets : line.printOperators ? Table::Operators : Table::None;
   o.target = line.target;
@@ -287,6 +292,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     o.recipeTensorTypes = recipe->valuesOf("tensor-type");
     result.exitCode = checkRecipeOptions(*recipe, o);
     if (result.exitCode)
+  o.verify = line.verify;
       return result;
     o.recipe = std::move(recipe);
   }

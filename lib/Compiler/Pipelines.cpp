@@ -62,6 +62,12 @@ void qcc::addWeightPlacement(OpPassManager &pm, const CompilerOptions &options, 
   pm.addPass(createPlaceWeights({target.panelLanes, options.kernels == Kernels::Reference}));
 }
 
+void qcc::addTaps(OpPassManager &pm, llvm::StringRef at) {
+  InsertTapsOptions options;
+  options.at = at.str();
+  pm.addPass(createInsertTaps(options));
+}
+
 void qcc::addKernelStage(OpPassManager &pm, const CompilerOptions &options) {
   bool reference = options.kernels == Kernels::Reference;
   if (reference)

@@ -58,6 +58,8 @@ FlatSymbolRefAttr activationKernel(KernelLibrary &, qnt::Activation, int64_t wid
 FlatSymbolRefAttr gluQuantizeKernel(KernelLibrary &, qnt::Activation, const QuantizedRow &);
 /// (input, weight): shows the program's caller the rows before they are multiplied with the weight
 FlatSymbolRefAttr observeKernel(KernelLibrary &, int64_t width, mlir::Type weight);
+/// (input, output), both `rowsOf(width)`: the input, or what the caller makes of it.
+FlatSymbolRefAttr tapKernel(KernelLibrary &, int64_t width);
 /// (a, b, output)
 FlatSymbolRefAttr addKernel(KernelLibrary &, int64_t width);
 

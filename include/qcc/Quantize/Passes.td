@@ -81,6 +81,26 @@ def ObserveInputs : Pass<"qcc-quantize-observe-inputs", "::mlir::ModuleOp"> {
 def LowerReference : Pass<"qcc-quantize-lower-reference", "::mlir::ModuleOp"> {
   let summary = "Replace qnt operations by their reference lowerings";
   let description = [{
+def InsertTaps : Pass<"qcc-quantize-insert-taps", "::mlir::ModuleOp"> {
+  let summary = "Show values of a program to its caller, for verification";
+  let description = [{
+    `at=products`: what every matmul reads (before it is quantized) and computes. `at=layers`: the float results of calls and of `@main`; the functions
+    that are called stay as they are. What is computed from such a value then reads what the caller has left in it.
+    Example:
+      %0 = qnt.quantize %x : tensor<?x64xf32> -> tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>
+      %1 = qnt.matmul %0, %w : tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<8x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x8xf32>
+      return %1 : tensor<?x8xf32>
+    becomes
+      %0 = qnt.tap %x : tensor<?x64xf32>
+      %1 = qnt.quantize %0 : tensor<?x64xf32> -> tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>
+      %2 = qnt.matmul %1, %w : tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<8x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x8xf32>
+      %3 = qnt.tap %2 : tensor<?x8xf32>
+      return %3 : tensor<?x8xf32>
+  }];
+  let options = [Option<"at", "at", "std::string", /*default=*/"\"products\"", "products, layers">];
+  let statistics = [Statistic<"numTaps", "num-taps", "values shown">];
+}
+
     Builds every operation's reference lowering (tensor, scf, arith, math on decoded values). Weights whose values the compiler holds
     (`values` of their parts) are encoded and become constants, so that a program without input files can run anywhere; other weights stay
     as `qnt.weight`, read through `qnt.decompose` where they are quantized. Caches stay too, as memory behind `qnt.cache_view`.

@@ -70,6 +70,13 @@ func.func @observed(%x: tensor<?x?x40xf32>, %w: tensor<8x40xf32>) {
   return
 }
 
+// CHECK-LABEL: func @tapped
+func.func @tapped(%x: tensor<?x?x40xf32>) -> tensor<?x?x40xf32> {
+  // CHECK: qnt.tap %{{.*}} : tensor<?x?x40xf32>
+  %y = qnt.tap %x : tensor<?x?x40xf32>
+  return %y : tensor<?x?x40xf32>
+}
+
 // CHECK-LABEL: func @components
 func.func @components(%c: tensor<?x40xi8>, %s: tensor<?x2xf32>, %z: tensor<?x2xi8>) {
   // CHECK: qnt.compose %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x40xi8>, tensor<?x2xf32>, tensor<?x2xi8> -> tensor<?x40x!qnt.block<bits = 4, group = 32, zero = int>>
