@@ -198,6 +198,19 @@ def Qnt_ActivateOp : Qnt_PureOp<"activate", [AllTypesMatch<["input", "result"]>]
 
 //===-- quantization ------------------------------------------------------------------------------------------------------------===//
 
+def Qnt_SplitOutliersOp : Qnt_PureOp<"split_outliers", [AllTypesMatch<["input", "rest", "outliers"]>]> {
+  let summary = "Separate the channels that hold large values, at run time (LLM.int8())";
+  let description = [{
+    A channel of `input [.., K]` is an outlier if `|x| >= threshold` in any row of the call. `outliers` has those channels and 0 elsewhere, `rest` the
+    others: their sum is `input`. Products with each, one of them quantized, add up to that of `input`.
+    Source: Dettmers et al. 2022, arXiv 2208.07339, section 3.2.
+    Example:
+      %rest, %outliers = qnt.split_outliers %x above 6.0 : tensor<?x?x256xf32>
+  }];
+  let arguments = (ins Qnt_F32Tensor:$input, F32Attr:$threshold);
+  let results = (outs Qnt_F32Tensor:$rest, Qnt_F32Tensor:$outliers);
+  let assemblyFormat = "$input `above` $threshold attr-dict `:` type($input)";
+}
 def Qnt_QuantizeOp : Qnt_PureOp<"quantize"> {
   let summary = "Quantize activations at run time, symmetric per group: scale = absmax/127, round to nearest even";
   let arguments = (ins Qnt_F32Tensor:$input);
@@ -251,16 +264,6 @@ def Qnt_ObserveOp : Qnt_Op<"observe", [MemoryEffects<[MemRead, MemWrite]>]> {
   let hasVerifier = 1;
 }
 
-//===-- program -----------------------------------------------------------------------------------------------------------------===//
-
-def Qnt_DimOp : Qnt_Op<"dim", [Pure]> {
-  let summary = "The value of a symbolic dimension of the program";
-  let description = [{ `batch`, `seq`, `past` and what else the model's inputs name; bound by the caller at run time. `total` is `past + seq`. }];
-  let arguments = (ins StrAttr:$name);
-  let results = (outs Index:$result);
-  let assemblyFormat = "$name attr-dict";
-}
-#endif
 //===-- verification ------------------------------------------------------------------------------------------------------------===//
 
 def Qnt_TapOp : Qnt_Op<"tap", [AllTypesMatch<["input", "result"]>, MemoryEffects<[MemRead, MemWrite]>]> {
@@ -277,3 +280,13 @@ def Qnt_TapOp : Qnt_Op<"tap", [AllTypesMatch<["input", "result"]>, MemoryEffects
   let hasVerifier = 1;
 }
 
+//===-- program -----------------------------------------------------------------------------------------------------------------===//
+
+def Qnt_DimOp : Qnt_Op<"dim", [Pure]> {
+  let summary = "The value of a symbolic dimension of the program";
+  let description = [{ `batch`, `seq`, `past` and what else the model's inputs name; bound by the caller at run time. `total` is `past + seq`. }];
+  let arguments = (ins StrAttr:$name);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$name attr-dict";
+}
+#endif

@@ -44,7 +44,7 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   formats.tensorTypes.assign(options.tensorTypes.begin(), options.tensorTypes.end());
   pm.addPass(createAssignFormats(formats));
   // After the weights: whether an input is quantized depends on its matmul's format.
-  pm.addNestedPass<func::FuncOp>(createAssignActivations({options.activationBits, options.activationGroup}));
+  pm.addNestedPass<func::FuncOp>(createAssignActivations({options.activationBits, options.activationGroup, options.outlierThreshold}));
   runExtensions("quant-end", pm);
 }
 
