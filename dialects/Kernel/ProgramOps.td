@@ -93,12 +93,13 @@ def Qk_ObserveOp : Qk_Op<"observe", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "Show the program's caller the rows that are about to be multiplied with a weight";
   let description = [{
     `values [rows, K]`, dense. The caller knows the weight by its place in the weights file, and may change it there. One thread calls it, while the
-    others wait. See qnt.observe and qcc_observe.
+    others wait. Without a weight they are a value that the caller may replace in place. See qnt.observe, qnt.tap and qcc_observe.
     Example:
       qk.observe %x of %w : memref<?x256xf32>, memref<524288xi8>
+      qk.observe %y : memref<?x256xf32>
   }];
-  let arguments = (ins MemRefRankOf<[F32], [2]>:$values, AnyMemRef:$weight);
-  let assemblyFormat = "$values `of` $weight attr-dict `:` type($values) `,` type($weight)";
+  let arguments = (ins MemRefRankOf<[F32], [2]>:$values, Optional<AnyMemRef>:$weight);
+  let assemblyFormat = "$values (`of` $weight^)? attr-dict `:` type($values) (`,` type($weight)^)?";
 }
 
 def Qk_LaunchOp : Qk_Op<"launch", [AttrSizedOperandSegments, DestinationStyleOpInterface, DeclareOpInterfaceMethods<SymbolUserOpInterface>,

@@ -90,6 +90,13 @@ LogicalResult ObserveOp::verify() {
   return success();
 }
 
+LogicalResult TapOp::verify() {
+  auto type = cast<RankedTensorType>(getType());
+  if (!type.getRank() || type.isDynamicDim(type.getRank() - 1))
+    return emitOpError("shows rows of one width, got ") << type;
+  return success();
+}
+
 LogicalResult RotaryOp::verify() {
   int64_t channels = dim(getType(), -1), heads = getHeads(), half = dim(getCos().getType(), -1);
   if (heads < 1 || (!ShapedType::isDynamic(channels) && channels % heads))

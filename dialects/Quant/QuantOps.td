@@ -208,6 +208,19 @@ def Qnt_ActivateOp : Qnt_PureOp<"activate", [AllTypesMatch<["input", "result"]>]
 
 //===-- quantization ------------------------------------------------------------------------------------------------------------===//
 
+def Qnt_SplitOutliersOp : Qnt_PureOp<"split_outliers", [AllTypesMatch<["input", "rest", "outliers"]>]> {
+  let summary = "Separate the channels that hold large values, at run time (LLM.int8())";
+  let description = [{
+    A channel of `input [.., K]` is an outlier if `|x| >= threshold` in any row of the call. `outliers` has those channels and 0 elsewhere, `rest` the
+    others: their sum is `input`. Products with each, one of them quantized, add up to that of `input`.
+    Source: Dettmers et al. 2022, arXiv 2208.07339, section 3.2.
+    Example:
+      %rest, %outliers = qnt.split_outliers %x above 6.0 : tensor<?x?x256xf32>
+  }];
+  let arguments = (ins Qnt_F32Tensor:$input, F32Attr:$threshold);
+  let results = (outs Qnt_F32Tensor:$rest, Qnt_F32Tensor:$outliers);
+  let assemblyFormat = "$input `above` $threshold attr-dict `:` type($input)";
+}
 def Qnt_QuantizeOp : Qnt_PureOp<"quantize"> {
   let summary = "Quantize activations at run time, symmetric per group: scale = absmax/127, round to nearest even";
   let arguments = (ins Qnt_F32Tensor:$input);
@@ -259,6 +272,22 @@ def Qnt_ObserveOp : Qnt_Op<"observe", [MemoryEffects<[MemRead, MemWrite]>]> {
   }];
   let arguments = (ins Qnt_F32Tensor:$input, Qnt_Weight:$weight);
   let assemblyFormat = "$input `of` $weight attr-dict `:` type($input) `,` type($weight)";
+  let hasVerifier = 1;
+}
+
+//===-- verification ------------------------------------------------------------------------------------------------------------===//
+
+def Qnt_TapOp : Qnt_Op<"tap", [AllTypesMatch<["input", "result"]>, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Show a value to the program's caller, who may replace it";
+  let description = [{
+    `result` is `input [.., N]`, or what the caller writes over it (qcc_observe): two programs of one model are compared value by value, and the second
+    goes on with what the first has computed, so that differences do not travel. Taps keep their order.
+    Example:
+      %1 = qnt.tap %0 : tensor<?x?x256xf32>
+  }];
+  let arguments = (ins Qnt_F32Tensor:$input);
+  let results = (outs Qnt_F32Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
   let hasVerifier = 1;
 }
 

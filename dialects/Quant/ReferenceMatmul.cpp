@@ -43,6 +43,41 @@ Lowered QuantizeOp::lowerToReference(OpBuilder &builder) {
   return SmallVector<Value>{r.make<ComposeOp>(getType(), codes, scales, ValueRange())};
 }
 
+/// Folds |x| of channel `k` over all rows: dimensions `dim`.. of `input`, the last one excepted.
+static Value mostOfChannel(ReferenceBuilder &r, Value input, SmallVector<Value> &at, unsigned dim, Value k, Value most) {
+  if (dim + 1 == cast<RankedTensorType>(input.getType()).getRank()) {
+    at.push_back(k);
+    Value value = r.make<math::AbsFOp>(r.at(input, at));
+    at.pop_back();
+    return r.make<arith::MaxNumFOp>(most, value);
+  }
+  return r.fold(r.index(0), r.make<tensor::DimOp>(input, int64_t(dim)), most, [&](Value i, Value most) {
+    at.push_back(i);
+    Value folded = mostOfChannel(r, input, at, dim + 1, k, most);
+    at.pop_back();
+    return folded;
+  });
+}
+
+Lowered SplitOutliersOp::lowerToReference(OpBuilder &builder) {
+  int64_t K = lastDim(getInput());
+  if (ShapedType::isDynamic(K))
+    return emitOpError("has no reference lowering without a static number of channels, got ") << getInput().getType();
+  ReferenceBuilder r(builder, getLoc());
+  Value most = r.generate(RankedTensorType::get({K}, r.b.getF32Type()), ValueRange(), [&](ValueRange channel) {
+    SmallVector<Value> at;
+    return mostOfChannel(r, getInput(), at, 0, channel[0], r.f32(0));
+  });
+  SmallVector<Value> parts;
+  for (bool ofOutliers : {false, true})
+    parts.push_back(r.generate(getInput().getType(), getInput(), [&](ValueRange at) {
+      Value isOutlier = r.make<arith::CmpFOp>(arith::CmpFPredicate::OGE, r.at(most, {at.back()}), r.f32(getThreshold().convertToFloat()));
+      Value x = r.at(getInput(), at), zero = r.f32(0);
+      return ofOutliers ? r.select(isOutlier, x, zero) : r.select(isOutlier, zero, x);
+    }));
+  return parts;
+}
+
 Lowered DequantizeOp::lowerToReference(OpBuilder &builder) {
   if (failed(needFamily(*this, getInput())))
     return failure();

@@ -140,6 +140,12 @@ void qcc::addErrors(BuildReport &report, ModuleOp module, const WeightErrors &er
     weight.error = errors.find(symbols.lookup<qnt::WeightDeclOp>(weight.weight));
 }
 
+void qcc::addVerified(BuildReport &report, const llvm::StringMap<double> &products) {
+  for (WeightReport &weight : report.weights)
+    if (auto at = products.find(weight.tensors); at != products.end() && (weight.kind == WeightKind::Linear || weight.kind == WeightKind::Head))
+      weight.difference = at->second;
+}
+
 /// "layers.12.mlp" is like "layers.3.mlp".
 static std::string withoutNumbers(StringRef name) {
   std::string text;

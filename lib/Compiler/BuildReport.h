@@ -27,6 +27,7 @@ struct WeightReport {
   double bits = 0;                    // of a weight, padding excluded
   int64_t bytes = 0;                  // in the weights file, padding included
   std::optional<WeightError> error;   // measured while it was encoded
+  std::optional<double> difference;   // of products with it from their reference lowering, at most; where the build was verified
   int64_t elements() const { return rows * columns; }
 };
 
@@ -66,6 +67,7 @@ struct BuildReport {
 BuildReport describeBuild(mlir::ModuleOp module, mlir::ModuleOp lowered, const CompilerOptions &options, const TargetInfo &target, const SourceFiles &sources);
 /// Adds what was measured.
 void addErrors(BuildReport &report, mlir::ModuleOp module, const WeightErrors &errors);
+void addVerified(BuildReport &report, const llvm::StringMap<double> &products);   // by section name
 
 /// Weights that are alike but for numbers in their names, in the order of the first.
 struct WeightGroup {

@@ -124,3 +124,11 @@ int qcc::quantizeWithoutText(ModuleOp decided, const SourceFiles &sources, Phase
   }
   return ExitSuccess;
 }
+
+int qcc::readCalibrationSample(const CompilerOptions &options, ModuleOp module, int64_t count, std::vector<int64_t> &tokens) {
+  CalibrationText text;
+  if (int code = readCalibrationText(options, vocabularyOf(module), text))
+    return code;
+  tokens.assign(text.tokens.begin(), text.tokens.begin() + std::min(count, text.length));
+  return ExitSuccess;
+}

@@ -26,5 +26,8 @@ int quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, Encode
 /// Encodes every weight that is to be quantized by `method`, without calibration text.
 int quantizeWithoutText(mlir::ModuleOp decided, const SourceFiles &sources, Phases &phases, const QuantizationMethod &method, EncodedWeights &encoded);
 
+/// The first `count` tokens of the first window of the text, or what it has.
+int readCalibrationSample(const CompilerOptions &options, mlir::ModuleOp module, int64_t count, std::vector<int64_t> &tokens);
+
 } // namespace qcc
 #endif

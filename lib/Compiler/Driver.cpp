@@ -24,6 +24,7 @@
 #include "lib/Compiler/Recipe.h"
 #include "lib/Compiler/Sensitivity.h"
 #include "lib/Compiler/Statistics.h"
+#include "lib/Compiler/Verification.h"
 #include "lib/Compiler/WeightPlan.h"
 #include "lib/Quantize/WeightUses.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -108,6 +109,7 @@ private:
   PassRunner runner;
   std::unique_ptr<MLIRContext> context;
   OwningOpRef<ModuleOp> module;
+  OwningOpRef<ModuleOp> decided;                       // with --verify: the module before weights are placed
   std::shared_ptr<SourceFiles> sources = std::make_shared<SourceFiles>();  // what the module's references to weights index
   TargetInfo target;
   const Target *family = nullptr;
@@ -373,14 +375,18 @@ int Compilation::writeLibrary() {
       report = describeBuild(*module, program, options, target, *sources);
     saved = saved ? saved : saveTemps(stage + "." + version.name, program);
   };
-  int64_t weightsBytes = 0;
-  if (int code = buildLibrary({*module, *sources, options, target, *family, runner, phases, &encoded, options.reports.empty() ? nullptr : &errors, save}, scratch, paths, weightsBytes))
+  WrittenWeights written;
+  if (int code = buildLibrary({*module, *sources, options, target, *family, runner, phases, &encoded, options.reports.empty() ? nullptr : &errors, save}, scratch, paths, written))
     return code;
   if (saved)
     return saved;
+  Verified verified;
+  if (int code = options.verify ? verify({*module, *decided, *sources, options, target, *family, runner, phases, &encoded, written}, scratch, verified) : int(ExitSuccess))
+    return code;
   if (uint64_t bytes; !llvm::sys::fs::file_size(paths.library, bytes))
     report.libraryBytes = int64_t(bytes);
   addErrors(report, *module, errors);
+  addVerified(report, verified.products);
   if (int code = writeReports(report))
     return code;
   if (llvm::Error error = files.write(header, [](llvm::raw_ostream &out) { out << modelHeader; }))
@@ -388,7 +394,7 @@ int Compilation::writeLibrary() {
   if (llvm::Error error = files.commit())
     return complain(ExitResource, llvm::toString(std::move(error)));
   if (!options.quiet)
-    llvm::errs() << "qcc: wrote " << library << (embed ? "" : ", " + weights.str().str()) << ", " << header << " (" << weightsBytes / 1000000 << " MB of weights, "
+    llvm::errs() << "qcc: wrote " << library << (embed ? "" : ", " + weights.str().str()) << ", " << header << " (" << written.bytes / 1000000 << " MB of weights, "
                  << target.name << ")\n";
   return ExitSuccess;
 }
@@ -536,6 +542,8 @@ int Compilation::stages() {
     return code;
   if (int code = findRuntime())
     return code;
+  if (int code = options.verify ? checkVerifiable(target) : int(ExitSuccess))
+    return code;
   phases.begin("reading the model");
   if (int code = readInput())
     return options.check ? check(code) : code;
@@ -570,6 +578,8 @@ int Compilation::stages() {
     return code;
   if (int code = chooseCodes(std::move(graph)))
     return code;
+  if (options.verify)
+    decided = module->clone();
   // After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset. Formats that no kernel reads are refused here.
   if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
     return ExitUnsupported;
@@ -607,10 +617,12 @@ int Compilation::run() {
   int code = stages();
   summarize();
   if (runner.sawInternalError()) {
+    (void)decided.release();
     (void)module.release();                            // what a pass has broken cannot be taken apart safely
     (void)context.release();
     return ExitInternal;
   }
+  decided = {};
   module = {};                                         // before the context that it lives in
   return code;
 }

@@ -80,8 +80,7 @@ private:
 };
 } // namespace
 
-/// Writes the weights, and what `program` says of them.
-static int writeWeights(const LibraryJob &job, StringRef path, const LibraryFiles &files, ProgramDescription &program, llvm::StringMap<std::string> &digests) {
+static int writeWeights(const LibraryJob &job, StringRef path, const LibraryFiles &files, WrittenWeights &weights) {
   auto file = WeightsFile::create(path, files.weights.empty() ? path : StringRef(files.weightsName));
   if (!file)
     return complain(ExitResource, llvm::toString(file.takeError()));
@@ -93,23 +92,27 @@ static int writeWeights(const LibraryJob &job, StringRef path, const LibraryFile
     return code;
   if (llvm::Error error = (*file)->finish())
     return complain(ExitResource, llvm::toString(std::move(error)));
-  program.weightsId = (*file)->id();
-  program.weightsBytes = (*file)->dataBytes();
-  if (files.weights.empty())
-    program.embeddedWeights = path.str();
-  digests = (*file)->digests();
+  weights = {path.str(), files.weights.empty(), (*file)->id(), (*file)->dataBytes(), (*file)->digests()};
   return ExitSuccess;
 }
 
-int qcc::buildLibrary(const LibraryJob &job, const Scratch &scratch, const LibraryFiles &files, int64_t &weightsBytes) {
+int qcc::buildLibrary(const LibraryJob &job, const Scratch &scratch, const LibraryFiles &files, WrittenWeights &weights) {
+  if (failed(describeProgram(job.module)))             // before weights are written, which takes longest
+    return ExitCompileError;
+  if (int code = writeWeights(job, files.weights.empty() ? scratch.path("weights") : files.weights, files, weights))
+    return code;
+  return buildProgram(job, scratch, files, weights);
+}
+
+int qcc::buildProgram(const LibraryJob &job, const Scratch &scratch, const LibraryFiles &files, const WrittenWeights &weights) {
   const TargetInfo &target = job.target;
   FailureOr<ProgramDescription> program = describeProgram(job.module);
   if (failed(program))
     return ExitCompileError;
-  llvm::StringMap<std::string> digests;
-  if (int code = writeWeights(job, files.weights.empty() ? scratch.path("weights") : files.weights, files, *program, digests))
-    return code;
-  weightsBytes = program->weightsBytes;
+  program->weightsId = weights.id;
+  program->weightsBytes = weights.bytes;
+  if (weights.isEmbedded)
+    program->embeddedWeights = weights.path;
 
   job.phases.begin("lowering to kernels");
   auto versions = lowerVersions(job.module, job.runner, job.options, target, job.family, *program, job.after);
@@ -117,7 +120,7 @@ int qcc::buildLibrary(const LibraryJob &job, const Scratch &scratch, const Libra
     return ExitCompileError;
   CompilerOptions resolved = job.options;
   resolved.target = target.name;
-  program->manifest = buildManifest(job.module, resolved, *program, job.sources, digests);
+  program->manifest = buildManifest(job.module, resolved, *program, job.sources, weights.digests);
   LinkInputs link{target.linkedTriple(), {}, runtimeArchive(target.linkedTriple()), files.soname, scratch.path("")};
   for (const CompiledVersion &version : *versions)
     link.objects.push_back(scratch.path(version.version->name + ".o"));

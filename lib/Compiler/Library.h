@@ -6,8 +6,10 @@
 #include "qcc/Base/TargetInfo.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Error.h"
+#include <array>
 #include <string>
 #include <system_error>
 namespace qcc {
@@ -56,8 +58,18 @@ struct LibraryFiles {
   std::string soname;
   const OutputFiles &outputs;             // what temporary names become
 };
-/// Writes both, into files that exist (OutputFiles::reserve) or may; `weightsBytes` is the length of the weights' data. Fails after a message.
-int buildLibrary(const LibraryJob &job, const Scratch &scratch, const LibraryFiles &files, int64_t &weightsBytes);
+/// A weights file that programs are made for.
+struct WrittenWeights {
+  std::string path;
+  bool isEmbedded = false;
+  std::array<uint8_t, 32> id{};
+  int64_t bytes = 0;                      // of its data
+  llvm::StringMap<std::string> digests;
+};
+/// Writes the weights, then the library, into files that exist (OutputFiles::reserve) or may. Fails after a message.
+int buildLibrary(const LibraryJob &job, const Scratch &scratch, const LibraryFiles &files, WrittenWeights &weights);
+/// The library alone: `job.module` reads weights where the module that `weights` were written for has them.
+int buildProgram(const LibraryJob &job, const Scratch &scratch, const LibraryFiles &files, const WrittenWeights &weights);
 
 } // namespace qcc
 #endif

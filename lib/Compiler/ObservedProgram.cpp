@@ -67,8 +67,8 @@ int ObservedProgram::open(PassRunner &runner, Phases &phases) {
   std::string weights = scratch.path("float.weights"), shared = scratch.path("float.so");
   OutputFiles none;
   LibraryFiles files{weights, weights, shared, shared, "float.so", none};
-  int64_t bytes = 0;
-  if (int code = buildLibrary({*module, sources, options, *target, family, runner, phases, nullptr, nullptr, [](auto...) {}}, scratch, files, bytes))
+  WrittenWeights written;
+  if (int code = buildLibrary({*module, sources, options, *target, family, runner, phases, nullptr, nullptr, [](auto...) {}}, scratch, files, written))
     return code;
   for (auto decl : module->getOps<qnt::WeightDeclOp>())
     if (auto layout = decl.getLayout(); layout && layout->getKind() == qnt::WeightLayout::Panels) {

@@ -61,7 +61,7 @@ struct CommandLine {
   cl::opt<int64_t> actGroupSize{"act-group-size", cl::desc("8-bit activations per scale, -1 for the whole row (default 32); more: faster, less exact"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
   cl::opt<unsigned> headBits{"head-bits", cl::desc("Bits of the output head and its embedding (default 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
   cl::opt<int64_t> groupSize{"group-size", cl::desc("Weights per scale, -1 for the whole row (default 32)"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
-  cl::opt<std::string> algo{"algo", cl::desc("How codes are chosen: rtn (default), mse, hqq, gptq (default with --calib)"), cl::value_desc("method"), cl::cat(quantCategory)};
+  cl::opt<std::string> algo{"algo", cl::desc("How codes are chosen: rtn (default), mse, hqq, gptq (default with --calib), llm-int8"), cl::value_desc("method"), cl::cat(quantCategory)};
   cl::opt<std::string> calib{"calib", cl::desc("Text to calibrate on (UTF-8), or its token ids (.npy)"), cl::value_desc("file"), cl::cat(quantCategory)};
   cl::opt<std::string> tokenizer{"tokenizer", cl::desc("tokenizer.json for --calib (default: beside the model)"), cl::value_desc("file"), cl::cat(quantCategory)};
   cl::opt<int64_t> calibSamples{"calib-samples", cl::desc("Windows of the text to use (default 128)"), cl::value_desc("n"), cl::init(128), cl::cat(quantCategory)};
@@ -84,6 +84,7 @@ struct CommandLine {
   cl::opt<bool> check{"check", cl::desc("Only list all problems of the model and its formats"), cl::cat(workCategory)};
   cl::opt<bool> dryRun{"dry-run", cl::desc("Print the plan: formats, sizes, memory of a run; write no code"), cl::cat(workCategory)};
   cl::list<std::string> reports{"report", cl::desc("Write formats, sizes and what quantization lost to a .json or .html file; repeatable"), cl::value_desc("file"), cl::cat(workCategory)};
+  cl::opt<bool> verify{"verify", cl::desc("Run what was built on a sample; fail where a layer differs from its reference lowering"), cl::cat(workCategory)};
   cl::opt<bool> stats{"stats", cl::desc("Say what was decided and which paths are slow"), cl::cat(workCategory)};
   cl::opt<bool> timing{"timing", cl::desc("Time every pass (--mlir-timing)"), cl::cat(workCategory)};
   cl::opt<bool> verbose{"v", cl::desc("More messages"), cl::cat(workCategory)};
@@ -147,7 +148,7 @@ std::optional<int64_t> parseSize(StringRef text) {
 } // namespace
 
 ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
-  makeRoom({"stats", "check", "v", "q", "weights", "timing", "target", "sym", "asym"});
+  makeRoom({"stats", "check", "v", "q", "weights", "timing", "target", "sym", "asym", "verify"});
   CommandLine &line = *new CommandLine;                    // LLVM's registry, which lld resets, keeps the positional one for ever
   // The named ones make room: lld registers an -mcpu of its own.
   llvm::scope_exit forget([&] {
@@ -235,6 +236,19 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     refuse("--algo=" + o.method + " needs a text to calibrate on: --calib=<file>");
   else if (!method->usesMoments() && !o.calibration.empty())
     refuse("--algo=" + o.method + " reads no calibration text");
+  o.outlierThreshold = method ? method->outlierThreshold() : 0;
+  if (o.outlierThreshold > 0) {                            // its options are all of one kind: said otherwise, they contradict it
+    auto only = [&](cl::Option &option, int64_t value, int64_t wanted) {
+      if (option.getNumOccurrences() && value != wanted)
+        refuse("--algo=" + o.method + " is for --" + option.ArgStr + "=" + llvm::Twine(wanted) + ", not " + llvm::Twine(value));
+    };
+    only(line.weightBits, line.weightBits, 8);
+    only(line.activationBits, line.activationBits, 8);
+    only(line.groupSize, line.groupSize, -1);
+    only(line.actGroupSize, line.actGroupSize, -1);
+    if (line.asym)
+      refuse("--algo=" + o.method + " is for symmetric weights: --asym contradicts it");
+  }
   if (line.calibSamples < 1 || line.calibLength < 1)
     refuse("--calib-samples and --calib-length are at least 1");
   if (recipe && o.calibration.empty())
@@ -264,6 +278,10 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     refuse("--dry-run writes no code: it excludes --compile-to, --emit and --check");
   if (!line.dryRun && !line.reports.empty() && (writesText || line.check))
     refuse("--report is about a library: it excludes --compile-to, --check and --emit=asm, llvm or mlir");
+  if (line.verify && (writesText || line.check || line.dryRun))
+    refuse("--verify runs a library: it excludes --compile-to, --check, --dry-run and --emit=asm, llvm or mlir");
+  if (line.verify && line.kernels == "reference")
+    refuse("--verify compares kernels with reference lowerings: --kernels=reference has none");
   if (line.saveRecipe.getNumOccurrences() && (line.saveRecipe.empty() || (!line.dryRun && (writesText || line.check))))
     refuse("--save-recipe names a file, and goes with a library: it excludes --compile-to, --check and --emit=asm, llvm or mlir");
   bool listsOnly = line.printTargets || line.printOperators || llvm::is_contained(line.extraPasses, "list");
@@ -289,13 +307,13 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   o.weights = line.weights;
   if (line.saveTemps.getNumOccurrences())
     o.saveTemps = line.saveTemps.getValue();
-  o.weightBits = line.weightBits;
+  o.weightBits = o.outlierThreshold > 0 ? 8 : line.weightBits.getValue();
   // Below 16-bit weights activations default to int8 per 32 values, as llama.cpp's do; wider weights keep float activations.
   o.activationBits = line.activationBits ? line.activationBits.getValue() : o.weightBits < 16 || hasBudget ? 8 : 32;
   o.headBits = line.headBits ? line.headBits.getValue() : hasBudget ? 8 : std::max(8u, o.weightBits);
   o.kvBits = line.kvBits ? line.kvBits.getValue() : o.weightBits == 32 && o.activationBits == 32 ? 32 : 16;
-  o.groupSize = line.groupSize;
-  o.activationGroup = line.actGroupSize;
+  o.groupSize = o.outlierThreshold > 0 ? -1 : line.groupSize.getValue();
+  o.activationGroup = o.outlierThreshold > 0 ? -1 : line.actGroupSize.getValue();
   o.symmetric = !line.asym;
   if (line.targetBpw.getNumOccurrences())
     o.targetBpw = line.targetBpw;
@@ -310,6 +328,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   o.jobs = line.jobs;
   o.dryRun = line.dryRun;
   o.reports.assign(line.reports.begin(), line.reports.end());
+  o.verify = line.verify;
   o.check = line.check;
   o.stats = line.stats;
   o.timing = line.timing;

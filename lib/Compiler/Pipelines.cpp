@@ -47,7 +47,7 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   if (options.targetBpw && !options.recipe)            // a recipe has decided
     pm.addPass(createAssignPrecision({*options.targetBpw, options.targetSize.has_value()}));
   // After the weights: whether an input is quantized depends on its matmul's format.
-  pm.addNestedPass<func::FuncOp>(createAssignActivations({options.activationBits, options.activationGroup}));
+  pm.addNestedPass<func::FuncOp>(createAssignActivations({options.activationBits, options.activationGroup, options.outlierThreshold}));
   runExtensions("quant-end", pm);
 }
 
@@ -67,6 +67,12 @@ void qcc::addWeightPlacement(OpPassManager &pm, const CompilerOptions &options, 
   pm.addPass(createTrimLogits());                      // before the ports are described: it adds a dimension to the program
   pm.addPass(createRequireEqualDims());                // last of those that add dimensions
   pm.addPass(createPlaceWeights({target.panelLanes, options.kernels == Kernels::Reference}));
+}
+
+void qcc::addTaps(OpPassManager &pm, llvm::StringRef at) {
+  InsertTapsOptions options;
+  options.at = at.str();
+  pm.addPass(createInsertTaps(options));
 }
 
 void qcc::addKernelStage(OpPassManager &pm, const CompilerOptions &options) {

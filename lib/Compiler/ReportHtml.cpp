@@ -4,6 +4,7 @@
 #include "qcc/Compiler/Version.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include <algorithm>
 #include <cmath>
@@ -170,21 +171,26 @@ void HtmlWriter::sqnr() {
 }
 
 void HtmlWriter::table() {
-  out << "<h2>Weights</h2>\n<div class=\"wide\"><table><tr><th>weight<th>number<th>shape<th class=\"t\">format<th>bits<th>bytes<th>SQNR, dB<th class=\"t\">decided by</tr>\n";
+  bool verified = llvm::any_of(report.weights, [](const WeightReport &weight) { return bool(weight.difference); });
+  out << "<h2>Weights</h2>\n<div class=\"wide\"><table><tr><th>weight<th>number<th>shape<th class=\"t\">format<th>bits<th>bytes<th>SQNR, dB"
+      << (verified ? "<th>differs from reference" : "") << "<th class=\"t\">decided by</tr>\n";
   for (const WeightGroup &group : groupWeights(report)) {
     const WeightReport &one = *group.weights.front();
     int64_t bytes = 0;
     WeightError error;
     bool measured = true;
+    std::optional<double> difference;
     for (const WeightReport *weight : group.weights) {
       bytes += weight->bytes;
       measured &= bool(weight->error);
+      if (weight->difference)
+        difference = std::max(difference.value_or(0), *weight->difference);
       error.signal += weight->error ? weight->error->signal : 0;
       error.noise += weight->error ? weight->error->noise : 0;
     }
     out << "<tr><td>" << escaped(group.name) << "<td>" << group.weights.size() << "<td>" << one.rows << " x " << one.columns << "<td class=\"t\">" << escaped(one.format) << "<td>"
         << number(one.bits, 3) << "<td>" << bytesText(double(bytes)) << "<td>" << (!measured ? "" : std::isfinite(error.sqnr()) ? number(error.sqnr(), 2) : "exact")
-        << "<td class=\"t\">" << escaped(one.reason) << "</tr>\n";
+        << (!verified ? "" : !difference ? "<td>" : "<td>" + llvm::formatv("{0:e1}", *difference).str()) << "<td class=\"t\">" << escaped(one.reason) << "</tr>\n";
   }
   out << "</table></div>\n";
 }

@@ -23,6 +23,8 @@ static void writeWeight(json::OStream &out, const WeightReport &weight) {
       out.attribute("method", weight.method);
     out.attribute("bits_per_weight", weight.bits);
     out.attribute("bytes", weight.bytes);
+    if (weight.difference)
+      out.attribute("verify_difference", *weight.difference);
     if (!weight.error)
       return;
     out.attribute("signal", weight.error->signal);

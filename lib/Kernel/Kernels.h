@@ -58,6 +58,14 @@ FlatSymbolRefAttr activationKernel(KernelLibrary &, qnt::Activation, int64_t wid
 FlatSymbolRefAttr gluQuantizeKernel(KernelLibrary &, qnt::Activation, const QuantizedRow &);
 /// (input, weight): shows the program's caller the rows before they are multiplied with the weight
 FlatSymbolRefAttr observeKernel(KernelLibrary &, int64_t width, mlir::Type weight);
+/// (input, output), both `rowsOf(width)`: the input, or what the caller makes of it.
+FlatSymbolRefAttr tapKernel(KernelLibrary &, int64_t width);
+/// (input, rest, outliers, found), all but the last `rowsOf(width)`; found: memref<width x i32>, 1 for each channel that is an outlier
+FlatSymbolRefAttr splitOutliersKernel(KernelLibrary &, int64_t width, double threshold);
+/// Whether outlierProductKernel reads such weights.
+bool multipliesOutliers(const kernel::PanelLayout &weight);
+/// (outliers, found, weight, output): the channels that were found, times their columns of the weight [n, k]
+FlatSymbolRefAttr outlierProductKernel(KernelLibrary &, int64_t n, int64_t k, const kernel::PanelLayout &weight);
 /// (a, b, output)
 FlatSymbolRefAttr addKernel(KernelLibrary &, int64_t width);
 

@@ -120,6 +120,20 @@ struct LowerComponentsPass : qcc::impl::LowerComponentsBase<LowerComponentsPass>
     return success();
   }
 
+  /// Shows the same in every program of a model.
+  static LogicalResult convert(qnt::TapOp op) {
+    KernelLibrary library(op->getParentOfType<ModuleOp>());
+    auto type = cast<RankedTensorType>(op.getType());
+    OpBuilder b(op);
+    auto sizes = materializeDynamicDims(b, op.getLoc(), op.getInput());
+    if (!sizes)
+      return op.emitOpError("shows a value whose size does not follow from the program's dimensions");
+    Value init = tensor::EmptyOp::create(b, op.getLoc(), type, *sizes);
+    auto launch = qk::LaunchOp::create(b, op.getLoc(), type, tapKernel(library, type.getShape().back()), ValueRange{op.getInput()}, ValueRange{init});
+    op.replaceAllUsesWith(launch.getResult(0));
+    return success();
+  }
+
   template <typename Op> LogicalResult convertAll() {
     SmallVector<Op> ops;
     getOperation().walk([&](Op op) { ops.push_back(op); });
@@ -160,7 +174,7 @@ struct LowerComponentsPass : qcc::impl::LowerComponentsBase<LowerComponentsPass>
   void runOnOperation() override {
     if (hasViews() && (failed(checkCaches()) || failed(convertAll<qnt::CacheLoadOp>()) || failed(convertAll<qnt::CacheViewOp>())))
       return signalPassFailure();
-    if (failed(convertAll<qnt::DecomposeOp>()) || failed(convertAll<cf::AssertOp>()))
+    if (failed(convertAll<qnt::TapOp>()) || failed(convertAll<qnt::DecomposeOp>()) || failed(convertAll<cf::AssertOp>()))
       return signalPassFailure();
     if (complete && (failed(convertAll<qnt::RowStartsOp>()) || failed(checkComplete())))
       return signalPassFailure();

@@ -119,6 +119,8 @@ LogicalResult QuantLowering::convert(Operation *op) {
     return norm(o);
   if (auto o = dyn_cast<qnt::QuantizeOp>(op))
     return quantize(o);
+  if (auto o = dyn_cast<qnt::SplitOutliersOp>(op))
+    return splitOutliers(o);
   if (auto o = dyn_cast<qnt::DequantizeOp>(op))
     return dequantize(o);
   if (auto o = dyn_cast<qnt::MatmulOp>(op)) {

@@ -110,6 +110,18 @@ LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
   return success();
 }
 
+LogicalResult QuantLowering::splitOutliers(qnt::SplitOutliersOp op) {
+  Builder types(op.getContext());
+  OpBuilder b(op);
+  int64_t K = width(op.getInput());
+  SmallVector<Value> outs = {empty(op, op.getInput(), K, f32(op)), empty(op, op.getInput(), K, f32(op))};
+  outs.push_back(tensor::EmptyOp::create(b, op.getLoc(), ArrayRef<int64_t>{K}, types.getI32Type()));
+  SmallVector<Value> parts = launch(op, splitOutliersKernel(library, K, op.getThreshold().convertToFloat()), op.getInput(), outs);
+  op->replaceAllUsesWith(ArrayRef(parts).take_front(2));
+  found[parts[1]] = parts[2];
+  return success();
+}
+
 LogicalResult QuantLowering::dequantize(qnt::DequantizeOp op) {
   auto found = quantized.find(op.getInput());
   if (found == quantized.end())
@@ -181,6 +193,12 @@ LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *a
   auto panels = panelsOf(op);
   if (failed(panels))
     return failure();
+  if (Value channels = found.lookup(op.getInput()); channels && !op.getBias() && !addend && multipliesOutliers(*panels)) {
+    int64_t n = type.getDimSize(0), k = type.getDimSize(1);
+    Value init = empty(at, op.getInput(), n, f32(op));
+    at->replaceAllUsesWith(launch(at, outlierProductKernel(library, n, k, *panels), {op.getInput(), channels, weights}, init, op));
+    return success();
+  }
   LinearSpec spec;
   spec.n = type.getDimSize(0), spec.k = spec.stride = type.getDimSize(1);
   SmallVector<Value> operands;
@@ -218,10 +236,17 @@ LogicalResult QuantLowering::add(arith::AddFOp op) {
   auto type = dyn_cast<RankedTensorType>(op.getType());
   if (!type || !type.getElementType().isF32() || type.getRank() < 1 || type.isDynamicDim(type.getRank() - 1))
     return success();
-  for (auto [product, other] : {std::pair(op.getRhs(), op.getLhs()), std::pair(op.getLhs(), op.getRhs())})
-    if (auto matmul = product.getDefiningOp<qnt::MatmulOp>())
-      if (matmul->hasOneUse() && matmul->getBlock() == op->getBlock() && product != other)
-        return this->matmul(matmul, other, op);
+  auto productAt = [&](unsigned i) {
+    auto matmul = op->getOperand(i).getDefiningOp<qnt::MatmulOp>();
+    return matmul && matmul->hasOneUse() && matmul->getBlock() == op->getBlock() ? matmul : qnt::MatmulOp();
+  };
+  for (unsigned i : {1u, 0u})
+    if (qnt::MatmulOp product = productAt(i)) {
+      // Of two products the second is added in the epilogue of the first.
+      if (qnt::MatmulOp other = productAt(1 - i); other && failed(matmul(other, Value(), other)))
+        return failure();
+      return matmul(product, op->getOperand(1 - i), op);
+    }
   Value init = empty(op, op.getLhs(), type.getShape().back(), type.getElementType());
   op.getResult().replaceAllUsesWith(launch(op, addKernel(library, type.getShape().back()), {op.getLhs(), op.getRhs()}, init)[0]);
   return success();

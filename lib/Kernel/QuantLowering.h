@@ -26,6 +26,7 @@ private:
   mlir::LogicalResult gather(qnt::GatherOp op);
   mlir::LogicalResult norm(qnt::NormOp op);
   mlir::LogicalResult quantize(qnt::QuantizeOp op);
+  mlir::LogicalResult splitOutliers(qnt::SplitOutliersOp op);
   mlir::LogicalResult dequantize(qnt::DequantizeOp op);
   mlir::LogicalResult matmul(qnt::MatmulOp op, Value addend, mlir::Operation *at);
   mlir::LogicalResult add(mlir::arith::AddFOp op);
@@ -71,6 +72,7 @@ private:
 
   llvm::DenseMap<Value, Quantized> quantized;
   llvm::DenseMap<Value, Tiles> rounded;
+  llvm::DenseMap<Value, Value> found;      // which channels of outliers are not 0
   mlir::SmallVector<mlir::Operation *> done;
 };
 } // namespace qcc

@@ -107,7 +107,7 @@ std::optional<std::string> qcc::dimName(Value tensor, int64_t i) {
   auto result = cast<OpResult>(tensor);
   Operation *op = result.getOwner();
   bool last = i == type.getRank() - 1;
-  if (isa<qnt::MatmulOp, qnt::NormOp, qnt::RotaryOp, qnt::AttentionOp, qnt::GluOp, qnt::ActivateOp, qnt::QuantizeOp, qnt::DequantizeOp>(op))
+  if (isa<qnt::MatmulOp, qnt::NormOp, qnt::RotaryOp, qnt::AttentionOp, qnt::GluOp, qnt::ActivateOp, qnt::QuantizeOp, qnt::DequantizeOp, qnt::SplitOutliersOp, qnt::TapOp>(op))
     return dimName(op->getOperand(0), i);
   if (auto gather = dyn_cast<qnt::GatherOp>(op))
     return last ? std::nullopt : dimName(gather.getIds(), i);

@@ -1,6 +1,7 @@
-// Inserts qnt.quantize in front of matmuls with quantized weights, once per value; or lets targets round float activations to bf16.
+// Inserts qnt.quantize in front of matmuls with quantized weights, once per value, with outliers apart if asked; or lets targets round float activations to bf16.
 #include "dialects/Quant/Formats/Format.h"
 #include "qcc/Quantize/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 namespace qcc {
 #define GEN_PASS_DEF_ASSIGNACTIVATIONS
 #include "qcc/Quantize/Passes.h.inc"
@@ -39,33 +40,63 @@ struct AssignActivations : qcc::impl::AssignActivationsBase<AssignActivations> {
     OpBuilder builder(&getContext());
     qnt::BlockType format = qnt::activationFormat(&getContext(), group);
     bool failed = false;
-    llvm::DenseMap<Value, Value> quantized;
-    getOperation().walk([&](qnt::MatmulOp matmul) {
+    llvm::DenseMap<Value, Split> splits;
+    SmallVector<qnt::MatmulOp> matmuls;
+    getOperation().walk([&](qnt::MatmulOp matmul) { matmuls.push_back(matmul); });
+    for (qnt::MatmulOp matmul : matmuls) {
       auto input = cast<RankedTensorType>(matmul.getInput().getType());
       auto weight = cast<RankedTensorType>(matmul.getWeight().getType());
       auto block = dyn_cast<qnt::BlockType>(weight.getElementType());
       if (!block || !isa<FloatType>(input.getElementType()))
-        return;
+        continue;
       if (!multipliesIntegers(block, weight.getDimSize(1))) {
         ++numKept;
-        return;
+        continue;
       }
       if (!qnt::sumsFit(block, format, weight.getDimSize(1))) {
         failed = true;
         InFlightDiagnostic error = matmul.emitError() << "integer products of " << weight.getDimSize(1) << " values under one scale do not fit i32 [act-group-size]";
         error.attachNote() << "--act-group-size=N ends the sum after N values, --group-size=N as well";
-        return;
+        continue;
       }
-      Value &value = quantized[matmul.getInput()];
-      if (!value) {
-        builder.setInsertionPointAfterValue(matmul.getInput());
-        value = qnt::QuantizeOp::create(builder, matmul.getLoc(), input.clone(format), matmul.getInput());
+      Split &split = splits[matmul.getInput()];
+      if (!split.quantized) {
+        split = makeSplit(builder, matmul, input.clone(format));
         ++numInserted;
       }
-      matmul.getInputMutable().assign(value);
-    });
+      matmul.getInputMutable().assign(split.quantized);
+      if (split.outliers)
+        addProduct(builder, matmul, split.outliers);
+    }
     if (failed)
       signalPassFailure();
+  }
+
+private:
+  /// What becomes of a value that matmuls read.
+  struct Split {
+    Value quantized, outliers;            // outliers: null where all channels are quantized
+  };
+
+  Split makeSplit(OpBuilder &builder, qnt::MatmulOp matmul, RankedTensorType type) {
+    Split split;
+    Value value = matmul.getInput();
+    builder.setInsertionPointAfterValue(value);
+    if (outliers > 0) {
+      auto parts = qnt::SplitOutliersOp::create(builder, matmul.getLoc(), value.getType(), value.getType(), value, builder.getF32FloatAttr(float(outliers)));
+      value = parts.getRest();
+      split.outliers = parts.getOutliers();
+    }
+    split.quantized = qnt::QuantizeOp::create(builder, matmul.getLoc(), type, value);
+    return split;
+  }
+
+  /// Adds the product of `outliers` with the same weight.
+  static void addProduct(OpBuilder &builder, qnt::MatmulOp matmul, Value outliers) {
+    builder.setInsertionPointAfter(matmul);
+    auto product = qnt::MatmulOp::create(builder, matmul.getLoc(), matmul.getType(), outliers, matmul.getWeight(), Value());
+    auto sum = arith::AddFOp::create(builder, matmul.getLoc(), product.getResult(), matmul.getResult());
+    matmul.getResult().replaceAllUsesExcept(sum, sum);
   }
 };
 } // namespace

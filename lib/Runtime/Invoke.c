@@ -95,7 +95,7 @@ static void runProfiledEntry(void *argument, int thread) {
 static void observe(const qcc_invocation *call, const uint8_t *weight, const float *values, int64_t rows, int64_t columns) {
   const qcc_model *model = call->meeting;
   if (model->observer)
-    model->observer(model->observerUser, weight - call->weights, values, rows, columns);
+    model->observer(model->observerUser, weight ? weight - call->weights : -1, values, rows, columns);
 }
 
 static void runProfiled(qcc_model *model, Job *job) {

@@ -49,6 +49,16 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
     return %x : f32
   }
 
+  // One thread shows a copy, and what follows reads that.
+  // CHECK-LABEL: func.func @tapped
+  // CHECK: %[[INIT:.*]] = tensor.empty(%{{.*}}, %{{.*}}) : tensor<?x?x8xf32>
+  // CHECK: %[[SHOWN:.*]] = qk.launch @tap_8(%{{.*}} : tensor<?x?x8xf32>) outs(%[[INIT]] : tensor<?x?x8xf32>)
+  // CHECK: return %[[SHOWN]]
+  func.func @tapped(%x: tensor<?x?x8xf32> {qnt.dims = ["batch", "seq", "8"]}) -> tensor<?x?x8xf32> {
+    %y = qnt.tap %x : tensor<?x?x8xf32>
+    return %y : tensor<?x?x8xf32>
+  }
+
   // CHECK-LABEL: func.func @index
   // CHECK: %[[OUTSIDE:.*]] = arith.cmpi uge, %arg0, %{{.*}} : index
   // CHECK: scf.if %[[OUTSIDE]] {

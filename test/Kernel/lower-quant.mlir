@@ -23,6 +23,21 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
     %r = arith.addf %x, %y : tensor<?x?x64xf32>
     return %r : tensor<?x?x64xf32>
   }
+  // The product with outliers reads which channels they are; that of the codes adds it in its epilogue.
+  // CHECK-LABEL: func.func @outliers
+  // CHECK: %[[S:.*]]:3 = qk.launch @split_outliers_64_{{[0-9a-f]+}}(%arg0 :
+  // CHECK: %[[O:.*]] = qk.launch @outliers_64x64_{{.*}}(%[[S]]#1, %[[S]]#2, %{{.*}} :
+  // CHECK: qk.launch @linear_64x64_{{.*}}_a8{{.*}}_long_add({{.*}}, %[[O]] :
+  // CHECK: return
+  func.func @outliers(%x: tensor<?x?x64xf32>, %m: memref<4352xi8>) -> tensor<?x?x64xf32> attributes {qk.rows = "long"} {
+    %w = builtin.unrealized_conversion_cast %m : memref<4352xi8> to tensor<64x64x!qnt.block<bits = 8, group = -1>>
+    %rest, %outliers = qnt.split_outliers %x above 6.0 : tensor<?x?x64xf32>
+    %q = qnt.quantize %rest : tensor<?x?x64xf32> -> tensor<?x?x64x!qnt.block<bits = 8, group = -1, scale = f32>>
+    %a = qnt.matmul %q, %w : tensor<?x?x64x!qnt.block<bits = 8, group = -1, scale = f32>>, tensor<64x64x!qnt.block<bits = 8, group = -1>> -> tensor<?x?x64xf32>
+    %b = qnt.matmul %outliers, %w : tensor<?x?x64xf32>, tensor<64x64x!qnt.block<bits = 8, group = -1>> -> tensor<?x?x64xf32>
+    %y = arith.addf %b, %a : tensor<?x?x64xf32>
+    return %y : tensor<?x?x64xf32>
+  }
   // One thread shows the rows. The weight is an output: whoever looks on may change it, so the product comes after a barrier.
   // CHECK-LABEL: func.func @observed
   // CHECK: qk.launch @observe_64_of16384(%arg0 : tensor<?x?x64xf32>) outs(%arg1 : memref<16384xi8>)

@@ -6,6 +6,7 @@
 // RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=128}))' | FileCheck %s --check-prefix=LONG
 // RUN: not qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=48}))' 2>&1 | FileCheck %s --check-prefix=GROUP
 // RUN: not qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=65568}))' 2>&1 | FileCheck %s --check-prefix=GROUP
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=-1 outliers=6}))' | FileCheck %s --check-prefix=OUTLIERS
 // GROUP: error: activations have groups of a multiple of 32 values, up to 65536, or -1 for the whole row, not {{48|65568}}
 // ROW: qnt.quantize %{{.*}} -> tensor<?x64x!qnt.block<bits = 8, group = -1, scale = f32>>
 // LONG: qnt.quantize %{{.*}} -> tensor<?x64x!qnt.block<bits = 8, group = 128, scale = f32>>
@@ -18,6 +19,15 @@
 // One per value, whoever reads it; float weights and groups of 16 keep float inputs.
 // CHECK-LABEL: func @one_per_value(
 // CHECK-SAME: %[[X:[a-z0-9]*]]: tensor<?x64xf32>
+// Outliers apart, once per value as well; their product joins that of the codes before anything else reads it.
+// OUTLIERS-LABEL: func @one_per_value(
+// OUTLIERS-NEXT: %[[REST:.*]], %[[OUT:.*]] = qnt.split_outliers %{{.*}} above 6.000000e+00 : tensor<?x64xf32>
+// OUTLIERS-NEXT: %[[Q:.*]] = qnt.quantize %[[REST]]
+// OUTLIERS-NEXT: %[[CODES:.*]] = qnt.matmul %[[Q]], %[[W:[a-z0-9]*]] :
+// OUTLIERS-NEXT: %[[FLOATS:.*]] = qnt.matmul %[[OUT]], %[[W]] :
+// OUTLIERS-NEXT: %[[Y0:.*]] = arith.addf %[[FLOATS]], %[[CODES]]
+// OUTLIERS-NEXT: qnt.matmul %[[Q]],
+// OUTLIERS-NEXT: qnt.matmul %[[OUT]],
 func.func @one_per_value(%x: tensor<?x64xf32>, %a: tensor<64x64x!qnt.block<bits = 4, group = 32>>, %b: tensor<64x64x!qnt.block<bits = 8, group = -1>>, %c: tensor<64x64xf16>,
                          %d: tensor<64x64x!qnt.block<bits = 4, group = 16>>) -> tensor<?x64xf32> {
   // CHECK-NEXT: %[[Q:.*]] = qnt.quantize %[[X]] : tensor<?x64xf32> -> tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>

@@ -50,6 +50,7 @@ struct CompilerOptions {
   std::vector<std::string> recipeTensorTypes; // the tensorTypes that it was made with: no rules any more
   std::string saveRecipe;                     // file to write one to; empty: none
   std::string method = "rtn";                 // how codes are chosen (findMethod); with calibration one that reads it
+  double outlierThreshold = 0;                // of the method: channels with such activations are multiplied as floats; 0: none
   std::string calibration;                    // token ids (.npy) or text; empty: no calibration
   std::string tokenizer;                      // tokenizer.json for a text; empty: beside the model
   int64_t calibrationSamples = 128, calibrationLength = 512;  // windows, and tokens of each
@@ -63,6 +64,7 @@ struct CompilerOptions {
   unsigned optLevel = 3, jobs = 0;
   bool dryRun = false;                        // print the plan and write no code
   std::vector<std::string> reports;           // files to write one to, .json or .html
+  bool verify = false;                        // run what was built, and compare it with its reference lowering
   bool check = false, stats = false, timing = false, verbose = false, quiet = false;
   std::vector<std::string> passPlugins, dialectPlugins;
   std::vector<std::string> extraPasses;       // point:pipeline

@@ -15,6 +15,8 @@ void addQuantStage(mlir::OpPassManager &pm, const CompilerOptions &options);
 void addObservationStage(mlir::OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target);
 /// Between quant and kernel, once for all versions: where every weight lies. Then bytes can be written while code is generated.
 void addWeightPlacement(mlir::OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target);
+/// For verification, after weights are placed: the program shows its values `at` "products" or "layers" (InsertTaps).
+void addTaps(mlir::OpPassManager &pm, llvm::StringRef at);
 /// For one version of a target, whose facts the module carries (setTargetFacts).
 void addKernelStage(mlir::OpPassManager &pm, const CompilerOptions &options);
 /// Hooks are already lowered. `prefix` goes before the names of exported functions.

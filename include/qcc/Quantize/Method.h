@@ -33,6 +33,9 @@ public:
   virtual bool choosesCodes() const { return true; }
   /// Whether it has something to choose in this format; weights of other formats are rounded to nearest.
   virtual bool handles(qnt::BlockType format) const { return true; }
+  /// Channels of activations with a magnitude of so much are multiplied as floats (AssignActivations); 0: none. Such a method is for 8-bit weights and
+  /// activations, one scale a row.
+  virtual double outlierThreshold() const { return 0; }
   /// What to ask for where it handles none of a model's formats.
   virtual llvm::StringRef hint() const { return ""; }
   /// Chooses codes, scales and zero points: `out` is sized for all rows. The same bits at any number of threads (llvm::parallel::strategy).

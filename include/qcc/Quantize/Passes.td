@@ -75,15 +75,18 @@ def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::F
     (-1: per row). Products are summed in i32 for as long as no float scale changes; a row that is too long for that is refused.
     A matmul whose weight has groups that are not whole multiples of 32 values keeps its float input, since kernels sum blocks of 32 under one
     scale; so does one whose weight's codes select from a table, which are no integers to multiply. With 16 bits,
-    float inputs stay and every matmul gets `bf16`; with 32 nothing changes.
+    float inputs stay and every matmul gets `bf16`; with 32 nothing changes. With `outliers`, a product is the sum of two: one of the quantized channels,
+    one of those that `qnt.split_outliers` finds.
     Example:
       %y = qnt.matmul %x, %w : tensor<?x32xf32>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
     becomes
       %q = qnt.quantize %x : tensor<?x32xf32> -> tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>
       %y = qnt.matmul %q, %w : tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
   let options = [Option<"abits", "abits", "unsigned", "8", "8 (also 0), 16: bf16 where the target has it, or 32: leave activations as they are">,
-                 Option<"group", "group", "int64_t", "32", "values per activation scale: a multiple of 32, or -1 for the whole row">];
+                 Option<"group", "group", "int64_t", "32", "values per activation scale: a multiple of 32, or -1 for the whole row">,
+                 Option<"outliers", "outliers", "double", "0", "channels with a magnitude of so much or more in some row are multiplied as floats; 0: none">];
   let statistics = [Statistic<"numInserted", "num-inserted", "quantize operations inserted">,
                     Statistic<"numKept", "num-float", "matmuls of quantized weights that keep float inputs">];
 }
@@ -108,6 +111,26 @@ def ObserveInputs : Pass<"qcc-quantize-observe-inputs", "::mlir::ModuleOp"> {
       }
   }];
   let statistics = [Statistic<"numObserved", "num-observed", "matmuls whose input is shown">];
+}
+
+def InsertTaps : Pass<"qcc-quantize-insert-taps", "::mlir::ModuleOp"> {
+  let summary = "Show values of a program to its caller, for verification";
+  let description = [{
+    `at=products`: what every matmul reads (before it is quantized) and computes. `at=layers`: the float results of calls and of `@main`; the functions
+    that are called stay as they are. What is computed from such a value then reads what the caller has left in it.
+    Example:
+      %0 = qnt.quantize %x : tensor<?x64xf32> -> tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>
+      %1 = qnt.matmul %0, %w : tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<8x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x8xf32>
+      return %1 : tensor<?x8xf32>
+    becomes
+      %0 = qnt.tap %x : tensor<?x64xf32>
+      %1 = qnt.quantize %0 : tensor<?x64xf32> -> tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>
+      %2 = qnt.matmul %1, %w : tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<8x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x8xf32>
+      %3 = qnt.tap %2 : tensor<?x8xf32>
+      return %3 : tensor<?x8xf32>
+  }];
+  let options = [Option<"at", "at", "std::string", /*default=*/"\"products\"", "products, layers">];
+  let statistics = [Statistic<"numTaps", "num-taps", "values shown">];
 }
 
 def LowerReference : Pass<"qcc-quantize-lower-reference", "::mlir::ModuleOp"> {

@@ -55,7 +55,7 @@ typedef struct qcc_invocation {
   void (*barrier)(const struct qcc_invocation *, int64_t thread, int64_t region);  /* region: index in variant.regions; -1: none of them */
   void *meeting;                                              /* the model, where the runtime meets the threads */
   int64_t prefetch;                                           /* bytes ahead that loops over weights prefetch on this CPU; 0: not at all */
-  void (*observe)(const struct qcc_invocation *, const uint8_t *weight, const float *values, int64_t rows, int64_t columns);  /* see qcc_observe */
+  void (*observe)(const struct qcc_invocation *, const uint8_t *weight, const float *values, int64_t rows, int64_t columns);  /* see qcc_observe; weight may be null */
 } qcc_invocation;
 
 /* Programs of a device. The compiler emits kernels as one image that the device's driver loads, and every entry as a list of launches. A launch

@@ -156,7 +156,8 @@ QCC_API qcc_status qcc_get_region(qcc_model *model, int64_t index, qcc_region_in
 
 /* Looks on while a program runs that was compiled to be observed (for calibration; qnt.observe), others never call: before rows are multiplied with
  * a weight, one thread calls `observe` with the weight's offset in the data region of the weights file and with values[rows][columns]. It must
- * not call into the model. It may change the weight's bytes in the file: what follows reads the new ones. Null ends it. Since version 3. */
+ * not call into the model. It may change the weight's bytes in the file: what follows reads the new ones. Null ends it. Since version 3.
+ * Programs that are verified (qnt.tap) show values of their own, with weight = -1: the program goes on with what `observe` leaves in them. */
 typedef void (*qcc_observer)(void *user, int64_t weight, const float *values, int64_t rows, int64_t columns);
 QCC_API qcc_status qcc_observe(qcc_model *model, qcc_observer observe, void *user);
 #ifdef __cplusplus

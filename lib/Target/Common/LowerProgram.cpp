@@ -137,8 +137,9 @@ private:
   void observe(ImplicitLocOpBuilder &b, Value invocation, qk::ObserveOp op) {
     Value callee = field(b, invocation, Observe, pointer), rows = toI64(b, memref::DimOp::create(b, op.getValues(), 0));
     Value columns = toI64(b, memref::DimOp::create(b, op.getValues(), 1));
+    Value weight = op.getWeight() ? addressOf(b, op.getWeight()) : LLVM::ZeroOp::create(b, pointer).getResult();
     auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {pointer, pointer, pointer, i64, i64});
-    LLVM::CallOp::create(b, type, ValueRange{callee, invocation, addressOf(b, op.getWeight()), addressOf(b, op.getValues()), rows, columns});
+    LLVM::CallOp::create(b, type, ValueRange{callee, invocation, weight, addressOf(b, op.getValues()), rows, columns});
   }
 
   LogicalResult lower(func::FuncOp function) {

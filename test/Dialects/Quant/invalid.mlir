@@ -107,6 +107,14 @@ func.func @sum_leaves_i32(%x: tensor<?x132105x!qnt.block<bits = 8, group = -1, s
 
 // -----
 
+func.func @ragged_rows(%x: tensor<4x?xf32>) -> tensor<4x?xf32> {
+  // expected-error @below {{shows rows of one width, got 'tensor<4x?xf32>'}}
+  %y = qnt.tap %x : tensor<4x?xf32>
+  return %y : tensor<4x?xf32>
+}
+
+// -----
+
 func.func @other_channels(%x: tensor<?x64xf32>, %w: tensor<8x32xf32>) {
   // expected-error @below {{input has 64 channels, but the weight's K is 32}}
   qnt.observe %x of %w : tensor<?x64xf32>, tensor<8x32xf32>

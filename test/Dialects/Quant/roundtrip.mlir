@@ -70,6 +70,20 @@ func.func @observed(%x: tensor<?x?x40xf32>, %w: tensor<8x40xf32>) {
   return
 }
 
+// CHECK-LABEL: func @tapped
+func.func @tapped(%x: tensor<?x?x40xf32>) -> tensor<?x?x40xf32> {
+  // CHECK: qnt.tap %{{.*}} : tensor<?x?x40xf32>
+  %y = qnt.tap %x : tensor<?x?x40xf32>
+  return %y : tensor<?x?x40xf32>
+}
+
+// CHECK-LABEL: func @outliers
+func.func @outliers(%x: tensor<?x?x40xf32>) -> (tensor<?x?x40xf32>, tensor<?x?x40xf32>) {
+  // CHECK: %{{.*}}, %{{.*}} = qnt.split_outliers %{{.*}} above 6.000000e+00 : tensor<?x?x40xf32>
+  %rest, %outliers = qnt.split_outliers %x above 6.0 : tensor<?x?x40xf32>
+  return %rest, %outliers : tensor<?x?x40xf32>, tensor<?x?x40xf32>
+}
+
 // CHECK-LABEL: func @components
 func.func @components(%c: tensor<?x40xi8>, %s: tensor<?x2xf32>, %z: tensor<?x2xi8>) {
   // CHECK: qnt.compose %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x40xi8>, tensor<?x2xf32>, tensor<?x2xi8> -> tensor<?x40x!qnt.block<bits = 4, group = 32, zero = int>>

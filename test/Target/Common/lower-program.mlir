@@ -39,6 +39,15 @@ module attributes {qnt.dims = ["batch", "seq", "past"]} {
     return
   }
 
+  // A value of the program's own has no place in the weights.
+  // CHECK-LABEL: func.func @replaced
+  // CHECK: %[[NONE:.*]] = llvm.mlir.zero : !llvm.ptr
+  // CHECK: llvm.call %{{.*}}(%arg0, %[[NONE]], %{{.*}}, %{{.*}}, %{{.*}})
+  func.func @replaced(%x: memref<?x8xf32>) {
+    qk.observe %x : memref<?x8xf32>
+    return
+  }
+
   // Dimensions are loads; total is past + seq.
   // CHECK-LABEL: func.func @kernel
   // CHECK: llvm.getelementptr %{{.*}}[2]

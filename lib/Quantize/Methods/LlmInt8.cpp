@@ -1,0 +1,22 @@
+// LLM.int8(): vector-wise int8, as formats round by themselves, and outlier channels that are found at run time (qnt.split_outliers).
+// Source: Dettmers et al. 2022, arXiv 2208.07339; the threshold of 6 is theirs.
+#include "Methods.h"
+using namespace mlir;
+using namespace qcc;
+
+namespace {
+struct LlmInt8 : QuantizationMethod {
+  StringRef name() const override { return "llm-int8"; }
+  bool choosesCodes() const override { return false; }
+  double outlierThreshold() const override { return 6; }
+  LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
+    const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
+    return forEachRow(problem, why, [&](int64_t row, std::string &why) { return family.encodeRow(problem.values.slice(row * problem.K, problem.K), out, row, why); });
+  }
+};
+} // namespace
+
+const QuantizationMethod &qcc::getLlmInt8() {
+  static const LlmInt8 method;
+  return method;
+}
