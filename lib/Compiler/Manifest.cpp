@@ -7,9 +7,16 @@
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
+#include <charconv>
 using namespace mlir;
 using namespace qcc;
 namespace json = llvm::json;
+
+/// The shortest text that is read as the same number.
+static std::string shortest(double value) {
+  char text[32];
+  return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
+}
 
 std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   std::vector<std::string> words = {"--target=" + o.target, "--wbits=" + std::to_string(o.weightBits), "--abits=" + std::to_string(o.activationBits),
@@ -32,8 +39,10 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
       extents.push_back(extent == InputShape::asInFile ? "?" : std::to_string(extent));
     words.push_back("--shape=" + shape.input + ":" + llvm::join(extents, "x"));
   }
-  if (o.method != "rtn")
-    words.push_back("--algo=" + o.method);
+  if (!o.scaling.empty() || o.method != "rtn")
+    words.push_back("--algo=" + (o.scaling.empty() ? "" : o.scaling + "+") + o.method);
+  if (o.scaling == "smoothquant")
+    words.push_back("--smooth-alpha=" + shortest(o.smoothQuantAlpha));
   if (!o.calibration.empty())
     words.insert(words.end(), {"--calib=" + llvm::sys::path::filename(o.calibration).str(), "--calib-samples=" + std::to_string(o.calibrationSamples),
                                "--calib-length=" + std::to_string(o.calibrationLength)});

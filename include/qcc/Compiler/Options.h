@@ -47,6 +47,8 @@ struct CompilerOptions {
   std::vector<std::string> recipeTensorTypes; // the tensorTypes that it was made with: no rules any more
   std::string saveRecipe;                     // file to write one to; empty: none
   std::string method = "rtn";                 // how codes are chosen (findMethod); with calibration one that reads it
+  std::string scaling;                        // how scales of input channels are chosen before (findScalingMethod); empty: not at all
+  double smoothQuantAlpha = 0.5;
   std::string calibration;                    // token ids (.npy); empty: no calibration
   int64_t calibrationSamples = 128, calibrationLength = 512;  // windows, and tokens of each
 
