@@ -168,8 +168,12 @@ int qcc::chooseChannelScales(CalibrationJob job, const ScalingMethod &method) {
     problem = scaleSite(*site, job, method, collector.finish());
   };
   job.phases.begin("choosing scales of channels");
-  int code = program.run(text.tokens, text.windows, text.length, observe);
-  return code ? code : problem;
+  if (int code = program.run(text.tokens, text.windows, text.length, observe))
+    return code;
+  for (const ScaleSite &site : wanted.all.sites)
+    if (qnt::WeightDeclOp first = site.readers.front(); !problem && wanted.byReader.contains(sectionName(first)) && !seen.contains(&site))
+      first.emitWarning() << "no calibration text reaches '" << sectionName(first) << "': its inputs are not scaled [uncalibrated]";
+  return problem;
 }
 
 int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded) {
