@@ -25,6 +25,11 @@ LogicalResult WeightDeclOp::verify() {
     rows += part.getRows();
   if (rows != type.getDimSize(0))
     return emitOpError("has ") << type.getDimSize(0) << " rows, but its parts have " << rows;
+  int64_t columns = rows ? type.getNumElements() / rows : 0;
+  if (auto factors = getRowFactors(); factors && (factors->getType().getRank() != 1 || factors->getNumElements() != rows))
+    return emitOpError("has ") << rows << " rows, but row_factors is " << factors->getType();
+  if (auto factors = getColumnFactors(); factors && (factors->getType().getRank() != 1 || factors->getNumElements() != columns))
+    return emitOpError("has rows of ") << columns << " elements, but column_factors is " << factors->getType();
   return success();
 }
 

@@ -21,12 +21,14 @@ def Qnt_WeightDeclOp : Qnt_Op<"weight_decl", [Symbol]> {
   let summary = "Declare a weight: its type and where its values come from";
   let description = [{
     Values never enter the IR: `parts` refer to byte ranges of input files. Parts are stacked along the first dimension (merged QKV).
-    After the quant stage `type`'s element is a `!qnt.block`; after packing `layout` and `offset` say where in the weights file it lies.
+    `row_factors` (one for each row) and `column_factors` (one for each of the other elements of a row) multiply what the parts say: scales that were
+    folded in. After the quant stage `type`'s element is a `!qnt.block`; after packing `layout` and `offset` say where in the weights file it lies.
     Example:
       qnt.weight_decl @qkv0 : tensor<512x256xf32> [#qnt.part<rows = 256, transposed = true, data = #qnt.bytes<"onnx::MatMul_1", file 0, offset 64, length 262144> : tensor<256x256xf32>>]
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, TypedArrayAttrBase<Qnt_PartAttr, "parts">:$parts,
-    OptionalAttr<Qnt_LayoutAttr>:$layout, OptionalAttr<I64Attr>:$offset, OptionalAttr<StrAttr>:$role);
+    OptionalAttr<Qnt_LayoutAttr>:$layout, OptionalAttr<I64Attr>:$offset, OptionalAttr<StrAttr>:$role,
+    OptionalAttr<FloatElementsAttr<32>>:$row_factors, OptionalAttr<FloatElementsAttr<32>>:$column_factors);
   let assemblyFormat = "$sym_name `:` $type $parts attr-dict";
   let extraClassDeclaration = [{
     /// Its parts without the nodes that use them: declarations with equal sources have equal values. Names of tensors do not tell, since one tensor may

@@ -127,7 +127,7 @@ int qcc::quantizeWithoutText(ModuleOp decided, const SourceFiles &sources, Phase
 
 int qcc::readCalibrationSample(const CompilerOptions &options, ModuleOp module, int64_t count, std::vector<int64_t> &tokens) {
   CalibrationText text;
-  if (int code = readCalibrationText(options, vocabularyOf(module), text))
+  if (int code = readCalibrationText(options, module, text))
     return code;
   tokens.assign(text.tokens.begin(), text.tokens.begin() + std::min(count, text.length));
   return ExitSuccess;

@@ -6,6 +6,7 @@
 #include "qcc/Compiler/Options.h"
 #include "qcc/Quantize/EncodedWeights.h"
 #include "qcc/Quantize/Method.h"
+#include "qcc/Quantize/ScalingMethod.h"
 #include "mlir/IR/OwningOpRef.h"
 namespace qcc {
 class PassRunner;
@@ -19,6 +20,10 @@ struct CalibrationJob {
   PassRunner &runner;
   Phases &phases;
 };
+/// Chooses scales of input channels by `method` wherever they can be folded, and asks for them on the declarations of `job.decided` (`qnt.channel_scales`,
+/// see the pass FoldScales). Inputs are those of the float program.
+int chooseChannelScales(CalibrationJob job, const ScalingMethod &method);
+
 /// Encodes every weight that is to be quantized by `method`, in the order in which the program reads them. Each sees the inputs that weights quantized
 /// before it produce: when the program is about to multiply with a weight, its codes are chosen, and the program goes on with their values.
 int quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded);

@@ -84,6 +84,7 @@ private:
   LogicalResult placeCandidates();
   int fitSize(CompilerOptions &budget);
   int64_t layerWeights();
+  int scaleChannels(ModuleOp graph);
   int chooseCodes(OwningOpRef<ModuleOp> graph);
   int writeCode();
   int writeLibrary();
@@ -510,12 +511,26 @@ int Compilation::decideFormats(ModuleOp graph) {
   return runStage("quant", ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, budget); });
 }
 
+/// Scales of input channels that --algo chooses, folded into the program and into `graph`, the same before formats were decided.
+int Compilation::scaleChannels(ModuleOp graph) {
+  if (options.scaling.empty() || options.dryRun || writesText())
+    return ExitSuccess;
+  if (int code = chooseChannelScales({OwningOpRef<ModuleOp>(graph.clone()), *module, *sources, options, runner, phases}, *findScalingMethod(options.scaling)))
+    return code;
+  for (auto decl : module->getOps<qnt::WeightDeclOp>())
+    if (Attribute scales = decl->getAttr("qnt.channel_scales"))
+      graph.lookupSymbol(decl.getSymName())->setAttr("qnt.channel_scales", scales);
+  if (failed(runner.run(graph, addScaleStage)))
+    return ExitQuantization;
+  return runStage("scales", ExitQuantization, addScaleStage);
+}
+
 /// Codes that the method of --algo chooses. Formats encode the weights that are left as these are written.
 int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
   const QuantizationMethod &method = *findMethod(options.method);
   if (options.dryRun || writesText() || !method.choosesCodes())
     return ExitSuccess;
-  if (!graph)
+  if (!graph || !method.usesMoments())
     return quantizeWithoutText(*module, *sources, phases, method, encoded);
   return quantizeInOrder({std::move(graph), *module, *sources, options, runner, phases}, method, encoded);
 }
@@ -575,6 +590,8 @@ int Compilation::stages() {
   if (options.compileTo == Stage::Quant)
     return writeIr();
   if (int code = saveRecipe())
+    return code;
+  if (int code = scaleChannels(graph.get()))
     return code;
   if (int code = chooseCodes(std::move(graph)))
     return code;

@@ -12,6 +12,12 @@ using namespace mlir;
 using namespace qcc;
 namespace json = llvm::json;
 
+/// The shortest text that is read as the same number.
+static std::string shortest(double value) {
+  char text[32];
+  return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
+}
+
 std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   std::vector<std::string> words = {"--target=" + o.target, "--wbits=" + std::to_string(o.weightBits), "--abits=" + std::to_string(o.activationBits),
                                     "--head-bits=" + std::to_string(o.headBits), "--kv-bits=" + std::to_string(o.kvBits),
@@ -39,8 +45,10 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   }
   if (o.targetSize)
     words.push_back("--target-size=" + std::to_string(*o.targetSize));
-  if (o.method != "rtn")
-    words.push_back("--algo=" + o.method);
+  if (!o.scaling.empty() || o.method != "rtn")
+    words.push_back("--algo=" + (o.scaling.empty() ? "" : o.scaling + "+") + o.method);
+  if (o.scaling == "smoothquant")
+    words.push_back("--smooth-alpha=" + shortest(o.smoothQuantAlpha));
   if (!o.calibration.empty())
     words.insert(words.end(), {"--calib=" + llvm::sys::path::filename(o.calibration).str(), "--calib-samples=" + std::to_string(o.calibrationSamples),
                                "--calib-length=" + std::to_string(o.calibrationLength)});

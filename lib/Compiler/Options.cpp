@@ -4,6 +4,7 @@
 #include "lib/Compiler/Recipe.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Quantize/Method.h"
+#include "qcc/Quantize/ScalingMethod.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
@@ -61,9 +62,10 @@ struct CommandLine {
   cl::opt<int64_t> actGroupSize{"act-group-size", cl::desc("8-bit activations per scale, -1 for the whole row (default 32); more: faster, less exact"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
   cl::opt<unsigned> headBits{"head-bits", cl::desc("Bits of the output head and its embedding (default 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
   cl::opt<int64_t> groupSize{"group-size", cl::desc("Weights per scale, -1 for the whole row (default 32)"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
-  cl::opt<std::string> algo{"algo", cl::desc("How codes are chosen: rtn (default), mse, hqq, gptq (default with --calib), llm-int8"), cl::value_desc("method"), cl::cat(quantCategory)};
+  cl::opt<std::string> algo{"algo", cl::desc("How codes are chosen: rtn (default), mse, hqq, gptq (default with --calib), llm-int8; awq or smoothquant before them: awq+gptq"), cl::value_desc("method"), cl::cat(quantCategory)};
   cl::opt<std::string> calib{"calib", cl::desc("Text to calibrate on (UTF-8), or its token ids (.npy)"), cl::value_desc("file"), cl::cat(quantCategory)};
   cl::opt<std::string> tokenizer{"tokenizer", cl::desc("tokenizer.json for --calib (default: beside the model)"), cl::value_desc("file"), cl::cat(quantCategory)};
+  cl::opt<double> smoothAlpha{"smooth-alpha", cl::desc("SmoothQuant: how much of the inputs' range moves into weights, 0 to 1 (default 0.5)"), cl::value_desc("x"), cl::init(0.5), cl::cat(quantCategory)};
   cl::opt<int64_t> calibSamples{"calib-samples", cl::desc("Windows of the text to use (default 128)"), cl::value_desc("n"), cl::init(128), cl::cat(quantCategory)};
   cl::opt<int64_t> calibLength{"calib-length", cl::desc("Tokens of a window (default 512)"), cl::value_desc("n"), cl::init(512), cl::cat(quantCategory)};
   cl::opt<std::string> recipe{"recipe", cl::desc("Decide as --save-recipe has written; --tensor-type overrides"), cl::value_desc("file"), cl::cat(quantCategory)};
@@ -228,14 +230,23 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   if (line.actGroupSize != -1 && (line.actGroupSize < 32 || line.actGroupSize % 32 || line.actGroupSize > 65536))
     refuse("--act-group-size=" + llvm::Twine(line.actGroupSize) + " is neither -1 nor a multiple of 32 up to 65536");
   o.calibration = line.calib;
-  o.method = !line.algo.empty() ? line.algo.getValue() : o.calibration.empty() ? "rtn" : "gptq";
+  std::string algo = !line.algo.empty() ? line.algo.getValue() : o.calibration.empty() ? "rtn" : "gptq";
+  auto [first, second] = StringRef(algo).split('+');
+  const ScalingMethod *scaling = findScalingMethod(first);
+  o.scaling = scaling ? first.str() : "";
+  o.method = !scaling ? algo : algo == first ? scaling->codes().str() : second.str();
   const QuantizationMethod *method = findMethod(o.method);
   if (!method)
-    refuse("--algo=" + o.method + " is no method; there are:\n" + listMethods());
-  else if (method->needsInputs() && o.calibration.empty())
-    refuse("--algo=" + o.method + " needs a text to calibrate on: --calib=<file>");
-  else if (!method->usesMoments() && !o.calibration.empty())
-    refuse("--algo=" + o.method + " reads no calibration text");
+    refuse("--algo=" + algo + " is no method; there are:\n" + listMethods());
+  else if ((scaling || method->needsInputs()) && o.calibration.empty())
+    refuse("--algo=" + algo + " needs a text to calibrate on: --calib=<file>");
+  else if (!scaling && !method->usesMoments() && !o.calibration.empty())
+    refuse("--algo=" + algo + " reads no calibration text");
+  o.smoothQuantAlpha = line.smoothAlpha;
+  if (!(line.smoothAlpha >= 0 && line.smoothAlpha <= 1))
+    refuse("--smooth-alpha is outside 0 .. 1");
+  else if (!recipe && line.smoothAlpha.getNumOccurrences() && o.scaling != "smoothquant")
+    refuse("--smooth-alpha is SmoothQuant's: --algo=smoothquant");
   o.outlierThreshold = method ? method->outlierThreshold() : 0;
   if (o.outlierThreshold > 0) {                            // its options are all of one kind: said otherwise, they contradict it
     auto only = [&](cl::Option &option, int64_t value, int64_t wanted) {

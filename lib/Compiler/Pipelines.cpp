@@ -51,6 +51,8 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   runExtensions("quant-end", pm);
 }
 
+void qcc::addScaleStage(OpPassManager &pm) { pm.addPass(createFoldScales()); }
+
 void qcc::addObservationStage(OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target) {
   pm.addPass(createObserveInputs());
   pm.addPass(createCSEPass());                         // what only served the results is dead

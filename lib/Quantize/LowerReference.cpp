@@ -19,21 +19,21 @@ static FailureOr<std::unique_ptr<qnt::QuantizedBuffer>> encodeComputed(qnt::Weig
     return std::unique_ptr<qnt::QuantizedBuffer>();
   buffer->reset(type.getElementType(), 0, rows, K);
   SourceFiles none;
-  for (auto part : decl.getParts().getAsRange<qnt::PartAttr>()) {
-    PartReader reader;
-    std::vector<float> values(part.getRows() * K);
-    std::optional<ReadError> error = PartReader::open(part, type, K, none, reader);
+  std::vector<PartReader> parts;
+  std::optional<ReadError> error = openParts(decl, type, none, parts);
+  for (const PartReader &part : parts) {
+    std::vector<float> values(part.rows() * K);
     if (!error)
-      error = reader.readFloats(0, part.getRows(), values.data());
+      error = part.readFloats(0, part.rows(), values.data());
     std::string why = error ? error->message : "";
     qnt::FitOptions options;
     for (float value : values)
       options.largest = std::max(options.largest, std::fabs(value));
-    for (int64_t r = 0; !error && why.empty() && r < part.getRows(); ++r)
+    for (int64_t r = 0; !error && why.empty() && r < part.rows(); ++r)
       (void)family->encodeRow(ArrayRef(values).slice(r * K, K), *buffer, at + r, why, options);
     if (!why.empty())
       return decl.emitError() << "weight '" << decl.getSymName() << "': " << why, failure();
-    at += part.getRows();
+    at += part.rows();
   }
   return std::move(buffer);
 }

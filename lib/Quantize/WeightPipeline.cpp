@@ -50,9 +50,8 @@ private:
 } // namespace
 
 ExitCode WeightWriter::open() {
-  for (auto part : decl.getParts().getAsRange<qnt::PartAttr>())
-    if (auto error = PartReader::open(part, type, K, sources, parts.emplace_back()))
-      return fail(*error);
+  if (auto error = openParts(decl, type, sources, parts))
+    return fail(*error);
   largest.resize(parts.size());
   const qnt::FormatFamily *family = qnt::familyOf(type.getElementType());
   if (!encoded && family && family->needsLargest(type.getElementType()))
@@ -218,17 +217,16 @@ ExitCode qcc::readWeight(qnt::WeightDeclOp decl, const SourceFiles &sources, std
   int64_t K = type.getShape().back(), first = 0;
   RankedTensorType floats = type.clone(Float32Type::get(decl.getContext()));
   values.resize(type.getNumElements());
-  for (auto part : decl.getParts().getAsRange<qnt::PartAttr>()) {
-    PartReader reader;
-    std::optional<ReadError> error = PartReader::open(part, floats, K, sources, reader);
+  std::vector<PartReader> parts;
+  std::optional<ReadError> error = openParts(decl, floats, sources, parts);
+  for (const PartReader &part : parts) {
     if (!error)
-      error = reader.readFloats(0, reader.rows(), values.data() + first * K);
-    if (error) {
-      decl.emitError() << error->message << (error->isValue ? " [unencodable-value]" : "");
-      return error->isValue ? ExitQuantization : ExitMalformed;
-    }
-    first += reader.rows();
-    reader.release(sources);
+      error = part.readFloats(0, part.rows(), values.data() + first * K);
+    first += part.rows();
+    part.release(sources);
   }
-  return ExitSuccess;
+  if (!error)
+    return ExitSuccess;
+  decl.emitError() << error->message << (error->isValue ? " [unencodable-value]" : "");
+  return error->isValue ? ExitQuantization : ExitMalformed;
 }

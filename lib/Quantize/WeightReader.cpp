@@ -118,6 +118,13 @@ std::optional<ReadError> PartReader::readFloats(int64_t from, int64_t count, flo
     for (int64_t i = 0; i < count * K; ++i)
       values[i] = loadFloat(data, from * K + i);
 
+  for (int64_t r = 0; r < count && !rowFactors.empty(); ++r)
+    for (int64_t k = 0; k < K; ++k)
+      values[r * K + k] *= rowFactors[from + r];
+  for (int64_t r = 0; r < count && !columnFactors.empty(); ++r)
+    for (int64_t k = 0; k < K; ++k)
+      values[r * K + k] *= columnFactors[k];
+
   if (qnt::extentOf(values, count * K).finite)
     return std::nullopt;
   int64_t bad = std::find_if(values, values + count * K, [](float value) { return !std::isfinite(value); }) - values;
@@ -132,6 +139,27 @@ void PartReader::readRaw(int64_t from, int64_t count, uint8_t *bytes) const {
     return void(memcpy(bytes, data.bytes.data() + from * rowBytes, count * rowBytes));
   for (int64_t i = 0; i < count * K; ++i)
     memcpy(bytes + i * size, data.bytes.data(), size);
+}
+
+void PartReader::multiplyBy(ArrayRef<float> rows, ArrayRef<float> columns) {
+  rowFactors = rows;
+  columnFactors = columns;
+}
+
+std::optional<ReadError> qcc::openParts(qnt::WeightDeclOp decl, RankedTensorType type, const SourceFiles &sources, std::vector<PartReader> &parts) {
+  auto listOf = [](std::optional<DenseElementsAttr> factors) { return factors ? llvm::to_vector(factors->getValues<float>()) : SmallVector<float>(); };
+  SmallVector<float> rowFactors = listOf(decl.getRowFactors()), columnFactors = listOf(decl.getColumnFactors());
+  int64_t rows = type.getDimSize(0), K = rows ? type.getNumElements() / rows : 0, first = 0;
+  for (auto part : decl.getParts().getAsRange<qnt::PartAttr>()) {
+    PartReader &reader = parts.emplace_back();
+    if (auto error = PartReader::open(part, type, K, sources, reader))
+      return error;
+    if ((reader.isQuantized() || !qnt::familyOf(type.getElementType())) && !(rowFactors.empty() && columnFactors.empty()))
+      return ReadError{"weight '" + decl.getSymName().str() + "' has factors, but its values are no floats"};
+    reader.multiplyBy(rowFactors.empty() ? ArrayRef<float>() : ArrayRef(rowFactors).slice(first, part.getRows()), columnFactors);
+    first += part.getRows();
+  }
+  return std::nullopt;
 }
 
 void PartReader::release(const SourceFiles &sources) const {

@@ -2,6 +2,7 @@
 #ifndef QCC_LIB_QUANTIZE_WEIGHTREADER_H
 #define QCC_LIB_QUANTIZE_WEIGHTREADER_H
 #include "dialects/Quant/Formats/Format.h"
+#include "dialects/Quant/Quant.h"
 #include "qcc/Base/SourceFiles.h"
 #include "llvm/ADT/SmallVector.h"
 
@@ -35,6 +36,8 @@ public:
   void readRaw(int64_t from, int64_t count, uint8_t *bytes) const;
   /// All scales, for checks that need no codes.
   std::optional<ReadError> readScales(llvm::SmallVectorImpl<float> &scales) const;
+  /// From now on, values that are read are multiplied by these: one for each row of the part, one for each column; empty: 1.
+  void multiplyBy(llvm::ArrayRef<float> rows, llvm::ArrayRef<float> columns);
   /// Lets the system drop what was read.
   void release(const SourceFiles &sources) const;
 
@@ -47,7 +50,11 @@ private:
   qnt::BlockType block;  // of a part that arrives quantized
   int64_t K = 0;
   TensorBytes data, scales, zeros;
+  std::vector<float> rowFactors, columnFactors;
 };
+
+/// All parts of a weight, to be read as `type` (the declaration's, or its shape with another element), under the weight's factors.
+std::optional<ReadError> openParts(qnt::WeightDeclOp decl, mlir::RankedTensorType type, const SourceFiles &sources, std::vector<PartReader> &parts);
 
 /// Element `index` of a float tensor as f32.
 float loadFloat(const TensorBytes &tensor, int64_t index);

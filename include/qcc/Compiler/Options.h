@@ -50,6 +50,8 @@ struct CompilerOptions {
   std::vector<std::string> recipeTensorTypes; // the tensorTypes that it was made with: no rules any more
   std::string saveRecipe;                     // file to write one to; empty: none
   std::string method = "rtn";                 // how codes are chosen (findMethod); with calibration one that reads it
+  std::string scaling;                        // how scales of input channels are chosen before (findScalingMethod); empty: not at all
+  double smoothQuantAlpha = 0.5;
   double outlierThreshold = 0;                // of the method: channels with such activations are multiplied as floats; 0: none
   std::string calibration;                    // token ids (.npy) or text; empty: no calibration
   std::string tokenizer;                      // tokenizer.json for a text; empty: beside the model

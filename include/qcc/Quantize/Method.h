@@ -49,7 +49,7 @@ public:
 
 /// The method named `name`, or null.
 const QuantizationMethod *findMethod(llvm::StringRef name);
-/// One line per method, for --help and messages: name, summary.
+/// One line per method, scaling methods (ScalingMethod.h) too, for messages: name, summary.
 std::string listMethods();
 } // namespace qcc
 #endif

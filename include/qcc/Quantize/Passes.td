@@ -133,6 +133,29 @@ def InsertTaps : Pass<"qcc-quantize-insert-taps", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"numTaps", "num-taps", "values shown">];
 }
 
+def FoldScales : Pass<"qcc-quantize-fold-scales", "::mlir::ModuleOp"> {
+  let summary = "Move scales of input channels of linear layers into what makes the inputs";
+  let description = [{
+    A weight that carries `qnt.channel_scales` (one above 0 for each column) gets them as factors of its columns, and the rows that make its input are
+    divided by them: those of a norm's scale and bias; of the linear layer in front of it, through the linear half of a gated unit, relu, products and
+    slices of merged layers; of the layer that makes the values of an attention. The function of the program stays the same, its numbers are easier to
+    quantize (AWQ, SmoothQuant). Weights are references into files: their declarations say what they are multiplied by.
+    Refused, with an error: inputs or weights that have other users (a tied embedding; a norm that feeds something else), readers of one input with
+    different scales, heads that share values (grouped queries) with different scales, weights that arrive quantized, caches that come or go.
+    Example:
+      qnt.weight_decl @n : tensor<2xf32> [...]
+      qnt.weight_decl @w : tensor<4x2xf32> [...] {qnt.channel_scales = dense<[1.0, 2.0]> : tensor<2xf32>}
+      %h = qnt.norm rms %x, %n ...
+      %y = qnt.matmul %h, %w ...
+    becomes
+      qnt.weight_decl @n : tensor<2xf32> [...] {row_factors = dense<[1.0, 0.5]> : tensor<2xf32>}
+      qnt.weight_decl @w : tensor<4x2xf32> [...] {column_factors = dense<[1.0, 2.0]> : tensor<2xf32>}
+      %h = qnt.norm rms %x, %n ...
+      %y = qnt.matmul %h, %w ...
+  }];
+  let statistics = [Statistic<"numFolded", "num-folded", "inputs whose scales were folded">];
+}
+
 def LowerReference : Pass<"qcc-quantize-lower-reference", "::mlir::ModuleOp"> {
   let summary = "Replace qnt operations by their reference lowerings";
   let description = [{

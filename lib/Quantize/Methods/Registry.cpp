@@ -19,11 +19,23 @@ const QuantizationMethod *qcc::findMethod(StringRef name) {
   return found == methods().end() ? nullptr : *found;
 }
 
+const ScalingMethod *qcc::findScalingMethod(StringRef name) {
+  static const ScalingMethod *const all[] = {
+#define QCC_SCALING(Class, Summary) &get##Class(),
+#include "Methods.def"
+#undef QCC_SCALING
+  };
+  auto found = llvm::find_if(all, [&](const ScalingMethod *method) { return method->name() == name; });
+  return found == std::end(all) ? nullptr : *found;
+}
+
 std::string qcc::listMethods() {
   std::string text;
 #define QCC_METHOD(Class, Summary) text += std::string(Summary) + "\n";
+#define QCC_SCALING(Class, Summary) text += std::string(Summary) + "\n";
 #include "Methods.def"
 #undef QCC_METHOD
+#undef QCC_SCALING
   return text;
 }
 

@@ -120,3 +120,9 @@ func.func @other_channels(%x: tensor<?x64xf32>, %w: tensor<8x32xf32>) {
   qnt.observe %x of %w : tensor<?x64xf32>, tensor<8x32xf32>
   return
 }
+// -----
+// expected-error @below {{has 2 rows, but row_factors is 'tensor<3xf32>'}}
+"qnt.weight_decl"() {sym_name = "w", type = tensor<2x4xf32>, row_factors = dense<1.0> : tensor<3xf32>, parts = [#qnt.part<rows = 2, transposed = false, values = dense<1.0> : tensor<2x4xf32>>]} : () -> ()
+// -----
+// expected-error @below {{has rows of 4 elements, but column_factors is 'tensor<2x2xf32>'}}
+"qnt.weight_decl"() {sym_name = "w", type = tensor<2x4xf32>, column_factors = dense<1.0> : tensor<2x2xf32>, parts = [#qnt.part<rows = 2, transposed = false, values = dense<1.0> : tensor<2x4xf32>>]} : () -> ()

@@ -112,6 +112,37 @@ TEST_F(WeightPipelineTest, FloatWeightsAreCopiedTransposedAndMerged) {
   EXPECT_EQ(offsets, (std::vector<int64_t>{0, 64, 128}));
 }
 
+// Factors of rows and columns multiply what the parts say, before anything is encoded.
+TEST_F(WeightPipelineTest, FactorsMultiplyRowsAndColumns) {
+  put<float>({1, 2, 3, 4, 5, 6});                   // [2, 3]
+  put<float>({10, 20, 11, 21, 12, 22});             // [K = 3, rows = 2]
+  std::string parts = R"([
+      #qnt.part<rows = 2, transposed = false, data = <"q", file 0, offset 0, length 24> : tensor<2x3xf32>>,
+      #qnt.part<rows = 2, transposed = true, data = <"k", file 0, offset 24, length 24> : tensor<3x2xf32>>]
+      {column_factors = dense<[1.0, 0.5, 2.0]> : tensor<3xf32>, row_factors = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>})";
+  ASSERT_EQ(run("qnt.weight_decl @qk : tensor<4x3xf32> " + parts + R"(
+    qnt.weight_decl @norm : tensor<3xf32> [#qnt.part<rows = 3, transposed = false, data = <"n", file 0, offset 0, length 12> : tensor<3xf32>>] {row_factors = dense<[2.0, 4.0, 8.0]> : tensor<3xf32>})"),
+            ExitSuccess) << message;
+  std::vector<float> expected = {1, 1, 6, 8, 5, 24, 30, 16.5f, 72, 80, 42, 176};
+  EXPECT_EQ(read<float>(0, 12), expected);
+  EXPECT_EQ(read<float>(64, 3), (std::vector<float>{2, 8, 24}));
+  std::vector<float> values;
+  EXPECT_EQ(readWeight(*module->getOps<qnt::WeightDeclOp>().begin(), sources, values), ExitSuccess);
+  EXPECT_EQ(values, expected);
+  // What is lost counts from the multiplied values.
+  ASSERT_EQ(run("qnt.weight_decl @qk : tensor<4x3xf16> " + parts), ExitSuccess) << message;
+  EXPECT_EQ(errors.find("q+k")->noise, 0);
+}
+
+TEST_F(WeightPipelineTest, FactorsThatDoNotApplyAreRefused) {
+  EXPECT_EQ(run(R"(qnt.weight_decl @ids : tensor<2xi64> [#qnt.part<rows = 2, transposed = false, values = dense<[7, 8]> : tensor<2xi64>>] {row_factors = dense<1.0> : tensor<2xf32>})"), ExitMalformed);
+  EXPECT_EQ(message, "weight 'ids' has factors, but its values are no floats\n");
+  message.clear();
+  put<float>({1, 3e38f});
+  EXPECT_EQ(run(R"(qnt.weight_decl @w : tensor<1x2xf32> [#qnt.part<rows = 1, transposed = false, data = <"w", file 0, offset 0, length 8> : tensor<1x2xf32>>] {row_factors = dense<10.0> : tensor<1xf32>})"), ExitQuantization);
+  EXPECT_EQ(message, "tensor 'w': value [0, 1] is infinite [unencodable-value]\n");
+}
+
 // Two parts of which one is transposed, in w8 per row: the scale is 127 / 127, codes are the values rounded.
 TEST_F(WeightPipelineTest, ErrorsAreThoseOfDecodedRows) {
   put<float>({127, 0.25f, -3});

@@ -1,0 +1,31 @@
+// Methods that choose scales for the input channels of linear layers, as data: what they multiply is easier to quantize, and folding (ScaleSites.h)
+// keeps the function of the program. A method is a row of lib/Quantize/Methods/Methods.def and one file beside it. `--algo` names it.
+#ifndef QCC_QUANTIZE_SCALINGMETHOD_H
+#define QCC_QUANTIZE_SCALINGMETHOD_H
+#include "qcc/Quantize/Method.h"
+
+namespace qcc {
+/// What scaling methods can be told.
+struct ScalingOptions {
+  double alpha = 0.5;  // smoothquant: 0 .. 1; how much of the inputs' range moves into the weights
+};
+
+class ScalingMethod {
+public:
+  virtual ~ScalingMethod() = default;
+  /// As `--algo` names it.
+  virtual llvm::StringRef name() const = 0;
+  virtual bool usesMoments() const = 0;           // reads second moments
+  /// Whether inputs that another linear layer makes are scaled, too; those of norms always are.
+  virtual bool scalesLinearInputs() const = 0;
+  /// The method that chooses codes where `--algo` names none.
+  virtual llvm::StringRef codes() const = 0;
+  /// Scales [K], above 0 and finite, for weights that read the same inputs: `readers` have the same K and the same statistics. The same bits at any number
+  /// of threads (llvm::parallel::strategy). Fails when a row has no encoding; `why` says which. Else it may be a remark: statistics of no use, all 1.
+  virtual llvm::FailureOr<std::vector<float>> choose(llvm::ArrayRef<WeightProblem> readers, const ScalingOptions &options, std::string &why) const = 0;
+};
+
+/// The method named `name`, or null.
+const ScalingMethod *findScalingMethod(llvm::StringRef name);
+} // namespace qcc
+#endif
