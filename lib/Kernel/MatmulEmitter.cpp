@@ -203,7 +203,7 @@ Value MatmulEmitter::startSum(Value activationSum, const StepParams &p, int64_t 
 
 Value MatmulEmitter::addScaled(Value acc, Value sum, Value subscale) {
   int64_t largest = (w.hasMin() ? maxCode() : int64_t(1) << (w.bits - 1)) * 127 * stepK();
-  if (largest <= 32767)
+  if (largest <= 32767 && !w.signedSub)              // of two negative numbers mac16 would multiply the upper halves too
     return qk::Mac16Op::create(b, loc, sums, acc, sum, subscale);
   return arith::AddIOp::create(b, loc, acc, arith::MulIOp::create(b, loc, sum, subscale));
 }
