@@ -14,6 +14,7 @@
 #include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Pipelines.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Host.h"
@@ -262,7 +263,11 @@ int Verifier::compareAt(bool layers) {
     if (runs)
       versions.push_back(version.name);
   }
-  (layers ? numLayers : numProducts) = llvm::count_if(fast.labels, [&](const TapLabel &label) { return label.kind == (layers ? TapLabel::Layer : TapLabel::Product); });
+  llvm::StringSet<> names;                             // a layer may have several results
+  for (const TapLabel &label : fast.labels) {
+    numProducts += label.kind == TapLabel::Product;
+    numLayers += label.kind == TapLabel::Layer && names.insert(label.name).second;
+  }
   if (versions.empty())
     return complain(ExitUnsupported, "--verify runs what it builds: this CPU has not what target '" + job.target.name + "' needs");
   return ExitSuccess;
