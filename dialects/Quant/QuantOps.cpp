@@ -37,6 +37,9 @@ ArrayAttr WeightDeclOp::getSource() {
   SmallVector<Attribute> parts;
   for (auto part : getParts().getAsRange<PartAttr>())
     parts.push_back(part.withoutNode());
+  for (Attribute factors : {getRowFactorsAttr(), getColumnFactorsAttr()})
+    if (factors)
+      parts.push_back(factors);
   return ArrayAttr::get(getContext(), parts);
 }
 

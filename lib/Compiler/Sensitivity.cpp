@@ -48,7 +48,7 @@ private:
   const QuantizationMethod &method;
   SmallVector<Type> formats;
   std::vector<Measured> weights;          // in the order of the module
-  llvm::StringMap<size_t> at;             // by section name
+  llvm::DenseMap<ArrayAttr, size_t> at;  // by source
   qnt::WeightDeclOp head;                 // or null
 };
 } // namespace
@@ -68,7 +68,7 @@ void Sensitivities::findWeights() {
       continue;
     if (use.head)
       head = decl;
-    else if (!use.other && type.getNumElements() && at.try_emplace(sectionName(decl), weights.size()).second)
+    else if (!use.other && type.getNumElements() && at.try_emplace(decl.getSource(), weights.size()).second)
       weights.push_back({decl, {}, {}, 0});
   }
 }
@@ -132,9 +132,9 @@ int Sensitivities::measureWithInputs(Measured &weight, const InputStatistics &in
 /// What reaches the head at some positions of the text.
 int Sensitivities::probePredictions(ObservedProgram &program, const CalibrationText &text, std::vector<float> &inputs) {
   int64_t windows = std::clamp<int64_t>(probeTokens / text.length, 1, text.windows);
-  std::string name = sectionName(head);
-  return program.run(ArrayRef(text.tokens).take_front(windows * text.length), windows, text.length, [&](StringRef section, const float *values, int64_t rows, int64_t K) {
-    if (section != name)
+  ArrayAttr source = head.getSource();
+  return program.run(ArrayRef(text.tokens).take_front(windows * text.length), windows, text.length, [&](ArrayAttr read, const float *values, int64_t rows, int64_t K) {
+    if (read != source)
       return;
     int64_t stride = llvm::divideCeil(rows, probePositions);
     inputs.clear();
@@ -157,22 +157,21 @@ int Sensitivities::probeAll(ObservedProgram &program, const CalibrationText &tex
     job.phases.step(int64_t(i) + 1, int64_t(weights.size()));
     if (!weight.probe.view.rows)
       continue;                                        // no text reaches it
-    std::string section = sectionName(weight.decl);
     const qnt::QuantizedRows &rows = weight.probe.view;
     const qnt::FormatFamily &family = *qnt::familyOf(rows.element);
     std::vector<float> decoded(rows.rows * rows.K), original;
     llvm::parallelFor(0, rows.rows, [&](size_t row) { family.decodeRow(rows, int64_t(row), MutableArrayRef(decoded).slice(row * rows.K, rows.K)); });
     if (ExitCode code = readWeight(weight.decl, job.sources, original))
       return code;
-    if (int code = program.replaceWeight(section, decoded))
+    if (int code = program.replaceWeight(weight.decl.getSource(), decoded))
       return code;
     if (int code = probePredictions(program, text, inputs))
       return code;
-    if (int code = program.replaceWeight(section, original))
+    if (int code = program.replaceWeight(weight.decl.getSource(), original))
       return code;
     double moved = std::max(0.0, divergence.of(inputs)), factor = weight.probeError > 0 ? moved / weight.probeError : 0;
     if (!std::isfinite(factor)) {
-      weight.decl.emitError() << "tensor '" << section << "': with it quantized, predictions for the calibration text are not finite [calibration-text]";
+      weight.decl.emitError() << "tensor '" << sectionName(weight.decl) << "': with it quantized, predictions for the calibration text are not finite [calibration-text]";
       return ExitQuantization;
     }
     for (auto &[format, error] : weight.errors)
@@ -191,8 +190,8 @@ int Sensitivities::measureWithText() {
     return code;
   int problem = ExitSuccess;
   int64_t done = 0, windows = std::min(text.windows, statisticsWindows);
-  auto observe = [&](StringRef section, const float *values, int64_t rows, int64_t K) {
-    auto found = at.find(section);
+  auto observe = [&](ArrayAttr source, const float *values, int64_t rows, int64_t K) {
+    auto found = at.find(source);
     if (problem || found == at.end() || !weights[found->second].errors.empty())
       return;
     job.phases.step(++done, int64_t(weights.size()));
