@@ -11,6 +11,11 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace qcc::qnt {
+/// The leading extents of the first result (all but its last one) are those of the first operand. What follows dimensions through a program asks for it.
+template <typename ConcreteOp> class KeepsRows : public mlir::OpTrait::TraitBase<ConcreteOp, KeepsRows> {};
+} // namespace qcc::qnt
+
 #include "dialects/Quant/QuantDialect.h.inc"
 #include "dialects/Quant/QuantEnums.h.inc"
 #define GET_TYPEDEF_CLASSES

@@ -19,6 +19,9 @@ def Qnt_Dialect : Dialect {
   let extraClassDeclaration = "void registerTypesAndAttributes();";
 }
 
+/// The first result has the leading extents of the first operand: all but its own last one.
+def Qnt_KeepsRows : NativeOpTrait<"KeepsRows"> { let cppNamespace = "::qcc::qnt"; }
+
 class Qnt_Enum<string name, string summary, list<I32EnumAttrCase> cases> : I32EnumAttr<name, summary, cases> {
   let cppNamespace = "::qcc::qnt";
   let genSpecializedAttr = 0;

@@ -49,7 +49,7 @@ def Qnt_WeightOp : Qnt_Op<"weight", [Pure, DeclareOpInterfaceMethods<SymbolUserO
 
 //===-- transformer operations --------------------------------------------------------------------------------------------------===//
 
-def Qnt_GatherOp : Qnt_PureOp<"gather"> {
+def Qnt_GatherOp : Qnt_PureOp<"gather", [Qnt_KeepsRows]> {
   let summary = "Embedding: rows of a table";
   let description = [{ `ids [..]`, `table [V, C]` -> `[.., C]`. An id outside `0..V-1` is a run-time error of the program. }];
   let arguments = (ins Qnt_Ids:$ids, Qnt_Weight:$table);
@@ -58,7 +58,7 @@ def Qnt_GatherOp : Qnt_PureOp<"gather"> {
   let hasVerifier = 1;
 }
 
-def Qnt_NormOp : Qnt_PureOp<"norm", [AllTypesMatch<["input", "result"]>]> {
+def Qnt_NormOp : Qnt_PureOp<"norm", [Qnt_KeepsRows, AllTypesMatch<["input", "result"]>]> {
   let summary = "RMS or layer normalization over the last dimension";
   let description = [{ rms: `x / sqrt(mean(x^2) + eps) * scale`; layer: `(x - mean) / sqrt(var + eps) * scale + bias`. }];
   let arguments = (ins Qnt_F32Tensor:$input, Qnt_F32Tensor:$scale, Optional<Qnt_F32Tensor>:$bias, Qnt_NormKind:$kind, F32Attr:$epsilon);
@@ -67,7 +67,7 @@ def Qnt_NormOp : Qnt_PureOp<"norm", [AllTypesMatch<["input", "result"]>]> {
   let hasVerifier = 1;
 }
 
-def Qnt_MatmulOp : Qnt_PureOp<"matmul"> {
+def Qnt_MatmulOp : Qnt_PureOp<"matmul", [Qnt_KeepsRows]> {
   let summary = "Linear layer: input [.., K] times weight [N, K] transposed, plus bias [N]";
   let description = [{
     Sums are f32. With quantized `input` (8 bits, a scale per group or row) the products of every run of k in which the float scales are constant
@@ -84,7 +84,7 @@ def Qnt_MatmulOp : Qnt_PureOp<"matmul"> {
   let hasVerifier = 1;
 }
 
-def Qnt_RotaryOp : Qnt_PureOp<"rotary", [AllTypesMatch<["input", "result"]>, AllTypesMatch<["cos", "sin"]>]> {
+def Qnt_RotaryOp : Qnt_PureOp<"rotary", [Qnt_KeepsRows, AllTypesMatch<["input", "result"]>, AllTypesMatch<["cos", "sin"]>]> {
   let summary = "Rotary position embedding";
   let description = [{
     `input [B, S, heads*D]`, `positions [B, S]`, tables `cos`, `sin` `[context, R/2]` with rotary dimension R <= D.
@@ -133,7 +133,7 @@ def Qnt_RowStartsOp : Qnt_Op<"row_starts", [Pure]> {
   let assemblyFormat = "$lengths `at` $past attr-dict `:` type($lengths) `->` type($starts)";
 }
 
-def Qnt_AttentionOp : Qnt_Op<"attention", [DeclareOpInterfaceMethods<ReferenceLowering>, AttrSizedOperandSegments, AllTypesMatch<["query", "result"]>]> {
+def Qnt_AttentionOp : Qnt_Op<"attention", [Qnt_KeepsRows, DeclareOpInterfaceMethods<ReferenceLowering>, AttrSizedOperandSegments, AllTypesMatch<["query", "result"]>]> {
   let summary = "Attention over a layer's cache, grouped heads";
   let description = [{
     `query [B, S, heads*D]` attends to tokens `0 .. past+S-1` of the cache; query head h reads KV head `h / (heads/kvHeads)`.
@@ -192,7 +192,7 @@ def Qnt_CacheViewOp : Qnt_Op<"cache_view", [Pure, AllTypesMatch<["key", "value"]
   let hasVerifier = 1;
 }
 
-def Qnt_GluOp : Qnt_PureOp<"glu"> {
+def Qnt_GluOp : Qnt_PureOp<"glu", [Qnt_KeepsRows]> {
   let summary = "Gated activation: act(gate) * up, of a merged [gate, up] tensor";
   let description = [{ `input [.., 2F]` (first half gate) -> `[.., F]`. }];
   let arguments = (ins Qnt_F32Tensor:$input, Qnt_Activation:$activation);
@@ -201,7 +201,7 @@ def Qnt_GluOp : Qnt_PureOp<"glu"> {
   let hasVerifier = 1;
 }
 
-def Qnt_ActivateOp : Qnt_PureOp<"activate", [AllTypesMatch<["input", "result"]>]> {
+def Qnt_ActivateOp : Qnt_PureOp<"activate", [Qnt_KeepsRows, AllTypesMatch<["input", "result"]>]> {
   let summary = "Elementwise activation function";
   let arguments = (ins Qnt_F32Tensor:$input, Qnt_Activation:$activation);
   let results = (outs Qnt_F32Tensor:$result);
@@ -210,7 +210,7 @@ def Qnt_ActivateOp : Qnt_PureOp<"activate", [AllTypesMatch<["input", "result"]>]
 
 //===-- quantization ------------------------------------------------------------------------------------------------------------===//
 
-def Qnt_SplitOutliersOp : Qnt_PureOp<"split_outliers", [AllTypesMatch<["input", "rest", "outliers"]>]> {
+def Qnt_SplitOutliersOp : Qnt_PureOp<"split_outliers", [Qnt_KeepsRows, AllTypesMatch<["input", "rest", "outliers"]>]> {
   let summary = "Separate the channels that hold large values, at run time (LLM.int8())";
   let description = [{
     A channel of `input [.., K]` is an outlier if `|x| >= threshold` in any row of the call. `outliers` has those channels and 0 elsewhere, `rest` the
@@ -223,14 +223,14 @@ def Qnt_SplitOutliersOp : Qnt_PureOp<"split_outliers", [AllTypesMatch<["input", 
   let results = (outs Qnt_F32Tensor:$rest, Qnt_F32Tensor:$outliers);
   let assemblyFormat = "$input `above` $threshold attr-dict `:` type($input)";
 }
-def Qnt_QuantizeOp : Qnt_PureOp<"quantize"> {
+def Qnt_QuantizeOp : Qnt_PureOp<"quantize", [Qnt_KeepsRows]> {
   let summary = "Quantize activations at run time, symmetric per group: scale = absmax/127, round to nearest even";
   let arguments = (ins Qnt_F32Tensor:$input);
   let results = (outs TensorOf<[Qnt_BlockType]>:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
   let hasVerifier = 1;
 }
-def Qnt_DequantizeOp : Qnt_PureOp<"dequantize"> {
+def Qnt_DequantizeOp : Qnt_PureOp<"dequantize", [Qnt_KeepsRows]> {
   let summary = "The float values of a quantized tensor";
   let arguments = (ins TensorOf<[Qnt_BlockType]>:$input);
   let results = (outs Qnt_F32Tensor:$result);
@@ -279,7 +279,7 @@ def Qnt_ObserveOp : Qnt_Op<"observe", [MemoryEffects<[MemRead, MemWrite]>]> {
 
 //===-- verification ------------------------------------------------------------------------------------------------------------===//
 
-def Qnt_TapOp : Qnt_Op<"tap", [AllTypesMatch<["input", "result"]>, MemoryEffects<[MemRead, MemWrite]>]> {
+def Qnt_TapOp : Qnt_Op<"tap", [Qnt_KeepsRows, AllTypesMatch<["input", "result"]>, MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "Show a value to the program's caller, who may replace it";
   let description = [{
     `result` is `input [.., N]`, or what the caller writes over it (qcc_observe): two programs of one model are compared value by value, and the second

@@ -31,9 +31,7 @@ static Value keptFrom(Value at, unsigned i) {
     return isa<RankedTensorType>(cast.getSource().getType()) ? cast.getSource() : Value();
   if (auto into = dyn_cast<DestinationStyleOpInterface>(op))
     return into.getTiedOpOperand(mlir::cast<OpResult>(at))->get();
-  // These keep the leading dimensions of their first operand.
-  bool leading = isa<qnt::MatmulOp, qnt::NormOp, qnt::RotaryOp, qnt::AttentionOp, qnt::ActivateOp, qnt::GluOp, qnt::GatherOp>(op);
-  return leading && i + 1 < cast<RankedTensorType>(at.getType()).getRank() ? op->getOperand(0) : Value();
+  return op->hasTrait<qnt::KeepsRows>() && i + 1 < cast<RankedTensorType>(at.getType()).getRank() ? op->getOperand(0) : Value();
 }
 
 Extent qcc::graph::extentOf(OpFoldResult size) {

@@ -46,10 +46,8 @@ struct SpecializeShapesPass : qcc::impl::SpecializeShapesBase<SpecializeShapesPa
         symbols.insert(copy, std::next(Block::iterator(callee)));
       }
       call.setCallee(copy.getSymName());
+      specializeCalls(copy, symbols, copies, seen);   // before the next call: the shapes of this one's results follow from what it calls
     }
-    for (func::CallOp call : calls)
-      if (auto callee = symbols.lookup<func::FuncOp>(call.getCallee()))
-        specializeCalls(callee, symbols, copies, seen);
   }
 
   void runOnOperation() override {

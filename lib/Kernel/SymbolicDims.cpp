@@ -106,11 +106,10 @@ std::optional<std::string> qcc::dimName(Value tensor, int64_t i) {
     return argumentName(argument, i);
   auto result = cast<OpResult>(tensor);
   Operation *op = result.getOwner();
-  bool last = i == type.getRank() - 1;
-  if (isa<qnt::MatmulOp, qnt::NormOp, qnt::RotaryOp, qnt::AttentionOp, qnt::GluOp, qnt::ActivateOp, qnt::QuantizeOp, qnt::DequantizeOp, qnt::SplitOutliersOp, qnt::TapOp>(op))
-    return dimName(op->getOperand(0), i);
-  if (auto gather = dyn_cast<qnt::GatherOp>(op))
-    return last ? std::nullopt : dimName(gather.getIds(), i);
+  if (op->hasTrait<qnt::KeepsRows>()) {
+    bool kept = i + 1 < type.getRank() || op->getOperand(0).getType() == type;
+    return kept ? dimName(op->getOperand(0), i) : std::nullopt;
+  }
   if (isa<qnt::PositionsOp>(op))
     return i == 0 ? "batch" : "seq";
   if (isa<qnt::RowStartsOp>(op))

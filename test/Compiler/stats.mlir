@@ -19,9 +19,9 @@
 // Each version's kernels. --abits=16 permits tiles where there are some.
 // RUN: %python %src/test/Frontend/Inputs/models.py %t.ops mlp && qcc %t.ops/mlp.onnx --target=x86-avx512 --wbits=4 --stats -o %t.ops/m.so 2>&1 | FileCheck %s --check-prefix=KERNELS
 // KERNELS:      matmul kernels, amx:
-// KERNELS-NEXT:   integer products: w4g32_a8_decode w4g32_a8_long w4g32_a8_short w8g32_a8_decode w8g32_a8_long w8g32_a8_short
+// KERNELS-NEXT:   integer products: w4_a8_decode w4_a8_long w4_a8_short w8_a8_decode w8_a8_long w8_a8_short
 // KERNELS-NEXT: matmul kernels, avx512vnni:
-// KERNELS-NEXT:   integer products: w4g32_a8_decode w4g32_a8_long w4g32_a8_short w8g32_a8_decode w8g32_a8_long w8g32_a8_short
+// KERNELS-NEXT:   integer products: w4_a8_decode w4_a8_long w4_a8_short w8_a8_decode w8_a8_long w8_a8_short
 // KERNELS-NEXT: matmul kernels, avx512:
 // KERNELS-NEXT:   integer products:
 // RUN: qcc %t.ops/mlp.onnx --target=x86-amx --wbits=4 --abits=16 --stats -o %t.ops/m.so 2>&1 | FileCheck %s --check-prefix=TILES

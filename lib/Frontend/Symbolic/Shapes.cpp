@@ -600,13 +600,12 @@ bool Elements::computeShape(Value value, Shape &out) {
     out = *shape(op->getOperand(0));
     return true;
   }
-  if (isa<qnt::MatmulOp, qnt::NormOp, qnt::RotaryOp, qnt::AttentionOp, qnt::ActivateOp, qnt::GatherOp, qnt::GluOp>(op)) {
+  if (op->hasTrait<qnt::KeepsRows>()) {
     const Shape *in = shape(op->getOperand(0));
     if (!in)
       return false;
     out = *in;
-    if (isa<qnt::GatherOp>(op))
-      out.push_back(nullptr);
+    out.resize(type.getRank(), nullptr);   // a gathered row is one more
     E last = type.isDynamicDim(type.getRank() - 1) ? nullptr : pool.number(double(type.getDimSize(type.getRank() - 1)));
     out.back() = last ? last : fresh(value, out.size() - 1);
     return true;

@@ -54,6 +54,15 @@ llvm::Error InstructionSets::refine(TargetInfo &info, llvm::StringRef cpu, llvm:
     return llvm::Error::success();
   if (llvm::Error error = checkNames(cpu, attributes))
     return error;
+  // A version whose own instructions are taken away is none: what is left of it goes by the name of one below. The best come first, the floor last.
+  auto loses = [&](const TargetVersion &version) {
+    llvm::SmallVector<llvm::StringRef> own, words;
+    llvm::StringRef(version.features).split(own, ',', -1, /*KeepEmpty=*/false);
+    attributes.split(words, ',', -1, /*KeepEmpty=*/false);
+    return llvm::any_of(own, [&](llvm::StringRef name) { return name.consume_front("+") && llvm::is_contained(words, ("-" + name).str()); });
+  };
+  TargetVersion floor = info.versions.back();
+  llvm::erase_if(info.versions, [&](const TargetVersion &version) { return version.name != floor.name && loses(version); });
   for (TargetVersion &version : info.versions) {
     if (!cpu.empty())
       setInstructions(version, cpu, version.features);
@@ -61,7 +70,7 @@ llvm::Error InstructionSets::refine(TargetInfo &info, llvm::StringRef cpu, llvm:
       version.features += (version.features.empty() ? "" : ",") + attributes.str();
     derive(version);
   }
-  // What became equal is one version, under the name that promises least: the best come first.
+  // What became equal is one version, under the name that promises least.
   std::vector<TargetVersion> kept;
   llvm::ArrayRef<TargetVersion> later = info.versions;
   for (const TargetVersion &version : info.versions) {
