@@ -231,6 +231,7 @@ void QuantizedBuffer::reset(Type element, int64_t firstRow, int64_t rows, int64_
     view.values = values;
     return;
   }
+  values.clear();
   view.group = block.getGroup() < 0 ? K : block.getGroup();
   view.groups = groupsPerRow(block, K);
   view.superBlocks = superBlocksPerRow(block, K);
