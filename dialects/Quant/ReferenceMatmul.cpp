@@ -86,13 +86,14 @@ Lowered DequantizeOp::lowerToReference(OpBuilder &builder) {
   return SmallVector<Value>{r.generate(getType(), components.codes, [&](ValueRange at) { return r.decodeAt(components, at); })};
 }
 
-/// One element of a product with quantized activations: integer sums of the runs in which all float scales are constant (integer sub-scales and
-/// zero points are part of the sum), each rounded to f32 once, scaled and added by one fma, in ascending order. Minima: another fma follows each, of
-/// the sum of activations times integer sub-minima.
+/// One element of a product with quantized activations: integer sums of the runs in which all float scales are constant (integer zero points are part of
+/// the sum, sub-scales where sumsHaveSubScales says so), each rounded to f32 once, scaled and added by one fma, in ascending order. Minima: another
+/// fma follows each, of the sum of activations (times integer sub-minima, where sub-scales are in sums too) times their scale.
 static Value integerDot(ReferenceBuilder &r, const ReferenceBuilder::Components &x, const ReferenceBuilder::Components &w, ValueRange row, Value n, int64_t K) {
   const FormatFamily *family = familyOf(w.type), *activations = familyOf(x.type);
   int64_t run = exactRun(w.type, x.type), step = run < 0 ? K : run;
   bool hasFloatZero = w.type.getZero() == ZeroKind::Float;
+  bool inSums = sumsHaveSubScales(w.type.getGroup(), w.type.getSuper(), x.type.getGroup()), inScales = w.type.getSuper() && !inSums;
   auto xAt = [&](Value k) {
     SmallVector<Value> indices(row);
     indices.push_back(k);
@@ -105,19 +106,27 @@ static Value integerDot(ReferenceBuilder &r, const ReferenceBuilder::Components 
     };
     auto codeOfX = [&](Value k) { return activations->integerValue(r.b, r.loc, x.type, xAt(k)); };
     Value dot = r.asFloat(sum([&](Value k) {
-      return r.make<arith::MulIOp>(codeOfX(k), family->integerValue(r.b, r.loc, w.type, r.elementAt(w, ValueRange{n, k})));
+      ElementValues element = r.elementAt(w, ValueRange{n, k});
+      Value integer = family->integerValue(r.b, r.loc, w.type, element);
+      if (inSums)
+        integer = r.make<arith::MulIOp>(integer, subScaleValue(r.b, r.loc, w.type, element));
+      return r.make<arith::MulIOp>(codeOfX(k), integer);
     }));
     ElementValues first = r.elementAt(w, ValueRange{n, from}); // its scales are those of the whole step
     if (hasFloatZero)
       dot = r.make<math::FmaOp>(r.make<arith::NegFOp>(first.side), r.asFloat(sum(codeOfX)), dot);
-    Value scaleOfX = xAt(from).scale;
-    y = r.make<math::FmaOp>(dot, r.mulf(first.scale, scaleOfX), y);
+    Value scaleOfX = xAt(from).scale, scale = first.scale, min = first.min;
+    if (inScales)
+      scale = r.mulf(scale, r.asFloat(subScaleValue(r.b, r.loc, w.type, first)));
+    if (inScales && w.mins)
+      min = r.mulf(min, r.asFloat(first.subMin));
+    y = r.make<math::FmaOp>(dot, r.mulf(scale, scaleOfX), y);
     if (!w.mins)
       return y;
     Value ofMins = r.asFloat(sum([&](Value k) {
-      return w.subMins ? r.make<arith::MulIOp>(codeOfX(k), r.elementAt(w, ValueRange{n, k}).subMin) : codeOfX(k);
+      return w.subMins && inSums ? r.make<arith::MulIOp>(codeOfX(k), r.elementAt(w, ValueRange{n, k}).subMin) : codeOfX(k);
     }));
-    return r.make<math::FmaOp>(ofMins, r.mulf(first.min, scaleOfX), y);
+    return r.make<math::FmaOp>(r.mulf(ofMins, scaleOfX), min, y);
   });
 }
 

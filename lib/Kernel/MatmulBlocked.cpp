@@ -144,7 +144,7 @@ Value MatmulEmitter::timesSubscale(Value codes, Value subscale) {
 void MatmulEmitter::emitIntBlocked() {
   Tiling t = tiling();
   int64_t step = stepK(), run = spec.run(), span = std::max<int64_t>(run, 32), unitBytes = 4 * lanes;
-  bool inChunk = holdsRuns(t.chunk), folds = w.foldsSubscale(), hasZero = w.zero != qnt::ZeroKind::None, hasSub = w.super && !folds;
+  bool inChunk = holdsRuns(t.chunk), folds = spec.foldsSubscales(), hasZero = w.zero != qnt::ZeroKind::None, hasSub = spec.hasSubscales() && !folds;
   // Once per several hundred rows: what is then left to do for every run is less.
   bool signedCodes = version.dot8x2 && !hasZero;
   int64_t implicitZero = signedCodes ? 0 : folds ? 128 : w.implicitZero();   // products that fit a byte are stored offset by 128
@@ -181,7 +181,7 @@ void MatmulEmitter::emitIntBlocked() {
     for (unsigned i = 0; i < count; ++i) {
       BlockReader reader = block(add(c.panelAt[i], mul(div(k, w.superK()), w.superBytes())), div(rem(k, w.superK()), 32));
       for (int64_t from = 0; from < 32; from += step) {
-        StepParams p = w.super ? paramsAt(c, add(k, from), i) : StepParams();
+        StepParams p = spec.hasSubscales() ? paramsAt(c, add(k, from), i) : StepParams();
         Value subscale = p.subscale;
         if (hasSub)
           store(subscale, subscales, place(c, add(k, from), step, i));
@@ -276,7 +276,7 @@ void MatmulEmitter::emitIntBlocked() {
       for (unsigned r = 0; r < rows; ++r) {
         Value scale = activationScale(rowOf[r], k), sum;
         for (unsigned i = 0; i < count; ++i) {
-          if (i == 0 || w.super)
+          if (i == 0 || hasSub)
             sum = finishSum(rowOf[r], k, end, [&](Value at) {
               return inChunk ? load(submins, place(c, at, step, i), sums) : subMinAt(c.panelAt[i], at);
             });

@@ -153,6 +153,12 @@ MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Va
   p.subscale = subField(superAt, kInSuper, /*ofMin=*/false);
   if (w.hasMin())
     p.submin = subField(superAt, kInSuper, /*ofMin=*/true);
+  if (spec.intActivations && !spec.hasSubscales()) {
+    p.scale = floatScale(p);
+    if (w.hasMin())
+      p.zero = floatZero(p);
+    p.subscale = p.submin = Value();
+  }
   return p;
 }
 
@@ -233,7 +239,7 @@ Value MatmulEmitter::subMinAt(Value panelAt, Value k) {
 Value MatmulEmitter::finishSum(const Row &row, Value k, Value end, function_ref<Value(Value)> subMinAt) {
   if (!startsAtZero())
     return Value();
-  if (!w.super)
+  if (!spec.hasSubscales())
     return activationSum(row, k, end, spec.run());
   int64_t piece = std::min(spec.run(), w.group);     // two-level runs end with superblocks
   auto product = [&](Value at) -> Value {
@@ -258,7 +264,7 @@ Value MatmulEmitter::finishRun(Value sum, Value activationSum, Value activationS
   if (w.zero != qnt::ZeroKind::Float)
     y = qk::RescaleOp::create(b, loc, floats, sum, scale, y);
   if (w.hasMin())
-    return qk::RescaleOp::create(b, loc, floats, activationSum, arith::MulFOp::create(b, loc, p.zero, activationScale), y);
+    return math::FmaOp::create(b, loc, arith::MulFOp::create(b, loc, arith::SIToFPOp::create(b, loc, floats, activationSum), activationScale), p.zero, y);
   if (w.zero != qnt::ZeroKind::Float)
     return y;
   Value minusZero = arith::NegFOp::create(b, loc, p.zero), exact = arith::SIToFPOp::create(b, loc, floats, activationSum);

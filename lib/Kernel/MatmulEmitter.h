@@ -71,7 +71,7 @@ private:
   struct StepParams {
     Value scale;                                     // f32
     Value zero;                                      // i32 or f32, or the minimum (f32); null without stored ones
-    Value subscale, submin;                          // i32; null with one level, or without minima
+    Value subscale, submin;                          // i32; null with one level, without minima, or if they are in scale and zero (spec.hasSubscales)
   };
   StepParams params(Value panelAt, Value superAt, Value kInSuper);
   Value number(Value at, Value panelAt);             // lanes scales, or zero points of their type, as f32
@@ -93,7 +93,7 @@ private:
   bool startsAtZero() const { return w.hasMin() || w.zero == qnt::ZeroKind::Float; }
   /// acc + sum * subscale, where `sum` is that of at most 32 k.
   Value addScaled(Value acc, Value sum, Value subscale);
-  /// y + float(sum [- zero * activationSum]) * (scale * activationScale) [+ float(activationSum) * (minimum * activationScale)], in the order that
+  /// y + float(sum [- zero * activationSum]) * (scale * activationScale) [+ float(activationSum) * activationScale * minimum], in the order that
   /// MatmulKernels.h fixes. Two-level minima: `activationSum` is of activations times sub-minima (minSum).
   Value finishRun(Value sum, Value activationSum, Value activationScale, const StepParams &p, Value y);
   /// A row of activations: its number, where its codes (or floats), scales and sums start.

@@ -18,8 +18,7 @@ std::string MatmulSpec::name() const {
 
 // A sub-scale multiplies the sum of its own group, unless it is folded into the codes.
 int64_t MatmulSpec::sumK() const {
-  bool folded = rows == RowClass::Long && weight.foldsSubscale();
-  return run() == 16 || (weight.super && !folded) ? 32 : run();
+  return run() == 16 || (hasSubscales() && !foldsSubscales()) ? 32 : run();
 }
 
 // The order of parameters, once: `at` is called for each with its type and the member of MatmulArgs.

@@ -5,9 +5,10 @@
 // nothing is allocated but stack.
 //
 // Numbers. Integer activations: for each run of k in which the float scales are constant (qnt::exactRun: gcd(k per stored scale, activation group)),
-// ascending, y = fma(float(i32 sum), sw * sx, y), with zero points and integer sub-scales inside the exact i32 sum, which rounds to f32 once (float
+// ascending, y = fma(float(i32 sum), sw * sx, y), with integer zero points inside the exact i32 sum, which rounds to f32 once (float
 // zero points: t = fma(-z, float(sum of x), float(dot)), y = fma(t, sw * sx, y); minima: y = fma(float(dot), sw * sx, y), then
-// y = fma(float(sum of x, times sub-minima), m * sx, y)). That order is the same in every version and row class, so results
+// y = fma(float(sum of x) * sx, m, y)). Sub-scales and sub-minima: of a run within one group, factors of sw and m in f32, else inside the sums
+// (qnt::sumsHaveSubScales). That order is the same in every version and row class, so results
 // are bit-equal for any M and any division into panels; a run may overflow on its way, not at its end (qnt::sumsFit). Float activations: products
 // of exactly decoded weights, one fma per k. Decode and short: t = the sum of a step's (code - zero) * x, k ascending, then y = fma(t, scale, y);
 // float weights: one sum. Long: one sum of x * (f32 code * scale); so long rows differ from the others by rounding.
@@ -40,6 +41,10 @@ struct MatmulSpec {
   bool streams() const { return rows != RowClass::Long; }
   /// k of an exact sum of i8 products: 16, a multiple of 32, or -1: the whole row.
   int64_t run() const { return qnt::exactRun(weight.group, weight.super, activationGroup); }
+  /// Integer sub-scales that multiply sums.
+  bool hasSubscales() const { return qnt::sumsHaveSubScales(weight.group, weight.super, activationGroup); }
+  /// Such sub-scales, as factors of unpacked codes.
+  bool foldsSubscales() const { return rows == RowClass::Long && hasSubscales() && weight.foldsSubscale(); }
   /// k of the longest sums of i8 codes that are of use: a multiple of 32, or -1: the whole row.
   int64_t sumK() const;
   /// `qk_matmul_w4g32_a8_decode`, `.._a8g128s32_..` for other activation and sum groups, with `_bias`, `_add`.

@@ -299,12 +299,12 @@ Values MatmulEmitter::intRuns(const Streams &s, ValueRange y) {
 Values MatmulEmitter::startRun(const Streams &s, ArrayRef<StepParams> p, Value k, Value end) {
   Values sums;
   for (const Row &row : s.rows) {
-    bool starts = !w.super && !startsAtZero();       // sub-scales: every block has a start of its own
+    bool starts = !spec.hasSubscales() && !startsAtZero();       // sub-scales: every block has a start of its own
     Value sum = starts ? activationSum(row, k, end, spec.run()) : Value();
     for (const StepParams &of : p)
       sums.push_back(starts ? startSum(sum, of, w.implicitZero()) : splatInt(0));
   }
-  if (hasTwoChains(s) && !w.super)
+  if (hasTwoChains(s) && !spec.hasSubscales())
     sums.append(s.count(), splatInt(0));
   return sums;
 }
@@ -315,7 +315,7 @@ Values MatmulEmitter::addUnits(const Streams &s, MutableArrayRef<BlockReader> re
   bool twoChains = hasTwoChains(s);                  // or the latency of dot4 would show
   Value blockAt = mul(add(mul(super, blocksPerSuper()), blockInSuper), 32), k = add(blockAt, 4 * from);
   Values sums(carried), step = sums;
-  if (w.super) {
+  if (spec.hasSubscales()) {
     step.clear();
     for (const Row &row : s.rows)
       step.append(panels, w.hasMin() ? splatInt(0) : startSum(activationSum(row, k, add(k, stepK()), stepK()), StepParams(), w.implicitZero()));
@@ -330,7 +330,7 @@ Values MatmulEmitter::addUnits(const Streams &s, MutableArrayRef<BlockReader> re
         chain = dot4(chain, unit(readers[i], u), a, maxCode());
       }
     }
-  if (!w.super)
+  if (!spec.hasSubscales())
     return step;
   for (unsigned i = 0; i < count; ++i) {
     Value sum = twoChains ? arith::AddIOp::create(b, loc, step[i], step[count + i]).getResult() : step[i];
@@ -352,7 +352,7 @@ Values MatmulEmitter::finishRun(const Streams &s, ArrayRef<StepParams> p, Value 
   for (auto [r, row] : llvm::enumerate(s.rows)) {
     Value scale = activationScale(row, k), rowSum;
     for (unsigned i = 0; i < p.size(); ++i) {
-      if (i == 0 || w.super)                         // with one level the same for all columns
+      if (i == 0 || spec.hasSubscales())             // else the same for all columns
         rowSum = finishSum(row, k, end, [&](Value at) { return subMinAt(s.panelAt[i], at); });
       unsigned at = r * p.size() + i;
       Value sum = sums.size() > s.count() ? arith::AddIOp::create(b, loc, sums[at], sums[s.count() + at]).getResult() : sums[at];

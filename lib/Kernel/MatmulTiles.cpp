@@ -40,7 +40,7 @@ static_assert(maxRowBlock * 2 * 16 <= groupPanels / 2 * pairSums);
 } // namespace
 
 bool MatmulEmitter::usesTiles() const {
-  bool fits = version.tileInt8 && spec.rows == RowClass::Long && spec.intActivations && lanes == 16 && stepK() == 32 && (!w.super || w.foldsSubscale());
+  bool fits = version.tileInt8 && spec.rows == RowClass::Long && spec.intActivations && lanes == 16 && stepK() == 32 && (!spec.hasSubscales() || spec.foldsSubscales());
   return fits && (spec.run() < 0 || spec.run() >= version.tileInt8MinK);
 }
 
@@ -132,7 +132,7 @@ void MatmulEmitter::decodeTiles(const TileChunk &c, unsigned count) {
         zero = vector::BitCastOp::create(b, loc, bytes, arith::MulIOp::create(b, loc, p.zero, splatInt(0x01010101)));
       for (unsigned u = 0; u < 8; ++u) {
         Value codes = unit(reader, u);
-        if (w.super)
+        if (spec.foldsSubscales())
           codes = timesSubscale(codes, p.subscale);
         else if (zero)
           codes = arith::SubIOp::create(b, loc, codes, zero);

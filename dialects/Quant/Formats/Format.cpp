@@ -100,7 +100,10 @@ Value FormatFamily::integerValue(OpBuilder &, Location, BlockType, const Element
 
 Value FormatFamily::decode(OpBuilder &builder, Location loc, BlockType type, const ElementValues &element) const {
   assert(type.getElement() == Element::Int && "a family of code tables decodes them itself");
-  Value value = arith::SIToFPOp::create(builder, loc, builder.getF32Type(), integerValue(builder, loc, type, element));
+  Value integer = integerValue(builder, loc, type, element);
+  if (type.getSuper())
+    integer = arith::MulIOp::create(builder, loc, integer, subScaleValue(builder, loc, type, element));
+  Value value = arith::SIToFPOp::create(builder, loc, builder.getF32Type(), integer);
   if (type.getZero() == ZeroKind::Float)
     value = arith::SubFOp::create(builder, loc, value, element.side);
   value = arith::MulFOp::create(builder, loc, element.scale, value);
@@ -133,11 +136,15 @@ int64_t qcc::qnt::exactRun(int64_t weightGroup, int64_t weightSuper, int64_t act
   return run > 0 && run % 32 ? std::gcd(run, int64_t(32)) : run;
 }
 
+bool qcc::qnt::sumsHaveSubScales(int64_t weightGroup, int64_t weightSuper, int64_t activationGroup) {
+  return weightSuper && weightGroup % exactRun(weightGroup, weightSuper, activationGroup);
+}
+
 bool qcc::qnt::sumsFit(BlockType weight, BlockType activations, int64_t K) {
   int64_t run = exactRun(weight, activations), largest = (int64_t(1) << weight.getBits()) - 1;  // a code alone, or less a stored zero point
   if (weight.getZero() == ZeroKind::None)
     largest = int64_t(1) << (weight.getBits() - 1);
-  if (weight.getSuper())
+  if (sumsHaveSubScales(weight.getGroup(), weight.getSuper(), activations.getGroup()))
     largest *= largestSubScale(weight);
   int64_t products = run < 0 ? K : std::min(run, K);
   return products <= std::numeric_limits<int32_t>::max() / (127 * largest);

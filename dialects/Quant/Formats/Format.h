@@ -91,8 +91,7 @@ public:
   virtual mlir::LogicalResult encodeRow(llvm::ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why,
                                         const FitOptions &options = {}) const;
   void decodeRow(const QuantizedRows &rows, int64_t row, llvm::MutableArrayRef<float> values) const { decodeColumns(rows, row, 0, values); }
-  /// Element::Int only. The integer (i32) that integer matmuls multiply: code without zero point, times the sub-scale; float zero points and minima are
-  /// not in it.
+  /// Element::Int only. The integer (i32) that integer matmuls multiply: code without zero point; sub-scales, float zero points and minima are not in it.
   virtual mlir::Value integerValue(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element) const;
   /// decodeRow of one element, as IR: f32. Block types only. By default from integerValue; codes that are no integers (Element::Table) have their own.
   virtual mlir::Value decode(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element) const;
@@ -132,6 +131,9 @@ BlockType activationFormat(mlir::MLIRContext *context, int64_t group = 32);
 /// end runs at every 32 k too.
 int64_t exactRun(int64_t weightGroup, int64_t weightSuper, int64_t activationGroup);
 inline int64_t exactRun(BlockType weight, BlockType activations) { return exactRun(weight.getGroup(), weight.getSuper(), activations.getGroup()); }
+/// Whether sub-scales (and sub-minima) are factors of the integers in such a sum: where one may span several groups. Else they multiply the float scale
+/// (minimum) of the run, exactly where that is an f16, and no integer is left to multiply.
+bool sumsHaveSubScales(int64_t weightGroup, int64_t weightSuper, int64_t activationGroup);
 /// Whether every such sum fits i32. Activations are in -127..127.
 bool sumsFit(BlockType weight, BlockType activations, int64_t K);
 

@@ -147,7 +147,7 @@ struct GgufFormat : FormatFamily {
     Value code = element.code;
     if (type.getZero() == ZeroKind::None)
       code = arith::SubIOp::create(builder, loc, code, arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), int64_t(1) << (type.getBits() - 1)));
-    return type.getSuper() ? arith::MulIOp::create(builder, loc, code, subScaleValue(builder, loc, type, element)).getResult() : code;
+    return code;
   }
 
 private:

@@ -153,7 +153,7 @@ struct TwoLevelFormat : FormatFamily {
 
   Value integerValue(OpBuilder &builder, Location loc, BlockType type, const ElementValues &element) const override {
     Value eight = arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), 8);
-    return arith::MulIOp::create(builder, loc, arith::SubIOp::create(builder, loc, element.code, eight), element.side);
+    return arith::SubIOp::create(builder, loc, element.code, eight);
   }
 };
 } // namespace

@@ -124,29 +124,27 @@ float MatmulProblem::integerResult(const kernel::MatmulSpec &spec, int64_t row, 
   int64_t step = spec.run() < 0 ? k : spec.run(), perRow = scales.size() / m, groups = layout.groups(k), numScales = layout.scales(k);
   float y = 0;
   for (int64_t k0 = 0; k0 < k; k0 += step) {
-    int64_t end = std::min(k0 + step, k), group = layout.perRow() ? 0 : k0 / layout.group;
-    int64_t dot = 0, sum = 0, ofMins = 0;
+    int64_t end = std::min(k0 + step, k), group = column * groups + (layout.perRow() ? 0 : k0 / layout.group);
+    int64_t stored = column * numScales + (layout.perRow() ? 0 : k0 / layout.scaleK()), dot = 0, sum = 0;
     for (int64_t i = k0; i < end; ++i) {
-      int64_t a = codes[row * paddedK() + i], code = rows.codes[column * k + i];
-      if (layout.super)
-        code = (code - layout.implicitZero()) * subScale(column * groups + i / layout.group);
-      ofMins += a * (rows.subMins.empty() ? 1 : rows.subMins[column * groups + i / layout.group]);
-      dot += code * a;
-      sum += a;
+      int64_t a = codes[row * paddedK() + i], of = column * groups + (layout.perRow() ? 0 : i / layout.group);
+      int64_t zero = layout.zero == qnt::ZeroKind::Int ? rows.zeros[of] : layout.implicitZero();
+      dot += (rows.codes[column * k + i] - zero) * a * (spec.hasSubscales() ? subScale(of) : 1);
+      sum += a * (spec.hasSubscales() && layout.hasMin() ? rows.subMins[of] : 1);
     }
-    float weightScale = rows.scales[column * numScales + (layout.perRow() ? 0 : k0 / layout.scaleK())];
-    float scale = weightScale * scales[row * perRow + (activationGroup < 0 ? 0 : k0 / activationGroup)];
-    if (layout.zero == qnt::ZeroKind::Float) {
-      y = std::fma(std::fma(-rows.floatZeros[column * groups + group], float(sum), float(dot)), scale, y);
-      continue;
+    float activationScale = scales[row * perRow + (activationGroup < 0 ? 0 : k0 / activationGroup)], scale = rows.scales[stored];
+    float min = layout.hasMin() ? rows.mins[stored] : 0.0f;
+    if (layout.super && !spec.hasSubscales()) {
+      scale *= float(subScale(group));
+      min *= layout.hasMin() ? float(rows.subMins[group]) : 1.0f;
     }
-    if (!layout.super)
-      dot -= (layout.zero == qnt::ZeroKind::Int ? rows.zeros[column * groups + group] : layout.implicitZero()) * sum;
-    y = std::fma(float(int32_t(dot)), scale, y);
-    if (layout.hasMin()) {
-      float min = rows.mins[column * numScales + (layout.perRow() ? 0 : k0 / layout.scaleK())];
-      y = std::fma(float(int32_t(ofMins)), min * scales[row * perRow + (activationGroup < 0 ? 0 : k0 / activationGroup)], y);
-    }
+    scale *= activationScale;
+    if (layout.zero == qnt::ZeroKind::Float)
+      y = std::fma(std::fma(-rows.floatZeros[group], float(sum), float(dot)), scale, y);
+    else
+      y = std::fma(float(int32_t(dot)), scale, y);
+    if (layout.hasMin())
+      y = std::fma(float(int32_t(sum)) * activationScale, min, y);
   }
   if (spec.bias)
     y += bias[column];
