@@ -44,5 +44,6 @@ def Qnt_ScaleKindEnum : Qnt_Enum<"ScaleKind", "how a scale is stored", [
   I32EnumAttrCase<"F16", 0, "f16">, I32EnumAttrCase<"F32", 1, "f32">, I32EnumAttrCase<"BF16", 2, "bf16">,
   I32EnumAttrCase<"E8M0", 3, "e8m0">, I32EnumAttrCase<"E4M3", 4, "e4m3">, I32EnumAttrCase<"Dynamic8", 5, "dynamic8">]>;
 def Qnt_ZeroKindEnum : Qnt_Enum<"ZeroKind", "zero point", [
-  I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Int", 1, "int">, I32EnumAttrCase<"Float", 2, "float">, I32EnumAttrCase<"Min", 3, "min">]>;
+  I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Int", 1, "int">, I32EnumAttrCase<"Float", 2, "float">, I32EnumAttrCase<"Min", 3, "min">,
+  I32EnumAttrCase<"Shift", 4, "shift">]>;
 #endif

@@ -46,7 +46,9 @@ LogicalResult BlockType::verify(function_ref<InFlightDiagnostic()> emitError, El
   if (super && (super < group || group < 1 || super % group))
     return emitError() << "a super-block holds whole groups, but " << group << " does not divide " << super;
   if (super && (zero == ZeroKind::Int || zero == ZeroKind::Float))
-    return emitError() << "two-level scales have minima or nothing, no zero points";
+    return emitError() << "two-level scales have minima, shifts or nothing, no zero points";
+  if (zero == ZeroKind::Shift && (!super || signedSub || bits > 4 || subBits > 4 || bits >= subBits + 2))
+    return emitError() << "'zero = shift' is of codes of 2 to 4 bits with unsigned two-level scales of at most 4 bits, and less than bits - 2";
   if (signedSub && !super)
     return emitError() << "'signedSub' is of two-level scales";
   if ((super > 0) != (subBits > 0))

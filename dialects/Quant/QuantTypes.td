@@ -11,6 +11,9 @@ def Qnt_BlockType : TypeDef<Qnt_Dialect, "Block"> {
     - `zero = none`: symmetric; codes are stored unsigned with the implicit zero point `2^(bits-1)`.
     - `zero = int`: a stored zero point of `bits` bits. `zero = float`: a stored zero point of the scale's type.
     - `zero = min`: `value = scale * code + minimum`, a stored minimum of the scale's type for each stored scale.
+    - `zero = shift`: two-level with codes of 2 to 4 bits; a stored number of `subBits` bits for each group moves the codes' zero by as many 2^-(subBits+2) of
+      their range: `value = scale * (sub * (code - 2^(bits-1)) + floor(sub * (shift - 2^(subBits-1)) * 2^(bits-subBits-2)))`. Encoders choose `sub` and
+      `shift` such that the integer is in -128..127 for every code.
     - `super > 0`: two-level; scales are unsigned integers of `subBits` bits per `group`, times one stored scale per `super` elements. So are
       minima. With `signedSub` scales are signed: stored plus `2^(subBits-1)`.
     - `element = table`: the code selects from the named table of `dialects/Quant/Formats/CodeTables.h`; zero must be none.

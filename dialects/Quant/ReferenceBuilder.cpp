@@ -49,10 +49,12 @@ ReferenceBuilder::Components ReferenceBuilder::decompose(Value quantized) {
   auto op = DecomposeOp::create(b, loc, quantized);
   SmallVector<Value> side(op.getSide());
   Components c{type, op.getCodes(), op.getScales(), {}, {}, {}};
-  if (type.getZero() == ZeroKind::Min && type.getSuper())
+  if (hasSubMinima(type))
     c.subMins = side.pop_back_val();
   if (type.getZero() == ZeroKind::Min)
     c.mins = side.pop_back_val();
+  if (type.getZero() == ZeroKind::Shift)
+    c.mins = c.scales;
   if (!side.empty())
     c.side = side.front();
   return c;
@@ -73,5 +75,7 @@ ElementValues ReferenceBuilder::elementAt(const Components &c, ValueRange indice
     element.min = at(c.mins, groupIndices(c, indices, /*ofScale=*/true));
   if (c.subMins)
     element.subMin = at(c.subMins, groupIndices(c, indices, /*ofScale=*/false));
+  if (c.type.getZero() == ZeroKind::Shift)
+    element.subMin = shiftedMinimum(b, loc, c.type.getBits(), c.type.getSubBits(), element.side, element.subMin);
   return element;
 }

@@ -88,12 +88,14 @@ Lowered DequantizeOp::lowerToReference(OpBuilder &builder) {
 
 /// One element of a product with quantized activations: integer sums of the runs in which all float scales are constant (integer zero points are part of
 /// the sum, sub-scales where sumsHaveSubScales says so), each rounded to f32 once, scaled and added by one fma, in ascending order. Minima: another
-/// fma follows each, of the sum of activations (times integer sub-minima, where sub-scales are in sums too) times their scale.
+/// fma follows each, of the sum of activations (times integer sub-minima, where sub-scales are in sums too) times their scale. Minima in units of the scale
+/// are part of the sum where sub-scales are.
 static Value integerDot(ReferenceBuilder &r, const ReferenceBuilder::Components &x, const ReferenceBuilder::Components &w, ValueRange row, Value n, int64_t K) {
   const FormatFamily *family = familyOf(w.type), *activations = familyOf(x.type);
   int64_t run = exactRun(w.type, x.type), step = run < 0 ? K : run;
   bool hasFloatZero = w.type.getZero() == ZeroKind::Float;
   bool inSums = sumsHaveSubScales(w.type.getGroup(), w.type.getSuper(), x.type.getGroup()), inScales = w.type.getSuper() && !inSums;
+  bool oneSum = inSums && w.type.getZero() == ZeroKind::Shift;    // minima in units of the scale
   auto xAt = [&](Value k) {
     SmallVector<Value> indices(row);
     indices.push_back(k);
@@ -110,6 +112,8 @@ static Value integerDot(ReferenceBuilder &r, const ReferenceBuilder::Components 
       Value integer = family->integerValue(r.b, r.loc, w.type, element);
       if (inSums)
         integer = r.make<arith::MulIOp>(integer, subScaleValue(r.b, r.loc, w.type, element));
+      if (oneSum)
+        integer = r.make<arith::AddIOp>(integer, element.subMin);
       return r.make<arith::MulIOp>(codeOfX(k), integer);
     }));
     ElementValues first = r.elementAt(w, ValueRange{n, from}); // its scales are those of the whole step
@@ -121,7 +125,7 @@ static Value integerDot(ReferenceBuilder &r, const ReferenceBuilder::Components 
     if (inScales && w.mins)
       min = r.mulf(min, r.asFloat(first.subMin));
     y = r.make<math::FmaOp>(dot, r.mulf(scale, scaleOfX), y);
-    if (!w.mins)
+    if (!w.mins || oneSum)
       return y;
     Value ofMins = r.asFloat(sum([&](Value k) {
       return w.subMins && inSums ? r.make<arith::MulIOp>(codeOfX(k), r.elementAt(w, ValueRange{n, k}).subMin) : codeOfX(k);

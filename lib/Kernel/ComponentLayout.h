@@ -1,7 +1,7 @@
 // Quantized weights as reference lowerings read them: the components of qnt.compose, row by row, nothing packed.
 //
 // A row is: stored scales as f32 (one per group, two-level: per super-group), float zero points as f32 (one per group), minima as f32
-// (as many as scales), codes, one byte each, integer zero points or sub-scales, one byte per group, sub-minima likewise; the row
+// (as many as scales), codes, one byte each, integer zero points or sub-scales, one byte per group, sub-minima or shifts likewise; the row
 // is padded to a multiple of 4 bytes.
 #ifndef QCC_KERNEL_COMPONENTLAYOUT_H
 #define QCC_KERNEL_COMPONENTLAYOUT_H
@@ -21,7 +21,7 @@ struct ComponentLayout {
   bool hasFloatZeros() const { return block.getZero() == qnt::ZeroKind::Float; }
   bool hasMins() const { return block.getZero() == qnt::ZeroKind::Min; }
   bool hasSideBytes() const { return block.getSuper() || block.getZero() == qnt::ZeroKind::Int; }
-  bool hasSubMins() const { return hasMins() && block.getSuper(); }
+  bool hasSubMins() const { return qnt::hasSubMinima(block); }
   int64_t groups() const { return qnt::groupsPerRow(block, k); }
   int64_t scales() const { return block.getSuper() ? qnt::superBlocksPerRow(block, k) : groups(); }
   int64_t zeroOffset() const { return 4 * scales(); }

@@ -132,19 +132,23 @@ Value MatmulEmitter::byteConstant(int64_t v) { return arith::ConstantOp::create(
 
 // Two-level codes whose product with the sub-scale fits a signed byte are unpacked as that product: exact, and no multiplication is left in the
 // inner loop.
-Value MatmulEmitter::timesSubscale(Value codes, Value subscale) {
+Value MatmulEmitter::timesSubscale(Value codes, const StepParams &p) {
   // (code - zero) * s fits a signed byte, so code * s fits an unsigned one: both bytes of a word in one product, nothing carries over.
   auto words = VectorType::get(2 * lanes, b.getI16Type());
-  Value both = arith::OrIOp::create(b, loc, subscale, arith::ShLIOp::create(b, loc, subscale, splatInt(16)));
+  Value both = arith::OrIOp::create(b, loc, p.subscale, arith::ShLIOp::create(b, loc, p.subscale, splatInt(16)));
   Value s = vector::BitCastOp::create(b, loc, words, both), zeros = vector::BitCastOp::create(b, loc, words, byteConstant(w.implicitZero()));
   auto times = [&](Value x) { return vector::BitCastOp::create(b, loc, bytes, arith::MulIOp::create(b, loc, x, s)); };
-  return arith::SubIOp::create(b, loc, times(vector::BitCastOp::create(b, loc, words, codes)), times(zeros));
+  Value product = times(vector::BitCastOp::create(b, loc, words, codes));
+  if (!w.hasShift())
+    return arith::SubIOp::create(b, loc, product, times(zeros));
+  Value low = arith::AndIOp::create(b, loc, p.submin, splatInt(255)), minimum = arith::MulIOp::create(b, loc, low, splatInt(0x01010101));
+  return arith::AddIOp::create(b, loc, product, vector::BitCastOp::create(b, loc, bytes, minimum));
 }
 
 void MatmulEmitter::emitIntBlocked() {
   Tiling t = tiling();
   int64_t step = stepK(), run = spec.run(), span = std::max<int64_t>(run, 32), unitBytes = 4 * lanes;
-  bool inChunk = holdsRuns(t.chunk), folds = spec.foldsSubscales(), hasZero = w.zero != qnt::ZeroKind::None, hasSub = spec.hasSubscales() && !folds;
+  bool inChunk = holdsRuns(t.chunk), folds = spec.foldsSubscales(), hasZero = w.zero != qnt::ZeroKind::None && !(folds && w.hasShift()), hasSub = spec.hasSubscales() && !folds;
   // Once per several hundred rows: what is then left to do for every run is less.
   bool signedCodes = version.dot8x2 && !hasZero;
   int64_t implicitZero = signedCodes ? 0 : folds ? 128 : w.implicitZero();   // products that fit a byte are stored offset by 128
@@ -191,7 +195,7 @@ void MatmulEmitter::emitIntBlocked() {
         for (int64_t u = from / 4; u < (from + step) / 4; ++u) {
           Value code = unit(reader, u), at = add(mul(sub(k, c.k0), count * lanes), (u * count + i) * unitBytes);
           if (folds)
-            code = timesSubscale(code, subscale);
+            code = timesSubscale(code, p);
           if (folds && !signedCodes)
             code = arith::XOrIOp::create(b, loc, code, byteConstant(-128));
           if (!folds && signedCodes)

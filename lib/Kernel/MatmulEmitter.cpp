@@ -146,17 +146,20 @@ MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Va
   p.scale = number(scaleAt, panelAt);
   if (w.zero == qnt::ZeroKind::Int)
     p.zero = arith::ExtUIOp::create(b, loc, sums, load(args.weights, zeroAt, VectorType::get(lanes, b.getI8Type())));
-  else if (w.zero != qnt::ZeroKind::None)
+  else if (w.zeroBytes())
     p.zero = number(zeroAt, panelAt);
   if (!w.super)
     return p;
   p.subscale = subField(superAt, kInSuper, /*ofMin=*/false);
-  if (w.hasMin())
-    p.submin = subField(superAt, kInSuper, /*ofMin=*/true);
+  if (addsMinimum())
+    p.submin = subMinimum(superAt, kInSuper, p.subscale);
+  if (w.hasShift())
+    p.zero = p.scale;
   if (spec.intActivations && !spec.hasSubscales()) {
+    Value zero = floatZero(p);
     p.scale = floatScale(p);
-    if (w.hasMin())
-      p.zero = floatZero(p);
+    if (addsMinimum())
+      p.zero = zero;
     p.subscale = p.submin = Value();
   }
   return p;
@@ -178,6 +181,11 @@ Value MatmulEmitter::subField(Value superAt, Value kInSuper, bool ofMin) {
     to += width;
   }
   return w.signedSub && !ofMin ? arith::SubIOp::create(b, loc, value, splatInt(1 << (w.subBits - 1))).getResult() : value;
+}
+
+Value MatmulEmitter::subMinimum(Value superAt, Value kInSuper, Value subscale) {
+  Value field = subField(superAt, kInSuper, /*ofMin=*/true);
+  return w.hasShift() ? qnt::shiftedMinimum(b, loc, w.bits, w.subBits, subscale, field) : field;
 }
 
 //===-- runs of an integer product --------------------------------------------------------------------------------------------------===//
@@ -208,7 +216,7 @@ Value MatmulEmitter::startSum(Value activationSum, const StepParams &p, int64_t 
 }
 
 Value MatmulEmitter::addScaled(Value acc, Value sum, Value subscale) {
-  int64_t largest = (w.hasMin() ? maxCode() : int64_t(1) << (w.bits - 1)) * 127 * stepK();
+  int64_t largest = (addsMinimum() ? maxCode() : int64_t(1) << (w.bits - 1)) * 127 * stepK();
   if (largest <= 32767 && !w.signedSub)              // of two negative numbers mac16 would multiply the upper halves too
     return qk::Mac16Op::create(b, loc, sums, acc, sum, subscale);
   return arith::AddIOp::create(b, loc, acc, arith::MulIOp::create(b, loc, sum, subscale));
@@ -233,7 +241,8 @@ Value MatmulEmitter::activationSum(const Row &row, Value k, Value end, int64_t l
 }
 
 Value MatmulEmitter::subMinAt(Value panelAt, Value k) {
-  return subField(add(panelAt, mul(div(k, w.superK()), w.superBytes())), rem(k, w.superK()), /*ofMin=*/true);
+  Value superAt = add(panelAt, mul(div(k, w.superK()), w.superBytes())), kInSuper = rem(k, w.superK());
+  return subMinimum(superAt, kInSuper, w.hasShift() ? subField(superAt, kInSuper, /*ofMin=*/false) : Value());
 }
 
 Value MatmulEmitter::finishSum(const Row &row, Value k, Value end, function_ref<Value(Value)> subMinAt) {
@@ -261,9 +270,11 @@ Value MatmulEmitter::sumOf16(Value inputAt) {
 
 Value MatmulEmitter::finishRun(Value sum, Value activationSum, Value activationScale, const StepParams &p, Value y) {
   Value scale = arith::MulFOp::create(b, loc, p.scale, activationScale);
+  if (sumsHaveMinimum())
+    return qk::RescaleOp::create(b, loc, floats, activationSum ? arith::AddIOp::create(b, loc, sum, activationSum).getResult() : sum, scale, y);
   if (w.zero != qnt::ZeroKind::Float)
     y = qk::RescaleOp::create(b, loc, floats, sum, scale, y);
-  if (w.hasMin())
+  if (addsMinimum())
     return math::FmaOp::create(b, loc, arith::MulFOp::create(b, loc, arith::SIToFPOp::create(b, loc, floats, activationSum), activationScale), p.zero, y);
   if (w.zero != qnt::ZeroKind::Float)
     return y;

@@ -75,11 +75,15 @@ private:
   };
   StepParams params(Value panelAt, Value superAt, Value kInSuper);
   Value number(Value at, Value panelAt);             // lanes scales, or zero points of their type, as f32
-  Value subField(Value superAt, Value kInSuper, bool ofMin);  // i32: sub-scale or sub-minimum
+  Value subField(Value superAt, Value kInSuper, bool ofMin);  // i32: sub-scale, sub-minimum or shift
+  Value subMinimum(Value superAt, Value kInSuper, Value subscale);  // i32; of shifts, in units of the stored scale
   Value codedNumber(Value codes, Value panelAt);     // the same of codes (i32) that are relative to the row
   Value rowNumber(Value panelAt, unsigned i);        // ScaleStorage::rowNumbers
 
   //===-- runs of an integer product --------------------------------------------------------------------------------------------===//
+  /// Whether a weight is `scale * code + minimum`, codes as stored. Minima in units of the scale are part of the integers where sub-scales are.
+  bool addsMinimum() const { return w.hasMin() || w.hasShift(); }
+  bool sumsHaveMinimum() const { return w.hasShift() && spec.hasSubscales(); }
   int64_t stepK() const { return w.perRow() || w.group % 32 == 0 ? 32 : 16; }
   Value equal(Value a, Value b);
   unsigned maxCode() const { return (1u << w.bits) - 1; }
@@ -90,7 +94,7 @@ private:
   /// Start value of a run's sum: -zero * sum of the activations, or 0.
   Value startSum(Value activationSum, const StepParams &p, int64_t implicitZero);
   /// Whether that is 0 whatever the activations are.
-  bool startsAtZero() const { return w.hasMin() || w.zero == qnt::ZeroKind::Float; }
+  bool startsAtZero() const { return (addsMinimum() && !spec.foldsSubscales()) || w.zero == qnt::ZeroKind::Float; }
   /// acc + sum * subscale, where `sum` is that of at most 32 k.
   Value addScaled(Value acc, Value sum, Value subscale);
   /// y + float(sum [- zero * activationSum]) * (scale * activationScale) [+ float(activationSum) * activationScale * minimum], in the order that
@@ -203,8 +207,8 @@ private:
   /// acc[row][panel] + the products of 8 * `number` k, of codes so interleaved.
   Values pairProducts(mlir::ValueRange acc, llvm::ArrayRef<Value> inputAt, Value kAt, Value codes, Value codesAt, Value number, bool signedCodes);
   Value byteConstant(int64_t v);                     // 4 * lanes x i8
-  /// Codes less their implicit zero point, times the sub-scale: signed bytes.
-  Value timesSubscale(Value codes, Value subscale);
+  /// Codes less their implicit zero point, times the sub-scale, plus a minimum in its units: signed bytes.
+  Value timesSubscale(Value codes, const StepParams &p);
 
   //===-- int8 on a matrix unit (MatmulTiles.cpp) -------------------------------------------------------------------------------===//
   /// What is being computed: k0..kEnd of panels `panel`.. out of group..groupEnd, for rows row0..rowEnd, in the segment from..to of K; the run as in Chunk.
@@ -229,7 +233,7 @@ private:
     int64_t stride;
   };
   /// Codes are decoded to signed bytes less the zero point, so that no sum of activations is needed.
-  bool decodesSigned() const { return w.zero == qnt::ZeroKind::None || (w.zero == qnt::ZeroKind::Int && w.bits < 8); }
+  bool decodesSigned() const { return w.zero == qnt::ZeroKind::None || sumsHaveMinimum() || (w.zero == qnt::ZeroKind::Int && w.bits < 8); }
   /// k in scratch that starts at `from`; `ofRuns`: every run begins a tile.
   Value tilePlace(bool ofRuns, Value from, Value k);
   Value inputPlace(const TileChunk &c, Value k);

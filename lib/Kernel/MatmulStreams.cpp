@@ -318,7 +318,7 @@ Values MatmulEmitter::addUnits(const Streams &s, MutableArrayRef<BlockReader> re
   if (spec.hasSubscales()) {
     step.clear();
     for (const Row &row : s.rows)
-      step.append(panels, w.hasMin() ? splatInt(0) : startSum(activationSum(row, k, add(k, stepK()), stepK()), StepParams(), w.implicitZero()));
+      step.append(panels, startsAtZero() ? splatInt(0) : startSum(activationSum(row, k, add(k, stepK()), stepK()), StepParams(), w.implicitZero()));
     step.append(twoChains ? count : 0, splatInt(0));
   }
   SmallVector<Values> activations(s.rows.size());
@@ -419,7 +419,7 @@ Value MatmulEmitter::floatScale(const StepParams &p) {
 Value MatmulEmitter::decoded(BlockReader &reader, unsigned u, unsigned j, Value zero) {
   auto shifted = [&](Value v, unsigned by) { return by ? arith::ShRUIOp::create(b, loc, v, splatInt(by)).getResult() : v; };
   // A look-up replaces mask, conversion and subtraction where one register holds the table of 4-bit codes.
-  if (w.bits == 4 && (w.table || (lanes == 16 && (w.zero == qnt::ZeroKind::None || w.hasMin())))) {
+  if (w.bits == 4 && (w.table || (lanes == 16 && (w.zero == qnt::ZeroKind::None || addsMinimum())))) {
     SmallVector<float, 16> values;
     for (int c = 0; c < 16; ++c)
       values.push_back(w.table ? w.table->values[c] : float(c - w.implicitZero()));
@@ -432,12 +432,12 @@ Value MatmulEmitter::decoded(BlockReader &reader, unsigned u, unsigned j, Value 
   if (w.table)
     return float8(*w.table, code);
   Value value = arith::SIToFPOp::create(b, loc, floats, code);
-  return w.hasMin() ? value : arith::SubFOp::create(b, loc, value, zero).getResult();
+  return addsMinimum() ? value : arith::SubFOp::create(b, loc, value, zero).getResult();
 }
 
 Value MatmulEmitter::weightOf(BlockReader &reader, unsigned u, unsigned j, Value scale, Value zero) {
   Value value = decoded(reader, u, j, zero);
-  if (w.hasMin())
+  if (addsMinimum())
     return math::FmaOp::create(b, loc, value, scale, zero);
   return arith::MulFOp::create(b, loc, value, scale);
 }
@@ -496,13 +496,13 @@ Values MatmulEmitter::floatBlock(const Streams &streams, ArrayRef<Value> superAt
       scales.push_back(floatScale(p[i]));
     }
     // With minima a weight is no multiple of the scale: it is decoded whole, and the sum is that of products.
-    if (w.hasMin())
+    if (addsMinimum())
       acc = y;
     for (unsigned u = s * unitsPerStep; u < (s + 1) * unitsPerStep; ++u)
       for (unsigned j = 0; j < 4; ++j) {
         Values weights;
         for (unsigned i = 0; i < count; ++i)
-          weights.push_back(w.hasMin() ? weightOf(readers[i], u, j, scales[i], zeros[i]) : decoded(readers[i], u, j, zeros[i]));
+          weights.push_back(addsMinimum() ? weightOf(readers[i], u, j, scales[i], zeros[i]) : decoded(readers[i], u, j, zeros[i]));
         for (unsigned r = 0; r < rows; ++r) {
           Value a = splat(loadScalar(input, add(rowAt[r], 4 * u + j)));
           for (unsigned i = 0; i < count; ++i)
@@ -510,7 +510,7 @@ Values MatmulEmitter::floatBlock(const Streams &streams, ArrayRef<Value> superAt
         }
       }
     for (unsigned i = 0; i < rows * count; ++i)
-      y[i] = w.hasMin() ? acc[i] : math::FmaOp::create(b, loc, acc[i], scales[i % count], y[i]).getResult();
+      y[i] = addsMinimum() ? acc[i] : math::FmaOp::create(b, loc, acc[i], scales[i % count], y[i]).getResult();
   }
   return y;
 }

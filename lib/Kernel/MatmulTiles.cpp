@@ -133,7 +133,7 @@ void MatmulEmitter::decodeTiles(const TileChunk &c, unsigned count) {
       for (unsigned u = 0; u < 8; ++u) {
         Value codes = unit(reader, u);
         if (spec.foldsSubscales())
-          codes = timesSubscale(codes, p.subscale);
+          codes = timesSubscale(codes, p);
         else if (zero)
           codes = arith::SubIOp::create(b, loc, codes, zero);
         store(codes, c.weights, add(to, i * c.wide * lanes + u * 4 * lanes));

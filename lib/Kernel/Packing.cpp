@@ -40,7 +40,7 @@ FailureOr<PanelLayout> PanelLayout::get(Type element, unsigned lanes, function_r
   if (layout.group > 0 && layout.group % 16)
     return refuse("groups of a multiple of 16 weights or of the whole row; any group with --kernels=reference");
   if (layout.super && (layout.perRow() || layout.super % layout.group || layout.super % 32 || layout.subBits < 1 || layout.subBits > 8 ||
-                       !(layout.zero == qnt::ZeroKind::None || layout.hasMin())))
+                       !(layout.zero == qnt::ZeroKind::None || layout.hasMin() || layout.hasShift())))
     return refuse("two levels with a group that divides the super-group, 1 to 8 bits of sub-scale and no zero points");
   return layout;
 }
@@ -112,7 +112,7 @@ std::string PanelLayout::name() const {
   if (super)
     s += "t" + std::to_string(super) + "x" + std::to_string(subBits) + (signedSub ? "s" : "");
   if (zero != qnt::ZeroKind::None)
-    s += zero == qnt::ZeroKind::Int ? "z" : zero == qnt::ZeroKind::Float ? "zf" : "m";
+    s += zero == qnt::ZeroKind::Int ? "z" : zero == qnt::ZeroKind::Float ? "zf" : hasShift() ? "h" : "m";
   switch (scale) {
   case qnt::ScaleKind::F16:
     return s;
@@ -204,7 +204,7 @@ static void putScales(const PanelLayout &l, const qnt::QuantizedRows &rows, int6
     int64_t perLevel = l.super / l.group, inSuper = g % groupsPerSuper;
     uint8_t *out = panel + g / groupsPerSuper * l.superBytes() + l.subscaleOffset() + inSuper / perLevel * l.subscaleDwords() * l.lanes * 4;
     putSubField(l, rows.subScales[row * groups + g], inSuper % perLevel, lane, out);
-    if (l.hasMin())
+    if (!rows.subMins.empty())
       putSubField(l, rows.subMins[row * groups + g], perLevel + inSuper % perLevel, lane, out);
   }
 }

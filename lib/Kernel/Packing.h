@@ -4,7 +4,7 @@
 // Along K a panel is a sequence of superblocks; a superblock is a multiple of 64 bytes:
 //
 //   subscales (two-level) of each `super` k dwords per lane, in bit planes, widest (lowest bits) first: a dword of a plane of b bits holds 32/b fields.
-//             Field g is the integer scale of group g; integer minima of groups follow as further fields. 5 and 6 bits = planes 4+2, 7 = 8
+//             Field g is the integer scale of group g; integer minima, or shifts, of groups follow as further fields. 5 and 6 bits = planes 4+2, 7 = 8
 //   scales    per group (two-level: per `super` k): one f16, bf16, f32 or byte (e8m0, codes) per lane
 //   zeros     per group: one byte (integer zero points) or one number of the scale's type per lane; or minima, one per scale
 //   codes     32 k at a time ("block"): bit planes, narrowest first. A unit is 4 k of every lane: lane l, byte j = k 4u+j. A register of a
@@ -54,11 +54,12 @@ struct PanelLayout {
   /// Where plane `p` starts in a block, in registers of 4 * lanes bytes.
   unsigned planeRegister(unsigned p) const;
   unsigned scaleBytes() const { return qnt::scaleBits(scale) / 8; }
-  unsigned zeroBytes() const { return zero == qnt::ZeroKind::None ? 0 : zero == qnt::ZeroKind::Int ? 1 : scaleBytes(); }
+  unsigned zeroBytes() const { return zero == qnt::ZeroKind::None || hasShift() ? 0 : zero == qnt::ZeroKind::Int ? 1 : scaleBytes(); }
   unsigned rowNumbers() const { return qnt::scaleStorage(scale).rowNumbers; }
   bool hasMin() const { return zero == qnt::ZeroKind::Min; }
-  /// Whether a code less its implicit zero point times its sub-scale fits a signed byte.
-  bool foldsSubscale() const { return super && !hasMin() && !signedSub && (int64_t(1) << (bits - 1)) * ((1 << subBits) - 1) <= 127; }
+  bool hasShift() const { return zero == qnt::ZeroKind::Shift; }
+  /// Whether a code less its implicit zero point times its sub-scale, plus the shift, fits a signed byte.
+  bool foldsSubscale() const { return hasShift() || (super && !hasMin() && !signedSub && (int64_t(1) << (bits - 1)) * ((1 << subBits) - 1) <= 127); }
   /// Widths of the bit planes of a sub-scale.
   llvm::SmallVector<unsigned, 2> subPlanes() const;
 
@@ -74,7 +75,7 @@ struct PanelLayout {
   int64_t tailBytes() const { return isCodes() ? rowNumbersOffset() + int64_t(lanes) * 4 * rowNumbers() : 0; }
   int64_t scaleK() const { return super ? super : group; }            // k per stored scale, or -1
   int64_t zeroK() const { return hasMin() ? scaleK() : group; }       // k per stored zero point or minimum, or -1
-  int64_t subFields() const { return super ? super / group * (hasMin() ? 2 : 1) : 0; }
+  int64_t subFields() const { return super ? super / group * (hasMin() || hasShift() ? 2 : 1) : 0; }
   int64_t subscaleDwords() const;                                     // per lane and `super`
 
   int64_t panels(int64_t n) const { return (n + lanes - 1) / lanes; }

@@ -63,6 +63,8 @@ int64_t qcc::qnt::groupsPerRow(BlockType type, int64_t K) {
   return type.getGroup() < 0 ? 1 : (K + type.getGroup() - 1) / type.getGroup();
 }
 
+bool qcc::qnt::hasSubMinima(BlockType type) { return type.getSuper() && (type.getZero() == ZeroKind::Min || type.getZero() == ZeroKind::Shift); }
+
 int64_t qcc::qnt::superBlocksPerRow(BlockType type, int64_t K) {
   return type.getSuper() ? (K + type.getSuper() - 1) / type.getSuper() : 0;
 }
@@ -84,7 +86,7 @@ SmallVector<Type> qcc::qnt::componentTypes(RankedTensorType type) {
     types.push_back(withLast(groups, b.getF32Type()));
   if (block.getZero() == ZeroKind::Min)
     types.push_back(types[1]);
-  if (block.getZero() == ZeroKind::Min && block.getSuper())
+  if (hasSubMinima(block))
     types.push_back(withLast(groups, b.getI8Type()));
   return types;
 }
@@ -107,7 +109,7 @@ Value FormatFamily::decode(OpBuilder &builder, Location loc, BlockType type, con
   if (type.getZero() == ZeroKind::Float)
     value = arith::SubFOp::create(builder, loc, value, element.side);
   value = arith::MulFOp::create(builder, loc, element.scale, value);
-  if (type.getZero() != ZeroKind::Min)
+  if (!element.min)
     return value;
   Value min = element.min;
   if (element.subMin)
@@ -120,6 +122,17 @@ Value qcc::qnt::subScaleValue(OpBuilder &builder, Location loc, BlockType type, 
     return element.side;
   Value zero = arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), int64_t(1) << (type.getSubBits() - 1));
   return arith::SubIOp::create(builder, loc, element.side, zero);
+}
+
+Value qcc::qnt::shiftedMinimum(OpBuilder &builder, Location loc, unsigned bits, unsigned subBits, Value sub, Value shift) {
+  auto splat = [&](int64_t v) -> Value {
+    auto integer = builder.getIntegerAttr(getElementTypeOrSelf(sub.getType()), v);
+    auto vector = dyn_cast<VectorType>(sub.getType());
+    return arith::ConstantOp::create(builder, loc, vector ? cast<TypedAttr>(DenseElementsAttr::get(vector, integer)) : cast<TypedAttr>(integer));
+  };
+  Value centred = arith::SubIOp::create(builder, loc, shift, splat(int64_t(1) << (subBits - 1)));
+  Value moved = arith::ShRSIOp::create(builder, loc, arith::MulIOp::create(builder, loc, sub, centred), splat(subBits + 2 - bits));
+  return arith::SubIOp::create(builder, loc, moved, arith::ShLIOp::create(builder, loc, sub, splat(bits - 1)));
 }
 
 int64_t qcc::qnt::largestSubScale(BlockType type) {
@@ -144,7 +157,10 @@ bool qcc::qnt::sumsFit(BlockType weight, BlockType activations, int64_t K) {
   int64_t run = exactRun(weight, activations), largest = (int64_t(1) << weight.getBits()) - 1;  // a code alone, or less a stored zero point
   if (weight.getZero() == ZeroKind::None)
     largest = int64_t(1) << (weight.getBits() - 1);
-  if (sumsHaveSubScales(weight.getGroup(), weight.getSuper(), activations.getGroup()))
+  bool inSums = sumsHaveSubScales(weight.getGroup(), weight.getSuper(), activations.getGroup());
+  if (inSums && weight.getZero() == ZeroKind::Shift)
+    largest = 128;
+  else if (inSums)
     largest *= largestSubScale(weight);
   int64_t products = run < 0 ? K : std::min(run, K);
   return products <= std::numeric_limits<int32_t>::max() / (127 * largest);
@@ -249,7 +265,7 @@ void QuantizedBuffer::reset(Type element, int64_t firstRow, int64_t rows, int64_
   rowNumbers.resize(rows * storage.rowNumbers);
   subScales.resize(block.getSuper() ? rows * view.groups : 0);
   mins.resize(block.getZero() == ZeroKind::Min ? scales.size() : 0);
-  subMins.resize(block.getZero() == ZeroKind::Min ? subScales.size() : 0);
+  subMins.resize(hasSubMinima(block) ? subScales.size() : 0);
   zeros.resize(block.getZero() == ZeroKind::Int ? rows * view.groups : 0);
   floatZeros.resize(block.getZero() == ZeroKind::Float ? rows * view.groups : 0);
   view.codes = codes;

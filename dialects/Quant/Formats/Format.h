@@ -24,7 +24,7 @@ struct QuantizedRows {
   llvm::ArrayRef<float> rowNumbers;       // coded scale kinds: [rows][ScaleStorage::rowNumbers]
   llvm::ArrayRef<uint8_t> subScales;      // two-level: [rows][groups], as stored
   llvm::ArrayRef<float> mins;             // minima: as many as scales
-  llvm::ArrayRef<uint8_t> subMins;        // two-level minima: [rows][groups]
+  llvm::ArrayRef<uint8_t> subMins;        // two-level minima, or shifts: [rows][groups]
   llvm::ArrayRef<uint8_t> zeros;          // integer zero points: [rows][groups]
   llvm::ArrayRef<float> floatZeros;       // float zero points: [rows][groups]
   llvm::ArrayRef<uint8_t> raw;            // element types that are no weight format (integers): the bytes of [rows][K]; nothing else is set
@@ -51,8 +51,8 @@ struct ElementValues {
   mlir::Value code;   // i32, as stored
   mlir::Value scale;  // f32: the stored scale
   mlir::Value side;   // i32 zero point or sub-scale, f32 zero point, or null
-  mlir::Value min;    // f32: the stored minimum, or null
-  mlir::Value subMin; // i32, of two-level minima, or null
+  mlir::Value min;    // f32: the stored minimum (shift: the stored scale), or null
+  mlir::Value subMin; // i32: of two-level minima, its integer factor, or null
 };
 
 /// How scales are chosen.
@@ -100,6 +100,10 @@ public:
 /// `element.side`, a stored sub-scale, as a number (i32).
 mlir::Value subScaleValue(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element);
 
+/// `zero = shift`: what code 0 stands for in units of the stored scale, a negative integer: floor(sub * (shift - 2^(subBits-1)) * 2^(bits-subBits-2)) -
+/// sub * 2^(bits-1). `sub` and `shift` as stored, i32 or vectors of it.
+mlir::Value shiftedMinimum(mlir::OpBuilder &builder, mlir::Location loc, unsigned bits, unsigned subBits, mlir::Value sub, mlir::Value shift);
+
 #define QCC_FORMAT(Class, Grammar, Summary) const FormatFamily &get##Class();
 #include "dialects/Quant/Formats/Formats.def"
 
@@ -117,6 +121,8 @@ std::string listFormats();
 double bitsPerWeight(mlir::Type element, int64_t K);
 /// Scales per row.
 int64_t groupsPerRow(BlockType type, int64_t K);
+/// Whether groups of a two-level format have integer minima, or shifts, in their place.
+bool hasSubMinima(BlockType type);
 /// Stored scales per row of a two-level format; 0 for one level.
 int64_t superBlocksPerRow(BlockType type, int64_t K);
 /// Largest magnitude of a sub-scale.

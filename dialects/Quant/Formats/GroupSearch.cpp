@@ -59,6 +59,28 @@ QCC_CLONES float qcc::qnt::squaredError(const float *x, const float *importance,
   return SUM_LANES(error);
 }
 
+QCC_CLONES float qcc::qnt::squaredErrorOfLine(const float *x, const float *importance, int64_t n, float inverse, float scale, float offset, float lo, float hi) {
+  Lanes error = {}, low = error + lo, high = error + hi;
+  for (int64_t i = 0; i < n; i += searchLanes) {
+    Lanes v = LOAD_LANES(x + i) - offset, q = CLAMP_LANES(ROUND_LANES(v * inverse), low, high), d = v - q * scale;
+    error += d * d * LOAD_LANES(importance + i);
+  }
+  return SUM_LANES(error);
+}
+
+QCC_CLONES LineSums qcc::qnt::lineSums(const float *x, const float *importance, int64_t n, float inverse, float offset, float lo, float hi) {
+  Lanes sw = {}, sx = {}, sq = {}, sxq = {}, sqq = {}, low = sw + lo, high = sw + hi;
+  for (int64_t i = 0; i < n; i += searchLanes) {
+    Lanes v = LOAD_LANES(x + i), w = LOAD_LANES(importance + i), q = CLAMP_LANES(ROUND_LANES((v - offset) * inverse), low, high), wq = w * q;
+    sw += w;
+    sx += w * v;
+    sq += wq;
+    sxq += v * wq;
+    sqq += q * wq;
+  }
+  return {SUM_LANES(sw), SUM_LANES(sx), SUM_LANES(sq), SUM_LANES(sxq), SUM_LANES(sqq)};
+}
+
 QCC_CLONES void qcc::qnt::encodeGroup(const float *x, int64_t n, float scale, float lo, float hi, uint8_t *codes) {
   for (int64_t i = 0; i < n; ++i) {
     float q = x[i] / scale;
@@ -91,4 +113,53 @@ float qcc::qnt::searchSymmetricScale(const float *x, const float *importance, in
     for (int step = thorough ? -12 : -3, last = thorough ? 36 : 8; step <= last; ++step)
       attempt(sign * codes * (1.0f + (thorough ? 0.5f : 1.0f) * shrink * float(step)) / most);
   return scale;
+}
+
+/// Extent of what counts.
+static Extent weightedExtent(const float *x, const float *importance, int64_t n) {
+  Extent range{INFINITY, -INFINITY, true};
+  for (int64_t i = 0; i < n; ++i)
+    if (importance[i] > 0) {
+      range.min = x[i] < range.min ? x[i] : range.min;
+      range.max = x[i] > range.max ? x[i] : range.max;
+    }
+  return range;
+}
+
+Line qcc::qnt::searchLine(const float *x, const float *importance, int64_t n, int bits, bool thorough) {
+  Extent range = weightedExtent(x, importance, n);
+  float codes = float(1 << bits), lo = -codes / 2, hi = codes / 2 - 1, width = range.max - range.min;
+  if (!(width > 0) || !std::isfinite(codes / width))
+    return {0, range.max < range.min ? 0.0f : range.min};
+  // Sizes of the range, in steps: the fewer bits, the more clipping pays.
+  float step = bits <= 2 ? 0.3f : bits == 3 ? 0.35f : 0.5f, first = -2 * step;
+  int count = bits <= 2 ? 9 : bits == 3 ? 10 : 9;
+  if (thorough) {
+    step /= 2;
+    count *= 2;
+  }
+  Line best{width / (codes - 1), 0};
+  best.offset = range.min - lo * best.scale;
+  float least = INFINITY;
+  auto attempt = [&](float inverse, float offset) {
+    LineSums s = lineSums(x, importance, n, inverse, offset, lo, hi);
+    float determinant = s.w * s.qq - s.q * s.q;
+    if (!(determinant > 0))
+      return false;
+    Line line{(s.w * s.xq - s.x * s.q) / determinant, (s.qq * s.x - s.q * s.xq) / determinant};
+    float error = squaredErrorOfLine(x, importance, n, 1 / line.scale, line.scale, line.offset, lo, hi);
+    if (!(line.scale > 0) || !(error < least))
+      return false;
+    least = error;
+    best = line;
+    return true;
+  };
+  float center = (range.min + range.max) / 2;
+  for (int i = 0; i < count; ++i) {
+    float scale = width / (codes - 1 + first + step * float(i));
+    attempt(1 / scale, center - (lo + hi) / 2 * scale);
+  }
+  for (int i = 0; i < (thorough ? 4 : 2) && attempt(1 / best.scale, best.offset); ++i) {
+  }
+  return best;
 }

@@ -25,6 +25,21 @@ CodeSums codeSums(const float *x, const float *importance, int64_t n, float inve
 
 /// Sum of (x - scale * clamp(round(x * inverse), lo, hi))^2.
 float squaredError(const float *x, const float *importance, int64_t n, float inverse, float scale, float lo, float hi);
+/// The same of x - offset; `importance` must be given.
+float squaredErrorOfLine(const float *x, const float *importance, int64_t n, float inverse, float scale, float offset, float lo, float hi);
+
+/// Sums over q = clamp(round((x - offset) * inverse), lo, hi), from which the line of least squared error through (q, x) follows.
+struct LineSums {
+  float w, x, q, xq, qq;
+};
+LineSums lineSums(const float *x, const float *importance, int64_t n, float inverse, float offset, float lo, float hi);
+
+/// `value = scale * q + offset` for whole q in lo..hi: what fits a group best, of a grid of ranges, a finer one if `thorough`. A group that is constant has the
+/// scale 0. `importance` must be given; of padding it is 0.
+struct Line {
+  float scale, offset;
+};
+Line searchLine(const float *x, const float *importance, int64_t n, int bits, bool thorough);
 
 /// codes[i] = clamp(round(x[i] / scale), lo, hi) - lo.
 void encodeGroup(const float *x, int64_t n, float scale, float lo, float hi, uint8_t *codes);
