@@ -106,6 +106,24 @@ Value MatmulEmitter::unit(BlockReader &reader, unsigned u) {
   return code;
 }
 
+std::array<uint8_t, 16> MatmulEmitter::integerTable(unsigned part) {
+  std::array<uint8_t, 16> values;
+  for (auto [value, integer] : llvm::zip(values, w.table->integers->values))
+    value = uint8_t((integer + w.integerZero()) >> (8 * part));
+  return values;
+}
+
+Value MatmulEmitter::integers(BlockReader &reader, unsigned u, unsigned part) {
+  if (!w.table)
+    return unit(reader, u);
+  Value table = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(VectorType::get(16, b.getI8Type()), ArrayRef(integerTable(part))));
+  return qk::Lut16Op::create(b, loc, bytes, table, unit(reader, u));
+}
+
+unsigned MatmulEmitter::maxInteger(unsigned part) { return w.table ? *llvm::max_element(integerTable(part)) : maxCode(); }
+
+Value MatmulEmitter::joinBytes(Value low, Value high) { return arith::AddIOp::create(b, loc, low, arith::ShLIOp::create(b, loc, high, splatInt(8))); }
+
 Value MatmulEmitter::number(Value at, Value panelAt) {
   Value raw = load(args.weights, at, VectorType::get(lanes * w.scaleBytes(), b.getI8Type()));
   if (Type stored = qnt::scaleType(b.getContext(), w.scale)) {
@@ -148,6 +166,8 @@ MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Va
     p.zero = arith::ExtUIOp::create(b, loc, sums, load(args.weights, zeroAt, VectorType::get(lanes, b.getI8Type())));
   else if (w.zero != qnt::ZeroKind::None)
     p.zero = number(zeroAt, panelAt);
+  if (spec.intActivations && w.table)
+    p.scale = arith::MulFOp::create(b, loc, p.scale, splatFloat(w.table->integers->unit));
   if (!w.super)
     return p;
   p.subscale = subField(superAt, kInSuper, /*ofMin=*/false);

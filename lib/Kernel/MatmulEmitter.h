@@ -67,6 +67,8 @@ private:
   BlockReader block(Value superAt, Value blockInSuper);
   Value planeRegister(BlockReader &reader, unsigned plane, unsigned reg);
   Value unit(BlockReader &reader, unsigned u);       // bytes: codes of 4 k of every lane
+  Value integers(BlockReader &reader, unsigned u, unsigned part);  // the same of what they are in integer products: byte `part` of PanelLayout::integerBytes
+  std::array<uint8_t, 16> integerTable(unsigned part);
   /// Scale, zero point and sub-scale of the step (16 or 32 k) at `kInSuper`.
   struct StepParams {
     Value scale;                                     // f32
@@ -83,6 +85,9 @@ private:
   int64_t stepK() const { return w.perRow() || w.group % 32 == 0 ? 32 : 16; }
   Value equal(Value a, Value b);
   unsigned maxCode() const { return (1u << w.bits) - 1; }
+  unsigned maxInteger(unsigned part);
+  /// Sums of low bytes, each followed by that of its high bytes if there are any, as one.
+  Value joinBytes(Value low, Value high);
   Value bcast4(Value codes, Value at);
   /// The same of the activations of unit `u` in the block of 32 at `at`, all of which may be read. `registers`: of this block, empty at its start.
   Value bcast4(Values &registers, Value at, unsigned u);
@@ -151,7 +156,7 @@ private:
   Values intBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
   /// A run k..end: its first i32 sums, [chain][row][panel]; units [from, to) of a block added to them; the run added to y.
   bool oneRun() const { return spec.intActivations && spec.run() < 0; }  // a row is one
-  bool hasTwoChains(const Streams &s) const { return s.count() < version.dot4Chains; }
+  bool hasTwoChains(const Streams &s) const { return w.integerBytes() == 1 && s.count() < version.dot4Chains; }
   Values startRun(const Streams &s, llvm::ArrayRef<StepParams> p, Value k, Value end);
   Values addUnits(const Streams &s, llvm::MutableArrayRef<BlockReader> readers, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, unsigned from,
                   unsigned to, mlir::ValueRange sums);

@@ -302,7 +302,7 @@ Values MatmulEmitter::startRun(const Streams &s, ArrayRef<StepParams> p, Value k
     bool starts = !spec.hasSubscales() && !startsAtZero();       // sub-scales: every block has a start of its own
     Value sum = starts ? activationSum(row, k, end, spec.run()) : Value();
     for (const StepParams &of : p)
-      sums.push_back(starts ? startSum(sum, of, w.implicitZero()) : splatInt(0));
+      sums.push_back(starts ? startSum(sum, of, w.integerZero()) : splatInt(0));
   }
   if (hasTwoChains(s) && !spec.hasSubscales())
     sums.append(s.count(), splatInt(0));
@@ -311,25 +311,30 @@ Values MatmulEmitter::startRun(const Streams &s, ArrayRef<StepParams> p, Value k
 
 Values MatmulEmitter::addUnits(const Streams &s, MutableArrayRef<BlockReader> readers, ArrayRef<Value> superAt, Value super, Value blockInSuper, unsigned from,
                                unsigned to, ValueRange carried) {
-  unsigned panels = superAt.size(), count = s.count();
+  unsigned panels = superAt.size(), count = s.count(), parts = w.integerBytes();
   bool twoChains = hasTwoChains(s);                  // or the latency of dot4 would show
   Value blockAt = mul(add(mul(super, blocksPerSuper()), blockInSuper), 32), k = add(blockAt, 4 * from);
   Values sums(carried), step = sums;
   if (spec.hasSubscales()) {
     step.clear();
     for (const Row &row : s.rows)
-      step.append(panels, w.hasMin() ? splatInt(0) : startSum(activationSum(row, k, add(k, stepK()), stepK()), StepParams(), w.implicitZero()));
+      step.append(panels, w.hasMin() ? splatInt(0) : startSum(activationSum(row, k, add(k, stepK()), stepK()), StepParams(), w.integerZero()));
     step.append(twoChains ? count : 0, splatInt(0));
   }
+  Values high(parts > 1 ? count : 0, splatInt(0));
   SmallVector<Values> activations(s.rows.size());
   for (unsigned u = from; u < to; ++u)
     for (auto [r, row] : llvm::enumerate(s.rows)) {
       Value a = bcast4(activations[r], add(row.inputAt, blockAt), u);
       for (unsigned i = 0; i < panels; ++i) {
         Value &chain = step[(twoChains && u % 2 ? count : 0) + r * panels + i];
-        chain = dot4(chain, unit(readers[i], u), a, maxCode());
+        chain = dot4(chain, integers(readers[i], u, 0), a, maxInteger(0));
+        if (parts > 1)
+          high[r * panels + i] = dot4(high[r * panels + i], integers(readers[i], u, 1), a, maxInteger(1));
       }
     }
+  for (auto [i, sum] : llvm::enumerate(high))
+    step[i] = joinBytes(step[i], sum);
   if (!spec.hasSubscales())
     return step;
   for (unsigned i = 0; i < count; ++i) {
