@@ -118,7 +118,7 @@ static Value integerDot(ReferenceBuilder &r, const ReferenceBuilder::Components 
       dot = r.make<math::FmaOp>(r.make<arith::NegFOp>(first.side), r.asFloat(sum(codeOfX)), dot);
     Value scaleOfX = xAt(from).scale, scale = first.scale, min = first.min;
     if (const CodeTable *table = tableOf(w.type))
-      scale = r.mulf(scale, r.f32(table->integers->unit));
+      scaleOfX = r.mulf(scaleOfX, r.f32(table->integers->unit));
     if (inScales)
       scale = r.mulf(scale, r.asFloat(subScaleValue(r.b, r.loc, w.type, first)));
     if (inScales && w.mins)

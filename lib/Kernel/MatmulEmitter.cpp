@@ -144,10 +144,11 @@ Value MatmulEmitter::rowNumber(Value panelAt, unsigned i) {
 
 Value MatmulEmitter::codedNumber(Value codes, Value panelAt) {
   const qnt::CodeTable &table = *qnt::scaleStorage(w.scale).table;
-  Value relative = table.slopes ? sloped(*table.slopes, codes) : float8(table, codes);
-  if (w.rowNumbers() == 1)
-    return arith::MulFOp::create(b, loc, relative, rowNumber(panelAt, 0));
-  return math::FmaOp::create(b, loc, relative, rowNumber(panelAt, 0), rowNumber(panelAt, 1));
+  Value first = rowNumber(panelAt, 0);
+  if (w.rowNumbers() == 2)
+    return math::FmaOp::create(b, loc, table.slopes ? sloped(*table.slopes, codes) : float8(table, codes), first, rowNumber(panelAt, 1));
+  // Powers of two multiply the row's number, once: the same product.
+  return arith::MulFOp::create(b, loc, scaledFloat8(table, codes), arith::MulFOp::create(b, loc, first, splatFloat(float8Unit(table))));
 }
 
 MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Value kInSuper) {
@@ -166,8 +167,6 @@ MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Va
     p.zero = arith::ExtUIOp::create(b, loc, sums, load(args.weights, zeroAt, VectorType::get(lanes, b.getI8Type())));
   else if (w.zero != qnt::ZeroKind::None)
     p.zero = number(zeroAt, panelAt);
-  if (spec.intActivations && w.table)
-    p.scale = arith::MulFOp::create(b, loc, p.scale, splatFloat(w.table->integers->unit));
   if (!w.super)
     return p;
   p.subscale = subField(superAt, kInSuper, /*ofMin=*/false);
@@ -236,6 +235,10 @@ Value MatmulEmitter::addScaled(Value acc, Value sum, Value subscale) {
 
 MatmulEmitter::Row MatmulEmitter::rowAt(Value m) {
   return {m, mul(m, args.inputStride), args.scaleStride ? mul(m, args.scaleStride) : Value(), args.sumStride ? mul(m, args.sumStride) : Value()};
+}
+
+Value MatmulEmitter::ofIntegers(Value activationScale) {
+  return w.table ? arith::MulFOp::create(b, loc, activationScale, splatFloat(w.table->integers->unit)).getResult() : activationScale;
 }
 
 Value MatmulEmitter::activationSum(const Row &row, Value k, Value end, int64_t length) {

@@ -188,7 +188,7 @@ void MatmulEmitter::rescaleRows(const TileChunk &c, const TileRun &run, unsigned
     Value m = add(run.m, r);
     // Rows past the last get what is nobody's, but read nothing past the arguments.
     Row row = rowAt(scalesAt && decodesSigned() ? m : min(m, sub(c.rowEnd, index(1))));
-    Value scale = scalesAt ? splat(loadScalar(c.scales, add(scalesAt, r))) : activationScale(row, run.k);
+    Value scale = scalesAt ? ofIntegers(splat(loadScalar(c.scales, add(scalesAt, r)))) : activationScale(row, run.k);
     Value rowSum = decodesSigned() ? Value() : activationSum(row, run.k, run.end, spec.run());
     for (unsigned i = 0; i < count; ++i) {
       Value sum = load(c.sums, add(sumsAt.at[i], mul(r, sumsAt.stride)), sums), at;

@@ -136,7 +136,7 @@ float MatmulProblem::integerResult(const kernel::MatmulSpec &spec, int64_t row, 
     float activationScale = scales[row * perRow + (activationGroup < 0 ? 0 : k0 / activationGroup)], scale = rows.scales[stored];
     float min = layout.hasMin() ? rows.mins[stored] : 0.0f;
     if (layout.table)
-      scale *= layout.table->integers->unit;
+      activationScale *= layout.table->integers->unit;
     if (layout.super && !spec.hasSubscales()) {
       scale *= float(subScale(group));
       min *= layout.hasMin() ? float(rows.subMins[group]) : 1.0f;
