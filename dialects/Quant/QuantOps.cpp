@@ -77,7 +77,7 @@ LogicalResult MatmulOp::verify() {
   if (getBf16() && !cast<ShapedType>(getInput().getType()).getElementType().isF32())
     return emitOpError("rounds float activations to bf16; integer products are exact, got ") << getInput().getType();
   auto codes = dyn_cast<BlockType>(cast<ShapedType>(w).getElementType()), activations = dyn_cast<BlockType>(cast<ShapedType>(getInput().getType()).getElementType());
-  if (codes && activations && codes.getElement() == Element::Int && cast<ShapedType>(w).hasStaticShape() && !sumsFit(codes, activations, dim(w, -1)))
+  if (codes && activations && hasIntegers(codes) && cast<ShapedType>(w).hasStaticShape() && !sumsFit(codes, activations, dim(w, -1)))
     return emitOpError("sums more products of ") << codes << " and " << activations << " before it rescales than fit i32";
   if (cast<ShapedType>(w).getRank() != 2)
     return emitOpError("weight must be [N, K], got ") << w;

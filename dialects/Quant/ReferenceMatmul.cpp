@@ -1,4 +1,5 @@
 // Reference lowerings of quantized arithmetic. This is the definition that integer kernels equal bit for bit.
+#include "dialects/Quant/Formats/CodeTables.h"
 #include "dialects/Quant/ReferenceBuilder.h"
 using namespace mlir;
 using namespace qcc::qnt;
@@ -120,6 +121,8 @@ static Value integerDot(ReferenceBuilder &r, const ReferenceBuilder::Components 
     if (hasFloatZero)
       dot = r.make<math::FmaOp>(r.make<arith::NegFOp>(first.side), r.asFloat(sum(codeOfX)), dot);
     Value scaleOfX = xAt(from).scale, scale = first.scale, min = first.min;
+    if (const CodeTable *table = tableOf(w.type))
+      scaleOfX = r.mulf(scaleOfX, r.f32(table->integers->unit));
     if (inScales)
       scale = r.mulf(scale, r.asFloat(subScaleValue(r.b, r.loc, w.type, first)));
     if (inScales && w.mins)
@@ -149,7 +152,7 @@ Lowered MatmulOp::lowerToReference(OpBuilder &builder) {
   return SmallVector<Value>{r.generate(getType(), shape, [&](ValueRange at) {
     ValueRange row = at.drop_back();
     Value n = at.back(), y;
-    if (isQuantizedX && isQuantizedW && w.type.getElement() == Element::Int)
+    if (isQuantizedX && isQuantizedW && hasIntegers(w.type))
       y = integerDot(r, x, w, row, n, K);
     else
       y = r.fold(r.index(0), r.index(K), r.f32(0), [&](Value k, Value sum) {

@@ -17,11 +17,11 @@ MatmulEmitter::Tiling MatmulEmitter::tiling() const {
   Tiling t;
   t.panels = 2;
   if (spec.intActivations)
-    t.rows = many ? 12 / t.panels : 3;
+    t.rows = (many ? 12 / t.panels : 3) / w.integerBytes();
   else
     t.rows = many ? 16 / t.panels : 4;
   t.rowBlock = 504;
-  int64_t bytesPerK = t.panels * lanes * (spec.intActivations ? 1 : 4);
+  int64_t bytesPerK = t.panels * lanes * (spec.intActivations ? w.integerBytes() : 4);
   t.chunk = wholeRuns(std::max<int64_t>(32, version.l1Bytes / 2 / bytesPerK / 32 * 32));
   return t;
 }
@@ -147,12 +147,12 @@ Value MatmulEmitter::timesSubscale(Value codes, const StepParams &p) {
 
 void MatmulEmitter::emitIntBlocked() {
   Tiling t = tiling();
-  int64_t step = stepK(), run = spec.run(), span = std::max<int64_t>(run, 32), unitBytes = 4 * lanes;
+  int64_t step = stepK(), run = spec.run(), span = std::max<int64_t>(run, 32), unitBytes = 4 * lanes, parts = w.integerBytes();
   bool inChunk = holdsRuns(t.chunk), folds = spec.foldsSubscales(), hasZero = w.zero != qnt::ZeroKind::None && !(folds && w.hasShift()), hasSub = spec.hasSubscales() && !folds;
   // Once per several hundred rows: what is then left to do for every run is less.
-  bool signedCodes = version.dot8x2 && !hasZero;
-  int64_t implicitZero = signedCodes ? 0 : folds ? 128 : w.implicitZero();   // products that fit a byte are stored offset by 128
-  Value codes = scratch(t.chunk * t.panels * lanes, b.getI8Type());
+  bool signedCodes = version.dot8x2 && !hasZero && parts == 1;
+  int64_t implicitZero = signedCodes ? 0 : folds ? 128 : w.integerZero();   // products that fit a byte are stored offset by 128
+  Value codes = scratch(t.chunk * t.panels * lanes * parts, b.getI8Type());
   auto each = [&](int64_t k, Type element) { return scratch(t.chunk / k * t.panels * lanes, element); };
   VectorType zeroType = w.zero == qnt::ZeroKind::Int ? sums : floats;
   Value scales, zeros, subscales, submins, waiting;
@@ -191,21 +191,23 @@ void MatmulEmitter::emitIntBlocked() {
           store(subscale, subscales, place(c, add(k, from), step, i));
         if (submins)
           store(p.submin, submins, place(c, add(k, from), step, i));
-        Value before;
-        for (int64_t u = from / 4; u < (from + step) / 4; ++u) {
-          Value code = unit(reader, u), at = add(mul(sub(k, c.k0), count * lanes), (u * count + i) * unitBytes);
-          if (folds)
-            code = timesSubscale(code, p);
-          if (folds && !signedCodes)
-            code = arith::XOrIOp::create(b, loc, code, byteConstant(-128));
-          if (!folds && signedCodes)
-            code = arith::SubIOp::create(b, loc, code, byteConstant(w.implicitZero()));
-          if (!version.dot8x2)
-            store(code, codes, at);
-          else if (u % 2)                            // [pair of units][panel]
-            store(interleaveUnits(before, code), codes, add(mul(sub(k, c.k0), count * lanes), ((u - 1) * count + 2 * i) * unitBytes));
-          before = code;
-        }
+        Values before(parts);
+        for (int64_t u = from / 4; u < (from + step) / 4; ++u)
+          for (int64_t part = 0; part < parts; ++part) {
+            int64_t all = count * parts, of = i * parts + part;
+            Value code = integers(reader, u, part), at = add(mul(sub(k, c.k0), all * lanes), (u * all + of) * unitBytes);
+            if (folds)
+              code = timesSubscale(code, p);
+            if (folds && !signedCodes)
+              code = arith::XOrIOp::create(b, loc, code, byteConstant(-128));
+            if (!folds && signedCodes)
+              code = arith::SubIOp::create(b, loc, code, byteConstant(w.integerZero()));
+            if (!version.dot8x2)
+              store(code, codes, at);
+            else if (u % 2)                            // [pair of units][panel][part]
+              store(interleaveUnits(before[part], code), codes, add(mul(sub(k, c.k0), all * lanes), ((u - 1) * all + 2 * of) * unitBytes));
+            before[part] = code;
+          }
       }
     }
   };
@@ -243,8 +245,9 @@ void MatmulEmitter::emitIntBlocked() {
     for (const Row &row : rowOf)
       inputAt.push_back(row.inputAt);
     // Stays a loop: unrolled, LLVM's scheduler gathers the broadcasts of many units, which spills the accumulators.
-    auto units = [&](Value from, Value number, ValueRange acc) {
-      Value unitAt = mul(sub(from, c.k0), count * lanes);
+    unsigned all = count * parts;                    // [panel][part]
+    auto unitsOf = [&](Value from, Value number, ValueRange acc) {
+      Value unitAt = mul(sub(from, c.k0), all * lanes);
       if (version.dot8x2)
         return pairProducts(acc, inputAt, from, codes, unitAt, div(number, 2), signedCodes);
       return rolledLoop(number, together, acc, [&](Value u, ValueRange carried) {
@@ -252,16 +255,27 @@ void MatmulEmitter::emitIntBlocked() {
         SmallVector<Values> activations(rows);
         for (unsigned next = 0; next < together; ++next) {
           Values units;
-          for (unsigned i = 0; i < count; ++i)
-            units.push_back(load(codes, add(add(unitAt, mul(add(u, next), count * unitBytes)), i * unitBytes), bytes));
+          for (unsigned i = 0; i < all; ++i)
+            units.push_back(load(codes, add(add(unitAt, mul(add(u, next), all * unitBytes)), i * unitBytes), bytes));
           for (unsigned r = 0; r < rows; ++r) {
             Value a = bcast4(activations[r], add(add(inputAt[r], from), mul(u, 4)), next);
-            for (unsigned i = 0; i < count; ++i)
-              acc[r * count + i] = dot4(acc[r * count + i], units[i], a, folds ? 255 : maxCode());
+            for (unsigned i = 0; i < all; ++i)
+              acc[r * all + i] = dot4(acc[r * all + i], units[i], a, folds ? 255 : maxInteger(i % parts));
           }
         }
         return acc;
       });
+    };
+    auto units = [&](Value from, Value number, ValueRange acc) {
+      if (parts == 1)
+        return unitsOf(from, number, acc);
+      Values apart, whole;
+      for (Value low : acc)
+        apart.append({low, splatInt(0)});
+      apart = unitsOf(from, number, apart);
+      for (unsigned i = 0; i < acc.size(); ++i)
+        whole.push_back(joinBytes(apart[2 * i], apart[2 * i + 1]));
+      return whole;
     };
     SmallVector<StepParams> none(count);
     auto scaled = [&](Value k, ValueRange carried) {  // a step of its own sub-scale

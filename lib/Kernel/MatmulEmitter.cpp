@@ -106,6 +106,24 @@ Value MatmulEmitter::unit(BlockReader &reader, unsigned u) {
   return code;
 }
 
+std::array<uint8_t, 16> MatmulEmitter::integerTable(unsigned part) {
+  std::array<uint8_t, 16> values;
+  for (auto [value, integer] : llvm::zip(values, w.table->integers->values))
+    value = uint8_t((integer + w.integerZero()) >> (8 * part));
+  return values;
+}
+
+Value MatmulEmitter::integers(BlockReader &reader, unsigned u, unsigned part) {
+  if (!w.table)
+    return unit(reader, u);
+  Value table = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(VectorType::get(16, b.getI8Type()), ArrayRef(integerTable(part))));
+  return qk::Lut16Op::create(b, loc, bytes, table, unit(reader, u));
+}
+
+unsigned MatmulEmitter::maxInteger(unsigned part) { return w.table ? *llvm::max_element(integerTable(part)) : maxCode(); }
+
+Value MatmulEmitter::joinBytes(Value low, Value high) { return arith::AddIOp::create(b, loc, low, arith::ShLIOp::create(b, loc, high, splatInt(8))); }
+
 Value MatmulEmitter::number(Value at, Value panelAt) {
   Value raw = load(args.weights, at, VectorType::get(lanes * w.scaleBytes(), b.getI8Type()));
   if (Type stored = qnt::scaleType(b.getContext(), w.scale)) {
@@ -126,10 +144,11 @@ Value MatmulEmitter::rowNumber(Value panelAt, unsigned i) {
 
 Value MatmulEmitter::codedNumber(Value codes, Value panelAt) {
   const qnt::CodeTable &table = *qnt::scaleStorage(w.scale).table;
-  Value relative = table.slopes ? sloped(*table.slopes, codes) : float8(table, codes);
-  if (w.rowNumbers() == 1)
-    return arith::MulFOp::create(b, loc, relative, rowNumber(panelAt, 0));
-  return math::FmaOp::create(b, loc, relative, rowNumber(panelAt, 0), rowNumber(panelAt, 1));
+  Value first = rowNumber(panelAt, 0);
+  if (w.rowNumbers() == 2)
+    return math::FmaOp::create(b, loc, table.slopes ? sloped(*table.slopes, codes) : float8(table, codes), first, rowNumber(panelAt, 1));
+  // Powers of two multiply the row's number, once: the same product.
+  return arith::MulFOp::create(b, loc, scaledFloat8(table, codes), arith::MulFOp::create(b, loc, first, splatFloat(float8Unit(table))));
 }
 
 MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Value kInSuper) {
@@ -224,6 +243,10 @@ Value MatmulEmitter::addScaled(Value acc, Value sum, Value subscale) {
 
 MatmulEmitter::Row MatmulEmitter::rowAt(Value m) {
   return {m, mul(m, args.inputStride), args.scaleStride ? mul(m, args.scaleStride) : Value(), args.sumStride ? mul(m, args.sumStride) : Value()};
+}
+
+Value MatmulEmitter::ofIntegers(Value activationScale) {
+  return w.table ? arith::MulFOp::create(b, loc, activationScale, splatFloat(w.table->integers->unit)).getResult() : activationScale;
 }
 
 Value MatmulEmitter::activationSum(const Row &row, Value k, Value end, int64_t length) {

@@ -67,6 +67,8 @@ private:
   BlockReader block(Value superAt, Value blockInSuper);
   Value planeRegister(BlockReader &reader, unsigned plane, unsigned reg);
   Value unit(BlockReader &reader, unsigned u);       // bytes: codes of 4 k of every lane
+  Value integers(BlockReader &reader, unsigned u, unsigned part);  // the same of what they are in integer products: byte `part` of PanelLayout::integerBytes
+  std::array<uint8_t, 16> integerTable(unsigned part);
   /// Scale, zero point and sub-scale of the step (16 or 32 k) at `kInSuper`.
   struct StepParams {
     Value scale;                                     // f32
@@ -87,6 +89,9 @@ private:
   int64_t stepK() const { return w.perRow() || w.group % 32 == 0 ? 32 : 16; }
   Value equal(Value a, Value b);
   unsigned maxCode() const { return (1u << w.bits) - 1; }
+  unsigned maxInteger(unsigned part);
+  /// Sums of low bytes, each followed by that of its high bytes if there are any, as one.
+  Value joinBytes(Value low, Value high);
   Value bcast4(Value codes, Value at);
   /// The same of the activations of unit `u` in the block of 32 at `at`, all of which may be read. `registers`: of this block, empty at its start.
   Value bcast4(Values &registers, Value at, unsigned u);
@@ -107,7 +112,8 @@ private:
   Row rowAt(Value m);
   /// The scale of the run that begins at k; the sum of codes k..end, which are `length` or, in a row's last run, fewer. In all lanes.
   Value scaleIndex(const Row &row, Value k) { return spec.activationGroup < 0 ? row.scaleAt : add(row.scaleAt, div(k, spec.activationGroup)); }
-  Value activationScale(const Row &row, Value k) { return splat(loadScalar(args.scales, scaleIndex(row, k))); }
+  Value activationScale(const Row &row, Value k) { return ofIntegers(splat(loadScalar(args.scales, scaleIndex(row, k)))); }
+  Value ofIntegers(Value activationScale);           // times the unit of the weights' integers
   Value activationSum(const Row &row, Value k, Value end, int64_t length);
   /// What finishRun needs of the activations of the run that begins at k; null if nothing. `subMinAt` gives the sub-minima of the group at some k.
   Value finishSum(const Row &row, Value k, Value end, llvm::function_ref<Value(Value k)> subMinAt);
@@ -151,11 +157,18 @@ private:
   void shortRows(llvm::ArrayRef<Value> panels, Value m, unsigned rows, Value begin, Value end, Value distance, Value partial);
   /// Adds all runs of the superblocks to the sums y[row][panel].
   Values intRuns(const Streams &s, mlir::ValueRange y);
-  /// The same for one block of 32 k, which holds a run or two.
-  Values intBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
+  /// The numbers of the panels' step at `kInSuper`. Those that are decoded beforehand: a superblock's scales and minima in scratch.
+  llvm::SmallVector<StepParams> paramsAt(const Streams &s, llvm::ArrayRef<Value> superAt, Value kInSuper);
+  bool decodesNumbers() const;
+  void makeNumbers();
+  void decodeNumbers(const Streams &s, llvm::ArrayRef<Value> superAt);
+  Value numberPlace(Value kInSuper, unsigned panel, bool ofMin);
+  Value numbers;                                     // [group][panel][scale, minimum][lanes]
+  /// intRuns for one block of 32 k, which holds a run or two; `shared`: the panels' numbers, if several blocks have the same.
+  Values intBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, llvm::ArrayRef<StepParams> shared, mlir::ValueRange y);
   /// A run k..end: its first i32 sums, [chain][row][panel]; units [from, to) of a block added to them; the run added to y.
   bool oneRun() const { return spec.intActivations && spec.run() < 0; }  // a row is one
-  bool hasTwoChains(const Streams &s) const { return s.count() < version.dot4Chains; }
+  bool hasTwoChains(const Streams &s) const { return w.integerBytes() == 1 && spec.run() != 16 && s.count() < version.dot4Chains; }
   Values startRun(const Streams &s, llvm::ArrayRef<StepParams> p, Value k, Value end);
   Values addUnits(const Streams &s, llvm::MutableArrayRef<BlockReader> readers, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, unsigned from,
                   unsigned to, mlir::ValueRange sums);
@@ -168,6 +181,8 @@ private:
   /// The same times the scale, or plus the minimum.
   Value weightOf(BlockReader &reader, unsigned u, unsigned j, Value scale, Value zero);
   Value float8(const qnt::CodeTable &table, Value code);
+  Value scaledFloat8(const qnt::CodeTable &table, Value code);  // the same over float8Unit
+  static float float8Unit(const qnt::CodeTable &table) { return table.mantissaBits == 3 ? 256 : 1; }
   Value sloped(const qnt::CodeTable::Slopes &slopes, Value code);
   Value lookUp(llvm::ArrayRef<float> table, Value codes);
   Value floatZero(const StepParams &p);              // the zero point to subtract, or the minimum to add, as f32

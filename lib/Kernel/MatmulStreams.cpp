@@ -138,6 +138,7 @@ Values MatmulEmitter::productsOfPart(const Streams &s) {
 void MatmulEmitter::emitDecode() {
   if (!spec.intActivations)
     copyInputTail();
+  makeNumbers();
   panelBytes();                                      // before the loops, for all of them
   Value zero = index(0), supers = superCount();
   forStreams([&](ArrayRef<Value> panels) {
@@ -179,6 +180,7 @@ void MatmulEmitter::emitShort() {
     copyInputTail();
   if (version.teamThreads > 1)
     return emitTeamShort();
+  makeNumbers();
   // Half of L1 for the chunk of all streams.
   int64_t chunk = std::max<int64_t>(1, version.l1Bytes / 2 / streamCount() / w.superBytes()), run = spec.run() / w.superK();
   if (spec.intActivations && run > 1)                // weights with a scale per row
@@ -257,26 +259,72 @@ void MatmulEmitter::shortRows(ArrayRef<Value> panels, Value m, unsigned rows, Va
   });
 }
 
+// Scales that take a chain of operations wait for it together, a superblock's at a time: by themselves, in front of every run, they make the products
+// wait. Of two levels with 32 k and more only where several rows need them: one row has to wait for memory, and reads on meanwhile.
+bool MatmulEmitter::decodesNumbers() const {
+  bool twoLevels = w.super && !spec.hasSubscales() && (spec.rows == RowClass::Short || w.group < 32);
+  bool takesLong = qnt::scaleStorage(w.scale).table || twoLevels;
+  return spec.intActivations && takesLong && !w.perRow() && version.teamThreads == 1;
+}
+
+Value MatmulEmitter::numberPlace(Value kInSuper, unsigned panel, bool ofMin) {
+  int64_t each = w.hasMin() ? 2 : 1;
+  return mul(add(mul(div(kInSuper, w.group), streamCount() * each), panel * each + ofMin), lanes);
+}
+
+void MatmulEmitter::makeNumbers() {
+  if (decodesNumbers())
+    numbers = scratch(w.superK() / w.group * streamCount() * (w.hasMin() ? 2 : 1) * lanes, b.getF32Type());
+}
+
+void MatmulEmitter::decodeNumbers(const Streams &s, ArrayRef<Value> superAt) {
+  if (!decodesNumbers())
+    return;
+  for (int64_t k = 0; k < w.superK(); k += w.group)
+    for (unsigned i = 0; i < superAt.size(); ++i) {
+      StepParams p = params(s.panelAt[i], superAt[i], index(k));
+      store(p.scale, numbers, numberPlace(index(k), i, /*ofMin=*/false));
+      if (w.hasMin())
+        store(p.zero, numbers, numberPlace(index(k), i, /*ofMin=*/true));
+    }
+}
+
+SmallVector<MatmulEmitter::StepParams> MatmulEmitter::paramsAt(const Streams &s, ArrayRef<Value> superAt, Value kInSuper) {
+  SmallVector<StepParams> p(superAt.size());
+  for (unsigned i = 0; i < superAt.size(); ++i) {
+    if (!decodesNumbers()) {
+      p[i] = params(s.panelAt[i], superAt[i], kInSuper);
+      continue;
+    }
+    p[i].scale = load(numbers, numberPlace(kInSuper, i, /*ofMin=*/false), floats);
+    if (w.hasMin())
+      p[i].zero = load(numbers, numberPlace(kInSuper, i, /*ofMin=*/true), floats);
+  }
+  return p;
+}
+
 Values MatmulEmitter::intRuns(const Streams &s, ValueRange y) {
   int64_t run = spec.run(), blocks = blocksPerSuper();
-  if (run > 0 && run <= 32)
-    return overBlocks(s, y, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) {
-      return intBlock(s, superAt, super, block, y);
+  auto supers = [&](function_ref<Values(ArrayRef<Value>, Value, ValueRange)> body) {
+    return overSupers(s, y, [&](ArrayRef<Value> superAt, Value super, ValueRange carried) {
+      decodeNumbers(s, superAt);
+      return body(superAt, super, carried);
+    });
+  };
+  if (run > 0 && run <= 32 && (w.perRow() || w.group % 32 || w.group == 32))
+    return supers([&](ArrayRef<Value> superAt, Value super, ValueRange y) {
+      return overBlocksOf(s, superAt, super, index(0), index(blocks), y, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) {
+        return intBlock(s, superAt, super, block, {}, y);
+      });
     });
   auto add32 = [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange sums) {
     return addBlock(s, superAt, super, block, sums);
-  };
-  auto paramsAt = [&](ArrayRef<Value> superAt, Value kInSuper) {
-    SmallVector<StepParams> p;
-    for (auto [panel, super] : llvm::zip(s.panelAt, superAt))
-      p.push_back(params(panel, super, kInSuper));
-    return p;
   };
   if (w.perRow()) {                                  // scales are the activations', and a superblock is a block
     auto overRun = [&](Value first, Value end, ValueRange y) {
       Streams part = s;
       part.superBegin = first, part.superEnd = end;
-      SmallVector<StepParams> p = paramsAt(s.panelAt, index(0));
+      SmallVector<StepParams> p = paramsAt(s, s.panelAt, index(0));
       Value k = mul(first, 32), kEnd = mul(end, 32);
       return finishRun(s, p, k, kEnd, overBlocks(part, startRun(s, p, k, kEnd), add32), y);
     };
@@ -286,10 +334,19 @@ Values MatmulEmitter::intRuns(const Streams &s, ValueRange y) {
       return overRun(first, min(add(first, run / 32), s.superEnd), y);
     });
   }
+  if (run == 32)                                     // a group's numbers serve several runs
+    return supers([&](ArrayRef<Value> superAt, Value super, ValueRange carried) {
+      return loop(index(0), index(blocks), w.group / 32, carried, [&](Value first, ValueRange y) {
+        SmallVector<StepParams> p = paramsAt(s, superAt, mul(first, 32));
+        return overBlocksOf(s, superAt, super, first, add(first, w.group / 32), y, [&](const Streams &s, ArrayRef<Value> superAt, Value super, Value block, ValueRange y) {
+          return intBlock(s, superAt, super, block, p, y);
+        });
+      });
+    });
   // Superblocks hold whole runs.
-  return overSupers(s, y, [&](ArrayRef<Value> superAt, Value super, ValueRange carried) {
+  return supers([&](ArrayRef<Value> superAt, Value super, ValueRange carried) {
     return loop(index(0), index(blocks), run / 32, carried, [&](Value first, ValueRange y) {
-      SmallVector<StepParams> p = paramsAt(superAt, mul(first, 32));
+      SmallVector<StepParams> p = paramsAt(s, superAt, mul(first, 32));
       Value k = mul(add(mul(super, blocks), first), 32), end = add(k, run);
       return finishRun(s, p, k, end, overBlocksOf(s, superAt, super, first, add(first, run / 32), startRun(s, p, k, end), add32), y);
     });
@@ -302,7 +359,7 @@ Values MatmulEmitter::startRun(const Streams &s, ArrayRef<StepParams> p, Value k
     bool starts = !spec.hasSubscales() && !startsAtZero();       // sub-scales: every block has a start of its own
     Value sum = starts ? activationSum(row, k, end, spec.run()) : Value();
     for (const StepParams &of : p)
-      sums.push_back(starts ? startSum(sum, of, w.implicitZero()) : splatInt(0));
+      sums.push_back(starts ? startSum(sum, of, w.integerZero()) : splatInt(0));
   }
   if (hasTwoChains(s) && !spec.hasSubscales())
     sums.append(s.count(), splatInt(0));
@@ -311,25 +368,30 @@ Values MatmulEmitter::startRun(const Streams &s, ArrayRef<StepParams> p, Value k
 
 Values MatmulEmitter::addUnits(const Streams &s, MutableArrayRef<BlockReader> readers, ArrayRef<Value> superAt, Value super, Value blockInSuper, unsigned from,
                                unsigned to, ValueRange carried) {
-  unsigned panels = superAt.size(), count = s.count();
+  unsigned panels = superAt.size(), count = s.count(), parts = w.integerBytes();
   bool twoChains = hasTwoChains(s);                  // or the latency of dot4 would show
   Value blockAt = mul(add(mul(super, blocksPerSuper()), blockInSuper), 32), k = add(blockAt, 4 * from);
   Values sums(carried), step = sums;
   if (spec.hasSubscales()) {
     step.clear();
     for (const Row &row : s.rows)
-      step.append(panels, startsAtZero() ? splatInt(0) : startSum(activationSum(row, k, add(k, stepK()), stepK()), StepParams(), w.implicitZero()));
+      step.append(panels, startsAtZero() ? splatInt(0) : startSum(activationSum(row, k, add(k, stepK()), stepK()), StepParams(), w.integerZero()));
     step.append(twoChains ? count : 0, splatInt(0));
   }
+  Values high(parts > 1 ? count : 0, splatInt(0));
   SmallVector<Values> activations(s.rows.size());
   for (unsigned u = from; u < to; ++u)
     for (auto [r, row] : llvm::enumerate(s.rows)) {
       Value a = bcast4(activations[r], add(row.inputAt, blockAt), u);
       for (unsigned i = 0; i < panels; ++i) {
         Value &chain = step[(twoChains && u % 2 ? count : 0) + r * panels + i];
-        chain = dot4(chain, unit(readers[i], u), a, maxCode());
+        chain = dot4(chain, integers(readers[i], u, 0), a, maxInteger(0));
+        if (parts > 1)
+          high[r * panels + i] = dot4(high[r * panels + i], integers(readers[i], u, 1), a, maxInteger(1));
       }
     }
+  for (auto [i, sum] : llvm::enumerate(high))
+    step[i] = joinBytes(step[i], sum);
   if (!spec.hasSubscales())
     return step;
   for (unsigned i = 0; i < count; ++i) {
@@ -362,16 +424,14 @@ Values MatmulEmitter::finishRun(const Streams &s, ArrayRef<StepParams> p, Value 
   return y;
 }
 
-Values MatmulEmitter::intBlock(const Streams &s, ArrayRef<Value> superAt, Value super, Value blockInSuper, ValueRange carried) {
+Values MatmulEmitter::intBlock(const Streams &s, ArrayRef<Value> superAt, Value super, Value blockInSuper, ArrayRef<StepParams> shared, ValueRange carried) {
   Values y(carried);
   Value kBlock = mul(add(mul(super, blocksPerSuper()), blockInSuper), 32);
   SmallVector<BlockReader> readers;
   for (Value at : superAt)
     readers.push_back(block(at, blockInSuper));
   for (int64_t step = 0; step < 32; step += stepK()) {
-    SmallVector<StepParams> p;
-    for (auto [panel, at] : llvm::zip(s.panelAt, superAt))
-      p.push_back(params(panel, at, add(mul(blockInSuper, 32), step)));
+    SmallVector<StepParams> p = shared.empty() ? paramsAt(s, superAt, add(mul(blockInSuper, 32), step)) : SmallVector<StepParams>(shared);
     Value k = add(kBlock, step), end = add(k, stepK());
     Values sums = startRun(s, p, k, end);
     y = finishRun(s, p, k, end, addUnits(s, readers, superAt, super, blockInSuper, step / 4, (step + stepK()) / 4, sums), y);
@@ -443,8 +503,12 @@ Value MatmulEmitter::weightOf(BlockReader &reader, unsigned u, unsigned j, Value
 }
 
 // 8-bit floats (i32 in) by way of f16, whose conversion takes subnormals at full speed: E5M2 is its upper half; E4M3 has a narrower exponent,
-// so the bits in place stand for 2^-8 of the value.
+// so the bits in place, below a sign that is extended, stand for 2^-8 of the value.
 Value MatmulEmitter::float8(const qnt::CodeTable &table, Value code) {
+  Value value = scaledFloat8(table, code);
+  return float8Unit(table) == 1 ? value : arith::MulFOp::create(b, loc, value, splatFloat(float8Unit(table))).getResult();
+}
+Value MatmulEmitter::scaledFloat8(const qnt::CodeTable &table, Value code) {
   assert(PanelLayout::decodes(table) && "other tables have no layout");
   bool narrow = table.mantissaBits == 3;
   auto halves = VectorType::get(lanes, b.getI16Type());
@@ -453,10 +517,8 @@ Value MatmulEmitter::float8(const qnt::CodeTable &table, Value code) {
   if (!narrow)
     bits = arith::ShLIOp::create(b, loc, bits, constant(8));
   else
-    bits = arith::OrIOp::create(b, loc, arith::ShLIOp::create(b, loc, arith::AndIOp::create(b, loc, bits, constant(0x80)), constant(8)),
-                                arith::ShLIOp::create(b, loc, arith::AndIOp::create(b, loc, bits, constant(0x7f)), constant(7)));
-  Value value = arith::ExtFOp::create(b, loc, floats, vector::BitCastOp::create(b, loc, VectorType::get(lanes, b.getF16Type()), bits).getResult());
-  return narrow ? arith::MulFOp::create(b, loc, value, splatFloat(256)).getResult() : value;
+    bits = arith::AndIOp::create(b, loc, arith::ShRSIOp::create(b, loc, arith::ShLIOp::create(b, loc, bits, constant(8)), constant(1)), constant(int16_t(0xbf80)));
+  return arith::ExtFOp::create(b, loc, floats, vector::BitCastOp::create(b, loc, VectorType::get(lanes, b.getF16Type()), bits).getResult());
 }
 
 Value MatmulEmitter::lookUp(ArrayRef<float> values, Value codes) {

@@ -40,7 +40,7 @@ static_assert(maxRowBlock * 2 * 16 <= groupPanels / 2 * pairSums);
 } // namespace
 
 bool MatmulEmitter::usesTiles() const {
-  bool fits = version.tileInt8 && spec.rows == RowClass::Long && spec.intActivations && lanes == 16 && stepK() == 32 && (!spec.hasSubscales() || spec.foldsSubscales());
+  bool fits = version.tileInt8 && spec.rows == RowClass::Long && spec.intActivations && lanes == 16 && stepK() == 32 && w.integerBytes() == 1 && (!spec.hasSubscales() || spec.foldsSubscales());
   return fits && (spec.run() < 0 || spec.run() >= version.tileInt8MinK);
 }
 
@@ -127,11 +127,11 @@ void MatmulEmitter::decodeTiles(const TileChunk &c, unsigned count) {
       Value panelAt = add(args.weightOffset, mul(add(c.panel, i), panelBytes())), superAt = add(panelAt, superBytes);
       BlockReader reader = block(superAt, div(inSuper, 32));
       StepParams p = params(panelAt, superAt, inSuper);
-      Value zero = w.zero == qnt::ZeroKind::None ? byteConstant(w.implicitZero()) : Value();
+      Value zero = w.zero == qnt::ZeroKind::None ? byteConstant(w.integerZero()) : Value();
       if (w.zero == qnt::ZeroKind::Int && decodesSigned())
         zero = vector::BitCastOp::create(b, loc, bytes, arith::MulIOp::create(b, loc, p.zero, splatInt(0x01010101)));
       for (unsigned u = 0; u < 8; ++u) {
-        Value codes = unit(reader, u);
+        Value codes = integers(reader, u, 0);
         if (spec.foldsSubscales())
           codes = timesSubscale(codes, p);
         else if (zero)
@@ -188,7 +188,7 @@ void MatmulEmitter::rescaleRows(const TileChunk &c, const TileRun &run, unsigned
     Value m = add(run.m, r);
     // Rows past the last get what is nobody's, but read nothing past the arguments.
     Row row = rowAt(scalesAt && decodesSigned() ? m : min(m, sub(c.rowEnd, index(1))));
-    Value scale = scalesAt ? splat(loadScalar(c.scales, add(scalesAt, r))) : activationScale(row, run.k);
+    Value scale = scalesAt ? ofIntegers(splat(loadScalar(c.scales, add(scalesAt, r)))) : activationScale(row, run.k);
     Value rowSum = decodesSigned() ? Value() : activationSum(row, run.k, run.end, spec.run());
     for (unsigned i = 0; i < count; ++i) {
       Value sum = load(c.sums, add(sumsAt.at[i], mul(r, sumsAt.stride)), sums), at;

@@ -49,6 +49,10 @@ struct PanelLayout {
   bool perRow() const { return group < 0; }
   /// Implicit zero point of codes without stored ones.
   int64_t implicitZero() const { return zero == qnt::ZeroKind::None && !table ? int64_t(1) << (bits - 1) : 0; }
+  /// What codes are in integer products, less the smallest of them: bytes of such an integer (1 or 2), and the one that means 0.
+  bool hasIntegers() const { return isCodes() && (!table || table->integers); }
+  unsigned integerBytes() const { return table && table->integers->largest() - table->integers->smallest() > 255 ? 2 : 1; }
+  int64_t integerZero() const { return table ? -table->integers->smallest() : implicitZero(); }
   /// Widths of the bit planes of a code, widest (lowest bits) first.
   llvm::SmallVector<unsigned, 3> planes() const;
   /// Where plane `p` starts in a block, in registers of 4 * lanes bytes.

@@ -9,10 +9,10 @@ namespace qcc {
 using namespace mlir;
 using namespace qcc;
 
-/// Whether the weight's codes are integers in groups that integer kernels sum without splitting blocks of 32.
+/// Whether the weight has integers, in groups that integer kernels sum without splitting steps of 16.
 static bool multipliesIntegers(qnt::BlockType weight, int64_t K) {
   int64_t group = weight.getGroup();
-  return weight.getElement() == qnt::Element::Int && (group < 0 || group % 32 == 0 || group >= K);
+  return qnt::hasIntegers(weight) && (group < 0 || group % 16 == 0 || group >= K);
 }
 
 namespace {

@@ -16,7 +16,7 @@
 // BF16-COUNT-5: qnt.matmul %{{[^:]*}} bf16 : tensor<?x64xf32>,
 // BITS: error: activations have 8, 16 or 32 bits, not 4
 
-// One per value, whoever reads it; float weights and groups of 16 keep float inputs.
+// One per value, whoever reads it; float weights and groups that end within 16 keep float inputs.
 // CHECK-LABEL: func @one_per_value(
 // CHECK-SAME: %[[X:[a-z0-9]*]]: tensor<?x64xf32>
 // Outliers apart, once per value as well; their product joins that of the codes before anything else reads it.
@@ -29,7 +29,7 @@
 // OUTLIERS-NEXT: qnt.matmul %[[Q]],
 // OUTLIERS-NEXT: qnt.matmul %[[OUT]],
 func.func @one_per_value(%x: tensor<?x64xf32>, %a: tensor<64x64x!qnt.block<bits = 4, group = 32>>, %b: tensor<64x64x!qnt.block<bits = 8, group = -1>>, %c: tensor<64x64xf16>,
-                         %d: tensor<64x64x!qnt.block<bits = 4, group = 16>>) -> tensor<?x64xf32> {
+                         %d: tensor<64x64x!qnt.block<bits = 4, group = 24>>) -> tensor<?x64xf32> {
   // CHECK-NEXT: %[[Q:.*]] = qnt.quantize %[[X]] : tensor<?x64xf32> -> tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>
   // CHECK-NEXT: %[[Y0:.*]] = qnt.matmul %[[Q]],
   %y0 = qnt.matmul %x, %a : tensor<?x64xf32>, tensor<64x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
@@ -38,7 +38,7 @@ func.func @one_per_value(%x: tensor<?x64xf32>, %a: tensor<64x64x!qnt.block<bits 
   // CHECK-NEXT: qnt.matmul %[[X]],
   %y2 = qnt.matmul %x, %c : tensor<?x64xf32>, tensor<64x64xf16> -> tensor<?x64xf32>
   // CHECK-NEXT: qnt.matmul %[[X]],
-  %y3 = qnt.matmul %x, %d : tensor<?x64xf32>, tensor<64x64x!qnt.block<bits = 4, group = 16>> -> tensor<?x64xf32>
+  %y3 = qnt.matmul %x, %d : tensor<?x64xf32>, tensor<64x64x!qnt.block<bits = 4, group = 24>> -> tensor<?x64xf32>
   %s0 = arith.addf %y0, %y1 : tensor<?x64xf32>
   %s1 = arith.addf %y2, %y3 : tensor<?x64xf32>
   // CHECK: %[[S:.*]] = arith.addf
@@ -50,10 +50,14 @@ func.func @one_per_value(%x: tensor<?x64xf32>, %a: tensor<64x64x!qnt.block<bits 
   return %z : tensor<?x64xf32>
 }
 
-// Codes that select from a table are no integers to multiply.
+// A table with integers is as good, in groups of 16 too; 8-bit floats have none.
 // CHECK-LABEL: func @code_table(
-// CHECK-NEXT: qnt.matmul %{{.*}} : tensor<?x64xf32>, tensor<64x64x!qnt.block<element = table
-func.func @code_table(%x: tensor<?x64xf32>, %w: tensor<64x64x!qnt.block<element = table, bits = 4, group = 32, table = "nf4">>) -> tensor<?x64xf32> {
-  %y = qnt.matmul %x, %w : tensor<?x64xf32>, tensor<64x64x!qnt.block<element = table, bits = 4, group = 32, table = "nf4">> -> tensor<?x64xf32>
-  return %y : tensor<?x64xf32>
+// CHECK-NEXT: %[[Q:.*]] = qnt.quantize
+// CHECK-NEXT: qnt.matmul %[[Q]],
+// CHECK-NEXT: qnt.matmul %{{.*}} : tensor<?x64xf32>, tensor<64x64x!qnt.block<element = table, bits = 8,
+func.func @code_table(%x: tensor<?x64xf32>, %w: tensor<64x64x!qnt.block<element = table, bits = 4, group = 16, table = "nf4">>,
+                      %v: tensor<64x64x!qnt.block<element = table, bits = 8, group = -1, table = "e4m3">>) -> (tensor<?x64xf32>, tensor<?x64xf32>) {
+  %y = qnt.matmul %x, %w : tensor<?x64xf32>, tensor<64x64x!qnt.block<element = table, bits = 4, group = 16, table = "nf4">> -> tensor<?x64xf32>
+  %z = qnt.matmul %x, %v : tensor<?x64xf32>, tensor<64x64x!qnt.block<element = table, bits = 8, group = -1, table = "e4m3">> -> tensor<?x64xf32>
+  return %y, %z : tensor<?x64xf32>, tensor<?x64xf32>
 }

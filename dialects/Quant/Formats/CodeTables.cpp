@@ -36,6 +36,15 @@ static CodeTable::Slopes dynamicSlopes() {
   return slopes;
 }
 
+/// `perOne` integers make 1.
+static CodeTable::Integers integersOf(llvm::ArrayRef<float> values, int perOne) {
+  CodeTable::Integers integers;
+  integers.unit = float(1.0 / perOne);
+  for (size_t code = 0; code < values.size(); ++code)
+    integers.values[code] = int32_t(std::lrint(double(values[code]) * perOne));
+  return integers;
+}
+
 static std::array<float, 256> valuesOf(const CodeTable::Slopes &slopes) {
   std::array<float, 256> values;
   for (int code = 0; code < 256; ++code) {
@@ -46,8 +55,9 @@ static std::array<float, 256> valuesOf(const CodeTable::Slopes &slopes) {
   return values;
 }
 
-CodeTable::CodeTable(llvm::StringRef name, unsigned bits, unsigned mantissaBits, bool tiesToEven, llvm::ArrayRef<float> values, const Slopes *slopes)
-    : name(name), bits(bits), mantissaBits(mantissaBits), slopes(slopes), values(values.vec()), tiesToEven(tiesToEven) {
+CodeTable::CodeTable(llvm::StringRef name, unsigned bits, unsigned mantissaBits, bool tiesToEven, llvm::ArrayRef<float> values, const Slopes *slopes,
+                     const Integers *integers)
+    : name(name), bits(bits), mantissaBits(mantissaBits), slopes(slopes), integers(integers), values(values.vec()), tiesToEven(tiesToEven) {
   for (unsigned code = 0; code < values.size(); ++code)
     if (std::isfinite(values[code]) && !(values[code] == 0 && std::signbit(values[code])))
       codes.push_back(uint8_t(code));
@@ -67,7 +77,8 @@ uint8_t CodeTable::encode(float x) const {
 
 const CodeTable *qcc::qnt::codeTable(llvm::StringRef name) {
   static const CodeTable::Slopes dynamic = dynamicSlopes();
-  static const CodeTable tables[] = {{"nf4", 4, 0, false, nf4}, {"fp4", 4, 0, false, fp4}, {"e2m1", 4, 0, true, e2m1},
+  static const CodeTable::Integers ofNf4 = integersOf(nf4, 1 << 14), ofFp4 = integersOf(fp4, 192), ofE2m1 = integersOf(e2m1, 2);
+  static const CodeTable tables[] = {{"nf4", 4, 0, false, nf4, nullptr, &ofNf4}, {"fp4", 4, 0, false, fp4, nullptr, &ofFp4}, {"e2m1", 4, 0, true, e2m1, nullptr, &ofE2m1},
                                      {"e4m3", 8, 3, true, floats8(3)}, {"e5m2", 8, 2, true, floats8(2)},
                                      {"dynamic8", 8, 0, false, valuesOf(dynamic), &dynamic}};
   for (const CodeTable &table : tables)

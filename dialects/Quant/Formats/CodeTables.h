@@ -3,6 +3,7 @@
 #define QCC_DIALECTS_QUANT_FORMATS_CODETABLES_H
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -21,12 +22,22 @@ public:
   struct Slopes {
     std::array<float, 16> slope{}, start{};
   };
-  CodeTable(llvm::StringRef name, unsigned bits, unsigned mantissaBits, bool tiesToEven, llvm::ArrayRef<float> values, const Slopes *slopes = nullptr);
+  /// What products with integer activations take for a table of 16 values: value = integer * unit. Exact for e2m1 (halves) and, but for the rounding of
+  /// its values to f32, fp4 (parts of 192); for nf4 within 2^-15 of the largest value, less than a thousandth of the distance to the next one.
+  struct Integers {
+    std::array<int32_t, 16> values{};                // the largest less the smallest fits 16 bits
+    float unit = 1;
+    int64_t smallest() const { return *std::min_element(values.begin(), values.end()); }
+    int64_t largest() const { return *std::max_element(values.begin(), values.end()); }
+  };
+  CodeTable(llvm::StringRef name, unsigned bits, unsigned mantissaBits, bool tiesToEven, llvm::ArrayRef<float> values, const Slopes *slopes = nullptr,
+            const Integers *integers = nullptr);
 
   const llvm::StringRef name;
   const unsigned bits;
   const unsigned mantissaBits;                       // 8-bit floats: sign, exponent and this many bits of mantissa; else 0
   const Slopes *const slopes;                        // or null
+  const Integers *const integers;                    // or null
   const std::vector<float> values;                   // [2^bits]; NaN and infinity where a code stands for no number
   float largest() const { return float(sorted.back()); }  // finite
   /// The code of the value nearest to `x`; past the largest value, that one's. Halfway between two: the even code, or the smaller value

@@ -143,6 +143,13 @@ BlockType qcc::qnt::activationFormat(MLIRContext *context, int64_t group) {
   return BlockType::get(context, Element::Int, 8, group, ScaleKind::F32, ZeroKind::None, 0, 0, StringAttr());
 }
 
+const CodeTable *qcc::qnt::tableOf(BlockType weight) { return weight.getTable() ? codeTable(weight.getTable().getValue()) : nullptr; }
+
+bool qcc::qnt::hasIntegers(BlockType weight) {
+  const CodeTable *table = tableOf(weight);
+  return weight.getElement() == Element::Int || (table && table->integers);
+}
+
 int64_t qcc::qnt::exactRun(int64_t weightGroup, int64_t weightSuper, int64_t activationGroup) {
   int64_t weights = weightSuper && weightGroup % 32 == 0 ? weightSuper : weightGroup;
   int64_t run = weights < 0 ? activationGroup : activationGroup < 0 ? weights : std::gcd(weights, activationGroup);
@@ -157,6 +164,8 @@ bool qcc::qnt::sumsFit(BlockType weight, BlockType activations, int64_t K) {
   int64_t run = exactRun(weight, activations), largest = (int64_t(1) << weight.getBits()) - 1;  // a code alone, or less a stored zero point
   if (weight.getZero() == ZeroKind::None)
     largest = int64_t(1) << (weight.getBits() - 1);
+  if (const CodeTable *table = tableOf(weight))
+    largest = std::max(table->integers->largest(), -table->integers->smallest());
   bool inSums = sumsHaveSubScales(weight.getGroup(), weight.getSuper(), activations.getGroup());
   if (inSums && weight.getZero() == ZeroKind::Shift)
     largest = 128;

@@ -91,7 +91,8 @@ public:
   virtual mlir::LogicalResult encodeRow(llvm::ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why,
                                         const FitOptions &options = {}) const;
   void decodeRow(const QuantizedRows &rows, int64_t row, llvm::MutableArrayRef<float> values) const { decodeColumns(rows, row, 0, values); }
-  /// Element::Int only. The integer (i32) that integer matmuls multiply: code without zero point; sub-scales, float zero points and minima are not in it.
+  /// Of weights that hasIntegers. The integer (i32) that integer matmuls multiply: code without zero point, or CodeTable::Integers; sub-scales, float zero
+  /// points and minima are not in it.
   virtual mlir::Value integerValue(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element) const;
   /// decodeRow of one element, as IR: f32. Block types only. By default from integerValue; codes that are no integers (Element::Table) have their own.
   virtual mlir::Value decode(mlir::OpBuilder &builder, mlir::Location loc, BlockType type, const ElementValues &element) const;
@@ -132,6 +133,10 @@ llvm::SmallVector<mlir::Type> componentTypes(mlir::RankedTensorType type);
 /// Symmetric int8 activations per `group` values with f32 scales: what `qnt.quantize` produces.
 BlockType activationFormat(mlir::MLIRContext *context, int64_t group = 32);
 
+/// What codes of the weight select from, or null.
+const CodeTable *tableOf(BlockType weight);
+/// Whether there are integers to multiply: codes are integers, or select from a table that has some.
+bool hasIntegers(BlockType weight);
 /// The k whose products an integer matmul sums exactly in i32 before it rescales, -1 for all of a row: as many as have the same float scales, so
 /// gcd(k per stored scale of the weight, k per scale of the activations), where -1 limits nothing. Groups are multiples of 32 mostly; others
 /// end runs at every 32 k too.

@@ -13,7 +13,6 @@
 using namespace mlir;
 using namespace qcc::qnt;
 
-static const CodeTable &tableOf(BlockType block) { return *codeTable(block.getTable().getValue()); }
 
 /// What a number of the format is called before `g<N>`, `row` and `s32`; the table; the group and scale that a bare name means.
 struct Name {
@@ -129,7 +128,7 @@ struct TableFormat : FormatFamily {
     for (int64_t g = 0; g < view.groups; ++g) {
       int64_t from = g * view.group, n = std::min(view.group, view.K - from);
       ArrayRef<float> importance = options.importance.empty() ? ArrayRef<float>() : options.importance.slice(from, n);
-      float scale = groupScale(values.slice(from, n), importance, options.thorough, block, tableOf(block));
+      float scale = groupScale(values.slice(from, n), importance, options.thorough, block, *tableOf(block));
       if (!std::isfinite(scale)) {
         why = "the scale of group " + std::to_string(g) + " is too large for " + stringifyScaleKind(block.getScale()).str();
         return failure();
@@ -145,7 +144,7 @@ struct TableFormat : FormatFamily {
   static void fitRelative(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row) {
     const QuantizedRows &view = out.view;
     auto block = cast<BlockType>(view.element);
-    const CodeTable &table = tableOf(block), &scaleTable = *scaleStorage(block.getScale()).table;
+    const CodeTable &table = *tableOf(block), &scaleTable = *scaleStorage(block.getScale()).table;
     float largest = options.largest;
     if (largest == 0) {
       Extent range = extentOf(values.data(), int64_t(values.size()));
@@ -193,7 +192,7 @@ struct TableFormat : FormatFamily {
 
   void encodeColumns(ArrayRef<float> values, int64_t from, QuantizedBuffer &out, int64_t row) const override {
     const QuantizedRows &view = out.view;
-    const CodeTable &table = tableOf(cast<BlockType>(view.element));
+    const CodeTable &table = *tableOf(cast<BlockType>(view.element));
     for (auto [i, value] : llvm::enumerate(values)) {
       int64_t k = from + int64_t(i);
       float scale = view.scales[row * view.groups + k / view.group];
@@ -202,22 +201,31 @@ struct TableFormat : FormatFamily {
   }
 
   void decodeColumns(const QuantizedRows &rows, int64_t row, int64_t from, MutableArrayRef<float> values) const override {
-    const CodeTable &table = tableOf(cast<BlockType>(rows.element));
+    const CodeTable &table = *tableOf(cast<BlockType>(rows.element));
     for (int64_t i = 0; i < int64_t(values.size()); ++i) {
       int64_t k = from + i;
       values[i] = rows.scales[row * rows.groups + k / rows.group] * table.values[rows.codes[row * rows.K + k]];
     }
   }
 
+  Value integerValue(OpBuilder &builder, Location loc, BlockType type, const ElementValues &element) const override {
+    return lookUp(builder, loc, type, element.code, DenseElementsAttr::get(RankedTensorType::get({16}, builder.getI32Type()), ArrayRef(tableOf(type)->integers->values)));
+  }
+
   Value decode(OpBuilder &builder, Location loc, BlockType type, const ElementValues &element) const override {
-    const CodeTable &table = tableOf(type);
+    const CodeTable &table = *tableOf(type);
     auto values = RankedTensorType::get({int64_t(table.values.size())}, builder.getF32Type());
-    Value constant = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(values, ArrayRef<float>(table.values)));
+    Value value = lookUp(builder, loc, type, element.code, DenseElementsAttr::get(values, ArrayRef<float>(table.values)));
+    return arith::MulFOp::create(builder, loc, element.scale, value);
+  }
+
+private:
+  static Value lookUp(OpBuilder &builder, Location loc, BlockType type, Value code, DenseElementsAttr values) {
+    Value table = arith::ConstantOp::create(builder, loc, values);
     // Codes come from a file, a byte each: one that is wider must not lead out of the table.
     Value mask = arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), (int64_t(1) << type.getBits()) - 1);
-    Value index = arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(), arith::AndIOp::create(builder, loc, element.code, mask));
-    Value value = tensor::ExtractOp::create(builder, loc, constant, ValueRange{index});
-    return arith::MulFOp::create(builder, loc, element.scale, value);
+    Value index = arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(), arith::AndIOp::create(builder, loc, code, mask));
+    return tensor::ExtractOp::create(builder, loc, table, ValueRange{index});
   }
 };
 } // namespace

@@ -73,8 +73,8 @@ def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::F
   let description = [{
     Inserts one `qnt.quantize` per value that feeds matmuls with block-typed weights: symmetric int8, one f32 scale per `group` values
     (-1: per row). Products are summed in i32 for as long as no float scale changes; a row that is too long for that is refused.
-    A matmul whose weight has groups that are not whole multiples of 32 values keeps its float input, since kernels sum blocks of 32 under one
-    scale; so does one whose weight's codes select from a table, which are no integers to multiply. With 16 bits,
+    A matmul whose weight has groups that are not whole multiples of 16 values keeps its float input, since kernels sum as many under one
+    scale; so does one whose weight's codes select from a table of 8-bit floats, for which there are no integers to multiply. With 16 bits,
     float inputs stay and every matmul gets `bf16`; with 32 nothing changes. With `outliers`, a product is the sum of two: one of the quantized channels,
     one of those that `qnt.split_outliers` finds.
     Example:

@@ -135,7 +135,7 @@ int main(int argc, char **argv) {
   }
   spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
   spec.bf16 = getenv("QCC_BENCH_BF16");
-  spec.intActivations = spec.weight.isCodes() && !getenv("QCC_BENCH_F32") && !spec.bf16;
+  spec.intActivations = spec.weight.hasIntegers() && !getenv("QCC_BENCH_F32") && !spec.bf16;
   if (const char *group = getenv("QCC_BENCH_ACT_GROUP"))
     spec.activationGroup = atoi(group);
   spec.sumGroup = spec.sumK();

@@ -129,11 +129,14 @@ float MatmulProblem::integerResult(const kernel::MatmulSpec &spec, int64_t row, 
     for (int64_t i = k0; i < end; ++i) {
       int64_t a = codes[row * paddedK() + i], of = column * groups + (layout.perRow() ? 0 : i / layout.group);
       int64_t zero = layout.zero == qnt::ZeroKind::Int ? rows.zeros[of] : layout.implicitZero();
-      dot += (rows.codes[column * k + i] - zero) * a * (spec.hasSubscales() ? subScale(of) : 1);
+      uint8_t code = rows.codes[column * k + i];
+      dot += (layout.table ? layout.table->integers->values[code] : code - zero) * a * (spec.hasSubscales() ? subScale(of) : 1);
       sum += a * (spec.hasSubscales() && layout.hasMin() ? rows.subMins[of] : 1);
     }
     float activationScale = scales[row * perRow + (activationGroup < 0 ? 0 : k0 / activationGroup)], scale = rows.scales[stored];
     float min = layout.hasMin() ? rows.mins[stored] : 0.0f;
+    if (layout.table)
+      activationScale *= layout.table->integers->unit;
     if (layout.super && !spec.hasSubscales()) {
       scale *= float(subScale(group));
       min *= layout.hasMin() ? float(rows.subMins[group]) : 1.0f;

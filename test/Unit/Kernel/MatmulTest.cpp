@@ -99,11 +99,11 @@ void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::
 
 constexpr const char *intFormats[] = {"w2g32",    "w3g64",     "w4g16",      "w4g32",      "w4g48",        "w4g128", "w4row", "w5g32", "w6g32", "w7g32",
                                       "w8g32",    "w8row",     "w2g16asym",  "w4g32asym",  "w4rowasym",    "w8g64asym", "w4g32zf", "w8rowzf", "w3g32zfs32", "w4t", "w4tasym", "w3tasym", "w2t",
-                                      "q4_1",     "q5_1",      "q2_k",       "q3_k",       "q4_k",       "q5_k",     "q6_k"};
+                                      "q4_1",     "q5_1",      "q2_k",       "q3_k",       "q4_k",       "q5_k",     "q6_k", "nf4", "fp4rows32", "mxfp4", "nvfp4", "nf4dq", "fp4g16dq"};
 constexpr const char *floatFormats[] = {"f32", "f16", "bf16", "w3g16", "w4g32", "w4g32asym", "w4g128zf", "w4t", "w4tasym", "w3t", "w2tasym", "w5rows32", "w8row", "nf4",
                                         "fp4rows32", "mxfp4", "nvfp4", "nf4dq", "fp4g16dq", "fp8e4m3", "fp8e5m2g16", "q4_1", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k"};
-constexpr const char *narrowFormats[] = {"w2g32", "w3g64", "w4g16", "w4g32", "w5g32", "w6g32asym", "w7g48", "w8g32", "w4rowzf", "w4t", "w4tasym", "q4_1", "q2_k", "q3_k", "q4_k", "q6_k"};
-constexpr const char *fewFormats[] = {"w4g32", "w8g32asym", "w4g16", "w4t", "w4tasym", "q4_1", "q4_k", "q6_k"};
+constexpr const char *narrowFormats[] = {"w2g32", "w3g64", "w4g16", "w4g32", "w5g32", "w6g32asym", "w7g48", "w8g32", "w4rowzf", "w4t", "w4tasym", "q4_1", "q2_k", "q3_k", "q4_k", "q6_k", "nf4", "fp4g48", "mxfp4", "nvfp4"};
+constexpr const char *fewFormats[] = {"w4g32", "w8g32asym", "w4g16", "w4t", "w4tasym", "q4_1", "q4_k", "q6_k", "nf4", "mxfp4"};
 constexpr const char *narrowFloatFormats[] = {"f16", "w4g32", "w3g64zf", "w8row", "nf4g32", "mxfp4", "nvfp4", "nf4dq", "fp8e4m3g32", "q4_1", "q4_k", "q6_k"};
 
 const TargetVersion &versionNamed(const TargetInfo &info, llvm::StringRef name) {
@@ -144,7 +144,7 @@ TEST_F(MatmulTest, matrixTilesEmulated) {
   };
   bool longSums = false;
   for (auto [format, activationGroup] : {Case{"w4g32", 32}, {"w8row", 32}, {"w4t", 32}, {"w4tasym", 32}, {"w4g32zf", 32}, {"w8row", 64}, {"w4g64asym", 128}, {"w4g96", 96}, {"w4t", 128},
-                                         {"w4t", -1}, {"w4tasym", -1}, {"w3tasym", 128}, {"w8g128asym", 256}, {"w4g64zf", -1}, {"q4_1", 32}, {"w8row", 1024}, {"w8row", -1}, {"w4rowasym", -1}, {"w8rowasym", -1}, {"w8rowzf", -1}}) {
+                                         {"w4t", -1}, {"w4tasym", -1}, {"w3tasym", 128}, {"w8g128asym", 256}, {"w4g64zf", -1}, {"q4_1", 32}, {"w8row", 1024}, {"w8row", -1}, {"w4rowasym", -1}, {"w8rowasym", -1}, {"w8rowzf", -1}, {"mxfp4", 32}, {"nf4", 64}}) {
     mlir::Type element = qnt::parseFormat(format, &context);
     MatmulSpec spec = productOf(element, info->panelLanes, RowClass::Long, activationGroup, longSums = !longSums);
     auto kernels = CompiledMatmul::compile(spec, target, *info, amx, nullptr, &floor);
@@ -188,7 +188,7 @@ TEST_F(MatmulTest, rowPairsEmulated) {
   if (!canRun(pairs))
     GTEST_SKIP() << "this machine has no AVX-512";
   pairs.dot8x2 = true;
-  for (const char *format : {"w4g32", "w8row", "w4g16", "w4g64asym", "w4t", "w4tasym", "w4g32zf", "q4_1", "q4_k", "q6_k"}) {
+  for (const char *format : {"w4g32", "w8row", "w4g16", "w4g64asym", "w4t", "w4tasym", "w4g32zf", "q4_1", "q4_k", "q6_k", "nf4", "mxfp4", "nvfp4"}) {
     mlir::Type element = qnt::parseFormat(format, &context);
     MatmulSpec spec;
     spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
@@ -402,7 +402,7 @@ TEST_F(MatmulTest, targets) {
 }
 
 // Runs of a block, several, more than a chunk, and a whole row.
-constexpr const char *longFormats[] = {"w4g32", "w8g128", "w4rowasym", "w8row", "w4t", "w4tasym", "w8rowzf", "w4g48", "q5_1", "q2_k", "q4_k", "q6_k"};
+constexpr const char *longFormats[] = {"w4g32", "w8g128", "w4rowasym", "w8row", "w4t", "w4tasym", "w8rowzf", "w4g48", "q5_1", "q2_k", "q4_k", "q6_k", "nf4", "nf4g512", "fp4row", "mxfp4"};
 constexpr const char *narrowLongFormats[] = {"w4g64asym", "w8row", "w4t"};
 TEST_F(MatmulTest, longGroupsAvx512Vnni) {
   for (int64_t group : {96, 1024, -1})
