@@ -46,8 +46,8 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   if (o.targetSize)
     words.push_back("--target-size=" + std::to_string(*o.targetSize));
   if (!o.scaling.empty() || o.method != "rtn")
-    words.push_back("--algo=" + (o.scaling.empty() ? "" : o.scaling + "+") + o.method);
-  if (o.scaling == "smoothquant")
+    words.push_back("--algo=" + o.algorithm());
+  if (o.algorithmReads("smooth-alpha"))
     words.push_back("--smooth-alpha=" + shortest(o.smoothQuantAlpha));
   if (!o.calibration.empty())
     words.insert(words.end(), {"--calib=" + llvm::sys::path::filename(o.calibration).str(), "--calib-samples=" + std::to_string(o.calibrationSamples),

@@ -9,6 +9,7 @@
 #include "qcc/Kernel/Pipeline.h"
 #include "qcc/Quantize/Passes.h"
 #include "qcc/Target/Passes.h"
+#include "qcc/Target/Target.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -25,12 +26,15 @@ void qcc::registerPasses() {
   static bool done = false;
   if (std::exchange(done, true))
     return;
+  registerDebugOptions();
   mlir::registerAllPasses();
   registerFrontendPasses();
   registerGraphPasses();
   registerQuantizePasses();
   registerKernelPasses();
   registerTargetPasses();
+  for (const Target *target : allTargets())
+    target->registerPasses();
   mlir::PassPipelineRegistration<>("qcc-kernel", "the kernel stage", [](mlir::OpPassManager &pm) { buildKernelPipeline(pm); });
 }
 

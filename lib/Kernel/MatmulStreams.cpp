@@ -268,13 +268,13 @@ bool MatmulEmitter::decodesNumbers() const {
 }
 
 Value MatmulEmitter::numberPlace(Value kInSuper, unsigned panel, bool ofMin) {
-  int64_t each = w.hasMin() ? 2 : 1;
+  int64_t each = addsMinimum() ? 2 : 1;
   return mul(add(mul(div(kInSuper, w.group), streamCount() * each), panel * each + ofMin), lanes);
 }
 
 void MatmulEmitter::makeNumbers() {
   if (decodesNumbers())
-    numbers = scratch(w.superK() / w.group * streamCount() * (w.hasMin() ? 2 : 1) * lanes, b.getF32Type());
+    numbers = scratch(w.superK() / w.group * streamCount() * (addsMinimum() ? 2 : 1) * lanes, b.getF32Type());
 }
 
 void MatmulEmitter::decodeNumbers(const Streams &s, ArrayRef<Value> superAt) {
@@ -284,7 +284,7 @@ void MatmulEmitter::decodeNumbers(const Streams &s, ArrayRef<Value> superAt) {
     for (unsigned i = 0; i < superAt.size(); ++i) {
       StepParams p = params(s.panelAt[i], superAt[i], index(k));
       store(p.scale, numbers, numberPlace(index(k), i, /*ofMin=*/false));
-      if (w.hasMin())
+      if (addsMinimum())
         store(p.zero, numbers, numberPlace(index(k), i, /*ofMin=*/true));
     }
 }
@@ -297,7 +297,7 @@ SmallVector<MatmulEmitter::StepParams> MatmulEmitter::paramsAt(const Streams &s,
       continue;
     }
     p[i].scale = load(numbers, numberPlace(kInSuper, i, /*ofMin=*/false), floats);
-    if (w.hasMin())
+    if (addsMinimum())
       p[i].zero = load(numbers, numberPlace(kInSuper, i, /*ofMin=*/true), floats);
   }
   return p;

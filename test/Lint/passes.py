@@ -1,4 +1,4 @@
-"""Checks every pass of every include/qcc/<Stage>/Passes.td: flag, description with an example, one file, one test that runs the example.
+"""Checks every pass of every include/qcc/<Stage>/Passes.td (of targets, Target/<T>): flag, description with an example, one file, one test that runs it.
 
 The example is shortened IR: "Example:", what is there before, "becomes" or "gets", what is there after. The test has to run the pass on the operations
 from before, and its CHECK lines have to see those from after.
@@ -36,8 +36,9 @@ def check_example(example, flag, test, where):
             if not re.search(re.escape(op) + r"(?!\w)", place):
                 bad.append(f"{where}: {op} of the example is not in {what} of {test.relative_to(root)}")
 
-for table in sorted((root / "include/qcc").glob("*/Passes.td")):
-    stage = table.parent.name
+for table in sorted((root / "include/qcc").rglob("Passes.td")):
+    folder = table.parent.relative_to(root / "include/qcc")   # Graph, Target/NVPTX
+    stage = folder.parts[0]
     text = table.read_text()
     found = list(re.finditer(r'^def (\w+) *: *\w*Pass<"([^"]+)"', text, re.M))
     for i, match in enumerate(found):
@@ -46,13 +47,13 @@ for table in sorted((root / "include/qcc").glob("*/Passes.td")):
         where = f"{table.relative_to(root)}: {name}"
         if flag not in (f"qcc-{stage.lower()}-{kebab(name)}", kebab(name)):   # a stage's own base class may add the prefix
             bad.append(f"{where}: the flag is '{flag}', expected 'qcc-{stage.lower()}-{kebab(name)}'")
-        folders = [p for p in (root / "lib").rglob(f"{name}.cpp") if p.relative_to(root / "lib").parts[0] == stage]
+        folders = [p for p in (root / "lib").rglob(f"{name}.cpp") if p.is_relative_to(root / "lib" / folder)]
         if len(folders) != 1:
-            bad.append(f"{where}: expected one file lib/{stage}/.../{name}.cpp, found {len(folders)}")
-        tests = list((root / "test" / stage).rglob(f"{kebab(name)}.mlir"))
+            bad.append(f"{where}: expected one file lib/{folder}/.../{name}.cpp, found {len(folders)}")
+        tests = list((root / "test" / folder).rglob(f"{kebab(name)}.mlir"))
         example = re.search(r"\bExample:(.*?)\}\];", body, re.S)
         if not tests:
-            bad.append(f"{where}: no test test/{stage}/.../{kebab(name)}.mlir")
+            bad.append(f"{where}: no test test/{folder}/.../{kebab(name)}.mlir")
         if not example:
             bad.append(f"{where}: the description has no 'Example:'")
         elif tests:

@@ -12,7 +12,7 @@ using namespace qcc::qnt;
 
 static ArrayRef<const FormatFamily *> families() {
   static const FormatFamily *const all[] = {
-#define QCC_FORMAT(Class, Grammar, Summary) &get##Class(),
+#define QCC_FORMAT(Class, Grammar, Examples, Summary) &get##Class(),
 #include "dialects/Quant/Formats/Formats.def"
   };
   return all;
@@ -39,6 +39,13 @@ SmallVector<Type> qcc::qnt::candidateFormats(MLIRContext *context) {
   return formats;
 }
 
+SmallVector<StringRef> qcc::qnt::exampleFormats() {
+  SmallVector<StringRef> names;
+#define QCC_FORMAT(Class, Grammar, Examples, Summary) StringRef(Examples).split(names, ' ');
+#include "dialects/Quant/Formats/Formats.def"
+  return names;
+}
+
 std::string qcc::qnt::formatName(Type element) {
   if (const FormatFamily *family = familyOf(element))
     return family->name(element);
@@ -49,7 +56,7 @@ std::string qcc::qnt::formatName(Type element) {
 
 std::string qcc::qnt::listFormats() {
   std::string text;
-#define QCC_FORMAT(Class, Grammar, Summary) text += std::string(Grammar) + ": " + Summary + "\n";
+#define QCC_FORMAT(Class, Grammar, Examples, Summary) text += std::string(Grammar) + ": " + Summary + "\n";
 #include "dialects/Quant/Formats/Formats.def"
   return text;
 }

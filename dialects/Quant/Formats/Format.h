@@ -105,7 +105,7 @@ mlir::Value subScaleValue(mlir::OpBuilder &builder, mlir::Location loc, BlockTyp
 /// sub * 2^(bits-1). `sub` and `shift` as stored, i32 or vectors of it.
 mlir::Value shiftedMinimum(mlir::OpBuilder &builder, mlir::Location loc, unsigned bits, unsigned subBits, mlir::Value sub, mlir::Value shift);
 
-#define QCC_FORMAT(Class, Grammar, Summary) const FormatFamily &get##Class();
+#define QCC_FORMAT(Class, Grammar, Examples, Summary) const FormatFamily &get##Class();
 #include "dialects/Quant/Formats/Formats.def"
 
 /// The family that owns `element`, or null: a block type that no family can encode.
@@ -114,6 +114,8 @@ const FormatFamily *familyOf(mlir::Type element);
 mlir::Type parseFormat(llvm::StringRef name, mlir::MLIRContext *context);
 /// The candidates of all families (see addCandidates), in a fixed order.
 llvm::SmallVector<mlir::Type> candidateFormats(mlir::MLIRContext *context);
+/// Names of formats that together show each way in which a family stores numbers, all families: what tests of every format run over (Formats.def).
+llvm::SmallVector<llvm::StringRef> exampleFormats();
 /// The name of `element`; its printed type when no family owns it.
 std::string formatName(mlir::Type element);
 /// One line per family, for `--help` and messages: grammar, summary.

@@ -17,6 +17,8 @@ public:
   virtual std::optional<TargetInfo> host() const { return std::nullopt; }
   /// Applies `--mcpu` and `--mattr` to a preset of this target. An error names what is unknown, with the closest name, or what is missing.
   virtual llvm::Error refine(TargetInfo &info, llvm::StringRef cpu, llvm::StringRef attributes) const = 0;
+  /// Registers passes of its own (include/qcc/Target/<T>/Passes.td), for qcc-opt.
+  virtual void registerPasses() const {}
   /// Dialects that the hook patterns create.
   virtual void registerDialects(mlir::DialectRegistry &registry) const {}
   /// The type of a register that holds `tile` (a !qk.tile) on `version`; null where it has no matrix unit. The patterns below produce it.

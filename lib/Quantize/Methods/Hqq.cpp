@@ -33,7 +33,7 @@ static float chooseZero(ArrayRef<float> x, float scale, float zero, float top) {
 namespace {
 struct Hqq : QuantizationMethod {
   StringRef name() const override { return "hqq"; }
-  StringRef hint() const override { return "hqq chooses zero points: --asym, or --tensor-type=<regex>=w4g64zf"; }
+  StringRef hint() const override { return "hqq chooses zero points: --asym, or --tensor-type with a format that has them"; }
   bool handles(qnt::BlockType format) const override { return format.getZero() == qnt::ZeroKind::Int || format.getZero() == qnt::ZeroKind::Float; }
   LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
     auto block = cast<qnt::BlockType>(problem.element);

@@ -6,12 +6,12 @@
 #include "dialects/Kernel/Kernel.h"
 #include "qcc/Runtime/Program.h"
 #include "qcc/Target/DenseMemRef.h"
-#include "qcc/Target/Passes.h"
+#include "qcc/Target/NVPTX/Passes.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 namespace qcc {
 #define GEN_PASS_DEF_LOWERSTEPS
-#include "qcc/Target/Passes.h.inc"
+#include "qcc/Target/NVPTX/Passes.h.inc"
 } // namespace qcc
 using namespace mlir;
 using namespace qcc;

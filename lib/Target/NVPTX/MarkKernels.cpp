@@ -1,8 +1,8 @@
 // Steps are entry points of the image. The attributes belong to functions of the LLVM dialect, so this comes after their conversion.
-#include "qcc/Target/Passes.h"
+#include "qcc/Target/NVPTX/Passes.h"
 namespace qcc {
 #define GEN_PASS_DEF_MARKKERNELS
-#include "qcc/Target/Passes.h.inc"
+#include "qcc/Target/NVPTX/Passes.h.inc"
 } // namespace qcc
 using namespace mlir;
 using namespace qcc;

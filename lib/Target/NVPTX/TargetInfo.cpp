@@ -6,7 +6,7 @@
 // on compute capability 9.0 alone. PTX 7.0 came with CUDA 11.0 and PTX 8.0 with CUDA 12.0 (PTX ISA, section release
 // notes); the runtime calls functions of CUDA 11.4 (lib/Runtime/Cuda.h).
 #include "lib/Target/NVPTX/NVPTX.h"
-#include "qcc/Target/Passes.h"
+#include "qcc/Target/NVPTX/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Pass/PassManager.h"
@@ -48,6 +48,7 @@ public:
     return llvm::createStringError("target '" + info.name + "' takes no --mcpu and no --mattr: its name says which device it is for");
   }
 
+  void registerPasses() const override { registerTargetNVPTXPasses(); }
   void registerDialects(mlir::DialectRegistry &registry) const override { registry.insert<mlir::LLVM::LLVMDialect, mlir::NVVM::NVVMDialect>(); }
   void populateHookPatterns(mlir::RewritePatternSet &patterns, const TargetVersion &version) const override { nvptx::populateHookPatterns(patterns, version); }
   void addStepLowering(mlir::OpPassManager &pm) const override {
