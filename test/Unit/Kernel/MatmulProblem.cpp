@@ -51,7 +51,7 @@ MatmulProblem::MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int6
     }
   }
   for (uint8_t &s : rows.subScales)
-    s = uint8_t(uniform(0, (1 << layout.subBits) - 1));
+    s = uint8_t(uniform(0, layout.hasShift() ? 12 : (1 << layout.subBits) - 1));  // 12: with any shift, 4-bit codes give bytes
   for (float &v : rows.mins)
     v = qnt::roundToScale(float(uniform(-2000, 200)) / 65536, kind);
   for (uint8_t &s : rows.subMins)
@@ -130,11 +130,13 @@ float MatmulProblem::integerResult(const kernel::MatmulSpec &spec, int64_t row, 
       int64_t a = codes[row * paddedK() + i], of = column * groups + (layout.perRow() ? 0 : i / layout.group);
       int64_t zero = layout.zero == qnt::ZeroKind::Int ? rows.zeros[of] : layout.implicitZero();
       uint8_t code = rows.codes[column * k + i];
+      if (layout.hasShift() && spec.hasSubscales())
+        dot += a * shiftedMinimum(of);
       dot += (layout.table ? layout.table->integers->values[code] : code - zero) * a * (spec.hasSubscales() ? subScale(of) : 1);
       sum += a * (spec.hasSubscales() && layout.hasMin() ? rows.subMins[of] : 1);
     }
     float activationScale = scales[row * perRow + (activationGroup < 0 ? 0 : k0 / activationGroup)], scale = rows.scales[stored];
-    float min = layout.hasMin() ? rows.mins[stored] : 0.0f;
+    float min = layout.hasMin() ? rows.mins[stored] : layout.hasShift() ? rows.scales[stored] * float(shiftedMinimum(group)) : 0.0f;
     if (layout.table)
       activationScale *= layout.table->integers->unit;
     if (layout.super && !spec.hasSubscales()) {
@@ -146,7 +148,7 @@ float MatmulProblem::integerResult(const kernel::MatmulSpec &spec, int64_t row, 
       y = std::fma(std::fma(-rows.floatZeros[group], float(sum), float(dot)), scale, y);
     else
       y = std::fma(float(int32_t(dot)), scale, y);
-    if (layout.hasMin())
+    if (layout.hasMin() || (layout.hasShift() && !spec.hasSubscales()))
       y = std::fma(float(int32_t(sum)) * activationScale, min, y);
   }
   if (spec.bias)
@@ -158,18 +160,25 @@ int64_t MatmulProblem::subScale(int64_t group) const {
   return int64_t(rows.subScales[group]) - (layout.signedSub ? int64_t(1) << (layout.subBits - 1) : 0);
 }
 
+int64_t MatmulProblem::shiftedMinimum(int64_t group) const {
+  double moved = std::floor(rows.subScales[group] * (rows.subMins[group] - 8.0) * double(1 << layout.bits) / 64);
+  return int64_t(moved) - rows.subScales[group] * (int64_t(1) << (layout.bits - 1));
+}
+
 double MatmulProblem::weight(int64_t column, int64_t i) const {
   if (!layout.isCodes())
     return rows.values[column * k + i];
   int64_t groups = layout.groups(k), group = layout.perRow() ? 0 : i / layout.group;
   double zero = layout.zero == qnt::ZeroKind::None  ? double(layout.implicitZero())
                 : layout.zero == qnt::ZeroKind::Int ? rows.zeros[column * groups + group]
-                : layout.hasMin()                   ? 0
+                : layout.hasMin() || layout.hasShift() ? 0
                                                     : rows.floatZeros[column * groups + group];
   int64_t stored = column * layout.scales(k) + (layout.perRow() ? 0 : i / layout.scaleK());
   double scale = rows.scales[stored];
   if (layout.super)
     scale *= double(subScale(column * groups + group));
+  if (layout.hasShift())
+    return rows.codes[column * k + i] * scale + rows.scales[stored] * double(shiftedMinimum(column * groups + group));
   if (layout.hasMin())
     return rows.codes[column * k + i] * scale + rows.mins[stored] * double(layout.super ? rows.subMins[column * groups + group] : 1);
   if (layout.table)

@@ -37,6 +37,7 @@ private:
   double result(const kernel::MatmulSpec &spec, int64_t row, int64_t column, bool rounded, double &magnitude) const;
   double weight(int64_t column, int64_t i) const;    // exact: (code - zero) * scale * sub-scale, or code * scale * sub-scale + minimum * sub-minimum
   int64_t subScale(int64_t group) const;             // as a number
+  int64_t shiftedMinimum(int64_t group) const;         // zero = shift: what code 0 stands for, in units of the stored scale
 };
 } // namespace qcc::test
 #endif
