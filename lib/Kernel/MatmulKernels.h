@@ -8,9 +8,9 @@
 // ascending, y = fma(float(i32 sum), sw * sx, y), with integer zero points inside the exact i32 sum, which rounds to f32 once (float
 // zero points: t = fma(-z, float(sum of x), float(dot)), y = fma(t, sw * sx, y); minima: y = fma(float(dot), sw * sx, y), then
 // y = fma(float(sum of x) * sx, m, y)). Sub-scales and sub-minima: of a run within one group, factors of sw and m in f32, else inside the sums
-// (qnt::sumsHaveSubScales). That order is the same in every version and row class, so results
-// are bit-equal for any M and any division into panels. Tables have integers and a unit (qnt::CodeTable::Integers), a factor of sx in f32. A run may overflow on its way, not at its end (qnt::sumsFit). Float activations: products
-// of exactly decoded weights, one fma per k. Decode and short: t = the sum of a step's (code - zero) * x, k ascending, then y = fma(t, scale, y);
+// (qnt::sumsHaveSubScales). Tables have integers and a unit (qnt::CodeTable::Integers), a factor of sx in f32. That order is the same in every version and
+// row class, so results are bit-equal for any M and any division into panels; a run may overflow on its way, not at its end (qnt::sumsFit).
+// Float activations: products of exactly decoded weights, one fma per k. Decode and short: t = the sum of a step's (code - zero) * x, k ascending, then y = fma(t, scale, y);
 // float weights: one sum. Long: one sum of x * (f32 code * scale); so long rows differ from the others by rounding.
 // Where threads form teams (TargetVersion::teamThreads), decode and short kernels sum so many parts of K, whole superblocks and runs each, from zero
 // and add the parts in order: the same bits for any M up to 15, and long kernels within the float bound of them.
