@@ -7,6 +7,7 @@ versions of one layout. Integer activations: every result is bit-equal. Float ac
 are within 2 * K * eps * sum |x| |w| of the product in float64.
 """
 import json
+import pathlib
 import re
 import subprocess
 import sys
@@ -17,20 +18,34 @@ from onnx import TensorProto as T, helper as h, numpy_helper as nh
 
 # (format, N, K), and MatMulNBits: (bits, block, zero points, N, K). Sizes: 1, 7, 31, 33, 127, 4095 and primes between and above; few K are
 # multiples of the group. Code sizes: every one, as they differ in bit planes. Floats, 8-bit ones too, have float
-# kernels only.
+# kernels only. Float activations meet every format of the registry.
 every = {
     "int": [("w4", 33, 4095), ("w2", 33, 127), ("w3g64", 53, 331), ("w5", 127, 33), ("w6", 7, 31), ("w8", 4095, 7), ("w8", 1, 1021),
             ("w8row", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 4095), ("w4s32", 17, 67), (4, 32, None, 127, 1), (4, 32, "int", 31, 33),
             (8, 64, "int", 7, 331), (2, 32, "int", 127, 127), (4, 128, "float", 53, 4095),
             ("q4_0", 33, 331), ("q4_1", 31, 1021), ("q5_0", 7, 127), ("q5_1", 53, 331), ("q8_0", 17, 67), ("q4_k", 53, 4095),
             ("q5_k", 31, 331), ("q2_k", 17, 331), ("q6_k", 7, 331), ("nf4", 53, 331), ("fp4g16s32", 33, 127), ("mxfp4", 31, 1021), ("nvfp4", 33, 1021),
-            ("nf4dq", 31, 331)],
-    "float": [("w4", 33, 4095), ("w3g64", 53, 331), ("w6", 7, 31), ("w8row", 1, 127), ("w4rowasym", 4095, 7), ("w4t", 31, 1021),
+            ("nf4dq", 31, 331), ("w4tasym", 33, 1021), ("w3tasym", 31, 331), ("w2t", 17, 331)],
+    "float": [("w4g32", 33, 4095), ("w3g64asym", 53, 331), ("w6", 7, 31), ("w8row", 1, 127), ("w4rowasym", 4095, 7), ("w4t", 31, 1021),
               ("w4g16", 31, 33), ("f16", 33, 127), ("f32", 7, 31), (4, 128, "float", 53, 331),
-              ("nf4", 53, 331), ("fp4g16s32", 33, 127), ("mxfp4", 31, 1021), ("fp8e4m3", 33, 331), ("fp8e5m2g32", 7, 127),
+              ("nf4", 53, 331), ("fp4g16s32", 33, 127), ("mxfp4", 31, 1021), ("fp8e4m3", 33, 331), ("fp8e5m2g64", 7, 127),
               ("nvfp4", 33, 1021), ("nf4dq", 31, 331), ("q4_1", 33, 127), ("q2_k", 17, 331), ("q3_k", 31, 331), ("q4_k", 53, 1021), ("q6_k", 7, 331)],
 }
-every["int-few"] = [("q4_1", 17, 67), ("q4_k", 33, 331), ("w4", 33, 4095), ("w8", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 1021), (8, 64, "int", 7, 331), ("nf4", 53, 331), ("mxfp4", 31, 127)]
+
+
+def examples():
+    """The formats that each family of the registry names as examples."""
+    rows = (pathlib.Path(__file__).parents[3] / "dialects/Quant/Formats/Formats.def").read_text()
+    families = re.findall(r'^QCC_FORMAT\(\w+, "[^"]*", "([^"]*)"', rows, re.M)
+    if len(families) != len(re.findall(r"^QCC_FORMAT\(", rows, re.M)):
+        sys.exit("matmul_cases.py: a row of Formats.def has no examples, or another form")
+    return [name for names in families for name in names.split()]
+
+
+listed = {case[0] for case in every["float"]}
+every["float"] += [(name, 33, 331) for name in examples() if name not in listed]
+every["int-few"] = [("q4_1", 17, 67), ("q4_k", 33, 331), ("w4", 33, 4095), ("w8", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 1021), (8, 64, "int", 7, 331),
+                    ("nf4", 53, 331), ("mxfp4", 31, 127), ("w4tasym", 33, 331)]
 every["float-few"] = [("w4", 33, 1021), ("w8row", 1, 127), ("f16", 33, 127)]
 # What codes select from: NF4, bitsandbytes' FP4, E2M1, and 8-bit floats by their definition.
 def float8(mantissa, bias):
