@@ -1,12 +1,12 @@
-// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations))' | FileCheck %s
-// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{abits=32}))' | FileCheck %s --check-prefix=FLOAT
-// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{abits=16}))' | FileCheck %s --check-prefix=BF16
-// RUN: not qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{abits=4}))' 2>&1 | FileCheck %s --check-prefix=BITS
-// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=-1}))' | FileCheck %s --check-prefix=ROW
-// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=128}))' | FileCheck %s --check-prefix=LONG
-// RUN: not qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=48}))' 2>&1 | FileCheck %s --check-prefix=GROUP
-// RUN: not qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=65568}))' 2>&1 | FileCheck %s --check-prefix=GROUP
-// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=-1 outliers=6}))' | FileCheck %s --check-prefix=OUTLIERS
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations)' | FileCheck %s
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{abits=32})' | FileCheck %s --check-prefix=FLOAT
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{abits=16})' | FileCheck %s --check-prefix=BF16
+// RUN: not qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{abits=4})' 2>&1 | FileCheck %s --check-prefix=BITS
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{group=-1})' | FileCheck %s --check-prefix=ROW
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{group=128})' | FileCheck %s --check-prefix=LONG
+// RUN: not qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{group=48})' 2>&1 | FileCheck %s --check-prefix=GROUP
+// RUN: not qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{group=65568})' 2>&1 | FileCheck %s --check-prefix=GROUP
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{group=-1 outliers=6})' | FileCheck %s --check-prefix=OUTLIERS
 // GROUP: error: activations have groups of a multiple of 32 values, up to 65536, or -1 for the whole row, not {{48|65568}}
 // ROW: qnt.quantize %{{.*}} -> tensor<?x64x!qnt.block<bits = 8, group = -1, scale = f32>>
 // LONG: qnt.quantize %{{.*}} -> tensor<?x64x!qnt.block<bits = 8, group = 128, scale = f32>>
