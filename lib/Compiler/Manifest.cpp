@@ -49,8 +49,16 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
     words.push_back("--algo=" + (o.scaling.empty() ? "" : o.scaling + "+") + o.method);
   if (o.scaling == "smoothquant")
     words.push_back("--smooth-alpha=" + shortest(o.smoothQuantAlpha));
-  if (!o.calibration.empty())
-    words.insert(words.end(), {"--calib=" + llvm::sys::path::filename(o.calibration).str(), "--calib-samples=" + std::to_string(o.calibrationSamples),
+  if (o.staticActivations)
+    words.push_back("--act-scales=static");
+  for (const std::string &type : o.activationTypes)
+    words.push_back("--act-type=" + type);
+  if (o.activationRange.kind == RangeRule::Entropy)
+    words.push_back("--act-range=entropy");
+  if (o.activationRange.kind == RangeRule::Percentile)
+    words.insert(words.end(), {"--act-range=percentile", "--act-percentile=" + shortest(o.activationRange.percentile)});
+  if (std::string text = o.calibration.empty() ? o.recipeCalibration : llvm::sys::path::filename(o.calibration).str(); !text.empty())
+    words.insert(words.end(), {"--calib=" + text, "--calib-samples=" + std::to_string(o.calibrationSamples),
                                "--calib-length=" + std::to_string(o.calibrationLength)});
   for (const std::vector<std::string> &types : {o.tensorTypes, o.recipeTensorTypes})
     for (const std::string &type : types)

@@ -60,6 +60,10 @@ struct CommandLine {
   cl::opt<unsigned> weightBits{"wbits", cl::desc("Bits of a weight: 2 3 4 5 6 8 16 32 (default 16)"), cl::value_desc("n"), cl::init(16), cl::cat(quantCategory)};
   cl::opt<unsigned> activationBits{"abits", cl::desc("Bits of an activation: 8, 16 (bf16 on matrix units), 32 (default: 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
   cl::opt<int64_t> actGroupSize{"act-group-size", cl::desc("8-bit activations per scale, -1 for the whole row (default 32); more: faster, less exact"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
+  cl::opt<std::string> actScales{"act-scales", cl::desc("Scales of 8-bit activations: dynamic (default), or static: one from --calib for all that a norm makes"), cl::value_desc("kind"), cl::init("dynamic"), cl::cat(quantCategory)};
+  cl::list<std::string> actTypes{"act-type", cl::desc("float, dynamic or static for inputs of weights whose name matches; repeatable, first match wins"), cl::value_desc("regex=type"), cl::cat(quantCategory)};
+  cl::opt<std::string> actRange{"act-range", cl::desc("Range of static scales: absmax (default), percentile, entropy"), cl::value_desc("rule"), cl::init("absmax"), cl::cat(quantCategory)};
+  cl::opt<double> actPercentile{"act-percentile", cl::desc("Percent of the values within the range of --act-range=percentile (default 99.99)"), cl::value_desc("p"), cl::init(99.99), cl::cat(quantCategory)};
   cl::opt<unsigned> headBits{"head-bits", cl::desc("Bits of the output head and its embedding (default 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(quantCategory)};
   cl::opt<int64_t> groupSize{"group-size", cl::desc("Weights per scale, -1 for the whole row (default 32)"), cl::value_desc("n"), cl::init(32), cl::cat(quantCategory)};
   cl::opt<std::string> algo{"algo", cl::desc("How codes are chosen: rtn (default), mse, hqq, gptq (default with --calib), llm-int8; awq or smoothquant before them: awq+gptq"), cl::value_desc("method"), cl::cat(quantCategory)};
@@ -132,6 +136,36 @@ std::string parseShape(StringRef text, InputShape &shape) {
   return "";
 }
 
+/// --act-scales and what belongs to it. `isStatic` of `o` is known afterwards; whether there is a text and int8 activations, checkActivations asks.
+void readActivations(CommandLine &line, CompilerOptions &o, bool hasRecipe, llvm::function_ref<void(const llvm::Twine &)> refuse) {
+  o.staticActivations = line.actScales == "static";
+  o.activationTypes.assign(line.actTypes.begin(), line.actTypes.end());
+  o.activationRange.kind = line.actRange == "entropy" ? RangeRule::Entropy : line.actRange == "percentile" ? RangeRule::Percentile : RangeRule::AbsMax;
+  o.activationRange.percentile = line.actPercentile;
+  if (!llvm::is_contained({"dynamic", "static"}, line.actScales.getValue()))
+    refuse("--act-scales=" + line.actScales + " is neither dynamic nor static");
+  if (!llvm::is_contained({"absmax", "percentile", "entropy"}, line.actRange.getValue()))
+    refuse("--act-range=" + line.actRange + " is no rule; there are: absmax, percentile, entropy");
+  if (!(line.actPercentile > 0 && line.actPercentile <= 100))
+    refuse("--act-percentile is above 0 and at most 100");
+  if (!hasRecipe && line.actPercentile.getNumOccurrences() && o.activationRange.kind != RangeRule::Percentile)
+    refuse("--act-percentile is for --act-range=percentile");
+  if (line.actRange.getNumOccurrences() && !o.hasStaticActivations())
+    refuse("--act-range is for static scales: --act-scales=static, or --act-type=<regex>=static");
+}
+
+/// Whether the other options leave room for what readActivations has read.
+void checkActivations(const CompilerOptions &o, const Recipe *recipe, llvm::function_ref<void(const llvm::Twine &)> refuse) {
+  if (!o.staticActivations && o.activationTypes.empty())
+    return;
+  if (o.activationBits != 8)
+    refuse("--act-scales and --act-type are for activations of 8 bits, not " + llvm::Twine(o.activationBits) + ": --abits=8");
+  if (o.outlierThreshold > 0)
+    refuse("--algo=" + o.method + " finds scales of activations at run time: it excludes --act-scales=static and --act-type");
+  if (o.hasStaticActivations() && o.calibration.empty() && !(recipe && recipe->hasInputScales()))
+    refuse("static scales of activations need a text to calibrate on: --calib=<file>");
+}
+
 /// "48M": bytes, or nothing where it is no positive number.
 std::optional<int64_t> parseSize(StringRef text) {
   static constexpr std::pair<StringRef, int64_t> units[] = {{"K", 1000}, {"M", 1000'000}, {"G", 1000'000'000}};
@@ -148,6 +182,10 @@ std::optional<int64_t> parseSize(StringRef text) {
 }
 
 } // namespace
+
+bool CompilerOptions::hasStaticActivations() const {
+  return staticActivations || llvm::any_of(activationTypes, [](StringRef type) { return type.ends_with("=static"); });
+}
 
 ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   makeRoom({"stats", "check", "v", "q", "weights", "timing", "target", "sym", "asym", "verify"});
@@ -229,6 +267,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     refuse("--group-size=" + llvm::Twine(line.groupSize) + " is neither -1 nor a multiple of 16 up to " + llvm::Twine(qnt::BlockType::maxGroup));
   if (line.actGroupSize != -1 && (line.actGroupSize < 32 || line.actGroupSize % 32 || line.actGroupSize > 65536))
     refuse("--act-group-size=" + llvm::Twine(line.actGroupSize) + " is neither -1 nor a multiple of 32 up to 65536");
+  readActivations(line, o, recipe != nullptr, refuse);
   o.calibration = line.calib;
   std::string algo = !line.algo.empty() ? line.algo.getValue() : o.calibration.empty() ? "rtn" : "gptq";
   auto [first, second] = StringRef(algo).split('+');
@@ -240,7 +279,7 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     refuse("--algo=" + algo + " is no method; there are:\n" + listMethods());
   else if ((scaling || method->needsInputs()) && o.calibration.empty())
     refuse("--algo=" + algo + " needs a text to calibrate on: --calib=<file>");
-  else if (!scaling && !method->usesMoments() && !o.calibration.empty())
+  else if (!scaling && !method->usesMoments() && !o.hasStaticActivations() && !o.calibration.empty())
     refuse("--algo=" + algo + " reads no calibration text");
   o.smoothQuantAlpha = line.smoothAlpha;
   if (!(line.smoothAlpha >= 0 && line.smoothAlpha <= 1))
@@ -260,11 +299,19 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
     if (line.asym)
       refuse("--algo=" + o.method + " is for symmetric weights: --asym contradicts it");
   }
+  o.weightBits = o.outlierThreshold > 0 ? 8 : line.weightBits.getValue();
+  // Below 16-bit weights activations default to int8 per 32 values, as llama.cpp's do; wider weights keep float activations.
+  o.activationBits = line.activationBits ? line.activationBits.getValue() : o.weightBits < 16 || hasBudget ? 8 : 32;
+  checkActivations(o, recipe.get(), refuse);
   if (line.calibSamples < 1 || line.calibLength < 1)
     refuse("--calib-samples and --calib-length are at least 1");
+  bool readsText = scaling || (method && method->usesMoments()) || !recipe || !recipe->hasInputScales();
   if (recipe && o.calibration.empty())
-    for (const std::string &name : recipe->valuesOf("calib"))
-      refuse("the recipe '" + line.recipe + "' was made with --calib=" + name + ": say where that text is");
+    for (const std::string &name : recipe->valuesOf("calib")) {
+      o.recipeCalibration = name;
+      if (readsText)
+        refuse("the recipe '" + line.recipe + "' was made with --calib=" + name + ": say where that text is");
+    }
   if (!recipe && o.calibration.empty() && (line.calibSamples.getNumOccurrences() || line.calibLength.getNumOccurrences()))
     refuse("--calib-samples and --calib-length say how much of a text is read: --calib=<file>");
   if (!line.tokenizer.empty() && o.calibration.empty())
@@ -318,9 +365,6 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   o.weights = line.weights;
   if (line.saveTemps.getNumOccurrences())
     o.saveTemps = line.saveTemps.getValue();
-  o.weightBits = o.outlierThreshold > 0 ? 8 : line.weightBits.getValue();
-  // Below 16-bit weights activations default to int8 per 32 values, as llama.cpp's do; wider weights keep float activations.
-  o.activationBits = line.activationBits ? line.activationBits.getValue() : o.weightBits < 16 || hasBudget ? 8 : 32;
   o.headBits = line.headBits ? line.headBits.getValue() : hasBudget ? 8 : std::max(8u, o.weightBits);
   o.kvBits = line.kvBits ? line.kvBits.getValue() : o.weightBits == 32 && o.activationBits == 32 ? 32 : 16;
   o.groupSize = o.outlierThreshold > 0 ? -1 : line.groupSize.getValue();
