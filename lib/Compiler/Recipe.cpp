@@ -12,7 +12,7 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/CommandLine.h"
-#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 #include <cmath>
@@ -236,6 +236,12 @@ int qcc::applyRecipe(const Recipe &recipe, ModuleOp graph) {
   return code;
 }
 
+static std::string numberText(double value) {
+  std::string number;
+  llvm::raw_string_ostream(number) << llvm::format("%g", value);
+  return number;
+}
+
 int qcc::applyInputScales(const Recipe &recipe, ModuleOp decided) {
   llvm::StringMap<InputScale> byWeight;
   for (InputScale &scale : findInputScales(decided))
@@ -249,7 +255,7 @@ int qcc::applyInputScales(const Recipe &recipe, ModuleOp decided) {
     if (found == byWeight.end())
       code = complain(ExitUsage, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "' has an input scale, but its inputs have none that is static [recipe-weight]");
     else if (!(value >= std::numeric_limits<float>::min()) || !std::isfinite(value))
-      code = complain(ExitMalformed, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "' has the input scale " + llvm::formatv("{0:g}", *weight.inputScale).str() + ", which is no scale [malformed-recipe]");
+      code = complain(ExitMalformed, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "' has the input scale " + numberText(*weight.inputScale) + ", which is no scale [malformed-recipe]");
     else
       setValue(found->second, value);
   }

@@ -161,7 +161,7 @@ private:
     Split split;
     Value value = matmul.getInput();
     OpBuilder builder(&getContext());
-    builder.setInsertionPointAfterValue(value);
+    builder.setInsertionPointAfterValue(isa<BlockArgument>(value) && scale ? scale : value);   // scales are defined where functions begin
     if (outliers > 0) {
       auto parts = qnt::SplitOutliersOp::create(builder, matmul.getLoc(), value.getType(), value.getType(), value, builder.getF32FloatAttr(float(outliers)));
       value = parts.getRest();

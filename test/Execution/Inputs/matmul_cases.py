@@ -179,7 +179,7 @@ def run(command, library, feed, extra):
 
 
 def compare(variant, inspect, native, *emulated):
-    weights, bad = decoded(inspect), 0
+    weights, bad = decoded(inspect) if kind.startswith("float") else {}, 0
     rng = np.random.default_rng(11)
     for m in rows:
         feed = {"x." + name: (rng.standard_normal((m, k)) * rng.choice([0.1, 1, 10], (m, 1))).astype(np.float32) for name, _, k in names()}
