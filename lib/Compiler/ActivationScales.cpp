@@ -46,6 +46,9 @@ int qcc::chooseActivationScales(CalibrationJob job) {
     return ExitSuccess;
   if (!job.graph)
     return complain(ExitUsage, "the inputs of '" + sectionName(wanted.front().weight) + "' need a static scale, and there is no text to find it on: --calib=<file>");
+  for (const InputScale &arrived : findInputScales(*job.graph))
+    if (!valueOf(arrived))
+      return refuse(arrived.weight, "the program arrives with these quantized, and does not say by what");
   CalibrationText text;
   if (int code = readCalibrationText(job.options, job.decided, text))
     return code;

@@ -45,7 +45,8 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   }
   if (o.targetSize)
     words.push_back("--target-size=" + std::to_string(*o.targetSize));
-  if (!o.scaling.empty() || o.method != "rtn")
+  std::string text = o.calibration.empty() ? o.recipeCalibration : llvm::sys::path::filename(o.calibration).str();
+  if (!o.scaling.empty() || o.method != "rtn" || !text.empty())   // with a text, rtn is no default
     words.push_back("--algo=" + (o.scaling.empty() ? "" : o.scaling + "+") + o.method);
   if (o.scaling == "smoothquant")
     words.push_back("--smooth-alpha=" + shortest(o.smoothQuantAlpha));
@@ -57,7 +58,7 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
     words.push_back("--act-range=entropy");
   if (o.activationRange.kind == RangeRule::Percentile)
     words.insert(words.end(), {"--act-range=percentile", "--act-percentile=" + shortest(o.activationRange.percentile)});
-  if (std::string text = o.calibration.empty() ? o.recipeCalibration : llvm::sys::path::filename(o.calibration).str(); !text.empty())
+  if (!text.empty())
     words.insert(words.end(), {"--calib=" + text, "--calib-samples=" + std::to_string(o.calibrationSamples),
                                "--calib-length=" + std::to_string(o.calibrationLength)});
   for (const std::vector<std::string> &types : {o.tensorTypes, o.recipeTensorTypes})
