@@ -226,8 +226,8 @@ def Qnt_SplitOutliersOp : Qnt_PureOp<"split_outliers", [Qnt_KeepsRows, AllTypesM
 def Qnt_QuantizeOp : Qnt_PureOp<"quantize", [Qnt_KeepsRows]> {
   let summary = "Quantize activations at run time, symmetric, round to nearest even";
   let description = [{
-    Dynamic: every group has the scale absmax / 127. Static, with `scale [1]`: all rows have this one, known before the program runs, and values beyond
-    127 times it become the nearest code, -127 or 127. A scale that is not above 0 makes codes of 0.
+    Dynamic: every group has the scale absmax / 127. Static, with `scale [1]`: all rows have this one, known before the program runs, and values
+    beyond 127 times it become the nearest code, -127 or 127. A scale that is not above 0 makes codes of 0.
     Example:
       %q = qnt.quantize %x by %scale : tensor<?x64xf32>, tensor<1xf32> -> tensor<?x64x!qnt.block<bits = 8, group = -1, scale = f32>>
   }];

@@ -21,7 +21,8 @@ struct Seen {
 
 /// Says what is wrong with the inputs of `weight`. Exits with ExitQuantization.
 static int refuse(qnt::WeightDeclOp weight, const Twine &why) {
-  InFlightDiagnostic error = weight.emitError() << "the inputs of '" << sectionName(weight) << "' have no static scale: " << why << " [activation-scales]";
+  InFlightDiagnostic error = weight.emitError();
+  error << "the inputs of '" << sectionName(weight) << "' have no static scale: " << why << " [activation-scales]";
   error.attachNote() << "--act-type=<regex>=dynamic finds the scales of such inputs at run time";
   return ExitQuantization;
 }
@@ -45,7 +46,8 @@ int qcc::chooseActivationScales(CalibrationJob job) {
   if (wanted.empty())
     return ExitSuccess;
   if (!job.graph)
-    return complain(ExitUsage, "the inputs of '" + sectionName(wanted.front().weight) + "' need a static scale, and there is no text to find it on: --calib=<file>");
+    return complain(ExitUsage, "the inputs of '" + sectionName(wanted.front().weight) +
+                                   "' need a static scale, and there is no text to find it on: --calib=<file>");
   for (const InputScale &arrived : findInputScales(*job.graph))
     if (!valueOf(arrived))
       return refuse(arrived.weight, "the program arrives with these quantized, and does not say by what");

@@ -5,8 +5,8 @@
 namespace qcc {
 
 /// Gives every input scale of `job.decided` that has no value (InputScales.h) the one that `options.activationRange` finds for what the float program
-/// multiplies with its weight, in all places where it does. ExitQuantization, after a diagnostic for each weight, where a text brings nothing to it, nothing
-/// but zeros, or what is not finite; ExitUsage without a text. `job.graph` may be null where there is none.
+/// multiplies with its weight, in all places where it does. ExitQuantization, after a diagnostic for each weight, where a text brings nothing to it,
+/// nothing but zeros, or what is not finite; ExitUsage without a text. `job.graph` may be null where there is none.
 int chooseActivationScales(CalibrationJob job);
 
 } // namespace qcc

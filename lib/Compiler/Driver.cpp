@@ -527,7 +527,7 @@ int Compilation::scaleChannels(ModuleOp graph) {
   return runStage("scales", ExitQuantization, addScaleStage);
 }
 
-/// Static scales of activations, which a recipe has or a text tells; after those of channels, which change the activations. `graph`: as for decideFormats.
+/// Static scales of activations, which a recipe has or a text tells; after those of channels, which change the activations. `graph`: see decideFormats.
 int Compilation::scaleActivations(ModuleOp graph) {
   if (int code = options.recipe ? applyInputScales(*options.recipe, *module) : int(ExitSuccess))
     return code;

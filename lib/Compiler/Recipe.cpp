@@ -247,15 +247,18 @@ int qcc::applyInputScales(const Recipe &recipe, ModuleOp decided) {
   for (InputScale &scale : findInputScales(decided))
     byWeight[text(scale.weight.getSymName())] = scale;
   int code = ExitSuccess;
+  auto problem = [&](int exitCode, const RecipeWeight &weight, const Twine &message) {
+    code = complain(exitCode, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "' has " + message);
+  };
   for (const RecipeWeight &weight : recipe.weights) {
     if (!weight.inputScale)
       continue;
     auto found = byWeight.find(weight.weight);
     float value = float(*weight.inputScale);
     if (found == byWeight.end())
-      code = complain(ExitUsage, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "' has an input scale, but its inputs have none that is static [recipe-weight]");
+      problem(ExitUsage, weight, "an input scale, but its inputs have none that is static [recipe-weight]");
     else if (!(value >= std::numeric_limits<float>::min()) || !std::isfinite(value))
-      code = complain(ExitMalformed, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "' has the input scale " + numberText(*weight.inputScale) + ", which is no scale [malformed-recipe]");
+      problem(ExitMalformed, weight, "the input scale " + numberText(*weight.inputScale) + ", which is no scale [malformed-recipe]");
     else
       setValue(found->second, value);
   }

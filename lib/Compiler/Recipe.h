@@ -44,8 +44,8 @@ int checkRecipeOptions(const Recipe &recipe, const CompilerOptions &options);
 /// recipe names weights that the model does not have or misses some; ExitMalformed for names that are no formats.
 int applyRecipe(const Recipe &recipe, mlir::ModuleOp graph);
 
-/// Gives the input scales of a program whose formats are decided the recipe's values, where it has one. ExitUsage, after a message, for a value that belongs
-/// to inputs without a static scale; ExitMalformed for one that is no scale.
+/// Gives the input scales of a program whose formats are decided the recipe's values, where it has one. ExitUsage, after a message, for a value that
+/// belongs to inputs without a static scale; ExitMalformed for one that is no scale.
 int applyInputScales(const Recipe &recipe, mlir::ModuleOp decided);
 
 } // namespace qcc

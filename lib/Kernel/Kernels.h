@@ -48,8 +48,8 @@ FlatSymbolRefAttr normQuantizeKernel(KernelLibrary &, const NormSpec &, const Qu
 FlatSymbolRefAttr quantizeKernel(KernelLibrary &, const Columns &, const QuantizedRow &);
 /// (codes, scales, output)
 FlatSymbolRefAttr dequantizeKernel(KernelLibrary &, const QuantizedRow &);
-/// Quantizes columns [lo, hi) of `source[at.., column - base]` into row `row` of `out` = {codes, scales, sums}; `lo` is the start of a group (static: of
-/// a sum), `hi` the end of one or the row's. `scale` is the memref of a static scale, null for a dynamic one.
+/// Quantizes columns [lo, hi) of `source[at.., column - base]` into row `row` of `out` = {codes, scales, sums}; `lo` is the start of a group (static:
+/// of a sum), `hi` the end of one or the row's. `scale` is the memref of a static scale, null for a dynamic one.
 void quantizeColumns(KernelBuilder &b, const QuantizedRow &spec, mlir::Value source, mlir::ValueRange at, mlir::Value base, mlir::Value row,
                      mlir::Value lo, mlir::Value hi, mlir::Value scale, mlir::ValueRange out);
 /// Zeros behind the row's end.

@@ -119,8 +119,8 @@ struct RowQuantizer {
 };
 } // namespace
 
-void qcc::quantizeColumns(KernelBuilder &b, const QuantizedRow &spec, Value source, ValueRange at, Value base, Value row, Value lo, Value hi, Value scale,
-                          ValueRange out) {
+void qcc::quantizeColumns(KernelBuilder &b, const QuantizedRow &spec, Value source, ValueRange at, Value base, Value row, Value lo, Value hi,
+                          Value scale, ValueRange out) {
   RowQuantizer quantizer{b, spec, source, at, base, row, out};
   if (!spec.isStatic)
     return quantizer.pieces(lo, hi, spec.group, [&](Value first, Value end) { quantizer.encodeDynamic(first, end); });

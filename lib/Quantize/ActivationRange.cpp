@@ -1,5 +1,5 @@
-// Source of the entropy rule: Migacz 2017, "8-bit inference with TensorRT" (GTC 2017), with the treatment of zeros of NVIDIA's pytorch-quantization: they
-// are exact in any range, so the first bin counts as its neighbour.
+// Source of the entropy rule: Migacz, "8-bit inference with TensorRT" (GTC 2017), with the treatment of zeros of NVIDIA's pytorch-quantization: they are
+// exact in any range, so the first bin counts as its neighbour.
 #include "qcc/Quantize/ActivationRange.h"
 #include "llvm/Support/Parallel.h"
 #include <algorithm>
@@ -75,16 +75,15 @@ int64_t MagnitudeHistogram::endOfPercentile(double percentile) const {
   return numBins;
 }
 
-/// KL divergence of the first `end` bins, with all that lies beyond in the last of them, from what 128 levels make of them: the bins of a level that hold
-/// anything share its values evenly.
+/// KL divergence of the first `end` bins, with all that lies beyond in the last of them, from what 128 levels make of them: the bins of a level that
+/// hold anything share its values evenly.
 static double divergenceAt(const std::vector<double> &bins, int64_t end, double beyond) {
   constexpr int64_t levels = 128;
-  double total = beyond, cross = 0;
+  constexpr double none = 1e-4;                        // what a last bin counts that is empty but for what lies beyond: else its divergence is infinite
+  double inside = 0, divergence = 0;
   for (int64_t bin = 0; bin < end; ++bin)
-    total += bins[bin];
-  if (bins[end - 1] == 0 && beyond > 0)
-    return std::numeric_limits<double>::infinity();
-  double inside = total - beyond;
+    inside += bins[bin];
+  auto term = [&](double p, double q) { return p > 0 ? p / (inside + beyond) * std::log(p / (inside + beyond) * inside / q) : 0; };
   for (int64_t level = 0; level < levels; ++level) {
     int64_t from = level * end / levels, to = (level + 1) * end / levels, used = 0;
     double count = 0;
@@ -92,15 +91,10 @@ static double divergenceAt(const std::vector<double> &bins, int64_t end, double 
       count += bins[bin];
       used += bins[bin] > 0;
     }
-    if (!used)
-      continue;
-    double q = std::log(count / double(used) / inside);
-    for (int64_t bin = from; bin < to; ++bin) {
-      double p = (bins[bin] + (bin == end - 1 ? beyond : 0)) / total;
-      cross += p > 0 ? p * (std::log(p) - q) : 0;
-    }
+    for (int64_t bin = from; bin < to; ++bin)
+      divergence += term(bins[bin] + (bin == end - 1 ? beyond : 0), bins[bin] > 0 ? count / double(used) : none);
   }
-  return cross;
+  return divergence;
 }
 
 int64_t MagnitudeHistogram::endOfEntropy() const {

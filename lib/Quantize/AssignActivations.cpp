@@ -56,11 +56,13 @@ private:
       return getOperation().emitError() << "activations have 8, 16 or 32 bits, not " << abits.getValue();
     // 64 Ki products of 8-bit codes and activations fit i32, whatever the zero point.
     if (group != -1 && (group < 32 || group % 32 || group > 65536))
-      return getOperation().emitError() << "activations have groups of a multiple of 32 values, up to 65536, or -1 for the whole row, not " << group.getValue();
+      return getOperation().emitError() << "activations have groups of a multiple of 32 values, up to 65536, or -1 for the whole row, not "
+                                        << group.getValue();
     if (scales != "dynamic" && scales != "static")
       return getOperation().emitError() << "scales of activations are dynamic or static, not '" << scales << "'";
     if (outliers > 0 && (scales == "static" || !types.empty()))
-      return getOperation().emitError() << "outliers are found at run time, and so are the scales of what is left: they exclude static scales and act-types";
+      return getOperation().emitError() << "outliers are found at run time, and so are the scales of what is left: "
+                                        << "they exclude static scales and act-types";
     return success();
   }
 
@@ -86,7 +88,8 @@ private:
     return success(good);
   }
 
-  /// Until forgetRules, the type of a weight that a rule names carries what it says. Layers that rules tell apart are copied, as those of different formats.
+  /// Until forgetRules, the type of a weight that a rule names carries what it says, so that layers which rules tell apart are copied, as those of
+  /// different formats are.
   LogicalResult applyRules() {
     ActivationRules rules;
     if (failed(rules.read(types, [&] { return getOperation().emitError(); })))
@@ -98,8 +101,10 @@ private:
       auto type = cast<RankedTensorType>(decl.getType());
       if (type.getRank() != 2 || !multipliesIntegers(type))
         continue;
-      if (std::optional<Activations> activations = rules.find(decl))
-        marked[decl.getSymNameAttr()] = RankedTensorType::get(type.getShape(), type.getElementType(), IntegerAttr::get(IntegerType::get(&getContext(), 8), int(*activations)));
+      if (std::optional<Activations> activations = rules.find(decl)) {
+        auto mark = IntegerAttr::get(IntegerType::get(&getContext(), 8), int(*activations));
+        marked[decl.getSymNameAttr()] = RankedTensorType::get(type.getShape(), type.getElementType(), mark);
+      }
     }
     for (const std::string &text : rules.unmatched())
       getOperation().emitWarning() << "act-types '" << text << "' matches no weight of integer products";
@@ -144,8 +149,10 @@ private:
     RankedTensorType input = tensorType(matmul.getInput()), weight = tensorType(matmul.getWeight());
     qnt::BlockType format = qnt::activationFormat(&getContext(), isStatic ? -1 : int64_t(group));
     if (!qnt::sumsFit(cast<qnt::BlockType>(weight.getElementType()), format, weight.getDimSize(1))) {
-      InFlightDiagnostic error = matmul.emitError() << "integer products of " << weight.getDimSize(1) << " values under one scale do not fit i32 [act-group-size]";
-      error.attachNote() << (isStatic ? "--act-type=<regex>=dynamic and --act-group-size=N end" : "--act-group-size=N ends") << " the sum after N values, --group-size=N as well";
+      InFlightDiagnostic error = matmul.emitError();
+      error << "integer products of " << weight.getDimSize(1) << " values under one scale do not fit i32 [act-group-size]";
+      error.attachNote() << (isStatic ? "--act-type=<regex>=dynamic and --act-group-size=N end" : "--act-group-size=N ends")
+                         << " the sum after N values, --group-size=N as well";
       return error;
     }
     Split &split = splits[isStatic][matmul.getInput()];

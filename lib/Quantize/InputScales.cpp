@@ -14,7 +14,9 @@ std::vector<InputScale> qcc::findInputScales(ModuleOp module) {
   return scales;
 }
 
-static qnt::PartAttr part(MLIRContext *context, DenseElementsAttr values) { return qnt::PartAttr::get(context, 1, false, {}, {}, {}, values, {}, {}); }
+static qnt::PartAttr part(MLIRContext *context, DenseElementsAttr values) {
+  return qnt::PartAttr::get(context, 1, false, {}, {}, {}, values, {}, {});
+}
 
 qnt::WeightDeclOp qcc::declareInputScale(ModuleOp module, qnt::WeightDeclOp weight) {
   for (const InputScale &known : findInputScales(module))
@@ -22,7 +24,8 @@ qnt::WeightDeclOp qcc::declareInputScale(ModuleOp module, qnt::WeightDeclOp weig
       return known.scale;
   OpBuilder b(weight.getContext());
   auto type = RankedTensorType::get({1}, b.getF32Type());
-  auto decl = qnt::WeightDeclOp::create(b, weight.getLoc(), (weight.getSymName() + ".input_scale").str(), type, b.getArrayAttr(part(b.getContext(), {})), {}, {}, {}, {}, {});
+  ArrayAttr parts = b.getArrayAttr(part(b.getContext(), {}));
+  auto decl = qnt::WeightDeclOp::create(b, weight.getLoc(), (weight.getSymName() + ".input_scale").str(), type, parts, {}, {}, {}, {}, {});
   decl->setAttr(inputOf, FlatSymbolRefAttr::get(weight.getSymNameAttr()));
   SymbolTable(module).insert(decl, std::next(Block::iterator(weight)));   // makes the name unique
   return decl;

@@ -14,8 +14,8 @@ struct RangeRule {
   double percentile = 99.99;
 };
 
-/// Counts magnitudes of values as they come, in bins of equal width. The range doubles when a larger one comes, so that neither the order of the values nor
-/// the number of threads (llvm::parallel::strategy) matters.
+/// Counts magnitudes of values as they come, in bins of equal width. The range doubles when a larger one comes, so that neither the order of the values
+/// nor the number of threads (llvm::parallel::strategy) matters.
 class MagnitudeHistogram {
 public:
   static constexpr int64_t numBins = 4096;

@@ -78,9 +78,10 @@ def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::ModuleO
     float inputs stay and every matmul gets `bf16`; with 32 nothing changes. With `outliers`, a product is the sum of two: one of the quantized channels,
     one of those that `qnt.split_outliers` finds.
 
-    With `scales=static`, what norms make has one scale for all rows that is known before the program runs. `types` says `float`, `dynamic` or `static`
-    weight by weight, whatever makes the inputs; names are matched as those of `assign-formats`. Such a scale is declared beside the first weight that reads
-    the value, without a number, which calibration finds (InputScales.h), and passed to layers as weights are. Layers that rules tell apart are copied.
+    With `scales=static`, what norms make has one scale for all rows that is known before the program runs. `types` says `float`, `dynamic` or
+    `static` weight by weight, whatever makes the inputs; names are matched as those of `assign-formats`. Such a scale is declared beside the first
+    weight that reads the value, without a number, which calibration finds (InputScales.h), and passed to layers as weights are. Layers that rules
+    tell apart are copied.
     Example:
       %y = qnt.matmul %x, %w : tensor<?x32xf32>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
     becomes
