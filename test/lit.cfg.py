@@ -42,6 +42,8 @@ def has_nvidia_gpu():
     except OSError:
         return False
 config.available_features.add(platform.machine())
+if config.qcc_build_type in ("Dev", "Debug"):            # without NDEBUG
+    config.available_features.add("asserts")
 if has_nvidia_gpu():
     config.available_features.add("nvidia-gpu")
 if lit.util.which("ptxas"):

@@ -1,4 +1,4 @@
-// From a program with placed weights to objects, one set of kernels per target version, and to the tables that the runtime reads.
+// From a program with placed weights to objects: one set of kernels per target version, and the program table.
 #ifndef QCC_LIB_COMPILER_BACKEND_H
 #define QCC_LIB_COMPILER_BACKEND_H
 #include "qcc/Base/ExitCodes.h"
@@ -10,9 +10,6 @@
 namespace qcc {
 struct CompilerOptions;
 class PassRunner;
-
-/// Ports, dimensions and state of `@main`, before the kernel stage. Fails after a diagnostic.
-mlir::FailureOr<ProgramDescription> describeProgram(mlir::ModuleOp module);
 
 /// The kernel stage for one version, on a clone of `module`. Null after a diagnostic.
 mlir::OwningOpRef<mlir::ModuleOp> runKernelStage(mlir::ModuleOp module, PassRunner &runner, const CompilerOptions &options, const TargetInfo &target,

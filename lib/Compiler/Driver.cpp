@@ -22,15 +22,14 @@
 #include "lib/Compiler/OutputFiles.h"
 #include "lib/Compiler/PassRunner.h"
 #include "lib/Compiler/Phases.h"
+#include "lib/Compiler/ProgramFiles.h"
 #include "lib/Compiler/Recipe.h"
 #include "lib/Compiler/Sensitivity.h"
+#include "lib/Compiler/SizeBudget.h"
 #include "lib/Compiler/Statistics.h"
 #include "lib/Compiler/Verification.h"
-#include "lib/Compiler/WeightPlan.h"
-#include "lib/Quantize/WeightUses.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
-#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
@@ -38,12 +37,10 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Parallel.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Triple.h"
-#include <filesystem>
 #include <mutex>
 using namespace mlir;
 using namespace qcc;
@@ -82,9 +79,6 @@ private:
   int findRuntime();
   bool writesText() const;
   int decideFormats(ModuleOp graph);
-  LogicalResult placeCandidates();
-  int fitSize(CompilerOptions &budget);
-  int64_t layerWeights();
   int scaleChannels(ModuleOp graph);
   int scaleActivations(ModuleOp graph);
   int chooseCodes(OwningOpRef<ModuleOp> graph);
@@ -94,9 +88,6 @@ private:
   int writeReports(const BuildReport &report);
   int saveRecipe();
   int readInput();
-  int readMlir();
-  void nameFiles(ModuleOp program, llvm::StringRef folder);
-  void printFor(ModuleOp program, llvm::StringRef path, llvm::raw_ostream &out);
   void report(Diagnostic &diagnostic);
   void summarize();
   int runStage(llvm::StringRef stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build);
@@ -173,7 +164,7 @@ void Compilation::summarize() {
 int Compilation::readInput() {
   StringRef extension = llvm::sys::path::extension(options.input);
   if (extension == ".mlir" || extension == ".mlirbc" || options.input == "-")
-    return readMlir();
+    return readProgram(options, *context, *sources, module);
   ImportOptions import;
   import.shapes = options.shapes;
   import.allowAbsentData = options.dryRun;             // a plan needs shapes only
@@ -182,58 +173,6 @@ int Compilation::readInput() {
   if (imported.sources)
     sources = std::move(imported.sources);
   return module ? ExitSuccess : imported.code ? imported.code : ExitMalformed;
-}
-
-/// A program as text or bytecode. Its `qnt.files` are relative to its folder; from here on they are as seen from the working folder.
-int Compilation::readMlir() {
-  if (!options.shapes.empty())
-    return complain(ExitUsage, "--shape fixes inputs of ONNX models; '" + options.input + "' is MLIR [bad-option]");
-  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
-  if (!buffer)
-    return complain(ExitInput, "cannot read '" + options.input + "': " + buffer.getError().message());
-  llvm::SourceMgr manager;
-  manager.AddNewSourceBuffer(std::move(*buffer), {});
-  module = parseSourceFile<ModuleOp>(manager, context.get());
-  if (!module)
-    return ExitMalformed;
-  if (auto names = module->getOperation()->getAttrOfType<ArrayAttr>("qnt.files"))
-    for (auto name : names.getAsRange<StringAttr>()) {
-      llvm::SmallString<128> path = llvm::sys::path::parent_path(options.input);
-      llvm::sys::path::append(path, name.getValue());
-      auto file = mapFile(path, std::numeric_limits<int64_t>::max());
-      if (!file)
-        return complain(ExitInput, "cannot read '" + path + "', which '" + options.input + "' refers to: " +
-                                       (path.str().contains('#') ? "its values are numbers inside the ONNX file, which has to be compiled itself" : file.getError().message()));
-      sources->add(path.str().str(), std::move(*file));
-    }
-  nameFiles(*module, "");
-  return ExitSuccess;
-}
-
-/// Writes into `qnt.files` how the input files are found from `folder`; "" is the working folder. Relative paths: a folder may be moved as a whole, and
-/// the text does not depend on where it was written.
-void Compilation::nameFiles(ModuleOp program, llvm::StringRef folder) {
-  if (!program->hasAttr("qnt.files"))
-    return;
-  namespace stdfs = std::filesystem;
-  std::error_code code;
-  std::vector<std::string> names;
-  for (int64_t i = 0; i < sources->count(); ++i) {
-    stdfs::path file = sources->name(i).str();
-    // Links are followed, but for the file's own: ".." leads out of where a folder really is.
-    stdfs::path relative = folder.empty() ? file : (stdfs::canonical(stdfs::absolute(file).parent_path(), code) / file.filename()).lexically_relative(stdfs::canonical(folder.str(), code));
-    names.push_back((relative.empty() || code ? file : relative).generic_string());
-  }
-  std::vector<llvm::StringRef> references(names.begin(), names.end());
-  program->setAttr("qnt.files", OpBuilder(context.get()).getStrArrayAttr(references));
-}
-
-/// Text of the program for the file `path`, whose folder exists.
-void Compilation::printFor(ModuleOp program, llvm::StringRef path, llvm::raw_ostream &out) {
-  llvm::StringRef folder = llvm::sys::path::parent_path(path);
-  nameFiles(program, folder.empty() ? "." : folder);
-  program.print(out);
-  nameFiles(program, "");
 }
 
 int Compilation::runStage(llvm::StringRef stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build) {
@@ -249,7 +188,7 @@ int Compilation::saveTemps(const Twine &stage, ModuleOp program) {
     path = llvm::sys::path::parent_path(options.output);
   llvm::sys::path::append(path, stage + ".mlir");
   OutputFiles one;
-  llvm::Error error = one.write(path, [&](llvm::raw_ostream &out) { printFor(program, path, out); });
+  llvm::Error error = one.write(path, [&](llvm::raw_ostream &out) { printProgram(program, *sources, path, out); });
   if (!error)
     error = one.commit();
   return error ? complain(ExitResource, llvm::toString(std::move(error))) : int(ExitSuccess);
@@ -260,7 +199,7 @@ int Compilation::writeIr() {
     module->print(llvm::outs());
     return flushScreen();
   }
-  if (llvm::Error error = files.write(options.output, [&](llvm::raw_ostream &out) { printFor(*module, options.output, out); }))
+  if (llvm::Error error = files.write(options.output, [&](llvm::raw_ostream &out) { printProgram(*module, *sources, options.output, out); }))
     return complain(ExitResource, llvm::toString(std::move(error)));
   if (llvm::Error error = files.commit())
     return complain(ExitResource, llvm::toString(std::move(error)));
@@ -379,12 +318,13 @@ int Compilation::writeLibrary() {
     saved = saved ? saved : saveTemps(stage + "." + version.name, program);
   };
   WrittenWeights written;
-  if (int code = buildLibrary({*module, *sources, options, target, *family, runner, phases, &encoded, options.reports.empty() ? nullptr : &errors, save}, scratch, paths, written))
+  LibraryJob job{*module, *sources, options, target, *family, runner, phases, &encoded, options.reports.empty() ? nullptr : &errors, save};
+  if (int code = buildLibrary(job, scratch, paths, written))
     return code;
   if (saved)
     return saved;
   Verified verified;
-  if (int code = options.verify ? verify({*module, *decided, *sources, options, target, *family, runner, phases, &encoded, written}, scratch, verified) : int(ExitSuccess))
+  if (int code = options.verify ? verify(job, *decided, written, scratch, verified) : int(ExitSuccess))
     return code;
   if (uint64_t bytes; !llvm::sys::fs::file_size(paths.library, bytes))
     report.libraryBytes = int64_t(bytes);
@@ -437,63 +377,6 @@ int Compilation::plan() {
   return flushScreen();
 }
 
-/// Weights of linear layers without the head, as --target-bpw counts them.
-int64_t Compilation::layerWeights() {
-  int64_t count = 0;
-  for (auto &[op, use] : findWeightUses(*module))
-    if (use.matmul && !use.head)
-      count += cast<RankedTensorType>(cast<qnt::WeightDeclOp>(op).getType()).getNumElements();
-  return count;
-}
-
-/// What every candidate takes in the weights file, as layouts pad it.
-LogicalResult Compilation::placeCandidates() {
-  Builder b(context.get());
-  for (auto decl : module->getOps<qnt::WeightDeclOp>()) {
-    auto sensitivity = decl->getAttrOfType<DictionaryAttr>("qnt.sensitivity");
-    if (!sensitivity)
-      continue;
-    SmallVector<NamedAttribute> sizes;
-    for (NamedAttribute entry : sensitivity) {
-      auto type = cast<RankedTensorType>(decl.getType()).clone(qnt::parseFormat(entry.getName(), context.get()));
-      FailureOr<int64_t> bytes = placedBytes(type, target.panelLanes, options.kernels == Kernels::Reference, [&] { return decl.emitError(); });
-      if (failed(bytes))
-        return failure();
-      sizes.push_back(b.getNamedAttr(entry.getName(), b.getI64IntegerAttr(8 * *bytes)));
-    }
-    decl->setAttr("qnt.placed_bits", b.getDictionaryAttr(sizes));
-  }
-  return success();
-}
-
-/// --target-size: the most bits per layer weight with which all weights, placed, have at most so many bytes. What is not layer weights is found by
-/// trying.
-int Compilation::fitSize(CompilerOptions &budget) {
-  int64_t count = layerWeights(), least = std::numeric_limits<int64_t>::max();
-  if (!count)
-    return ExitSuccess;
-  if (failed(placeCandidates()))
-    return ExitUnsupported;
-  ScopedDiagnosticHandler silence(context.get(), [](Diagnostic &) { return success(); });  // what there is to say, the stage says itself
-  for (double bpw = *budget.targetBpw;;) {
-    budget.targetBpw = bpw;
-    OwningOpRef<ModuleOp> trial = module->clone();
-    auto placed = [&](OpPassManager &pm) {
-      addQuantStage(pm, budget);
-      addWeightPlacement(pm, budget, target);
-    };
-    if (failed(runner.run(*trial, placed)))
-      return ExitSuccess;
-    int64_t bytes = (*trial)->getAttrOfType<IntegerAttr>("qnt.weights_bytes").getInt(), excess = bytes - *options.targetSize;
-    if (excess <= 0)
-      return ExitSuccess;
-    if (bpw <= 1 && bytes >= least)
-      return complain(ExitQuantization, "no formats give " + Twine(*options.targetSize) + " bytes of weights; the least possible is " + Twine(least) + " [impossible-budget]");
-    least = std::min(least, bytes);
-    bpw = std::max(1.0, bpw - std::max(1e-4, 8 * double(excess) / double(count)));
-  }
-}
-
 /// The quant stage. With a budget, weights are measured first. `graph`: the program as it was before, where there is a text to calibrate on.
 int Compilation::decideFormats(ModuleOp graph) {
   CompilerOptions budget = options;
@@ -501,13 +384,13 @@ int Compilation::decideFormats(ModuleOp graph) {
     if (sources->anyAbsent())
       return complain(ExitInput, "--target-bpw and --target-size measure the weights of the model, whose files are missing");
     if (options.targetSize)
-      budget.targetBpw = std::clamp(8 * double(*options.targetSize) / double(std::max<int64_t>(1, layerWeights())), 1.0, 32.0);
+      budget.targetBpw = bitsForSize(*module, *options.targetSize);
     OwningOpRef<ModuleOp> copy = graph ? OwningOpRef<ModuleOp>(graph.clone()) : OwningOpRef<ModuleOp>();
     if (int code = measureSensitivity({*module, std::move(copy), *sources, options, *budget.targetBpw, runner, phases}))
       return code;
     if (int code = saveTemps("sensitivity", *module))
       return code;
-    if (int code = options.targetSize ? fitSize(budget) : int(ExitSuccess))
+    if (int code = options.targetSize ? fitSize(*module, budget, target, runner) : int(ExitSuccess))
       return code;
   }
   return runStage("quant", ExitQuantization, [&](OpPassManager &pm) { addQuantStage(pm, budget); });

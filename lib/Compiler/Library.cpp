@@ -2,6 +2,7 @@
 #include "lib/Compiler/Library.h"
 #include "dialects/Quant/Quant.h"
 #include "lib/Compiler/Backend.h"
+#include "lib/Compiler/DescribeProgram.h"
 #include "lib/Compiler/InternalErrors.h"
 #include "lib/Compiler/Manifest.h"
 #include "lib/Compiler/OutputFiles.h"
@@ -115,7 +116,11 @@ int qcc::buildProgram(const LibraryJob &job, const Scratch &scratch, const Libra
     program->embeddedWeights = weights.path;
 
   job.phases.begin("lowering to kernels");
-  auto versions = lowerVersions(job.module, job.runner, job.options, target, job.family, *program, job.after);
+  auto after = [&](StringRef stage, const TargetVersion &version, ModuleOp lowered) {
+    if (job.after)
+      job.after(stage, version, lowered);
+  };
+  auto versions = lowerVersions(job.module, job.runner, job.options, target, job.family, *program, after);
   if (failed(versions))
     return ExitCompileError;
   CompilerOptions resolved = job.options;

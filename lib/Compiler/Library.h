@@ -39,6 +39,7 @@ struct Scratch {
 /// libqccrt.a of an architecture, beside this program: in the build tree as in an installation.
 std::string runtimeArchive(llvm::StringRef targetTriple);
 
+/// What a library is built from.
 struct LibraryJob {
   mlir::ModuleOp module;                  // weights are placed
   const SourceFiles &sources;
@@ -48,9 +49,14 @@ struct LibraryJob {
   PassRunner &runner;
   Phases &phases;
   const EncodedWeights *encoded;          // what methods have chosen; may be null
-  WeightErrors *errors;                   // where to note what encoding has lost; may be null
-  /// Sees the program of each version after each stage ("kernel", "llvm").
-  llvm::function_ref<void(llvm::StringRef stage, const TargetVersion &, mlir::ModuleOp)> after;
+  WeightErrors *errors = nullptr;         // where to note what encoding has lost; may be null
+  /// Sees the program of each version after each stage ("kernel", "llvm"); may be null.
+  llvm::function_ref<void(llvm::StringRef stage, const TargetVersion &, mlir::ModuleOp)> after = nullptr;
+
+  /// For another program with the same weights, of which nothing is reported.
+  LibraryJob forProgram(mlir::ModuleOp other, const CompilerOptions &itsOptions, const TargetInfo &itsTarget) const {
+    return {other, sources, itsOptions, itsTarget, family, runner, phases, encoded};
+  }
 };
 struct LibraryFiles {
   std::string weights, weightsName;       // empty: embedded. The name is the final one, for messages

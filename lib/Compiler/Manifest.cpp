@@ -47,8 +47,8 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
     words.push_back("--target-size=" + std::to_string(*o.targetSize));
   std::string text = o.calibration.empty() ? o.recipeCalibration : llvm::sys::path::filename(o.calibration).str();
   if (!o.scaling.empty() || o.method != "rtn" || !text.empty())   // with a text, rtn is no default
-    words.push_back("--algo=" + (o.scaling.empty() ? "" : o.scaling + "+") + o.method);
-  if (o.scaling == "smoothquant")
+    words.push_back("--algo=" + o.algorithm());
+  if (o.algorithmReads("smooth-alpha"))
     words.push_back("--smooth-alpha=" + shortest(o.smoothQuantAlpha));
   if (o.staticActivations)
     words.push_back("--act-scales=static");

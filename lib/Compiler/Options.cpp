@@ -15,6 +15,7 @@
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
+#include <array>
 namespace cl = llvm::cl;
 using namespace qcc;
 using llvm::StringRef;
@@ -176,6 +177,8 @@ struct MethodOptions {
       cl::desc("Windows of the text to use (default 128)"), cl::value_desc("n"), cl::init(128), cl::cat(category)};
   cl::opt<int64_t> calibLength{"calib-length", cl::desc("Tokens of a window (default 512)"), cl::value_desc("n"), cl::init(512), cl::cat(category)};
 
+  /// Those that are refused where no method reads them.
+  std::array<const cl::Option *, 1> ofSomeMethods() const { return {&smoothAlpha}; }
   bool samplesText() const { return isGiven(calibSamples) || isGiven(calibLength); }
   void read(CompilerOptions &o, Problems &problems) const {
     o.calibration = calib;
@@ -471,7 +474,9 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
   // Methods and the text that they read.
   if (o.outlierThreshold > 0)
     formats.refuseUnlessRows(o.method, problems);
-  problems.refuseIf(!recipe && isGiven(methods.smoothAlpha) && o.scaling != "smoothquant", "--smooth-alpha is SmoothQuant's: --algo=smoothquant");
+  for (const cl::Option *option : methods.ofSomeMethods())
+    problems.refuseIf(!recipe && isGiven(*option) && !o.algorithmReads(option->ArgStr),
+                      "--" + option->ArgStr + " is not for --algo=" + o.algorithm() + "; methods that read it: " + llvm::join(methodsReading(option->ArgStr), ", "));
   problems.refuseIf(!recipe && methods.calib.empty() && methods.samplesText(),
                     "--calib-samples and --calib-length say how much of a text is read: --calib=<file>");
   problems.refuseIf(methods.calib.empty() && !methods.tokenizer.empty(), "--tokenizer is for a text to calibrate on: --calib=<file>");
@@ -556,6 +561,10 @@ int readRecipeOptions(const RecipeOptions &options, std::shared_ptr<Recipe> &rec
 
 bool CompilerOptions::hasStaticActivations() const {
   return staticActivations || llvm::any_of(activationTypes, [](StringRef type) { return type.ends_with("=static"); });
+}
+
+bool CompilerOptions::algorithmReads(StringRef option) const {
+  return llvm::any_of(methodsReading(option), [&](StringRef name) { return name == scaling || name == method; });
 }
 
 ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {

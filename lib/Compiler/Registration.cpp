@@ -25,6 +25,7 @@ void qcc::registerPasses() {
   static bool done = false;
   if (std::exchange(done, true))
     return;
+  registerDebugOptions();
   mlir::registerAllPasses();
   registerFrontendPasses();
   registerGraphPasses();

@@ -116,7 +116,8 @@ struct Worst {
 
 class Verifier {
 public:
-  Verifier(const VerificationJob &job, const Scratch &scratch, Verified &verified) : job(job), scratch(scratch), verified(verified) {}
+  Verifier(const LibraryJob &job, ModuleOp decided, const WrittenWeights &weights, const Scratch &scratch, Verified &verified)
+      : job(job), decided(decided), weights(weights), scratch(scratch), verified(verified) {}
   int run();
 
 private:
@@ -128,7 +129,9 @@ private:
   void judge(const TapLabel &label, const Values &values, const float *expected, const SampleStep &step, const TargetVersion &version);
   void summarize();
 
-  const VerificationJob &job;
+  const LibraryJob &job;
+  ModuleOp decided;                       // job.module before weights were placed
+  const WrittenWeights &weights;
   const Scratch &scratch;
   Verified &verified;
   std::vector<int64_t> tokens;
@@ -156,15 +159,11 @@ int Verifier::chooseTokens() {
 int Verifier::build(bool isReference, bool layers, Built &out) {
   CompilerOptions options = job.options;
   TargetInfo target = job.target;
-  OwningOpRef<ModuleOp> placed;
   if (isReference) {
     options.kernels = Kernels::Reference;
     target.versions = {target.versions.back()};        // the floor: what every version can be compared with on this machine
-    placed = ModuleOp(job.decided).clone();
-  } else {
-    placed = ModuleOp(job.module).clone();
   }
-  out.module = std::move(placed);
+  out.module = (isReference ? decided : ModuleOp(job.module)).clone();
   if (mlir::failed(job.runner.run(*out.module, [&](OpPassManager &pm) {
         if (isReference)
           addWeightPlacement(pm, options, target);
@@ -173,14 +172,13 @@ int Verifier::build(bool isReference, bool layers, Built &out) {
     return ExitUnsupported;
   out.labels = labelTaps(*out.module, layers);
   std::string prefix = std::string("verify.") + (layers ? "layers." : "products.") + (isReference ? "reference" : "fast");
-  std::string library = scratch.path(prefix + ".so"), weights = isReference ? scratch.path(prefix + ".weights") : "";
+  std::string library = scratch.path(prefix + ".so"), own = isReference ? scratch.path(prefix + ".weights") : "";
   OutputFiles none;
-  LibraryFiles files{weights, weights, library, library, prefix + ".so", none};
+  LibraryFiles files{own, own, library, library, prefix + ".so", none};
   options.emit = Emit::Library;
-  auto ignore = [](auto...) {};
-  LibraryJob program{*out.module, job.sources, options, target, job.family, job.runner, job.phases, job.encoded, nullptr, ignore};
+  LibraryJob program = job.forProgram(*out.module, options, target);
   if (!isReference)
-    out.weights = job.weights;
+    out.weights = weights;
   int code = isReference ? buildLibrary(program, scratch, files, out.weights) : buildProgram(program, scratch, files, out.weights);
   return code ? code : out.program.load(library, *out.module);
 }
@@ -300,4 +298,6 @@ int qcc::checkVerifiable(const TargetInfo &target) {
   return complain(ExitUnsupported, "--verify runs what it builds: this machine (" + llvm::Triple::getArchTypeName(own.getArch()) + ") does not run target '" + target.name + "'");
 }
 
-int qcc::verify(const VerificationJob &job, const Scratch &scratch, Verified &verified) { return Verifier(job, scratch, verified).run(); }
+int qcc::verify(const LibraryJob &job, ModuleOp decided, const WrittenWeights &weights, const Scratch &scratch, Verified &verified) {
+  return Verifier(job, decided, weights, scratch, verified).run();
+}

@@ -5,19 +5,6 @@
 #include "llvm/ADT/StringMap.h"
 namespace qcc {
 
-struct VerificationJob {
-  mlir::ModuleOp module;                  // weights are placed
-  mlir::ModuleOp decided;                 // the same before
-  const SourceFiles &sources;
-  const CompilerOptions &options;
-  const TargetInfo &target;
-  const Target &family;
-  PassRunner &runner;
-  Phases &phases;
-  const EncodedWeights *encoded;
-  const WrittenWeights &weights;          // of the build: this very file is read
-};
-
 /// Differences are relative: of a column's values, the norm of the difference over the norm of the reference (at least a tenth of the columns' mean, of
 /// layers all of it).
 struct Verified {
@@ -26,8 +13,9 @@ struct Verified {
 
 /// ExitUnsupported, after a message, if this machine cannot run code for `target`.
 int checkVerifiable(const TargetInfo &target);
-/// Names the first value over tolerance (ExitVerification), or says what was compared and which layer was worst. `scratch` is for its files.
-int verify(const VerificationJob &job, const Scratch &scratch, Verified &verified);
+/// Names the first value over tolerance (ExitVerification), or says what was compared and which layer was worst. `job` is the build's, `decided` its
+/// module before weights were placed; `weights` are what it has written: this very file is read. `scratch` is for files.
+int verify(const LibraryJob &job, mlir::ModuleOp decided, const WrittenWeights &weights, const Scratch &scratch, Verified &verified);
 
 } // namespace qcc
 #endif

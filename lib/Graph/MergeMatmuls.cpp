@@ -6,6 +6,8 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/Support/DebugLog.h"
+#define DEBUG_TYPE "merge-matmuls"
 namespace qcc {
 #define GEN_PASS_DEF_MERGEMATMULS
 #include "qcc/Graph/Passes.h.inc"
@@ -68,8 +70,9 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
   }
 
   void merge(SymbolTable &symbols, SmallVector<qnt::MatmulOp> group) {
+    auto skip = [&](const char *why) { LDBG() << group.size() << " matmuls at " << group.front().getLoc() << " stay apart: " << why; };
     if (!llvm::all_of(group, [&](qnt::MatmulOp m) { return m->getBlock() == group.front()->getBlock(); }))
-      return;
+      return skip("they are in several blocks");
     llvm::sort(group, [](qnt::MatmulOp a, qnt::MatmulOp b) { return isGate(a) != isGate(b) ? isGate(a) : a->isBeforeInBlock(b); });
     SmallVector<qnt::WeightDeclOp> decls, biases;
     SmallVector<Attribute> parts, biasParts;
@@ -78,16 +81,16 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
     for (qnt::MatmulOp matmul : group) {
       auto type = cast<RankedTensorType>(matmul.getWeight().getType());
       if (type.getElementType() != shape.getElementType() || type.getDimSize(1) != shape.getDimSize(1) || !matmul.getBias() != !group.front().getBias())
-        return;
+        return skip("their weights have other element types or columns, or only some have a bias");
       auto decl = symbols.lookup<qnt::WeightDeclOp>(matmul.getWeight().getDefiningOp<qnt::WeightOp>().getDecl());
       if (!decl || decl.getLayout() || decl.getRowFactors() || decl.getColumnFactors())
-        return;
+        return skip("a weight is placed or scaled already");
       decls.push_back(decl);
       llvm::append_range(parts, decl.getParts());
       if (matmul.getBias()) {
         biases.push_back(symbols.lookup<qnt::WeightDeclOp>(matmul.getBias().getDefiningOp<qnt::WeightOp>().getDecl()));
         if (!biases.back())
-          return;
+          return skip("a bias has no declaration");
         llvm::append_range(biasParts, biases.back().getParts());
       }
       rows += type.getDimSize(0);

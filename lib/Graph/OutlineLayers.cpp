@@ -88,8 +88,9 @@ struct OutlineLayers : qcc::impl::OutlineLayersBase<OutlineLayers> {
           ops.push_back(&op);
       Repeat repeat = findRepeat(ops);
       // 4: a shorter sequence is no layer, and a call would cost more than it saves.
-      if (repeat.count < 2 || repeat.period < 4 || !outline(symbols, main, ops, repeat))
+      if (repeat.count < 2 || repeat.period < 4)
         break;
+      outline(symbols, main, ops, repeat);
       sortByDataFlow(block);
     }
   }
@@ -214,12 +215,17 @@ struct OutlineLayers : qcc::impl::OutlineLayersBase<OutlineLayers> {
     return FusedLoc::get(locations, StringAttr::get(&getContext(), "repeated"), &getContext());
   }
 
-  bool outline(SymbolTable &symbols, func::FuncOp main, ArrayRef<Operation *> ops, const Repeat &r) {
-    // Outside values, slot by slot over all repetitions; slots that hold the same values everywhere are one argument.
+  /// What the function takes and gives.
+  struct Interface {
+    SmallVector<SmallVector<Value>> arguments;         // the values of each in every repetition
+    DenseMap<OpOperand *, size_t> argumentOf;          // operands of the first repetition that read one
+    SmallVector<OpOperand *> shared;                   // and those that read the same parameter in every repetition: copied into the function
+    llvm::SetVector<std::pair<size_t, unsigned>> results;  // operation of the repetition, number of its result
+  };
+
+  /// Outside values, slot by slot over all repetitions; slots that hold the same values everywhere are one argument.
+  static void findArguments(ArrayRef<Operation *> ops, const Repeat &r, Interface &interface) {
     auto inside = indicesOf(ops, r, 0);
-    SmallVector<SmallVector<Value>> arguments;
-    DenseMap<OpOperand *, size_t> argumentOf;
-    SmallVector<OpOperand *> shared; // the same parameter in every repetition: copied into the function
     for (size_t j = 0; j < r.period; ++j) {
       SmallVector<SmallVector<OpOperand *>> all;
       for (size_t t = 0; t < r.count; ++t)
@@ -232,30 +238,36 @@ struct OutlineLayers : qcc::impl::OutlineLayersBase<OutlineLayers> {
         for (auto &operands : all)
           slot.push_back(operands[k]->get());
         if (value.getDefiningOp() && isParameter(value.getDefiningOp()) && llvm::all_of(slot, [&](Value v) { return sameParameter(v, value); })) {
-          shared.push_back(all[0][k]);
+          interface.shared.push_back(all[0][k]);
           continue;
         }
-        auto it = llvm::find(arguments, slot);
-        argumentOf[all[0][k]] = it - arguments.begin();
-        if (it == arguments.end())
-          arguments.push_back(slot);
+        auto it = llvm::find(interface.arguments, slot);
+        interface.argumentOf[all[0][k]] = it - interface.arguments.begin();
+        if (it == interface.arguments.end())
+          interface.arguments.push_back(slot);
       }
     }
-    // Results: what any repetition's operations give to others.
-    llvm::SetVector<std::pair<size_t, unsigned>> results;
+  }
+
+  /// What any repetition's operations give to others.
+  static void findResults(ArrayRef<Operation *> ops, const Repeat &r, Interface &interface) {
+    Block *block = ops[r.start]->getBlock();
     for (size_t t = 0; t < r.count; ++t) {
       auto indices = indicesOf(ops, r, t);
       for (size_t j = 0; j < r.period; ++j)
         for (OpResult result : ops[r.start + t * r.period + j]->getResults())
-          if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !indices.contains(outermost(user, &main.getBody().front())); }))
-            results.insert({j, result.getResultNumber()});
+          if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !indices.contains(outermost(user, block)); }))
+            interface.results.insert({j, result.getResultNumber()});
     }
-    // The function: a copy of the first repetition.
+  }
+
+  /// The function: a copy of the first repetition.
+  func::FuncOp buildLayer(SymbolTable &symbols, func::FuncOp main, ArrayRef<Operation *> ops, const Repeat &r, const Interface &interface) {
     OpBuilder b(&getContext());
     SmallVector<Type> argumentTypes, resultTypes;
-    for (auto &slot : arguments)
+    for (auto &slot : interface.arguments)
       argumentTypes.push_back(slot[0].getType());
-    for (auto [j, number] : results)
+    for (auto [j, number] : interface.results)
       resultTypes.push_back(ops[r.start + j]->getResult(number).getType());
     b.setInsertionPointAfter(main);
     auto layer = func::FuncOp::create(b, ops[r.start]->getLoc(), "layer", b.getFunctionType(argumentTypes, resultTypes));
@@ -264,54 +276,60 @@ struct OutlineLayers : qcc::impl::OutlineLayersBase<OutlineLayers> {
     Block *body = layer.addEntryBlock();
     b.setInsertionPointToStart(body);
     IRMapping mapping;
-    std::function<void(Value)> copy = [&](Value parameter) {
-      if (mapping.contains(parameter))
-        return;
-      for (Value operand : parameter.getDefiningOp()->getOperands())
-        copy(operand);
-      b.clone(*parameter.getDefiningOp(), mapping);
-    };
     for (size_t j = 0; j < r.period; ++j) {
       Operation *op = ops[r.start + j];
       for (OpOperand *operand : reads(op)) {
-        auto it = argumentOf.find(operand);
-        if (it != argumentOf.end())
+        auto it = interface.argumentOf.find(operand);
+        if (it != interface.argumentOf.end())
           mapping.map(operand->get(), body->getArgument(it->second));
-        else if (llvm::is_contained(shared, operand))
-          copy(operand->get());
+        else if (llvm::is_contained(interface.shared, operand))
+          copyParameter(b, operand->get(), mapping);
       }
       b.clone(*op, mapping)->setLoc(repeatedLoc(ops, r, j));
     }
     SmallVector<Value> returned;
-    for (auto [j, number] : results)
+    for (auto [j, number] : interface.results)
       returned.push_back(mapping.lookup(ops[r.start + j]->getResult(number)));
     func::ReturnOp::create(b, layer.getLoc(), returned);
-    // The calls.
-    for (size_t t = 0; t < r.count; ++t) {
-      Operation *last = ops[r.start + (t + 1) * r.period - 1];
-      SmallVector<Value> operands;
-      for (auto &slot : arguments)
-        operands.push_back(slot[t]);
-      b.setInsertionPointAfter(last);
-      auto call = func::CallOp::create(b, ops[r.start + t * r.period]->getLoc(), layer, operands);
-      auto indices = indicesOf(ops, r, t);
-      for (auto [k, key] : llvm::enumerate(results))
-        ops[r.start + t * r.period + key.first]->getResult(key.second).replaceUsesWithIf(call.getResult(k), [&](OpOperand &use) {
-          return !indices.contains(outermost(use.getOwner(), last->getBlock()));
-        });
-      // Slots of later repetitions still name what this call replaces.
-      for (auto [k, key] : llvm::enumerate(results)) {
-        Value old = ops[r.start + t * r.period + key.first]->getResult(key.second);
-        for (auto &slot : arguments)
-          for (Value &value : slot)
-            if (value == old)
-              value = call.getResult(k);
-      }
-      ++numCalls;
+    return layer;
+  }
+  static void copyParameter(OpBuilder &b, Value parameter, IRMapping &mapping) {
+    if (mapping.contains(parameter))
+      return;
+    for (Value operand : parameter.getDefiningOp()->getOperands())
+      copyParameter(b, operand, mapping);
+    b.clone(*parameter.getDefiningOp(), mapping);
+  }
+
+  /// Behind repetition `t`, a call whose results are used instead of its own.
+  static void callLayer(func::FuncOp layer, ArrayRef<Operation *> ops, const Repeat &r, size_t t, Interface &interface) {
+    Operation *last = ops[r.start + (t + 1) * r.period - 1];
+    SmallVector<Value> operands;
+    for (auto &slot : interface.arguments)
+      operands.push_back(slot[t]);
+    OpBuilder b(layer.getContext());
+    b.setInsertionPointAfter(last);
+    auto call = func::CallOp::create(b, ops[r.start + t * r.period]->getLoc(), layer, operands);
+    auto indices = indicesOf(ops, r, t);
+    auto isOutside = [&](OpOperand &use) { return !indices.contains(outermost(use.getOwner(), last->getBlock())); };
+    for (auto [k, key] : llvm::enumerate(interface.results)) {
+      Value old = ops[r.start + t * r.period + key.first]->getResult(key.second);
+      old.replaceUsesWithIf(call.getResult(k), isOutside);
+      for (auto &slot : interface.arguments)           // those of later repetitions still name what this call replaces
+        llvm::replace(slot, old, call.getResult(k));
     }
+  }
+
+  void outline(SymbolTable &symbols, func::FuncOp main, ArrayRef<Operation *> ops, const Repeat &r) {
+    Interface interface;
+    findArguments(ops, r, interface);
+    findResults(ops, r, interface);
+    func::FuncOp layer = buildLayer(symbols, main, ops, r, interface);
+    for (size_t t = 0; t < r.count; ++t)
+      callLayer(layer, ops, r, t, interface);
+    numCalls += r.count;
     for (size_t i = r.covered(); i-- > 0;)
       ops[r.start + i]->erase();
-    return true;
   }
 };
 } // namespace

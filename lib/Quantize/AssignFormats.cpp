@@ -3,7 +3,6 @@
 #include "WeightNames.h"
 #include "WeightUses.h"
 #include "dialects/Quant/Formats/Format.h"
-#include "qcc/Quantize/FormatDecisions.h"
 #include "qcc/Quantize/Passes.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/Regex.h"
@@ -204,10 +203,6 @@ void AssignFormats::runOnOperation() {
     if (rule.overrides)
       getOperation().emitRemark() << "tensor-types '" << rule.text << "' overrides the recipe for " << rule.overrides << (rule.overrides == 1 ? " weight" : " weights");
   }
-  unsigned copies = 0;
-  if (failed(retypeWeights(getOperation(), types, copies)))
-    return signalPassFailure();
-  numCopies += copies;
-  if (print)
-    printFormatDecisions(getOperation(), llvm::errs());
+  if (failed(applyFormats(getOperation(), types, print, numCopies)))
+    signalPassFailure();
 }

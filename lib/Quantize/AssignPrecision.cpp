@@ -2,7 +2,6 @@
 #include "RetypeWeights.h"
 #include "WeightUses.h"
 #include "dialects/Quant/Formats/Format.h"
-#include "qcc/Quantize/FormatDecisions.h"
 #include "qcc/Quantize/Passes.h"
 #include "qcc/Quantize/PrecisionPlan.h"
 #include "llvm/Support/Format.h"
@@ -121,10 +120,6 @@ void AssignPrecision::runOnOperation() {
     types[weight.decl.getSymNameAttr()] = cast<RankedTensorType>(weight.decl.getType()).clone(weight.formats[chosen]);
     ++numAssigned;
   }
-  unsigned copies = 0;
-  if (failed(retypeWeights(getOperation(), types, copies)))
-    return signalPassFailure();
-  numCopies += copies;
-  if (print)
-    printFormatDecisions(getOperation(), llvm::errs());
+  if (failed(applyFormats(getOperation(), types, print, numCopies)))
+    signalPassFailure();
 }

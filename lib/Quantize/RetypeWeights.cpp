@@ -1,6 +1,7 @@
 // Walks the call graph from the functions that nobody calls: sets the types of weights, then gives each callee the types of its
 // operands. The first list of types takes the callee in place, later ones a copy of how it was.
 #include "RetypeWeights.h"
+#include "qcc/Quantize/FormatDecisions.h"
 #include "llvm/ADT/MapVector.h"
 using namespace mlir;
 using namespace qcc;
@@ -93,4 +94,14 @@ private:
 
 LogicalResult qcc::retypeWeights(ModuleOp module, const llvm::DenseMap<StringAttr, RankedTensorType> &types, unsigned &copies) {
   return Retyper(module, types, copies).run();
+}
+
+LogicalResult qcc::applyFormats(ModuleOp module, const llvm::DenseMap<StringAttr, RankedTensorType> &types, bool print, Pass::Statistic &numCopies) {
+  unsigned copies = 0;
+  if (failed(retypeWeights(module, types, copies)))
+    return failure();
+  numCopies += copies;
+  if (print)
+    printFormatDecisions(module, llvm::errs());
+  return success();
 }

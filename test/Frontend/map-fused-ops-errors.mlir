@@ -164,3 +164,12 @@ func.func @no_bits(%i: tensor<?xi64> {onnx.dims = ["n"]}) -> tensor<?x64xf32> {
   %0 = onnx.node "GatherBlockQuantized"(%codes, %i, %scales) {domain = "com.microsoft", since = 1 : i64, bits = 0 : i64, block_size = 32 : i64} : (tensor<32x32xui8>, tensor<?xi64>, tensor<32x2xf32>) -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
 }
+
+// -----
+
+func.func @half_a_past(%q: tensor<?x4x?x8xf32> {onnx.dims = ["b", "", "s", ""]}, %pk: tensor<?x4x?x8xf32> {onnx.dims = ["b", "", "past", ""]}) -> tensor<?x4x?x8xf32> {
+  %none = onnx.none : none
+  // expected-error @below {{only one of past_key and past_value is given [past-shape]}}
+  %0 = onnx.node "Attention"(%q, %q, %q, %none, %pk) {since = 23 : i64} : (tensor<?x4x?x8xf32>, tensor<?x4x?x8xf32>, tensor<?x4x?x8xf32>, none, tensor<?x4x?x8xf32>) -> tensor<?x4x?x8xf32>
+  return %0 : tensor<?x4x?x8xf32>
+}

@@ -3,6 +3,7 @@
 #define QCC_COMPILER_OPTIONS_H
 #include "qcc/Frontend/InputShape.h"
 #include "qcc/Quantize/ActivationRange.h"
+#include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -58,6 +59,9 @@ struct CompilerOptions {
   std::string saveRecipe;                     // file to write one to; empty: none
   std::string method = "rtn";                 // how codes are chosen (findMethod); with calibration one that reads it
   std::string scaling;                        // how scales of input channels are chosen before (findScalingMethod); empty: not at all
+  std::string algorithm() const { return (scaling.empty() ? "" : scaling + "+") + method; }  // as --algo says it
+  /// Whether one of the two reads an option that only some methods read (QuantizationMethod::readOptions).
+  bool algorithmReads(llvm::StringRef option) const;
   double smoothQuantAlpha = 0.5;
   double outlierThreshold = 0;                // of the method: channels with such activations are multiplied as floats; 0: none
   std::string calibration;                    // token ids (.npy) or text; empty: no calibration

@@ -9,7 +9,10 @@ namespace qcc {
 void registerDialects(mlir::DialectRegistry &registry);
 /// All passes and pipelines by name, upstream's and qcc's. The second call does nothing.
 void registerPasses();
-/// Both.
+/// `--debug-only=recover-attention,...`, a hidden option that shows what passes print with LDBG() (llvm/Support/DebugLog.h). Builds without assertions have
+/// neither. Part of registerPasses.
+void registerDebugOptions();
+/// Dialects and passes.
 void registerEverything(mlir::DialectRegistry &registry);
 } // namespace qcc
 #endif

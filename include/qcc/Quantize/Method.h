@@ -36,6 +36,8 @@ public:
   /// Channels of activations with a magnitude of so much are multiplied as floats (AssignActivations); 0: none. Such a method is for 8-bit weights and
   /// activations, one scale a row.
   virtual double outlierThreshold() const { return 0; }
+  /// Options of the command line, without dashes, that only some methods read.
+  virtual llvm::ArrayRef<llvm::StringRef> readOptions() const { return {}; }
   /// What to ask for where it handles none of a model's formats.
   virtual llvm::StringRef hint() const { return ""; }
   /// Chooses codes, scales and zero points: `out` is sized for all rows. The same bits at any number of threads (llvm::parallel::strategy).
@@ -49,6 +51,8 @@ public:
 
 /// The method named `name`, or null.
 const QuantizationMethod *findMethod(llvm::StringRef name);
+/// Methods, scaling methods too, that read `option` (QuantizationMethod::readOptions).
+std::vector<llvm::StringRef> methodsReading(llvm::StringRef option);
 /// One line per method, scaling methods (ScalingMethod.h) too, for messages: name, summary.
 std::string listMethods();
 } // namespace qcc

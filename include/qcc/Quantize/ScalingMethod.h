@@ -20,6 +20,8 @@ public:
   virtual bool scalesLinearInputs() const = 0;
   /// The method that chooses codes where `--algo` names none.
   virtual llvm::StringRef codes() const = 0;
+  /// As QuantizationMethod::readOptions.
+  virtual llvm::ArrayRef<llvm::StringRef> readOptions() const { return {}; }
   /// Scales [K], above 0 and finite, for weights that read the same inputs: `readers` have the same K and the same statistics. The same bits at any number
   /// of threads (llvm::parallel::strategy). Fails when a row has no encoding; `why` says which. Else it may be a remark: statistics of no use, all 1.
   virtual llvm::FailureOr<std::vector<float>> choose(llvm::ArrayRef<WeightProblem> readers, const ScalingOptions &options, std::string &why) const = 0;

@@ -7,17 +7,19 @@ using namespace mlir;
 using namespace qcc;
 using namespace qcc::frontend;
 
-FailureOr<Value> qcc::frontend::pastLength(FusedOps &c, onnx::NodeOp node, Value pastKey) {
-  if (!pastKey)
+FailureOr<Value> qcc::frontend::pastLength(FusedOps &c, onnx::NodeOp node, const AttentionParts &parts) {
+  if (!parts.pastKey != !parts.pastValue)
+    return refuse(node, "only one of past_key and past_value is given", "past-shape");
+  if (!parts.pastKey)
     return Value(arith::ConstantIndexOp::create(c.r.builder, node.getLoc(), 0));
-  const Elements::Shape *shape = c.r.elements.shape(pastKey);
+  const Elements::Shape *shape = c.r.elements.shape(parts.pastKey);
   Value past = shape && shape->size() == 4 ? c.r.index(node.getLoc(), (*shape)[2]) : Value();
   if (!past)
     return refuse(node, "the past must be [batch, heads, tokens, size] with a named number of tokens", "past-shape");
   return past;
 }
 
-FailureOr<Value> qcc::frontend::attend(FusedOps &c, onnx::NodeOp node, const AttentionParts &parts, Value past, Value &presentKey, Value &presentValue) {
+LogicalResult qcc::frontend::attend(FusedOps &c, onnx::NodeOp node, const AttentionParts &parts, Value past, SmallVectorImpl<Value> &results) {
   OpBuilder &b = c.r.builder;
   Location loc = node.getLoc();
   SmallVector<Value> held;
@@ -35,6 +37,7 @@ FailureOr<Value> qcc::frontend::attend(FusedOps &c, onnx::NodeOp node, const Att
   double scale = roundedScale(parts.scale != 0 ? parts.scale : 1 / std::sqrt(double(parts.size)), parts.size);
   Value result = qnt::AttentionOp::create(b, loc, parts.query.getType(), parts.query, cache, past, parts.mask, parts.starts, parts.heads, llvm::APFloat(float(scale)), parts.causal,
                                           llvm::APFloat(float(parts.softcap)), parts.window);
+  results.append({parts.headsFirst ? c.r.heads(loc, result, parts.heads, parts.size, true) : result, Value(), Value()});
   if ((node.output(1) && !node.output(1).use_empty()) || (node.output(2) && !node.output(2).use_empty())) {
     const Elements::Shape *shape = c.r.elements.shape(parts.key);
     Value fresh = shape ? c.r.index(loc, (*shape)[1]) : Value();
@@ -43,9 +46,9 @@ FailureOr<Value> qcc::frontend::attend(FusedOps &c, onnx::NodeOp node, const Att
     Value total = arith::AddIOp::create(b, loc, past, fresh);
     auto type = RankedTensorType::get({c.r.type(parts.key).getDimSize(0), parts.kvHeads, ShapedType::kDynamic, parts.size}, b.getF32Type());
     auto store = qnt::CacheStoreOp::create(b, loc, type, type, cache, total, parts.starts);
-    presentKey = store.getKey(), presentValue = store.getValue();
+    results[1] = store.getKey(), results[2] = store.getValue();
   }
-  return result;
+  return success();
 }
 
 FailureOr<int64_t> qcc::frontend::channelsOf(FusedOps &c, onnx::NodeOp node, Value value) {
@@ -91,12 +94,10 @@ static LogicalResult groupQueryAttention(FusedOps &c, onnx::NodeOp node, SmallVe
   RankedTensorType lengths = node.input(5) ? c.r.type(node.input(5)) : RankedTensorType();
   if (node.input(5) && (!lengths || lengths.getRank() < 1 || !lengths.getElementType().isSignlessInteger()))
     return refuse(node, "seqlens_k is not [batch] integers", "attention-shape");
-  if (!parts.pastKey != !parts.pastValue)
-    return refuse(node, "only one of past_key and past_value is given", "past-shape");
   parts.scale = node.floatAttribute("scale", 0), parts.softcap = node.floatAttribute("softcap", 0);
   parts.window = std::max<int64_t>(0, node.intAttribute("local_window_size", -1));
   parts.causal = node.intAttribute("causal", 1) != 0;
-  FailureOr<Value> past = pastLength(c, node, parts.pastKey);
+  FailureOr<Value> past = pastLength(c, node, parts);
   if (failed(past))
     return failure();
   if (lengths) {
@@ -119,12 +120,7 @@ static LogicalResult groupQueryAttention(FusedOps &c, onnx::NodeOp node, SmallVe
     parts.query = qnt::RotaryOp::create(c.r.builder, loc, parts.query.getType(), parts.query, positions, *cos, *sin, parts.heads, interleaved);
     parts.key = qnt::RotaryOp::create(c.r.builder, loc, parts.key.getType(), parts.key, positions, *cos, *sin, parts.kvHeads, interleaved);
   }
-  Value presentKey, presentValue;
-  FailureOr<Value> result = attend(c, node, parts, *past, presentKey, presentValue);
-  if (failed(result))
-    return failure();
-  results.append({*result, presentKey, presentValue});
-  return success();
+  return attend(c, node, parts, *past, results);
 }
 
 /// com.microsoft: input, position_ids, cos_cache, sin_cache. Opset 23: X, cos_cache, sin_cache, position_ids.
@@ -164,7 +160,7 @@ static LogicalResult attention(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<V
   RankedTensorType query = c.r.type(node.input(0)), key = c.r.type(node.input(1)), given = c.r.type(node.input(2));
   if (!query || !key || !given || query.getRank() != key.getRank() || query.getRank() != given.getRank() || (query.getRank() != 3 && query.getRank() != 4) || !query.getElementType().isF32())
     return refuse(node, "needs float32 Q, K, V of rank 3 or 4", "attention-shape");
-  bool headsFirst = query.getRank() == 4;
+  bool headsFirst = parts.headsFirst = query.getRank() == 4;
   const Elements::Shape *tokens = c.r.elements.shape(node.input(0)), *keys = c.r.elements.shape(node.input(1));
   if ((*tokens)[headsFirst ? 2 : 1] != (*keys)[headsFirst ? 2 : 1])
     return refuse(node, "Q has " + ExprPool::print((*tokens)[headsFirst ? 2 : 1]) + " tokens and K " + ExprPool::print((*keys)[headsFirst ? 2 : 1]) + ": they must be the same",
@@ -187,15 +183,10 @@ static LogicalResult attention(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<V
   parts.pastKey = node.input(4), parts.pastValue = node.input(5);
   parts.causal = node.intAttribute("is_causal", 0) != 0;
   parts.scale = node.floatAttribute("scale", 0), parts.softcap = node.floatAttribute("softcap", 0);
-  FailureOr<Value> past = pastLength(c, node, parts.pastKey);
+  FailureOr<Value> past = pastLength(c, node, parts);
   if (failed(past))
     return failure();
-  Value presentKey, presentValue;
-  FailureOr<Value> result = attend(c, node, parts, *past, presentKey, presentValue);
-  if (failed(result))
-    return failure();
-  results.append({headsFirst ? c.r.heads(loc, *result, parts.heads, parts.size, true) : *result, presentKey, presentValue});
-  return success();
+  return attend(c, node, parts, *past, results);
 }
 
 static constexpr FusedRow rows[] = {

@@ -60,7 +60,7 @@ static LogicalResult setHeads(onnx::NodeOp node, AttentionParts &parts, int64_t 
 }
 
 static LogicalResult finish(FusedOps &c, onnx::NodeOp node, AttentionParts &parts, unsigned maskInput, SmallVectorImpl<Value> &results) {
-  FailureOr<Value> past = pastLength(c, node, parts.pastKey);
+  FailureOr<Value> past = pastLength(c, node, parts);
   if (failed(past))
     return failure();
   const Elements::Shape &tokens = *c.r.elements.shape(parts.query);
@@ -69,12 +69,7 @@ static LogicalResult finish(FusedOps &c, onnx::NodeOp node, AttentionParts &part
     if (parts.mask = keyMask(c, node, mask, tokens[0], tokens[1], total); !parts.mask)
       return refuse(node, "the mask must be [batch, keys], or without a past the number of keys of each row [batch]", "mask-shape");
   }
-  Value presentKey, presentValue;
-  FailureOr<Value> result = attend(c, node, parts, *past, presentKey, presentValue);
-  if (failed(result))
-    return failure();
-  results.append({*result, presentKey, presentValue});
-  return success();
+  return attend(c, node, parts, *past, results);
 }
 
 /// input [batch, tokens, in] x weights [in, query + key + value]: one linear layer, whose result is cut in three.
@@ -160,8 +155,6 @@ static LogicalResult multiHeadAttention(FusedOps &c, onnx::NodeOp node, SmallVec
       *sides[i] = c.r.node(loc, "Add", {*sides[i], c.r.slice(loc, bias, 0, i * *channels, *channels)}, c.r.type(*sides[i]));
   }
   parts.pastKey = node.input(6), parts.pastValue = node.input(7);
-  if (!parts.pastKey != !parts.pastValue)
-    return refuse(node, "only one of past_key and past_value is given", "past-shape");
   return finish(c, node, parts, 4, results);
 }
 

@@ -2,7 +2,9 @@
 #include "lib/Frontend/Recover/Recovery.h"
 #include "qcc/Frontend/Passes.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/Support/DebugLog.h"
 #include <cmath>
+#define DEBUG_TYPE "recover-activation"
 namespace qcc {
 #define GEN_PASS_DEF_RECOVERACTIVATION
 #include "qcc/Frontend/Passes.h.inc"
@@ -54,6 +56,7 @@ struct RecoverActivation : qcc::impl::RecoverActivationBase<RecoverActivation> {
       ++numActivations;
       return;
     }
+    LDBG() << "no activation at " << function.getLoc() << ": no product after this " << function.getOpType() << " is silu or gelu of a value before it";
   }
   static bool isArithmetic(onnx::NodeOp node) {
     return node.getDomain().empty() && llvm::is_contained({"Add", "Sub", "Mul", "Div", "Pow", "Cast", "Identity"}, node.getOpType());

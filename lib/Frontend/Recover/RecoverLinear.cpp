@@ -2,6 +2,8 @@
 // The weight is recognised by what element (k, n) of the right side is, so transposes and casts of initializers need no case of their own.
 #include "lib/Frontend/Recover/Recovery.h"
 #include "qcc/Frontend/Passes.h"
+#include "llvm/Support/DebugLog.h"
+#define DEBUG_TYPE "recover-linear"
 namespace qcc {
 #define GEN_PASS_DEF_RECOVERLINEAR
 #include "qcc/Frontend/Passes.h.inc"
@@ -68,17 +70,20 @@ struct RecoverLinear : qcc::impl::RecoverLinearBase<RecoverLinear> {
 
   void linear(Recovery &r, onnx::NodeOp node) {
     bool gemm = node.is("Gemm");
+    auto skip = [&](const char *why) { LDBG() << "no linear layer at " << node.getLoc() << ": " << why; };
     if (gemm && (node.intAttribute("transA", 0) || node.floatAttribute("alpha", 1) != 1 || (node.input(2) && node.floatAttribute("beta", 1) != 1)))
-      return;
+      return skip("transA, alpha or beta is not the default");
     std::optional<Weight> weight = weightOf(r, node.input(1), gemm && node.intAttribute("transB", 0));
     const Elements::Shape *out = r.elements.shape(node.output(0));
-    if (!weight || !out || !fitsF32(node.input(0)))
-      return;
+    if (!weight)
+      return skip("the right side is no constant matrix");
+    if (!out || !fitsF32(node.input(0)))
+      return skip("the result has no known rank, or floats that are wider than float32");
     // A bias is the addend of the product's only use.
     onnx::NodeOp root = node;
     Value bias = gemm && node.input(2) ? biasOf(r, node.input(2), out->back()) : Value();
     if (gemm && node.input(2) && !bias)
-      return;
+      return skip("C is not one constant element per channel");
     if (!gemm && node.output(0).hasOneUse())
       if (auto add = dyn_cast<onnx::NodeOp>(*node.output(0).user_begin()); add && add.is("Add")) {
         const Elements::Shape *sum = r.elements.shape(add.output(0)); // a bias of more dimensions adds some
@@ -90,7 +95,7 @@ struct RecoverLinear : qcc::impl::RecoverLinearBase<RecoverLinear> {
     Value matrix = r.weights.get(r.builder, loc, weight->tensor, weight->transposed);
     Value vector = bias ? r.weights.get(r.builder, loc, bias) : Value();
     if (!matrix || (bias && !vector))
-      return;
+      return skip("its weight or bias cannot be declared");
     RankedTensorType type = r.type(*out, r.builder.getF32Type());
     Value result = qnt::MatmulOp::create(r.builder, loc, type, r.asF32(loc, node.input(0)), matrix, vector);
     root.output(0).replaceAllUsesWith(r.asElementsOf(loc, result, root.output(0)));
@@ -99,11 +104,13 @@ struct RecoverLinear : qcc::impl::RecoverLinearBase<RecoverLinear> {
 
   void embedding(Recovery &r, onnx::NodeOp node) {
     const Elements::Shape *out = r.elements.shape(node.output(0));
-    if (node.intAttribute("axis", 0) != 0 || !out || !fitsF32(node.input(0)) || isConstant(node.input(1)))
-      return;
     std::optional<Weight> table = weightOf(r, node.input(0), /*swapped=*/true);
-    if (!table || table->transposed)
+    if (!table)
       return;
+    if (node.intAttribute("axis", 0) != 0 || !out || !fitsF32(node.input(0)) || isConstant(node.input(1)) || table->transposed) {
+      LDBG() << "no embedding at " << node.getLoc() << ": it does not take whole rows of a float table by token";
+      return;
+    }
     Value weight = r.weights.get(r.builder, node.getLoc(), table->tensor, false);
     if (!weight)
       return;

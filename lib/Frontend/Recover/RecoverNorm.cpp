@@ -3,6 +3,8 @@
 #include "lib/Frontend/Recover/Recovery.h"
 #include "qcc/Frontend/Passes.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/Support/DebugLog.h"
+#define DEBUG_TYPE "recover-norm"
 namespace qcc {
 #define GEN_PASS_DEF_RECOVERNORM
 #include "qcc/Frontend/Passes.h.inc"
@@ -52,6 +54,7 @@ struct RecoverNorm : qcc::impl::RecoverNormBase<RecoverNorm> {
     llvm::SetVector<Value> candidates;
     collect(reduce.input(0), 4, candidates);
     std::optional<Match> best;
+    const char *why = nullptr;
     for (Value candidate : candidates) {
       const Elements::Shape *shape = r.elements.shape(candidate);
       if (!shape || shape->size() < 2 || !ExprPool::constant(shape->back()) || isConstant(candidate) || !fitsF32(candidate))
@@ -63,7 +66,7 @@ struct RecoverNorm : qcc::impl::RecoverNormBase<RecoverNorm> {
         onnx::NodeOp current = users[i];
         Value value = current.output(0);
         // The furthest node that adds something to the norm (a bias to the scale); casts and copies after it are not part of it.
-        auto match = formula(r, candidate, value);
+        auto match = formula(r, candidate, value, why);
         bool same = match && best && match->scale == best->scale && match->bias == best->bias && match->kind == best->kind;
         if (match && !same && (!best || best->input == candidate || match->kind == qnt::NormKind::Layer))
           best = match;
@@ -76,6 +79,8 @@ struct RecoverNorm : qcc::impl::RecoverNormBase<RecoverNorm> {
       if (best && !(best->kind == qnt::NormKind::Rms && before && before.is("Sub")))
         return best;
     }
+    if (!best && why)
+      LDBG() << "no norm at " << reduce.getLoc() << ": " << why;
     return best;
   }
 
@@ -91,8 +96,9 @@ struct RecoverNorm : qcc::impl::RecoverNormBase<RecoverNorm> {
       collect(input, depth - 1, candidates);
   }
 
-  /// Is `value` a norm of `input`? Reads scale, bias and epsilon off its expression, then compares with the formula built from them.
-  std::optional<Match> formula(Recovery &r, Value input, Value value) {
+  /// Is `value` a norm of `input`? Reads scale, bias and epsilon off its expression, then compares with the formula built from them. Says `why` not where
+  /// it divides by a root, as a norm does.
+  std::optional<Match> formula(Recovery &r, Value input, Value value, const char *&why) {
     const Elements::Shape *shape = r.elements.shape(value), *in = r.elements.shape(input);
     if (!shape || *shape != *in || !fitsF32(value))
       return std::nullopt;
@@ -121,8 +127,10 @@ struct RecoverNorm : qcc::impl::RecoverNormBase<RecoverNorm> {
       return {};
     };
     match.scale = parameter(true), match.bias = parameter(false);
-    if (!match.scale)
-      return std::nullopt; // a scale follows in every model; without one the next node may still be the norm
+    if (!match.scale) { // one follows in every model; without one the next node may still be the norm
+      why = why ? why : "no constant vector multiplies what is divided by the root";
+      return std::nullopt;
+    }
     E scale = r.pool.load(match.scale, at.back());
     E bias = match.bias ? r.pool.load(match.bias, at.back()) : r.pool.number(0);
     auto matches = [&](E x, E squares) {
@@ -142,6 +150,7 @@ struct RecoverNorm : qcc::impl::RecoverNormBase<RecoverNorm> {
     match.kind = qnt::NormKind::Layer;
     if (matches(r.pool.sub(x, mean), r.pool.mul(count, r.pool.sum(variable, r.pool.mul(centered, centered)))))
       return match;
+    why = "under the root is no mean of squares plus epsilon, or what it divides is not the value that was squared";
     return std::nullopt;
   }
 
@@ -150,8 +159,10 @@ struct RecoverNorm : qcc::impl::RecoverNormBase<RecoverNorm> {
     r.builder.setInsertionPoint(at);
     Value scale = r.weights.get(r.builder, at->getLoc(), match.scale);
     Value bias = match.bias ? r.weights.get(r.builder, at->getLoc(), match.bias) : Value();
-    if (match.kind == qnt::NormKind::Layer && match.bias && !bias)
+    if (match.kind == qnt::NormKind::Layer && match.bias && !bias) {
+      LDBG() << "norm at " << at->getLoc() << " stays: its bias cannot be declared as a weight";
       return;
+    }
     Value input = r.asF32(at->getLoc(), match.input);
     Value result = qnt::NormOp::create(r.builder, at->getLoc(), r.type(input), input, scale, bias, match.kind, llvm::APFloat(float(match.epsilon)));
     match.root.replaceAllUsesWith(r.asElementsOf(at->getLoc(), result, match.root));

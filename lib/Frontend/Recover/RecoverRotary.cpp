@@ -3,6 +3,8 @@
 // so any arrangement of Slice, Split, Neg, Concat, Where and tables that computes them is the same.
 #include "lib/Frontend/Recover/Recovery.h"
 #include "qcc/Frontend/Passes.h"
+#include "llvm/Support/DebugLog.h"
+#define DEBUG_TYPE "recover-rotary"
 namespace qcc {
 #define GEN_PASS_DEF_RECOVERROTARY
 #include "qcc/Frontend/Passes.h.inc"
@@ -70,23 +72,27 @@ struct RecoverRotary : qcc::impl::RecoverRotaryBase<RecoverRotary> {
 
     if (!low || !high || low->kind != Kind::Poly || low->terms.size() != 2)
       return std::nullopt;
+    auto almost = [&](const char *why) {
+      LDBG() << "no rotary embedding at " << root.getLoc() << (interleaved ? " (pairs): " : " (halves): ") << why;
+      return std::nullopt;
+    };
     // Read x, cos and sin off the first channel ...
     for (const Term &term : low->terms) {
       if (term.atoms.size() != 2)
         return std::nullopt;
       bool swap = isWave(term.atoms[0], m.pair);
       E wave = term.atoms[swap ? 0 : 1], x = term.atoms[swap ? 1 : 0];
-      if (!isWave(wave, m.pair) || x->kind != Kind::Load || isConstant(x->tensor) || !fitsF32(x->tensor))
+      if (!isWave(wave, m.pair))
         return std::nullopt;
-      if (!ExprPool::contains(x, m.pair))
-        return std::nullopt;
+      if (x->kind != Kind::Load || isConstant(x->tensor) || !fitsF32(x->tensor) || !ExprPool::contains(x, m.pair))
+        return almost("what cos or sin multiplies is no channel of an input");
       bool isCos = wave->kind == Kind::Unary ? wave->name == "cos" : term.factor > 0;
       (isCos ? m.cos : m.sin) = Wave{wave, isCos ? term.factor : -term.factor};
       if (isCos)
         m.x = x;
     }
     if (!m.x || !m.sin.atom || !m.cos.atom)
-      return std::nullopt;
+      return almost("not one product with cos and one with -sin");
     // ... and compare both channels with the formula.
     SmallVector<E> other(m.x->operands.begin(), m.x->operands.end());
     for (E &index : other) {
@@ -94,23 +100,23 @@ struct RecoverRotary : qcc::impl::RecoverRotaryBase<RecoverRotary> {
         continue;
       E base = p.sub(index, first); // x's own channel index is `base + first`
       if (!base || ExprPool::contains(base, m.pair))
-        return std::nullopt;
+        return almost("the input's channels have another order");
       index = p.add(base, second);
     }
     E y = p.load(m.x->tensor, other);
     E cos = p.mul(p.number(m.cos.factor), m.cos.atom), sin = p.mul(p.number(m.sin.factor), m.sin.atom);
     if (low != p.sub(p.mul(m.x, cos), p.mul(y, sin)) || high != p.add(p.mul(y, cos), p.mul(m.x, sin)))
-      return std::nullopt;
+      return almost("the two channels of a pair are not x cos - y sin and y cos + x sin");
     // Batch and token are the indices that the position depends on; the other one is the head.
     m.b = at[0];
     bool second1 = ExprPool::contains(m.cos.atom, at[1]), second2 = ExprPool::contains(m.cos.atom, at[2]);
     if (second1 == second2)
-      return std::nullopt;
+      return almost("the angles depend on none or both of the middle dimensions");
     m.headsFirst = second2;
     m.s = at[m.headsFirst ? 2 : 1], m.head = at[m.headsFirst ? 1 : 2];
     std::optional<int64_t> heads = ExprPool::integer((*shape)[m.headsFirst ? 1 : 2]);
     if (!heads || ExprPool::contains(m.cos.atom, m.head))
-      return std::nullopt;
+      return almost("the number of heads is not known, or angles differ between heads");
     m.heads = *heads;
     // Channel `head * size + d` of x: with d a variable again.
     m.d = p.var(101, p.number(double(m.size)));
@@ -119,7 +125,9 @@ struct RecoverRotary : qcc::impl::RecoverRotaryBase<RecoverRotary> {
       if (ExprPool::contains(index, m.pair))
         index = p.add(p.sub(index, first), m.d);
     m.x = p.load(m.x->tensor, whole);
-    return r.channels(root.getLoc(), m.x, m.b, m.s, m.head, m.d, m.heads, m.size, /*build=*/false) ? std::optional(m) : std::nullopt;
+    if (!r.channels(root.getLoc(), m.x, m.b, m.s, m.head, m.d, m.heads, m.size, /*build=*/false))
+      return almost("the input is not [B, S, heads * D] in one of its layouts");
+    return m;
   }
 
   /// A function of position and pair: cos(..), sin(..), or an element of a constant table.
@@ -178,17 +186,18 @@ struct RecoverRotary : qcc::impl::RecoverRotaryBase<RecoverRotary> {
   void rewrite(Recovery &r, Match &m) {
     Location loc = m.root.getLoc();
     r.builder.setInsertionPoint(m.root.getDefiningOp());
+    auto skip = [&](const char *why) { LDBG() << "rotary embedding at " << loc << " stays: " << why; };
     Value cos, sin, at;
     if (m.cos.atom->kind == Kind::Load) { // tables of the model
       if (m.cos.factor != 1 || m.sin.factor != 1 || m.cos.atom->operands[0] != m.sin.atom->operands[0])
-        return;
+        return skip("its tables are scaled, or read at two positions");
       at = positions(r, m, m.cos.atom->operands[0]);
       if (at)
         cos = r.weights.get(r.builder, loc, m.cos.atom->tensor), sin = r.weights.get(r.builder, loc, m.sin.atom->tensor);
     } else { // computed: the tables are made when the weights are written
       auto angles = m.cos.atom->operands[0] == m.sin.atom->operands[0] ? angle(r, m, m.cos.atom->operands[0]) : std::nullopt;
       if (!angles)
-        return;
+        return skip("its angles are not position * frequency");
       at = positions(r, m, angles->first);
       auto frequencies = DenseElementsAttr::get(RankedTensorType::get({m.half}, r.builder.getF32Type()), ArrayRef<float>(angles->second));
       auto table = [&](qnt::RotaryFunction function, double scale) {
@@ -201,7 +210,7 @@ struct RecoverRotary : qcc::impl::RecoverRotaryBase<RecoverRotary> {
     }
     Value x = at && cos && sin ? r.channels(loc, m.x, m.b, m.s, m.head, m.d, m.heads, m.size) : Value();
     if (!x)
-      return;
+      return skip("its positions or tables are not understood");
     x = r.asF32(loc, x);
     Value rotated = qnt::RotaryOp::create(r.builder, loc, r.type(x), x, at, cos, sin, m.heads, m.interleaved);
     m.root.replaceAllUsesWith(r.asElementsOf(loc, r.heads(loc, rotated, m.heads, m.size, m.headsFirst), m.root));

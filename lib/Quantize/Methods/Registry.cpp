@@ -14,19 +14,33 @@ static ArrayRef<const QuantizationMethod *> methods() {
   return all;
 }
 
-const QuantizationMethod *qcc::findMethod(StringRef name) {
-  auto found = llvm::find_if(methods(), [&](const QuantizationMethod *method) { return method->name() == name; });
-  return found == methods().end() ? nullptr : *found;
-}
-
-const ScalingMethod *qcc::findScalingMethod(StringRef name) {
+static ArrayRef<const ScalingMethod *> scalingMethods() {
   static const ScalingMethod *const all[] = {
 #define QCC_SCALING(Class, Summary) &get##Class(),
 #include "Methods.def"
 #undef QCC_SCALING
   };
-  auto found = llvm::find_if(all, [&](const ScalingMethod *method) { return method->name() == name; });
-  return found == std::end(all) ? nullptr : *found;
+  return all;
+}
+
+template <typename Method> static const Method *findNamed(ArrayRef<const Method *> all, StringRef name) {
+  auto found = llvm::find_if(all, [&](const Method *method) { return method->name() == name; });
+  return found == all.end() ? nullptr : *found;
+}
+
+const QuantizationMethod *qcc::findMethod(StringRef name) { return findNamed(methods(), name); }
+const ScalingMethod *qcc::findScalingMethod(StringRef name) { return findNamed(scalingMethods(), name); }
+
+std::vector<StringRef> qcc::methodsReading(StringRef option) {
+  std::vector<StringRef> names;
+  auto add = [&](auto all) {
+    for (auto *method : all)
+      if (llvm::is_contained(method->readOptions(), option))
+        names.push_back(method->name());
+  };
+  add(methods());
+  add(scalingMethods());
+  return names;
 }
 
 std::string qcc::listMethods() {

@@ -11,6 +11,10 @@ struct SmoothQuant : ScalingMethod {
   bool usesMoments() const override { return false; }
   bool scalesLinearInputs() const override { return false; }
   StringRef codes() const override { return "rtn"; }
+  ArrayRef<StringRef> readOptions() const override {
+    static constexpr StringRef options[] = {"smooth-alpha"};
+    return options;
+  }
   FailureOr<std::vector<float>> choose(ArrayRef<WeightProblem> readers, const ScalingOptions &options, std::string &why) const override {
     const InputStatistics &inputs = *readers.front().inputs;
     std::vector<float> weights(inputs.K), scales(inputs.K, 1.0f);

@@ -1,0 +1,74 @@
+// In memory, `qnt.files` are as seen from the working folder.
+#include "lib/Compiler/ProgramFiles.h"
+#include "lib/Compiler/Library.h"
+#include "qcc/Base/ExitCodes.h"
+#include "qcc/Compiler/Options.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+#include <filesystem>
+using namespace mlir;
+using namespace qcc;
+
+/// Writes into `qnt.files` how the input files are found from `folder`; "" is the working folder. Relative paths: a folder may be moved as a whole, and
+/// the text does not depend on where it was written.
+static void nameFiles(ModuleOp program, const SourceFiles &sources, StringRef folder) {
+  if (!program->hasAttr("qnt.files"))
+    return;
+  namespace stdfs = std::filesystem;
+  std::error_code code;
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < sources.count(); ++i) {
+    stdfs::path file = sources.name(i).str(), relative = file;
+    if (!folder.empty()) {                             // links are followed, but for the file's own: ".." leads out of where a folder really is
+      stdfs::path real = stdfs::canonical(stdfs::absolute(file).parent_path(), code) / file.filename();
+      relative = real.lexically_relative(stdfs::canonical(folder.str(), code));
+    }
+    names.push_back((relative.empty() || code ? file : relative).generic_string());
+  }
+  std::vector<StringRef> references(names.begin(), names.end());
+  program->setAttr("qnt.files", OpBuilder(program.getContext()).getStrArrayAttr(references));
+}
+
+static int mapWeights(ModuleOp program, StringRef input, SourceFiles &sources) {
+  auto names = program->getAttrOfType<ArrayAttr>("qnt.files");
+  if (!names)
+    return ExitSuccess;
+  for (auto name : names.getAsRange<StringAttr>()) {
+    llvm::SmallString<128> path = llvm::sys::path::parent_path(input);
+    llvm::sys::path::append(path, name.getValue());
+    auto file = mapFile(path, std::numeric_limits<int64_t>::max());
+    if (!file) {
+      std::string why = path.str().contains('#') ? "its values are numbers inside the ONNX file, which has to be compiled itself" : file.getError().message();
+      return complain(ExitInput, "cannot read '" + path + "', which '" + input + "' refers to: " + why);
+    }
+    sources.add(path.str().str(), std::move(*file));
+  }
+  return ExitSuccess;
+}
+
+int qcc::readProgram(const CompilerOptions &options, MLIRContext &context, SourceFiles &sources, OwningOpRef<ModuleOp> &program) {
+  if (!options.shapes.empty())
+    return complain(ExitUsage, "--shape fixes inputs of ONNX models; '" + options.input + "' is MLIR [bad-option]");
+  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
+  if (!buffer)
+    return complain(ExitInput, "cannot read '" + options.input + "': " + buffer.getError().message());
+  llvm::SourceMgr manager;
+  manager.AddNewSourceBuffer(std::move(*buffer), {});
+  program = parseSourceFile<ModuleOp>(manager, &context);
+  if (!program)
+    return ExitMalformed;
+  if (int code = mapWeights(*program, options.input, sources))
+    return code;
+  nameFiles(*program, sources, "");
+  return ExitSuccess;
+}
+
+void qcc::printProgram(ModuleOp program, const SourceFiles &sources, StringRef path, llvm::raw_ostream &out) {
+  StringRef folder = llvm::sys::path::parent_path(path);
+  nameFiles(program, sources, folder.empty() ? "." : folder);
+  program.print(out);
+  nameFiles(program, sources, "");
+}
