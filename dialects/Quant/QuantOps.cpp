@@ -199,6 +199,10 @@ LogicalResult QuantizeOp::verify() {
   auto block = cast<BlockType>(cast<ShapedType>(getType()).getElementType());
   if (block.getBits() != 8 || block.getZero() != ZeroKind::None || block.getElement() != Element::Int)
     return emitOpError("activations are symmetric int8, not ") << block;
+  if (getScale() && cast<ShapedType>(getScale().getType()).getShape() != ArrayRef<int64_t>{1})
+    return emitOpError("has one scale for all values, not ") << getScale().getType();
+  if (getScale() && block.getGroup() >= 0)
+    return emitOpError("has one scale for all values, so its groups are whole rows, not ") << block.getGroup() << " values";
   return success();
 }
 

@@ -224,10 +224,16 @@ def Qnt_SplitOutliersOp : Qnt_PureOp<"split_outliers", [Qnt_KeepsRows, AllTypesM
   let assemblyFormat = "$input `above` $threshold attr-dict `:` type($input)";
 }
 def Qnt_QuantizeOp : Qnt_PureOp<"quantize", [Qnt_KeepsRows]> {
-  let summary = "Quantize activations at run time, symmetric per group: scale = absmax/127, round to nearest even";
-  let arguments = (ins Qnt_F32Tensor:$input);
+  let summary = "Quantize activations at run time, symmetric, round to nearest even";
+  let description = [{
+    Dynamic: every group has the scale absmax / 127. Static, with `scale [1]`: all rows have this one, known before the program runs, and values
+    beyond 127 times it become the nearest code, -127 or 127. A scale that is not above 0 makes codes of 0.
+    Example:
+      %q = qnt.quantize %x by %scale : tensor<?x64xf32>, tensor<1xf32> -> tensor<?x64x!qnt.block<bits = 8, group = -1, scale = f32>>
+  }];
+  let arguments = (ins Qnt_F32Tensor:$input, Optional<Qnt_F32Tensor>:$scale);
   let results = (outs TensorOf<[Qnt_BlockType]>:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = "$input (`by` $scale^)? attr-dict `:` type($input) (`,` type($scale)^)? `->` type($result)";
   let hasVerifier = 1;
 }
 def Qnt_DequantizeOp : Qnt_PureOp<"dequantize", [Qnt_KeepsRows]> {

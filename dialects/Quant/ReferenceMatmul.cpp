@@ -17,27 +17,34 @@ static LogicalResult needFamily(Operation *op, Value tensor) {
   return success();
 }
 
+/// scale = absmax / 127, also for the last, short group; 0 for a group of zeros.
+static Value dynamicScales(ReferenceBuilder &r, Value input, Type type, int64_t group) {
+  return r.generate(type, input, [&](ValueRange at) {
+    Value from = group < 0 ? r.index(0) : r.times(at.back(), group), end = r.index(lastDim(input));
+    Value to = group < 0 ? end : r.make<arith::MinUIOp>(r.add(from, r.index(group)), end);
+    Value most = r.fold(from, to, r.f32(0), [&](Value k, Value most) {
+      return r.make<arith::MaximumFOp>(most, r.make<math::AbsFOp>(r.at(input, withLast(at, k))));
+    });
+    return r.divf(most, r.f32(127));
+  });
+}
+
 Lowered QuantizeOp::lowerToReference(OpBuilder &builder) {
   if (failed(needFamily(*this, getResult())))
     return failure();
   ReferenceBuilder r(builder, getLoc());
-  int64_t K = lastDim(getInput()), group = blockOf(getResult()).getGroup();
+  int64_t group = blockOf(getResult()).getGroup();
   SmallVector<Type> types = componentTypes(cast<RankedTensorType>(getType()));
-  // scale = absmax / 127, also for the last, short group; 0 for a group of zeros.
-  Value scales = r.generate(types[1], getInput(), [&](ValueRange at) {
-    Value from = group < 0 ? r.index(0) : r.times(at.back(), group), end = r.index(K);
-    Value to = group < 0 ? end : r.make<arith::MinUIOp>(r.add(from, r.index(group)), end);
-    Value most = r.fold(from, to, r.f32(0), [&](Value k, Value most) {
-      return r.make<arith::MaximumFOp>(most, r.make<math::AbsFOp>(r.at(getInput(), withLast(at, k))));
-    });
-    return r.divf(most, r.f32(127));
-  });
+  Value scales = getScale() ? r.generate(types[1], getInput(), [&](ValueRange) { return r.at(getScale(), {r.index(0)}); })
+                            : dynamicScales(r, getInput(), types[1], group);
   // code = round(x * (1 / scale)) + 128: one division for a group, as in kernels.
   Value codes = r.generate(types[0], getInput(), [&](ValueRange at) {
     Value scale = r.at(scales, withLast(at, group < 0 ? r.index(0) : r.over(at.back(), group)));
     Value some = r.make<arith::CmpFOp>(arith::CmpFPredicate::OGT, scale, r.f32(0));
     Value inverse = r.select(some, r.divf(r.f32(1), scale), r.f32(0));
     Value code = r.make<math::RoundEvenOp>(r.mulf(r.at(getInput(), at), inverse));
+    if (getScale())
+      code = r.make<arith::MaxNumFOp>(r.make<arith::MinNumFOp>(code, r.f32(127)), r.f32(-127));
     Value whole = r.make<arith::FPToSIOp>(builder.getI32Type(), code);
     return r.make<arith::TruncIOp>(builder.getI8Type(), r.make<arith::AddIOp>(whole, r.i32(128)));
   });

@@ -13,6 +13,7 @@
 #include "qcc/Compiler/ModelHeader.h"
 #include "qcc/Quantize/WeightPipeline.h"
 #include "qcc/Target/Target.h"
+#include "lib/Compiler/ActivationScales.h"
 #include "lib/Compiler/Backend.h"
 #include "lib/Compiler/BuildReport.h"
 #include "lib/Compiler/Calibration.h"
@@ -79,6 +80,7 @@ private:
   bool writesText() const;
   int decideFormats(ModuleOp graph);
   int scaleChannels(ModuleOp graph);
+  int scaleActivations(ModuleOp graph);
   int chooseCodes(OwningOpRef<ModuleOp> graph);
   int writeCode();
   int writeLibrary();
@@ -408,6 +410,18 @@ int Compilation::scaleChannels(ModuleOp graph) {
   return runStage("scales", ExitQuantization, addScaleStage);
 }
 
+/// Static scales of activations, which a recipe has or a text tells; after those of channels, which change the activations. `graph`: see decideFormats.
+int Compilation::scaleActivations(ModuleOp graph) {
+  if (int code = options.recipe ? applyInputScales(*options.recipe, *module) : int(ExitSuccess))
+    return code;
+  if (options.dryRun || writesText())
+    return ExitSuccess;
+  OwningOpRef<ModuleOp> copy = graph ? OwningOpRef<ModuleOp>(graph.clone()) : OwningOpRef<ModuleOp>();
+  if (int code = chooseActivationScales({std::move(copy), *module, *sources, options, runner, phases}))
+    return code;
+  return options.hasStaticActivations() ? saveTemps("activations", *module) : int(ExitSuccess);
+}
+
 /// Codes that the method of --algo chooses. Formats encode the weights that are left as these are written.
 int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
   const QuantizationMethod &method = *findMethod(options.method);
@@ -472,9 +486,11 @@ int Compilation::stages() {
   }
   if (options.compileTo == Stage::Quant)
     return writeIr();
-  if (int code = saveRecipe())
-    return code;
   if (int code = scaleChannels(graph.get()))
+    return code;
+  if (int code = scaleActivations(graph.get()))
+    return code;
+  if (int code = saveRecipe())
     return code;
   if (int code = chooseCodes(std::move(graph)))
     return code;

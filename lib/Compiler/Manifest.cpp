@@ -45,12 +45,21 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   }
   if (o.targetSize)
     words.push_back("--target-size=" + std::to_string(*o.targetSize));
-  if (!o.scaling.empty() || o.method != "rtn")
+  std::string text = o.calibration.empty() ? o.recipeCalibration : llvm::sys::path::filename(o.calibration).str();
+  if (!o.scaling.empty() || o.method != "rtn" || !text.empty())   // with a text, rtn is no default
     words.push_back("--algo=" + o.algorithm());
   if (o.algorithmReads("smooth-alpha"))
     words.push_back("--smooth-alpha=" + shortest(o.smoothQuantAlpha));
-  if (!o.calibration.empty())
-    words.insert(words.end(), {"--calib=" + llvm::sys::path::filename(o.calibration).str(), "--calib-samples=" + std::to_string(o.calibrationSamples),
+  if (o.staticActivations)
+    words.push_back("--act-scales=static");
+  for (const std::string &type : o.activationTypes)
+    words.push_back("--act-type=" + type);
+  if (o.activationRange.kind == RangeRule::Entropy)
+    words.push_back("--act-range=entropy");
+  if (o.activationRange.kind == RangeRule::Percentile)
+    words.insert(words.end(), {"--act-range=percentile", "--act-percentile=" + shortest(o.activationRange.percentile)});
+  if (!text.empty())
+    words.insert(words.end(), {"--calib=" + text, "--calib-samples=" + std::to_string(o.calibrationSamples),
                                "--calib-length=" + std::to_string(o.calibrationLength)});
   for (const std::vector<std::string> &types : {o.tensorTypes, o.recipeTensorTypes})
     for (const std::string &type : types)

@@ -10,6 +10,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/Process.h"
@@ -203,7 +204,6 @@ private:
       return problems.refuse("--algo=" + name + " is no method; there are:\n" + listMethods());
     o.outlierThreshold = method->outlierThreshold();
     problems.refuseIf((scaling || method->needsInputs()) && calib.empty(), "--algo=" + name + " needs a text to calibrate on: --calib=<file>");
-    problems.refuseIf(!scaling && !method->usesMoments() && !calib.empty(), "--algo=" + name + " reads no calibration text");
   }
 };
 
@@ -290,6 +290,37 @@ private:
       o.targetBpw = targetBpw;
     o.targetSize = parseSize(targetSize);
     problems.refuseIf(isGiven(targetSize) && !o.targetSize, "--target-size=" + targetSize + " is no number of bytes (48000000, 48M, 1.5G)");
+  }
+};
+
+//===-- quantization: scales of activations ------------------------------------------------------------------------------------===//
+
+struct ActivationOptions {
+  cl::OptionCategory &category;
+
+  cl::opt<std::string> scales{"act-scales",
+      cl::desc("Scales of 8-bit activations: dynamic (default), or static: of what norms make, from --calib"),
+      cl::value_desc("kind"), cl::init("dynamic"), cl::cat(category)};
+  cl::list<std::string> types{"act-type",
+      cl::desc("float, dynamic or static inputs of the weights whose name matches; repeatable, first match wins"),
+      cl::value_desc("regex=type"), cl::cat(category)};
+  cl::opt<std::string> range{"act-range",
+      cl::desc("Range of static scales: absmax (default), percentile, entropy"), cl::value_desc("rule"), cl::init("absmax"), cl::cat(category)};
+  cl::opt<double> percentile{"act-percentile",
+      cl::desc("Percent of the values that --act-range=percentile holds (default 99.99)"), cl::value_desc("p"), cl::init(99.99), cl::cat(category)};
+
+  void read(CompilerOptions &o, Problems &problems) const {
+    problems.unlessEither(scales, "dynamic", "static");
+    o.staticActivations = scales == "static";
+    o.activationTypes.assign(types.begin(), types.end());
+    auto kind = llvm::StringSwitch<std::optional<RangeRule::Kind>>(range)
+                    .Case("absmax", RangeRule::AbsMax)
+                    .Case("percentile", RangeRule::Percentile)
+                    .Case("entropy", RangeRule::Entropy)
+                    .Default(std::nullopt);
+    problems.refuseIf(!kind, "--act-range=" + range + " is no rule; there are: absmax, percentile, entropy");
+    problems.refuseIf(!(percentile > 0 && percentile <= 100), "--act-percentile is above 0 and at most 100");
+    o.activationRange = {kind.value_or(RangeRule::AbsMax), percentile};
   }
 };
 
@@ -390,6 +421,7 @@ struct CommandLine {
   cl::OptionCategory quantization{"Quantization"};
   MethodOptions methods{quantization};
   FormatOptions formats{quantization};
+  ActivationOptions activations{quantization};
   RecipeOptions recipes{quantization};
   ShapeOptions shapes;
   WorkOptions work;
@@ -403,15 +435,32 @@ struct CommandLine {
     output.read(o);
     methods.read(o, problems);
     formats.read(o, problems);
+    activations.read(o, problems);
     recipes.read(o, problems);
     shapes.read(o, problems);
     work.read(o, problems);
   }
 };
 
+/// Scales of activations: what they are for, and the text that they need.
+void refuseContradictions(const ActivationOptions &activations, const CompilerOptions &o, const Recipe *recipe, Problems &problems) {
+  problems.refuseIf(isGiven(activations.range) && !o.hasStaticActivations(),
+                    "--act-range is for static scales: --act-scales=static, or --act-type=<regex>=static");
+  problems.refuseIf(!recipe && isGiven(activations.percentile) && o.activationRange.kind != RangeRule::Percentile,
+                    "--act-percentile is for --act-range=percentile");
+  if (!o.staticActivations && o.activationTypes.empty())
+    return;
+  problems.refuseIf(o.activationBits != 8,
+                    "--act-scales and --act-type are for activations of 8 bits, not " + llvm::Twine(o.activationBits) + ": --abits=8");
+  problems.refuseIf(o.outlierThreshold > 0,
+                    "--algo=" + o.method + " finds scales of activations at run time: it excludes --act-scales=static and --act-type");
+  problems.refuseIf(o.hasStaticActivations() && o.calibration.empty() && !(recipe && recipe->hasInputScales()),
+                    "static scales of activations need a text to calibrate on: --calib=<file>");
+}
+
 /// Options that exclude or need each other, of one concern or several. `recipe`: its options count as given; null without one.
 void refuseContradictions(const CommandLine &line, const CompilerOptions &o, const Recipe *recipe, Problems &problems) {
-  auto &[target, output, category, methods, formats, recipes, shapes, work] = line;
+  auto &[target, output, category, methods, formats, activations, recipes, shapes, work] = line;
   // What is asked for at all.
   problems.refuseIf(target.printTargets && target.printOperators, "--print-targets and --print-operators exclude each other");
   problems.refuseIf(output.input.empty() && o.print == Table::None && !work.listsPoints(), "no input file; qcc --help shows the use");
@@ -431,7 +480,12 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
   problems.refuseIf(!recipe && methods.calib.empty() && methods.samplesText(),
                     "--calib-samples and --calib-length say how much of a text is read: --calib=<file>");
   problems.refuseIf(methods.calib.empty() && !methods.tokenizer.empty(), "--tokenizer is for a text to calibrate on: --calib=<file>");
-  if (recipe && methods.calib.empty())
+  const QuantizationMethod *method = findMethod(o.method);
+  bool choosesOnText = !o.scaling.empty() || (method && method->usesMoments());
+  problems.refuseIf(method && !choosesOnText && !o.hasStaticActivations() && !o.calibration.empty(),
+                    "--algo=" + o.method + " reads no calibration text");
+  refuseContradictions(activations, o, recipe, problems);
+  if (recipe && methods.calib.empty() && (choosesOnText || !recipe->hasInputScales()))
     for (const std::string &name : recipe->valuesOf("calib"))
       problems.refuse("the recipe '" + recipes.recipe + "' was made with --calib=" + name + ": say where that text is");
   // What is about a library.
@@ -505,6 +559,10 @@ int readRecipeOptions(const RecipeOptions &options, std::shared_ptr<Recipe> &rec
 
 } // namespace
 
+bool CompilerOptions::hasStaticActivations() const {
+  return staticActivations || llvm::any_of(activationTypes, [](StringRef type) { return type.ends_with("=static"); });
+}
+
 bool CompilerOptions::algorithmReads(StringRef option) const {
   return llvm::any_of(methodsReading(option), [&](StringRef name) { return name == scaling || name == method; });
 }
@@ -526,6 +584,8 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   if (problems.any())
     return {std::nullopt, ExitUsage};
   if (recipe) {
+    if (std::vector<std::string> texts = recipe->valuesOf("calib"); options.calibration.empty() && !texts.empty())
+      options.recipeCalibration = texts.front();
     options.recipeTensorTypes = recipe->valuesOf("tensor-type");
     if (int code = checkRecipeOptions(*recipe, options))
       return {std::nullopt, code};

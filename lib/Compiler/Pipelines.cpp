@@ -47,7 +47,13 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   if (options.targetBpw && !options.recipe)            // a recipe has decided
     pm.addPass(createAssignPrecision({*options.targetBpw, options.targetSize.has_value()}));
   // After the weights: whether an input is quantized depends on its matmul's format.
-  pm.addNestedPass<func::FuncOp>(createAssignActivations({options.activationBits, options.activationGroup, options.outlierThreshold}));
+  AssignActivationsOptions activations;
+  activations.abits = options.activationBits;
+  activations.group = options.activationGroup;
+  activations.outliers = options.outlierThreshold;
+  activations.scales = options.staticActivations ? "static" : "dynamic";
+  activations.types.assign(options.activationTypes.begin(), options.activationTypes.end());
+  pm.addPass(createAssignActivations(activations));
   runExtensions("quant-end", pm);
 }
 

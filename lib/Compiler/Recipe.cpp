@@ -6,13 +6,17 @@
 #include "qcc/Base/SourceFiles.h"
 #include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Version.h"
+#include "qcc/Quantize/InputScales.h"
 #include "qcc/Quantize/Method.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
+#include <cmath>
+#include <limits>
 using namespace mlir;
 using namespace qcc;
 namespace json = llvm::json;
@@ -23,7 +27,7 @@ namespace qcc {
 static bool fromJSON(const json::Value &value, RecipeWeight &weight, json::Path path) {
   json::ObjectMapper map(value, path);
   return map && map.map("weight", weight.weight) && map.map("tensors", weight.tensors) && map.map("format", weight.format) && map.map("reason", weight.reason) &&
-         map.map("method", weight.method);
+         map.map("method", weight.method) && map.map("input_scale", weight.inputScale);
 }
 
 static bool fromJSON(const json::Value &value, Recipe &recipe, json::Path path) {
@@ -71,6 +75,10 @@ static std::vector<std::string> tensorsOf(qnt::WeightDeclOp decl) {
 }
 
 void qcc::writeRecipe(ModuleOp decided, const CompilerOptions &options, llvm::raw_ostream &stream) {
+  llvm::DenseMap<Operation *, float> inputScales;
+  for (const InputScale &scale : findInputScales(decided))
+    if (std::optional<float> value = valueOf(scale))
+      inputScales[scale.weight] = *value;
   json::OStream out(stream, 1);
   out.object([&] {
     out.attribute("recipe", Recipe::currentVersion);
@@ -95,11 +103,17 @@ void qcc::writeRecipe(ModuleOp decided, const CompilerOptions &options, llvm::ra
           out.attribute("format", qnt::formatName(element));
           out.attribute("reason", text(reason.getValue()));
           out.attribute("method", isa<qnt::BlockType>(element) && !decl.arrivesQuantized() ? StringRef(options.method) : StringRef());
+          if (auto scale = inputScales.find(decl); scale != inputScales.end())
+            out.attribute("input_scale", double(scale->second));   // as many digits as it takes
         });
       }
     });
   });
   stream << "\n";
+}
+
+bool Recipe::hasInputScales() const {
+  return llvm::any_of(weights, [](const RecipeWeight &weight) { return weight.inputScale.has_value(); });
 }
 
 //===-- options -----------------------------------------------------------------------------------------------------------------===//
@@ -219,5 +233,34 @@ int qcc::applyRecipe(const Recipe &recipe, ModuleOp graph) {
   for (const RecipeWeight &weight : recipe.weights)
     if (!found.contains(weight.weight))
       problem(ExitUsage, "the model has no weight '" + weight.weight + "' whose format could be chosen [recipe-weight]");
+  return code;
+}
+
+static std::string numberText(double value) {
+  std::string number;
+  llvm::raw_string_ostream(number) << llvm::format("%g", value);
+  return number;
+}
+
+int qcc::applyInputScales(const Recipe &recipe, ModuleOp decided) {
+  llvm::StringMap<InputScale> byWeight;
+  for (InputScale &scale : findInputScales(decided))
+    byWeight[text(scale.weight.getSymName())] = scale;
+  int code = ExitSuccess;
+  auto problem = [&](int exitCode, const RecipeWeight &weight, const Twine &message) {
+    code = complain(exitCode, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "' has " + message);
+  };
+  for (const RecipeWeight &weight : recipe.weights) {
+    if (!weight.inputScale)
+      continue;
+    auto found = byWeight.find(weight.weight);
+    float value = float(*weight.inputScale);
+    if (found == byWeight.end())
+      problem(ExitUsage, weight, "an input scale, but its inputs have none that is static [recipe-weight]");
+    else if (!(value >= std::numeric_limits<float>::min()) || !std::isfinite(value))
+      problem(ExitMalformed, weight, "the input scale " + numberText(*weight.inputScale) + ", which is no scale [malformed-recipe]");
+    else
+      setValue(found->second, value);
+  }
   return code;
 }

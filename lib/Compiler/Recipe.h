@@ -3,6 +3,7 @@
 #define QCC_LIB_COMPILER_RECIPE_H
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/raw_ostream.h"
+#include <optional>
 #include <string>
 #include <vector>
 namespace qcc {
@@ -13,15 +14,17 @@ struct RecipeWeight {
   std::vector<std::string> tensors;     // what it is made of, in the model file; empty: computed by the compiler
   std::string format, reason;           // as in FormatDecision
   std::string method;                   // how its codes were chosen; empty: there was nothing to choose
+  std::optional<double> inputScale;     // static, of what it is multiplied with; none: there is none, or another weight that reads the same has it
 };
 
 struct Recipe {
-  static constexpr int64_t currentVersion = 1;
+  static constexpr int64_t currentVersion = 2; // 2: input scales
   std::string path;
   std::string tool, model;              // the version of qcc and the name of the model that it was made with: for people
   std::vector<std::string> options;     // as reproducingOptions lists them
   std::vector<RecipeWeight> weights;
 
+  bool hasInputScales() const;
   /// Values of options that may be given several times.
   std::vector<std::string> valuesOf(llvm::StringRef option) const;
 };
@@ -40,6 +43,10 @@ int checkRecipeOptions(const Recipe &recipe, const CompilerOptions &options);
 /// Notes on every weight of `graph` what the recipe says of it, for AssignFormats (`qnt.recipe`). ExitUsage, after a message for each, where the
 /// recipe names weights that the model does not have or misses some; ExitMalformed for names that are no formats.
 int applyRecipe(const Recipe &recipe, mlir::ModuleOp graph);
+
+/// Gives the input scales of a program whose formats are decided the recipe's values, where it has one. ExitUsage, after a message, for a value that
+/// belongs to inputs without a static scale; ExitMalformed for one that is no scale.
+int applyInputScales(const Recipe &recipe, mlir::ModuleOp decided);
 
 } // namespace qcc
 #endif

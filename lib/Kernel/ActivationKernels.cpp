@@ -44,17 +44,18 @@ FlatSymbolRefAttr qcc::activationKernel(KernelLibrary &library, qnt::Activation 
 FlatSymbolRefAttr qcc::gluQuantizeKernel(KernelLibrary &library, qnt::Activation kind, const QuantizedRow &spec) {
   int64_t tile = spec.tile(256);                     // whole groups
   SmallVector<Type> types = {rowsOf(2 * spec.k, Float32Type::get(library.context()))};
-  llvm::append_range(types, spec.types(library.context()));
+  spec.addTypes(types, library.context());
   std::string name = ("glu_" + stringifyActivation(kind) + "_" + Twine(spec.k) + "_a8_" + spec.name()).str();
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
-    Value line = b.scratch({tile}, b.getF32Type());
-    b.shareTiles(b.size(args[1], 0), spec.k, tile, [&](Value row, Value lo, Value hi) {
+    Value line = b.scratch({tile}, b.getF32Type()), scale = spec.isStatic ? args[1] : Value();
+    ValueRange out = args.take_back(3);
+    b.shareTiles(b.size(out[0], 0), spec.k, tile, [&](Value row, Value lo, Value hi) {
       b.columns(lo, hi, spec.k, [&](Value at, Value mask) {
         Value gate = activate(b, kind, b.loadVec(args[0], {row, at}, mask));
         b.storeVec(b.mul(gate, b.loadVec(args[0], {row, b.add(at, spec.k)}, mask)), line, b.sub(at, lo), mask);
       });
-      quantizeColumns(b, spec, line, {}, lo, row, lo, hi, args.drop_front());
-      b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, hi, b.idx(spec.k)), [&] { padQuantized(b, spec, row, args.drop_front()); });
+      quantizeColumns(b, spec, line, {}, lo, row, lo, hi, scale, out);
+      b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, hi, b.idx(spec.k)), [&] { padQuantized(b, spec, row, out); });
     });
   });
 }

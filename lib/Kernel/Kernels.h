@@ -23,12 +23,15 @@ struct Columns {
 struct QuantizedRow {
   int64_t k, paddedK;
   int64_t group = 32, sumGroup = 32;   // multiples of 32, -1: the whole row; `sumGroup` divides `group`
+  bool isStatic = false;               // one scale for all rows, which is known; `group` is -1
   int64_t scales() const { return group < 0 ? 1 : (paddedK + group - 1) / group; }
   int64_t sums() const { return sumGroup < 0 ? 1 : (paddedK + sumGroup - 1) / sumGroup; }
-  /// Columns of a piece of work: whole groups, `atLeast` columns of them if the row has as many.
+  /// Columns of a piece of work: whole groups (static: whole sums), `atLeast` columns of them if the row has as many.
   int64_t tile(int64_t atLeast) const;
-  std::string name() const;            // "256", "256_g128_s32": part of kernels' names
+  std::string name() const;            // "256", "256_g128_s32", "256_grow_static": part of kernels' names
   mlir::SmallVector<mlir::Type> types(mlir::MLIRContext *context) const;   // codes, scales, sums
+  /// Adds what a kernel that quantizes takes last: [the scale: memref<1xf32>, where it is static], codes, scales, sums.
+  void addTypes(mlir::SmallVectorImpl<mlir::Type> &types, mlir::MLIRContext *context) const;
 };
 
 struct NormSpec {
@@ -39,22 +42,22 @@ struct NormSpec {
 };
 /// (input, scale, [bias], output)
 FlatSymbolRefAttr normKernel(KernelLibrary &, const NormSpec &);
-/// (input, scale, [bias], codes, scales, sums)
+/// (input, scale, [bias], [scale of codes], codes, scales, sums)
 FlatSymbolRefAttr normQuantizeKernel(KernelLibrary &, const NormSpec &, const QuantizedRow &);
-/// (input, codes, scales, sums)
+/// (input, [scale of codes], codes, scales, sums)
 FlatSymbolRefAttr quantizeKernel(KernelLibrary &, const Columns &, const QuantizedRow &);
 /// (codes, scales, output)
 FlatSymbolRefAttr dequantizeKernel(KernelLibrary &, const QuantizedRow &);
-/// Quantizes columns [lo, hi) of `source[at.., column - base]` into row `row` of `out` = {codes, scales, sums}; `lo` is the start of a group, `hi`
-/// the end of one or the row's.
+/// Quantizes columns [lo, hi) of `source[at.., column - base]` into row `row` of `out` = {codes, scales, sums}; `lo` is the start of a group (static:
+/// of a sum), `hi` the end of one or the row's. `scale` is the memref of a static scale, null for a dynamic one.
 void quantizeColumns(KernelBuilder &b, const QuantizedRow &spec, mlir::Value source, mlir::ValueRange at, mlir::Value base, mlir::Value row,
-                     mlir::Value lo, mlir::Value hi, mlir::ValueRange out);
+                     mlir::Value lo, mlir::Value hi, mlir::Value scale, mlir::ValueRange out);
 /// Zeros behind the row's end.
 void padQuantized(KernelBuilder &b, const QuantizedRow &spec, mlir::Value row, mlir::ValueRange out);
 
 /// (input [.., 2F], output [.., F]); `gated` = false: (input [.., F], output): act(input)
 FlatSymbolRefAttr activationKernel(KernelLibrary &, qnt::Activation, int64_t width, bool gated);
-/// (input [.., 2F], codes, scales, sums)
+/// (input [.., 2F], [scale of codes], codes, scales, sums)
 FlatSymbolRefAttr gluQuantizeKernel(KernelLibrary &, qnt::Activation, const QuantizedRow &);
 /// (input, weight): shows the program's caller the rows before they are multiplied with the weight
 FlatSymbolRefAttr observeKernel(KernelLibrary &, int64_t width, mlir::Type weight);

@@ -68,14 +68,15 @@ FlatSymbolRefAttr qcc::normKernel(KernelLibrary &library, const NormSpec &spec) 
 
 FlatSymbolRefAttr qcc::normQuantizeKernel(KernelLibrary &library, const NormSpec &spec, const QuantizedRow &row8) {
   SmallVector<Type> types = inputsOf(library.context(), spec);
-  llvm::append_range(types, row8.types(library.context()));
+  row8.addTypes(types, library.context());
   return library.get(nameOf(spec) + "_a8_" + row8.name(), types, [&](KernelBuilder &b, ValueRange args) {
     ValueRange out = args.take_back(3);
+    Value scale = row8.isStatic ? args[args.size() - 4] : Value();
     int64_t n = spec.columns.width;
     Value line = b.scratch({(n + 31) / 32 * 32}, b.getF32Type());
     b.share(b.size(out[0], 0), [&](Value row) {
       normRow(b, spec, args, row, [&](Value y, Value at, Value mask) { b.storeVec(y, line, at, mask); });
-      quantizeColumns(b, row8, line, {}, b.idx(0), row, b.idx(0), b.idx(n), out);
+      quantizeColumns(b, row8, line, {}, b.idx(0), row, b.idx(0), b.idx(n), scale, out);
       padQuantized(b, row8, row, out);
     });
   });

@@ -68,7 +68,7 @@ FailureOr<QuantizedRow> QuantLowering::rowFor(qnt::QuantizeOp op) {
   auto block = cast<qnt::BlockType>(tensorType(op.getResult()).getElementType());
   if (block.getGroup() >= 0 && block.getGroup() % 32)
     return op.emitOpError("quantizes activations in groups of ") << block.getGroup() << "; kernels take multiples of 32, or rows";
-  QuantizedRow row{k, int64_t(llvm::alignTo(k, 32)), block.getGroup(), block.getGroup()};
+  QuantizedRow row{k, int64_t(llvm::alignTo(k, 32)), block.getGroup(), block.getGroup(), bool(op.getScale())};
   for (Operation *user : op->getUsers())
     if (auto matmul = dyn_cast<qnt::MatmulOp>(user)) {
       auto panels = panelsOf(matmul);
@@ -79,6 +79,13 @@ FailureOr<QuantizedRow> QuantLowering::rowFor(qnt::QuantizeOp op) {
       row.sumGroup = sums < 0 ? row.sumGroup : row.sumGroup < 0 ? sums : std::gcd(row.sumGroup, sums);
     }
   return row;
+}
+
+/// `operands` of a kernel that quantizes, and the static scale.
+static SmallVector<Value> withScale(qnt::QuantizeOp op, SmallVector<Value> operands) {
+  if (op.getScale())
+    operands.push_back(op.getScale());
+  return operands;
 }
 
 LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
@@ -97,14 +104,14 @@ LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
   if (auto norm = dyn_cast_or_null<qnt::NormOp>(producer); norm && fuse) {
     Value input = norm.getInput();
     Columns from = columns(input);
-    parts = launch(op, normQuantizeKernel(library, specOf(norm, from), *row), operandsOf(norm, input), outs, norm);
+    parts = launch(op, normQuantizeKernel(library, specOf(norm, from), *row), withScale(op, operandsOf(norm, input)), outs, norm);
     setWork(parts[0], parameterBytes(norm), 0, input);
   } else if (auto glu = dyn_cast_or_null<qnt::GluOp>(producer); glu && fuse) {
-    parts = launch(op, gluQuantizeKernel(library, glu.getActivation(), *row), glu.getInput(), outs, glu);
+    parts = launch(op, gluQuantizeKernel(library, glu.getActivation(), *row), withScale(op, {glu.getInput()}), outs, glu);
   } else {
     Value input = op.getInput();
     Columns from = columns(input);
-    parts = launch(op, quantizeKernel(library, from, *row), input, outs);
+    parts = launch(op, quantizeKernel(library, from, *row), withScale(op, {input}), outs);
   }
   quantized[op.getResult()] = {parts, *row};
   return success();

@@ -1,4 +1,4 @@
-// Activations to int8: per group scale = absmax / 127, codes rounded to nearest even, and sums of the codes.
+// Activations to int8: per group scale = absmax / 127, or one scale that is known (static); codes rounded to nearest even, and sums of the codes.
 #include "lib/Kernel/Kernels.h"
 using namespace mlir;
 using namespace qcc;
@@ -6,17 +6,23 @@ using namespace qcc;
 static constexpr int64_t block = 32;                 // columns that are loaded together, as many as the shortest group has
 
 int64_t QuantizedRow::tile(int64_t atLeast) const {
-  int64_t blocks = llvm::alignTo(k, block);
-  return group < 0 ? blocks : std::min(blocks, (atLeast + group - 1) / group * group);
+  int64_t blocks = llvm::alignTo(k, block), unit = isStatic ? sumGroup : group;
+  return unit < 0 ? blocks : std::min(blocks, (atLeast + unit - 1) / unit * unit);
 }
 
 std::string QuantizedRow::name() const {
   auto suffix = [](StringRef what, int64_t n) { return n == 32 ? std::string() : n < 0 ? (what + "row").str() : (what + Twine(n)).str(); };
-  return std::to_string(paddedK) + suffix("_g", group) + suffix("_s", sumGroup);
+  return std::to_string(paddedK) + suffix("_g", group) + suffix("_s", sumGroup) + (isStatic ? "_static" : "");
 }
 
 SmallVector<Type> QuantizedRow::types(MLIRContext *context) const {
   return {rowsOf(paddedK, IntegerType::get(context, 8)), rowsOf(scales(), Float32Type::get(context)), rowsOf(sums(), IntegerType::get(context, 32))};
+}
+
+void QuantizedRow::addTypes(SmallVectorImpl<Type> &added, MLIRContext *context) const {
+  if (isStatic)
+    added.push_back(MemRefType::get({1}, Float32Type::get(context)));
+  llvm::append_range(added, types(context));
 }
 
 /// The block at column `first`, in vectors; columns past the row's end are 0.
@@ -33,58 +39,94 @@ static SmallVector<Value> loadBlock(KernelBuilder &b, const QuantizedRow &spec, 
   return x;
 }
 
-void qcc::quantizeColumns(KernelBuilder &b, const QuantizedRow &spec, Value source, ValueRange at, Value base, Value row, Value lo, Value hi,
-                          ValueRange out) {
-  int64_t lanes = b.lanes();
-  auto ints = b.vec(lanes, b.getI32Type()), bytes = b.vec(lanes, b.getI8Type());
-  Value none = b.idx(0);
-  auto in = [&](Value column, int64_t group) { return group < 0 ? none : b.div(column, group); };
-  // `body` over the pieces of [from, to), each `size` long but the last: a piece's start and end.
-  auto pieces = [&](Value from, Value to, int64_t size, function_ref<void(Value, Value)> body) {
+namespace {
+/// Columns of a row on their way to codes.
+struct RowQuantizer {
+  KernelBuilder &b;
+  const QuantizedRow &spec;
+  Value source;
+  ValueRange at;
+  Value base, row;
+  ValueRange out;
+
+  SmallVector<Value> load(Value column) { return loadBlock(b, spec, source, at, base, column); }
+  Value group(Value column, int64_t size) { return size < 0 ? b.idx(0) : b.div(column, size); }
+
+  /// `body` over the pieces of [from, to), each `size` long but the last: a piece's start and end.
+  void pieces(Value from, Value to, int64_t size, function_ref<void(Value, Value)> body) {
     size < 0 ? body(from, to) : b.loop(from, to, size, [&](Value start) { body(start, b.min(b.add(start, size), to)); });
-  };
-  pieces(lo, hi, spec.group, [&](Value first, Value end) {
+  }
+
+  /// 1 / scale in all lanes, 0 for a scale that is not above 0.
+  Value inverseOf(Value scale) {
+    Value zero = b.f32(0), some = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, scale, zero);
+    return b.splat(b.select(some, b.div(b.f32(1), scale), zero), b.vecF32());
+  }
+
+  /// The largest magnitudes of `x` and `most`, lane by lane.
+  Value larger(Value most, ArrayRef<Value> x) {
+    for (Value v : x) {
+      Value size = math::AbsFOp::create(b, v);
+      most = most ? b.max(most, size) : size;
+    }
+    return most;
+  }
+
+  /// Stores the codes of the block `x` at `column`; returns their sums added to `total`.
+  Value round(Value column, Value inverse, Value total, ArrayRef<Value> x) {
+    auto ints = b.vec(b.lanes(), b.getI32Type()), bytes = b.vec(b.lanes(), b.getI8Type());
+    for (auto [p, v] : llvm::enumerate(x)) {
+      Value whole = math::RoundEvenOp::create(b, b.mul(v, inverse));
+      if (spec.isStatic)
+        whole = b.max(b.min(whole, b.splat(127)), b.splat(-127));
+      Value code = arith::FPToSIOp::create(b, ints, whole);
+      total = b.add(total, code);
+      b.storeVec(arith::TruncIOp::create(b, bytes, code), out[0], {row, b.add(column, p * b.lanes())});
+    }
+    return total;
+  }
+
+  Value noSum() { return b.zero(b.vec(b.lanes(), b.getI32Type())); }
+
+  /// Codes and sums of [first, end), a scale's.
+  void encode(Value first, Value end, Value inverse) {
+    pieces(first, end, spec.sumGroup, [&](Value start, Value stop) {
+      Value total = b.loop(start, stop, block, noSum(), [&](Value column, ValueRange carried) {
+        return KernelBuilder::Values{round(column, inverse, carried[0], load(column))};
+      })[0];
+      b.store(b.sum(total), out[2], {row, group(start, spec.sumGroup)});
+    });
+  }
+
+  /// The group [first, end), whose scale is found.
+  void encodeDynamic(Value first, Value end) {
     SmallVector<Value> only;                         // the group, when it is one block
     Value largest;
-    auto larger = [&](Value most, ArrayRef<Value> x) {
-      for (Value v : x) {
-        Value size = math::AbsFOp::create(b, v);
-        most = most ? b.max(most, size) : size;
-      }
-      return most;
-    };
     if (spec.group == block) {
-      only = loadBlock(b, spec, source, at, base, first);
+      only = load(first);
       largest = larger(Value(), only);
     } else {
       largest = b.loop(first, end, block, b.zero(b.vecF32()), [&](Value column, ValueRange most) {
-        return KernelBuilder::Values{larger(most[0], loadBlock(b, spec, source, at, base, column))};
+        return KernelBuilder::Values{larger(most[0], load(column))};
       })[0];
     }
-    Value most = b.maximum(largest), zero = b.f32(0);
-    Value scale = b.div(most, b.f32(127));
-    Value some = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, scale, zero);
-    Value inverse = b.splat(b.select(some, b.div(b.f32(1), scale), zero), b.vecF32());
-    b.store(scale, out[1], {row, in(first, spec.group)});
-    auto round = [&](Value column, Value total, ArrayRef<Value> x) {
-      for (auto [p, v] : llvm::enumerate(x)) {
-        Value code = arith::FPToSIOp::create(b, ints, math::RoundEvenOp::create(b, b.mul(v, inverse)));
-        total = b.add(total, code);
-        b.storeVec(arith::TruncIOp::create(b, bytes, code), out[0], {row, b.add(column, p * lanes)});
-      }
-      return total;
-    };
-    if (!only.empty()) {
-      b.store(b.sum(round(first, b.zero(ints), only)), out[2], {row, in(first, spec.sumGroup)});
-      return;
-    }
-    pieces(first, end, spec.sumGroup, [&](Value start, Value stop) {
-      Value total = b.loop(start, stop, block, b.zero(ints), [&](Value column, ValueRange carried) {
-        return KernelBuilder::Values{round(column, carried[0], loadBlock(b, spec, source, at, base, column))};
-      })[0];
-      b.store(b.sum(total), out[2], {row, in(start, spec.sumGroup)});
-    });
-  });
+    Value scale = b.div(b.maximum(largest), b.f32(127)), inverse = inverseOf(scale);
+    b.store(scale, out[1], {row, group(first, spec.group)});
+    if (only.empty())
+      return encode(first, end, inverse);
+    b.store(b.sum(round(first, inverse, noSum(), only)), out[2], {row, group(first, spec.sumGroup)});
+  }
+};
+} // namespace
+
+void qcc::quantizeColumns(KernelBuilder &b, const QuantizedRow &spec, Value source, ValueRange at, Value base, Value row, Value lo, Value hi,
+                          Value scale, ValueRange out) {
+  RowQuantizer quantizer{b, spec, source, at, base, row, out};
+  if (!spec.isStatic)
+    return quantizer.pieces(lo, hi, spec.group, [&](Value first, Value end) { quantizer.encodeDynamic(first, end); });
+  Value known = b.load(scale, b.idx(0));
+  b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lo, b.idx(0)), [&] { b.store(known, out[1], {row, b.idx(0)}); });
+  quantizer.encode(lo, hi, quantizer.inverseOf(known));
 }
 
 void qcc::padQuantized(KernelBuilder &b, const QuantizedRow &spec, Value row, ValueRange out) {
@@ -100,12 +142,13 @@ void qcc::padQuantized(KernelBuilder &b, const QuantizedRow &spec, Value row, Va
 
 FlatSymbolRefAttr qcc::quantizeKernel(KernelLibrary &library, const Columns &columns, const QuantizedRow &spec) {
   SmallVector<Type> types = {columns.type(library.context())};
-  llvm::append_range(types, spec.types(library.context()));
+  spec.addTypes(types, library.context());
   return library.get("quantize_" + columns.name() + "_" + spec.name(), types, [&](KernelBuilder &b, ValueRange args) {
-    Value base = b.idx(-columns.offset);
-    b.shareTiles(b.size(args[1], 0), spec.k, spec.tile(256), [&](Value row, Value lo, Value hi) {
-      quantizeColumns(b, spec, args[0], row, base, row, lo, hi, args.drop_front());
-      b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, hi, b.idx(spec.k)), [&] { padQuantized(b, spec, row, args.drop_front()); });
+    Value base = b.idx(-columns.offset), scale = spec.isStatic ? args[1] : Value();
+    ValueRange out = args.take_back(3);
+    b.shareTiles(b.size(out[0], 0), spec.k, spec.tile(256), [&](Value row, Value lo, Value hi) {
+      quantizeColumns(b, spec, args[0], row, base, row, lo, hi, scale, out);
+      b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, hi, b.idx(spec.k)), [&] { padQuantized(b, spec, row, out); });
     });
   });
 }

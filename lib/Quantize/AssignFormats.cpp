@@ -1,5 +1,6 @@
 // Decides the format of every weight; see Passes.td for the rules. Only types change here, no weight is read.
 #include "RetypeWeights.h"
+#include "WeightNames.h"
 #include "WeightUses.h"
 #include "dialects/Quant/Formats/Format.h"
 #include "qcc/Quantize/Passes.h"
@@ -113,12 +114,7 @@ Type AssignFormats::matchRules(qnt::WeightDeclOp decl, std::string &text) {
   Type found;
   int64_t columns = cast<RankedTensorType>(decl.getType()).getShape().back();
   for (auto part : decl.getParts().getAsRange<qnt::PartAttr>()) {
-    if (!part.getData())
-      continue;
-    // Exporters call tensors onnx::MatMul_123: what a weight is shows in its own name, and in its node's.
-    auto rule = llvm::find_if(rules, [&](Rule &rule) {
-      return rule.regex->match(part.getData().getName()) || rule.regex->match(decl.getSymName()) || (part.getNode() && rule.regex->match(part.getNode().getValue()));
-    });
+    auto rule = llvm::find_if(rules, [&](Rule &rule) { return matchesName(*rule.regex, decl, part); });
     if (rule == rules.end())
       continue;
     rule->matched = true;

@@ -48,6 +48,20 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
     %y = qnt.matmul %x, %w : tensor<?x?x64xf32>, tensor<64x64xf32> -> tensor<?x?x64xf32>
     return %y : tensor<?x?x64xf32>
   }
+  // A static scale comes last of the inputs, and has a kernel of its own.
+  // CHECK-LABEL: func.func @static
+  // CHECK: %[[Q:.*]]:3 = qk.launch @norm_rms_64_{{.*}}_a8_64_grow_static(%arg0, %arg1, %arg2 : {{.*}}) outs({{.*}} : tensor<?x?x64xi8>, tensor<?x?x1xf32>, tensor<?x?x2xi32>)
+  // CHECK: qk.launch @linear_64x64_{{.*}}w4g32_a8grow{{.*}}_long(%[[Q]]#0, %[[Q]]#1, %[[Q]]#2,
+  // CHECK: qk.launch @quantize_64_64_grow_static(%{{.*}}, %arg2 :
+  func.func @static(%x: tensor<?x?x64xf32>, %s: tensor<64xf32>, %scale: tensor<1xf32>, %m: memref<2304xi8>) -> tensor<?x?x64xf32> attributes {qk.rows = "long"} {
+    %w = builtin.unrealized_conversion_cast %m : memref<2304xi8> to tensor<64x64x!qnt.block<bits = 4, group = 32>>
+    %n = qnt.norm rms %x, %s eps 1.0e-5 : tensor<?x?x64xf32>, tensor<64xf32>
+    %q = qnt.quantize %n by %scale : tensor<?x?x64xf32>, tensor<1xf32> -> tensor<?x?x64x!qnt.block<bits = 8, group = -1, scale = f32>>
+    %y = qnt.matmul %q, %w : tensor<?x?x64x!qnt.block<bits = 8, group = -1, scale = f32>>, tensor<64x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x64xf32>
+    %p = qnt.quantize %y by %scale : tensor<?x?x64xf32>, tensor<1xf32> -> tensor<?x?x64x!qnt.block<bits = 8, group = -1, scale = f32>>
+    %z = qnt.matmul %p, %w : tensor<?x?x64x!qnt.block<bits = 8, group = -1, scale = f32>>, tensor<64x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x64xf32>
+    return %z : tensor<?x?x64xf32>
+  }
   // Long groups: as many scales as groups; sums as long as the product's runs, here those of the weight.
   // CHECK-LABEL: func.func @row
   // CHECK: %[[R:.*]]:3 = qk.launch @quantize_256_256_grow_s128(%arg0 : {{.*}}) outs({{.*}} : tensor<?x?x256xi8>, tensor<?x?x1xf32>, tensor<?x?x2xi32>)

@@ -1,5 +1,5 @@
 // Products are summed exactly in i32: a whole row of 8-bit codes ends at 2^31 / (127 * 128), with a stored zero point at half of that.
-// RUN: qcc-opt %s --split-input-file --verify-diagnostics --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=-1}))'
+// RUN: qcc-opt %s --split-input-file --verify-diagnostics --pass-pipeline='builtin.module(qcc-quantize-assign-activations{group=-1})'
 
 func.func @fits(%x: tensor<?x132104xf32>, %w: tensor<8x132104x!qnt.block<bits = 8, group = -1>>) -> tensor<?x8xf32> {
   %y = qnt.matmul %x, %w : tensor<?x132104xf32>, tensor<8x132104x!qnt.block<bits = 8, group = -1>> -> tensor<?x8xf32>

@@ -1,12 +1,17 @@
-// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations))' | FileCheck %s
-// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{abits=32}))' | FileCheck %s --check-prefix=FLOAT
-// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{abits=16}))' | FileCheck %s --check-prefix=BF16
-// RUN: not qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{abits=4}))' 2>&1 | FileCheck %s --check-prefix=BITS
-// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=-1}))' | FileCheck %s --check-prefix=ROW
-// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=128}))' | FileCheck %s --check-prefix=LONG
-// RUN: not qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=48}))' 2>&1 | FileCheck %s --check-prefix=GROUP
-// RUN: not qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=65568}))' 2>&1 | FileCheck %s --check-prefix=GROUP
-// RUN: qcc-opt %s --pass-pipeline='builtin.module(func.func(qcc-quantize-assign-activations{group=-1 outliers=6}))' | FileCheck %s --check-prefix=OUTLIERS
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations)' | FileCheck %s
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{abits=32})' | FileCheck %s --check-prefix=FLOAT
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{abits=16})' | FileCheck %s --check-prefix=BF16
+// RUN: not qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{abits=4})' 2>&1 | FileCheck %s --check-prefix=BITS
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{group=-1})' | FileCheck %s --check-prefix=ROW
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{group=128})' | FileCheck %s --check-prefix=LONG
+// RUN: not qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{group=48})' 2>&1 | FileCheck %s --check-prefix=GROUP
+// RUN: not qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{group=65568})' 2>&1 | FileCheck %s --check-prefix=GROUP
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{group=-1 outliers=6})' | FileCheck %s --check-prefix=OUTLIERS
+// RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{scales=static})' | FileCheck %s --check-prefix=STATIC
+// RUN: not qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{scales=fixed})' 2>&1 | FileCheck %s --check-prefix=SCALES
+// RUN: not qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{scales=static outliers=6})' 2>&1 | FileCheck %s --check-prefix=BOTH
+// SCALES: error: scales of activations are dynamic or static, not 'fixed'
+// BOTH: error: outliers are found at run time, and so are the scales of what is left: they exclude static scales and act-types
 // GROUP: error: activations have groups of a multiple of 32 values, up to 65536, or -1 for the whole row, not {{48|65568}}
 // ROW: qnt.quantize %{{.*}} -> tensor<?x64x!qnt.block<bits = 8, group = -1, scale = f32>>
 // LONG: qnt.quantize %{{.*}} -> tensor<?x64x!qnt.block<bits = 8, group = 128, scale = f32>>
@@ -60,4 +65,33 @@ func.func @code_table(%x: tensor<?x64xf32>, %w: tensor<64x64x!qnt.block<element 
   %y = qnt.matmul %x, %w : tensor<?x64xf32>, tensor<64x64x!qnt.block<element = table, bits = 4, group = 16, table = "nf4">> -> tensor<?x64xf32>
   %z = qnt.matmul %x, %v : tensor<?x64xf32>, tensor<64x64x!qnt.block<element = table, bits = 8, group = -1, table = "e4m3">> -> tensor<?x64xf32>
   return %y, %z : tensor<?x64xf32>, tensor<?x64xf32>
+}
+
+// What a norm makes has one scale, known before the program runs and named after the first weight that reads it. Anything else has dynamic ones.
+// STATIC: qnt.weight_decl @one : {{.*}}
+// STATIC-NEXT: qnt.weight_decl @one.input_scale : tensor<1xf32> [#qnt.part<rows = 1, transposed = false>] {qnt.input_of = @one}
+// STATIC-NEXT: qnt.weight_decl @two
+// STATIC-LABEL: func @static(
+// STATIC: %[[S:.*]] = qnt.weight @one.input_scale : tensor<1xf32>
+// STATIC: %[[H:.*]] = qnt.norm rms
+// STATIC-NEXT: %[[Q:.*]] = qnt.quantize %[[H]] by %[[S]] : tensor<?x64xf32>, tensor<1xf32> -> tensor<?x64x!qnt.block<bits = 8, group = -1, scale = f32>>
+// STATIC-NEXT: %[[Y:.*]] = qnt.matmul %[[Q]],
+// STATIC-NEXT: %[[D:.*]] = qnt.quantize %[[Y]] : tensor<?x64xf32> -> tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>
+// STATIC-NEXT: qnt.matmul %[[Q]],
+// STATIC-NEXT: qnt.matmul %[[D]],
+// CHECK-LABEL: func @static(
+// CHECK: qnt.weight @one
+// CHECK: qnt.quantize %{{[a-z0-9]*}} : tensor<?x64xf32> -> tensor<?x64x!qnt.block<bits = 8, group = 32, scale = f32>>
+qnt.weight_decl @n : tensor<64xf32> [#qnt.part<rows = 64, transposed = false, values = dense<1.0> : tensor<64xf32>>]
+qnt.weight_decl @one : tensor<64x64x!qnt.block<bits = 4, group = 32>> [#qnt.part<rows = 64, transposed = false, values = dense<1.0> : tensor<64x64xf32>>]
+qnt.weight_decl @two : tensor<64x64x!qnt.block<bits = 8, group = -1>> [#qnt.part<rows = 64, transposed = false, values = dense<1.0> : tensor<64x64xf32>>]
+func.func @static(%x: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>) {
+  %n = qnt.weight @n : tensor<64xf32>
+  %one = qnt.weight @one : tensor<64x64x!qnt.block<bits = 4, group = 32>>
+  %two = qnt.weight @two : tensor<64x64x!qnt.block<bits = 8, group = -1>>
+  %h = qnt.norm rms %x, %n eps 1.0e-5 : tensor<?x64xf32>, tensor<64xf32>
+  %a = qnt.matmul %h, %one : tensor<?x64xf32>, tensor<64x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
+  %b = qnt.matmul %h, %two : tensor<?x64xf32>, tensor<64x64x!qnt.block<bits = 8, group = -1>> -> tensor<?x64xf32>
+  %c = qnt.matmul %a, %two : tensor<?x64xf32>, tensor<64x64x!qnt.block<bits = 8, group = -1>> -> tensor<?x64xf32>
+  return %b, %c : tensor<?x64xf32>, tensor<?x64xf32>
 }

@@ -30,6 +30,7 @@ func.func @main() {
   call @dequantize() : () -> ()
   call @gather() : () -> ()
   call @quantize() : () -> ()
+  call @quantize_static() : () -> ()
   call @matmul() : () -> ()
   call @norm() : () -> ()
   call @rotary() : () -> ()
@@ -133,6 +134,25 @@ func.func @quantize() {
   %y = qnt.dequantize %q : tensor<10x!qnt.block<bits = 8, group = 4, scale = f32>> -> tensor<10xf32>
   %u = tensor.cast %y : tensor<10xf32> to tensor<*xf32>
   call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+  return
+}
+
+// One scale of 2, whatever the values: 127 codes on both sides, beyond which they saturate. A scale of 0 makes zeros.
+// CHECK: [128,  4,  -8,  254,  254,  -254,  -254,  0]
+// CHECK: [0,   0]
+func.func @quantize_static() {
+  %x = arith.constant dense<[127.0, 5.0, -7.0, 254.0, 300.0, -255.0, -1.0e30, 0.5]> : tensor<8xf32>
+  %scale = arith.constant dense<2.0> : tensor<1xf32>
+  %q = qnt.quantize %x by %scale : tensor<8xf32>, tensor<1xf32> -> tensor<8x!qnt.block<bits = 8, group = -1, scale = f32>>
+  %y = qnt.dequantize %q : tensor<8x!qnt.block<bits = 8, group = -1, scale = f32>> -> tensor<8xf32>
+  %u = tensor.cast %y : tensor<8xf32> to tensor<*xf32>
+  call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+  %z = arith.constant dense<[1.0, -3.0]> : tensor<2xf32>
+  %none = arith.constant dense<0.0> : tensor<1xf32>
+  %p = qnt.quantize %z by %none : tensor<2xf32>, tensor<1xf32> -> tensor<2x!qnt.block<bits = 8, group = -1, scale = f32>>
+  %w = qnt.dequantize %p : tensor<2x!qnt.block<bits = 8, group = -1, scale = f32>> -> tensor<2xf32>
+  %v = tensor.cast %w : tensor<2xf32> to tensor<*xf32>
+  call @printMemrefF32(%v) : (tensor<*xf32>) -> ()
   return
 }
 

@@ -2,6 +2,7 @@
 #ifndef QCC_COMPILER_OPTIONS_H
 #define QCC_COMPILER_OPTIONS_H
 #include "qcc/Frontend/InputShape.h"
+#include "qcc/Quantize/ActivationRange.h"
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <memory>
@@ -43,11 +44,17 @@ struct CompilerOptions {
   unsigned weightBits = 16, activationBits = 0, headBits = 0, kvBits = 0;  // 0: the documented default for weightBits
   int64_t groupSize = 32, activationGroup = 32;             // -1: the whole row
   bool symmetric = true;
+  bool staticActivations = false;             // one scale for all that a norm makes, from calibration; else scales are found at run time
+  std::vector<std::string> activationTypes;   // regex=float|dynamic|static, first match wins
+  RangeRule activationRange;                  // of static scales
+  /// Whether the rules above may ask for static scales.
+  bool hasStaticActivations() const;
   std::optional<double> targetBpw;            // bits per layer weight, at most: formats are chosen weight by weight
   std::optional<int64_t> targetSize;          // the same by the bytes of all weights
   bool hasBudget() const { return targetBpw || targetSize; }
   std::vector<std::string> tensorTypes;       // regex=format, first match wins
   std::shared_ptr<const Recipe> recipe;       // what was decided before; null: nothing. The other options are its own, but for tensorTypes
+  std::string recipeCalibration;              // the name of the text that it was made with, where none is read again
   std::vector<std::string> recipeTensorTypes; // the tensorTypes that it was made with: no rules any more
   std::string saveRecipe;                     // file to write one to; empty: none
   std::string method = "rtn";                 // how codes are chosen (findMethod); with calibration one that reads it

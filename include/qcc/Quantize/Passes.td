@@ -68,7 +68,7 @@ def AssignPrecision : Pass<"qcc-quantize-assign-precision", "::mlir::ModuleOp"> 
   let dependentDialects = ["::qcc::qnt::QntDialect"];
 }
 
-def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::FuncOp"> {
+def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::ModuleOp"> {
   let summary = "Quantize the inputs of quantized matmuls to int8 at run time";
   let description = [{
     Inserts one `qnt.quantize` per value that feeds matmuls with block-typed weights: symmetric int8, one f32 scale per `group` values
@@ -77,17 +77,30 @@ def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::func::F
     scale; so does one whose weight's codes select from a table of 8-bit floats, for which there are no integers to multiply. With 16 bits,
     float inputs stay and every matmul gets `bf16`; with 32 nothing changes. With `outliers`, a product is the sum of two: one of the quantized channels,
     one of those that `qnt.split_outliers` finds.
+
+    With `scales=static`, what norms make has one scale for all rows that is known before the program runs. `types` says `float`, `dynamic` or
+    `static` weight by weight, whatever makes the inputs; names are matched as those of `assign-formats`. Such a scale is declared beside the first
+    weight that reads the value, without a number, which calibration finds (InputScales.h), and passed to layers as weights are. Layers that rules
+    tell apart are copied.
     Example:
       %y = qnt.matmul %x, %w : tensor<?x32xf32>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
     becomes
       %q = qnt.quantize %x : tensor<?x32xf32> -> tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>
       %y = qnt.matmul %q, %w : tensor<?x32x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
+    With `scales=static`, for an input that a norm makes:
+      qnt.weight_decl @w.input_scale : tensor<1xf32> [#qnt.part<rows = 1, transposed = false>] {qnt.input_of = @w}
+      %s = qnt.weight @w.input_scale : tensor<1xf32>
+      %q = qnt.quantize %x by %s : tensor<?x32xf32>, tensor<1xf32> -> tensor<?x32x!qnt.block<bits = 8, group = -1, scale = f32>>
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::qcc::qnt::QntDialect"];
   let options = [Option<"abits", "abits", "unsigned", "8", "8 (also 0), 16: bf16 where the target has it, or 32: leave activations as they are">,
                  Option<"group", "group", "int64_t", "32", "values per activation scale: a multiple of 32, or -1 for the whole row">,
-                 Option<"outliers", "outliers", "double", "0", "channels with a magnitude of so much or more in some row are multiplied as floats; 0: none">];
+                 Option<"outliers", "outliers", "double", "0", "channels with a magnitude of so much or more in some row are multiplied as floats; 0: none">,
+    Option<"scales", "scales", "std::string", /*default=*/"\"dynamic\"", "dynamic: found at run time; static: of what norms make by calibration">,
+    ListOption<"types", "types", "std::string", "regex=float|dynamic|static, first match wins">];
   let statistics = [Statistic<"numInserted", "num-inserted", "quantize operations inserted">,
+                    Statistic<"numStatic", "num-static", "of these, with a static scale">,
+                    Statistic<"numCopies", "num-layer-copies", "copies of layers made for different activations">,
                     Statistic<"numKept", "num-float", "matmuls of quantized weights that keep float inputs">];
 }
 

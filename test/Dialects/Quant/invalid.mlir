@@ -79,6 +79,18 @@ func.func @rms_has_no_bias(%x: tensor<?x8xf32>, %g: tensor<8xf32>) {
   return
 }
 // -----
+func.func @static_scale_is_one(%x: tensor<?x8xf32>, %s: tensor<2xf32>) {
+  // expected-error @below {{has one scale for all values, not 'tensor<2xf32>'}}
+  %y = qnt.quantize %x by %s : tensor<?x8xf32>, tensor<2xf32> -> tensor<?x8x!qnt.block<bits = 8, group = -1, scale = f32>>
+  return
+}
+// -----
+func.func @static_groups_are_rows(%x: tensor<?x8xf32>, %s: tensor<1xf32>) {
+  // expected-error @below {{has one scale for all values, so its groups are whole rows, not 8 values}}
+  %y = qnt.quantize %x by %s : tensor<?x8xf32>, tensor<1xf32> -> tensor<?x8x!qnt.block<bits = 8, group = 8, scale = f32>>
+  return
+}
+// -----
 func.func @activations_are_symmetric(%x: tensor<?x8xf32>) {
   // expected-error @below {{activations are symmetric int8}}
   %y = qnt.quantize %x : tensor<?x8xf32> -> tensor<?x8x!qnt.block<bits = 8, group = 8, scale = f32, zero = int>>

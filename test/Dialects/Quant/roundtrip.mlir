@@ -33,6 +33,9 @@ func.func @block(%ids: tensor<?x?xi64>, %table: tensor<100x32xf16>, %g: tensor<3
   %x = qnt.gather %ids, %table : tensor<?x?xi64>, tensor<100x32xf16> -> tensor<?x?x32xf32>
   // CHECK: qnt.quantize %{{.*}} : tensor<?x?x32xf32> -> tensor<?x?x32x!qnt.block<bits = 8, group = 32, scale = f32>>
   %q = qnt.quantize %x : tensor<?x?x32xf32> -> tensor<?x?x32x!qnt.block<bits = 8, group = 32, scale = f32>>
+  // CHECK: qnt.quantize %{{.*}} by %{{[a-z0-9_]*}} : tensor<?x?x32xf32>, tensor<1xf32> -> tensor<?x?x32x!qnt.block<bits = 8, group = -1, scale = f32>>
+  %one = arith.constant dense<0.5> : tensor<1xf32>
+  %static = qnt.quantize %x by %one : tensor<?x?x32xf32>, tensor<1xf32> -> tensor<?x?x32x!qnt.block<bits = 8, group = -1, scale = f32>>
   // CHECK: qnt.weight @qkv : tensor<64x32xf32>
   %w = qnt.weight @qkv : tensor<64x32xf32>
   // CHECK: qnt.matmul %{{.*}}, %{{.*}} bias %{{.*}} : tensor<?x?x32x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x32xf32>, tensor<64xf32> -> tensor<?x?x64xf32>

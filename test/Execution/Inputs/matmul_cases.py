@@ -162,18 +162,24 @@ def decoded(inspect):
         if not integers:
             sys.exit(f"matmul_cases.py: {tensor['name']} has the format {form}, whose components it cannot decode")
         bits, group, whole, zero = integers.groups()
-        two = form == "w4t"
+        two = re.fullmatch(r"w\dt(asym)?", form)
+        shifts = two and zero == "asym"
         group = k if whole else int(group or 32)
         groups, scales = -(-k // group), -(-k // 256) if two else -(-k // group)
         front = 4 * scales + (4 * groups if zero == "zf" else 0)
-        size = -(-(front + k + (groups if two or zero == "asym" else 0)) // 4) * 4
+        size = -(-(front + k + (groups * (2 if shifts else 1) if two or zero == "asym" else 0)) // 4) * 4
         table = data[at:at + n * size].reshape(n, size)
         floats = np.ascontiguousarray(table[:, :front]).view(np.float32).reshape(n, -1).astype(np.float64)
         spread = lambda v, every=group: np.repeat(v, every, 1)[:, :k]
         scale, center = spread(floats[:, :scales], 256 if two else group), float(1 << (int(bits) - 1))
         codes, side = table[:, front:front + k].astype(np.float64), table[:, front + k:front + k + groups].astype(np.float64)
         if two:
-            scale = scale * spread(side)
+            sub = spread(side)
+            if shifts:  # of the zero, floor(sub * (shift - 8) * 2^bits / 64), in units of the stored scale
+                shift = spread(table[:, front + k + groups:front + k + 2 * groups].astype(np.float64))
+                weights[tensor["name"]] = scale * (sub * (codes - center) + np.floor(sub * (shift - 8) * 2.0 ** int(bits) / 64))
+                continue
+            scale = scale * sub
         elif zero == "asym":
             center = spread(side)
         elif zero == "zf":
@@ -195,7 +201,7 @@ def run(command, library, feed, extra):
 
 
 def compare(variant, inspect, native, *emulated):
-    weights, bad = decoded(inspect), 0
+    weights, bad = decoded(inspect) if kind.startswith("float") else {}, 0
     rng = np.random.default_rng(11)
     for m in rows:
         feed = {"x." + name: (rng.standard_normal((m, k)) * rng.choice([0.1, 1, 10], (m, 1))).astype(np.float32) for name, _, k in names()}
