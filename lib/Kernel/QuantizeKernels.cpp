@@ -103,7 +103,7 @@ FlatSymbolRefAttr qcc::quantizeKernel(KernelLibrary &library, const Columns &col
   llvm::append_range(types, spec.types(library.context()));
   return library.get("quantize_" + columns.name() + "_" + spec.name(), types, [&](KernelBuilder &b, ValueRange args) {
     Value base = b.idx(-columns.offset);
-    b.shareTiles(b.size(args[1], 0), spec.k, spec.tile(256), [&](Value row, Value lo, Value hi) {
+    b.shareTiles(b.size(args[1], 0), spec.k, spec.tile(b.facts.version.shareColumns), [&](Value row, Value lo, Value hi) {
       quantizeColumns(b, spec, args[0], row, base, row, lo, hi, args.drop_front());
       b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, hi, b.idx(spec.k)), [&] { padQuantized(b, spec, row, args.drop_front()); });
     });
