@@ -48,6 +48,7 @@ LogicalResult qcc::runDeviceStage(ModuleOp module, PassRunner &runner, const Tar
     auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(kernel.name);
     kernel.threads = function->getAttrOfType<IntegerAttr>("qk.block").getInt();
     kernel.scratchBytes = function->getAttrOfType<IntegerAttr>("qk.scratch_bytes").getInt();
+    kernel.waits = function->hasAttr("qk.waits");
   }
   return success();
 }

@@ -102,4 +102,5 @@ void qcc::addStepStage(OpPassManager &pm) {
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createSpreadLanes());
   pm.addNestedPass<func::FuncOp>(createPlaceScratch());
+  pm.addNestedPass<func::FuncOp>(createUnrollLoads()); // after scratch, whose loads need not be ahead
 }

@@ -30,7 +30,7 @@ FlatSymbolRefAttr qcc::activationKernel(KernelLibrary &library, qnt::Activation 
   SmallVector<Type> types = {rowsOf(gated ? 2 * width : width, f32), rowsOf(width, f32)};
   std::string name = ((gated ? "glu_" : "activate_") + stringifyActivation(kind) + "_" + Twine(width)).str();
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
-    b.shareTiles(b.size(args[1], 0), width, 256, [&](Value row, Value lo, Value hi) {
+    b.shareTiles(b.size(args[1], 0), width, b.facts.version.shareColumns, [&](Value row, Value lo, Value hi) {
       b.columns(lo, hi, width, [&](Value at, Value mask) {
         Value y = activate(b, kind, b.loadVec(args[0], {row, at}, mask));
         if (gated)
@@ -42,18 +42,28 @@ FlatSymbolRefAttr qcc::activationKernel(KernelLibrary &library, qnt::Activation 
 }
 
 FlatSymbolRefAttr qcc::gluQuantizeKernel(KernelLibrary &library, qnt::Activation kind, const QuantizedRow &spec) {
-  int64_t tile = spec.tile(256);                     // whole groups
   SmallVector<Type> types = {rowsOf(2 * spec.k, Float32Type::get(library.context()))};
   spec.addTypes(types, library.context());
   std::string name = ("glu_" + stringifyActivation(kind) + "_" + Twine(spec.k) + "_a8_" + spec.name()).str();
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    int64_t tile = spec.tile(b.facts.version.shareColumns), vectors = tile / b.lanes();  // whole groups
     Value line = b.scratch({tile}, b.getF32Type()), scale = spec.isStatic ? args[1] : Value();
     ValueRange out = args.take_back(3);
     b.shareTiles(b.size(out[0], 0), spec.k, tile, [&](Value row, Value lo, Value hi) {
-      b.columns(lo, hi, spec.k, [&](Value at, Value mask) {
-        Value gate = activate(b, kind, b.loadVec(args[0], {row, at}, mask));
-        b.storeVec(b.mul(gate, b.loadVec(args[0], {row, b.add(at, spec.k)}, mask)), line, b.sub(at, lo), mask);
-      });
+      if (spec.k % tile == 0 && vectors <= 8) {      // few enough to be read before the first is stored
+        KernelBuilder::Values gate, up;
+        for (int64_t i = 0; i < vectors; ++i) {
+          gate.push_back(b.loadVec(args[0], {row, b.add(lo, i * b.lanes())}));
+          up.push_back(b.loadVec(args[0], {row, b.add(lo, spec.k + i * b.lanes())}));
+        }
+        for (int64_t i = 0; i < vectors; ++i)
+          b.storeVec(b.mul(activate(b, kind, gate[i]), up[i]), line, b.idx(i * b.lanes()));
+      } else {
+        b.columns(lo, hi, spec.k, [&](Value at, Value mask) {
+          Value gate = activate(b, kind, b.loadVec(args[0], {row, at}, mask));
+          b.storeVec(b.mul(gate, b.loadVec(args[0], {row, b.add(at, spec.k)}, mask)), line, b.sub(at, lo), mask);
+        });
+      }
       quantizeColumns(b, spec, line, {}, lo, row, lo, hi, scale, out);
       b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, hi, b.idx(spec.k)), [&] { padQuantized(b, spec, row, out); });
     });
@@ -63,7 +73,7 @@ FlatSymbolRefAttr qcc::gluQuantizeKernel(KernelLibrary &library, qnt::Activation
 FlatSymbolRefAttr qcc::addKernel(KernelLibrary &library, int64_t width) {
   Type rows = rowsOf(width, Float32Type::get(library.context()));
   return library.get("add_" + Twine(width), {rows, rows, rows}, [&](KernelBuilder &b, ValueRange args) {
-    b.shareTiles(b.size(args[2], 0), width, 256, [&](Value row, Value lo, Value hi) {
+    b.shareTiles(b.size(args[2], 0), width, b.facts.version.shareColumns, [&](Value row, Value lo, Value hi) {
       b.columns(lo, hi, width, [&](Value at, Value mask) {
         b.storeVec(b.add(b.loadVec(args[0], {row, at}, mask), b.loadVec(args[1], {row, at}, mask)), args[2], {row, at}, mask);
       });

@@ -14,7 +14,7 @@ public:
   using Value = mlir::Value;
   /// Tokens of a tile. Keys are read for whole tiles, so it divides the cache's granule.
   static constexpr int64_t tile = 64;
-  static_assert(CacheLayout::granule % tile == 0 && attentionChunk % tile == 0);
+  static_assert(CacheLayout::granule % tile == 0);
 
   /// `inputs`: query, cache, [mask], [starts]. Allocates scratch on the stack: build it at the kernel's entry. `panels`: convert a tile of the cache to f32 once, for all rows; pays
   /// off from about three row tiles on.

@@ -59,12 +59,12 @@ FlatSymbolRefAttr qcc::attentionChunkKernel(KernelLibrary &library, const Attent
   return library.get("attention_chunk_" + spec.name(), types, [&](KernelBuilder &b, ValueRange args) {
     AttentionBlock block(b, spec, args.drop_back(), /*panels=*/false);
     Value count = b.mul(b.dim("seq"), spec.heads / spec.cache.kvHeads), blocks = b.ceilDiv(count, block.maxRows());
-    Value chunks = b.ceilDiv(b.add(b.dim("past"), b.dim("seq")), attentionChunk);
+    Value chunks = b.ceilDiv(b.add(b.dim("past"), b.dim("seq")), attentionChunk(b.facts));
     b.share(b.mul(b.mul(b.mul(b.dim("batch"), spec.cache.kvHeads), blocks), chunks), [&](Value item) {
       Value chunk = b.rem(item, chunks), i = b.rem(b.div(item, chunks), blocks), unit = b.div(b.div(item, chunks), blocks);
       block.start(b.div(unit, spec.cache.kvHeads), b.rem(unit, spec.cache.kvHeads), b.mul(i, block.maxRows()), count);
-      Value lo = b.mul(chunk, attentionChunk);
-      block.attend(b.max(lo, block.from()), b.min(b.add(lo, attentionChunk), block.to()));
+      Value lo = b.mul(chunk, attentionChunk(b.facts));
+      block.attend(b.max(lo, block.from()), b.min(b.add(lo, attentionChunk(b.facts)), block.to()));
       block.finishPartial(args.back(), [&](Value row, Value head) {
         return b.add(b.mul(b.add(b.mul(row, spec.heads), head), chunks), chunk);
       });
@@ -76,7 +76,7 @@ FlatSymbolRefAttr qcc::attentionMergeKernel(KernelLibrary &library, const Attent
   int64_t headDim = spec.cache.headDim;
   return library.get("attention_merge_h" + Twine(spec.heads) + "_" + Twine(headDim), {rows(library, headDim + 2), rows(library, spec.heads * headDim)}, [&](KernelBuilder &b, ValueRange args) {
     Value partials = args[0], output = args[1], zero = b.f32(0);
-    Value chunks = b.ceilDiv(b.add(b.dim("past"), b.dim("seq")), attentionChunk);
+    Value chunks = b.ceilDiv(b.add(b.dim("past"), b.dim("seq")), attentionChunk(b.facts));
     auto at = [&](Value row, Value chunk) { return b.add(b.mul(row, chunks), chunk); };
     auto one = b.vec(1, b.getF32Type());                            // exp takes vectors
     b.share(b.mul(b.mul(b.dim("batch"), b.dim("seq")), spec.heads), [&](Value row) {

@@ -27,8 +27,8 @@ struct AttentionSpec {
   std::string name() const;
 };
 
-/// Tokens of a partial result.
-constexpr int64_t attentionChunk = 256;
+/// Tokens of a partial result: whole tiles of AttentionBlock.
+inline int64_t attentionChunk(const TargetFacts &facts) { return std::max<int64_t>(64, facts.version.shareColumns); }
 
 /// (query, cache, [mask], [starts], output)
 mlir::FlatSymbolRefAttr attentionKernel(KernelLibrary &, const AttentionSpec &);

@@ -27,11 +27,11 @@ static void makeSequential(scf::ParallelOp loop) {
   loop.erase();
 }
 
-/// All dimensions but the last are counted together and shared; the last one stays a loop, unless it is the only one.
+/// All dimensions but the last are counted together and shared; the last one stays a loop, unless it is the only one or a row should keep many threads busy.
 static void share(scf::ParallelOp loop, const TargetFacts &facts) {
   OpBuilder at(loop);
   KernelBuilder b(loop.getLoc(), at, facts);
-  unsigned rank = loop.getNumLoops(), outer = std::max(1u, rank - 1);
+  unsigned rank = loop.getNumLoops(), outer = facts.version.shareColumns <= facts.lanes() ? rank : std::max(1u, rank - 1);
   SmallVector<Value> counts;
   Value total = b.idx(1);
   for (unsigned i = 0; i < outer; ++i) {
@@ -46,7 +46,7 @@ static void share(scf::ParallelOp loop, const TargetFacts &facts) {
       unit = i ? b.div(unit, counts[i]) : unit;
       variables[i] = b.add(loop.getLowerBound()[i], b.mul(index, loop.getStep()[i]));
     }
-    if (rank == 1)
+    if (outer == rank)
       return cloneBody(b, loop, variables);
     auto last = scf::ForOp::create(b, loop.getLowerBound()[outer], loop.getUpperBound()[outer], loop.getStep()[outer]);
     variables.push_back(last.getInductionVar());

@@ -1,13 +1,14 @@
 // Embedding: copies or decodes table rows; an id outside the table is a run-time error of the program.
 #include "lib/Kernel/Kernels.h"
+#include <numeric>
 using namespace mlir;
 using namespace qcc;
 
-/// The row `id` of a float table, converted.
-static void copyRow(KernelBuilder &b, const kernel::RowLayout &layout, Value table, Value id, Value output, Value row) {
+/// Columns lo..hi of the row `id` of a float table, converted.
+static void copyColumns(KernelBuilder &b, const kernel::RowLayout &layout, Value table, Value id, Value output, Value row, Value lo, Value hi) {
   Value base = b.mul(id, layout.rowBytes());
   auto view = memref::ViewOp::create(b, MemRefType::get({layout.k}, layout.element), table, base, ValueRange());
-  b.columns(layout.k, [&](Value at, Value mask) { b.storeVec(b.toF32(b.loadVec(view, at, mask)), output, {row, at}, mask); });
+  b.columns(lo, hi, layout.k, [&](Value at, Value mask) { b.storeVec(b.toF32(b.loadVec(view, at, mask)), output, {row, at}, mask); });
 }
 
 /// A number of the scale's type at byte `at`, as f32.
@@ -17,31 +18,28 @@ static Value loadScale(KernelBuilder &b, qnt::ScaleKind kind, Value table, Value
   return b.toF32(b.load(view, b.idx(0)));
 }
 
-/// scale * (code - zero), one code a time: a few rows of a few thousand codes per call.
-static void decodeRow(KernelBuilder &b, const kernel::RowLayout &layout, Value table, Value id, Value output, Value row) {
+/// scale * (code - zero) of columns lo..hi of a group, one code a time: a few rows of a few thousand codes per call.
+static void decodeColumns(KernelBuilder &b, const kernel::RowLayout &layout, Value table, Value id, Value output, Value row, Value lo, Value hi) {
   qnt::BlockType block = layout.block();
-  int64_t bits = block.getBits(), group = layout.group();
-  Value base = b.mul(id, layout.rowBytes());
-  b.loop(b.idx(0), b.idx(layout.groups()), 1, [&](Value g) {
-    Value scale = loadScale(b, block.getScale(), table, b.add(b.add(base, layout.scaleOffset()), b.mul(g, layout.scaleBytes())));
-    Value zero = b.f32(double(int64_t(1) << (bits - 1)));
-    Value zeroAt = b.add(b.add(base, layout.zeroOffset()), b.mul(g, layout.zeroBytes()));
-    if (block.getZero() == qnt::ZeroKind::Int)
-      zero = arith::UIToFPOp::create(b, b.getF32Type(), b.load(table, zeroAt));
-    else if (block.getZero() == qnt::ZeroKind::Float)
-      zero = loadScale(b, block.getScale(), table, zeroAt);
-    Value lo = b.mul(g, group);
-    b.loop(lo, b.min(b.add(lo, group), b.idx(layout.k)), 1, [&](Value k) {
-      Value bit = b.mul(k, bits), byte = b.add(base, b.div(bit, 8));
-      auto wide = [&](Value at) -> Value { return arith::ExtUIOp::create(b, b.getI32Type(), b.load(table, at)); };
-      Value word = wide(byte);
-      if (8 % bits)                                                  // the scales behind the codes make reading one more byte safe
-        word = arith::OrIOp::create(b, word, arith::ShLIOp::create(b, wide(b.add(byte, 1)), b.i32(8)));
-      Value shift = arith::IndexCastOp::create(b, b.getI32Type(), b.rem(bit, 8));
-      Value code = arith::AndIOp::create(b, arith::ShRUIOp::create(b, word, shift), b.i32((1 << bits) - 1));
-      Value value = b.mul(scale, b.sub(arith::UIToFPOp::create(b, b.getF32Type(), code), zero));
-      b.store(value, output, {row, k});
-    });
+  int64_t bits = block.getBits();
+  Value base = b.mul(id, layout.rowBytes()), g = b.div(lo, layout.group());
+  Value scale = loadScale(b, block.getScale(), table, b.add(b.add(base, layout.scaleOffset()), b.mul(g, layout.scaleBytes())));
+  Value zero = b.f32(double(int64_t(1) << (bits - 1)));
+  Value zeroAt = b.add(b.add(base, layout.zeroOffset()), b.mul(g, layout.zeroBytes()));
+  if (block.getZero() == qnt::ZeroKind::Int)
+    zero = arith::UIToFPOp::create(b, b.getF32Type(), b.load(table, zeroAt));
+  else if (block.getZero() == qnt::ZeroKind::Float)
+    zero = loadScale(b, block.getScale(), table, zeroAt);
+  b.loop(lo, hi, 1, [&](Value k) {
+    Value bit = b.mul(k, bits), byte = b.add(base, b.div(bit, 8));
+    auto wide = [&](Value at) -> Value { return arith::ExtUIOp::create(b, b.getI32Type(), b.load(table, at)); };
+    Value word = wide(byte);
+    if (8 % bits)                                                  // the scales behind the codes make reading one more byte safe
+      word = arith::OrIOp::create(b, word, arith::ShLIOp::create(b, wide(b.add(byte, 1)), b.i32(8)));
+    Value shift = arith::IndexCastOp::create(b, b.getI32Type(), b.rem(bit, 8));
+    Value code = arith::AndIOp::create(b, arith::ShRUIOp::create(b, word, shift), b.i32((1 << bits) - 1));
+    Value value = b.mul(scale, b.sub(arith::UIToFPOp::create(b, b.getF32Type(), code), zero));
+    b.store(value, output, {row, k});
   });
 }
 
@@ -55,17 +53,15 @@ FlatSymbolRefAttr qcc::gatherKernel(KernelLibrary &library, const kernel::RowLay
                              MemRefType::get({rows * layout.rowBytes()}, IntegerType::get(context, 8)), rowsOf(layout.k, Float32Type::get(context))};
   return library.get("gather_" + format + "_" + Twine(rows) + "x" + Twine(layout.k) + "_i" + Twine(idType.getIntOrFloatBitWidth()), types,
                      [&](KernelBuilder &b, ValueRange args) {
-    b.share(b.size(args[0], 0), [&](Value row) {
+    int64_t columns = b.facts.version.shareColumns, tile = layout.block() ? std::gcd(layout.group(), columns) : columns;
+    b.shareTiles(b.size(args[0], 0), layout.k, tile, [&](Value row, Value lo, Value hi) {
       Value id = arith::IndexCastOp::create(b, b.getIndexType(), b.load(args[0], row));
       Value outside = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, id, b.idx(rows));
       b.when(outside, [&] {
         qk::FailOp::create(b, /*QCC_RUN_INDEX_OUT_OF_RANGE*/ 1, arith::IndexCastOp::create(b, b.getI64Type(), id));
       });
       id = b.select(outside, b.idx(0), id);
-      if (layout.block())
-        decodeRow(b, layout, args[1], id, args[2], row);
-      else
-        copyRow(b, layout, args[1], id, args[2], row);
+      layout.block() ? decodeColumns(b, layout, args[1], id, args[2], row, lo, hi) : copyColumns(b, layout, args[1], id, args[2], row, lo, hi);
     });
   });
 }

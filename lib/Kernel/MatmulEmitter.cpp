@@ -4,6 +4,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <numeric>
 using namespace mlir;
 using namespace qcc;
 using namespace qcc::kernel;
@@ -27,7 +28,13 @@ Value MatmulEmitter::select(Value c, Value x, Value y) { return arith::SelectOp:
 Value MatmulEmitter::splatInt(int32_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(sums, v)); }
 Value MatmulEmitter::splatFloat(float v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(floats, v)); }
 Value MatmulEmitter::splat(Value scalar) { return vector::BroadcastOp::create(b, loc, VectorType::get(lanes, scalar.getType()), scalar); }
-Value MatmulEmitter::load(Value memref, Value at, VectorType type) { return vector::LoadOp::create(b, loc, type, memref, ValueRange{at}); }
+// Bytes of weights and activations are words, or a lane's part of numbers: said, so that a lane whose part is a word loads it as one.
+Value MatmulEmitter::load(Value memref, Value at, VectorType type) {
+  auto load = vector::LoadOp::create(b, loc, type, memref, ValueRange{at});
+  if (int64_t bytes = type.getNumElements(); type.getElementType().isInteger(8))
+    load.setAlignment(std::gcd(4, bytes % lanes ? bytes : bytes / lanes));
+  return load;
+}
 Value MatmulEmitter::loadScalar(Value memref, Value at) { return memref::LoadOp::create(b, loc, memref, ValueRange{at}); }
 void MatmulEmitter::store(Value vector, Value memref, Value at) { vector::StoreOp::create(b, loc, vector, memref, ValueRange{at}); }
 void MatmulEmitter::prefetch(Value memref, Value at, unsigned locality) {

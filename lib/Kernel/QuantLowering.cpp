@@ -333,7 +333,7 @@ LogicalResult QuantLowering::attention(qnt::AttentionOp op) {
   }
   OpBuilder ops(op);
   KernelBuilder b(op.getLoc(), ops, library.facts);
-  Value chunks = b.ceilDiv(materializeDim(b, op.getLoc(), "total"), attentionChunk);
+  Value chunks = b.ceilDiv(materializeDim(b, op.getLoc(), "total"), attentionChunk(library.facts));
   Value rows = b.mul(b.mul(chunks, materializeDim(b, op.getLoc(), "batch")), spec.heads);
   Value partials = tensor::EmptyOp::create(b, RankedTensorType::get({ShapedType::kDynamic, spec.cache.headDim + 2}, f32(op)), rows);
   partials = launch(op, attentionChunkKernel(library, spec), operands, partials)[0];

@@ -146,7 +146,7 @@ FlatSymbolRefAttr qcc::quantizeKernel(KernelLibrary &library, const Columns &col
   return library.get("quantize_" + columns.name() + "_" + spec.name(), types, [&](KernelBuilder &b, ValueRange args) {
     Value base = b.idx(-columns.offset), scale = spec.isStatic ? args[1] : Value();
     ValueRange out = args.take_back(3);
-    b.shareTiles(b.size(out[0], 0), spec.k, spec.tile(256), [&](Value row, Value lo, Value hi) {
+    b.shareTiles(b.size(out[0], 0), spec.k, spec.tile(b.facts.version.shareColumns), [&](Value row, Value lo, Value hi) {
       quantizeColumns(b, spec, args[0], row, base, row, lo, hi, scale, out);
       b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, hi, b.idx(spec.k)), [&] { padQuantized(b, spec, row, out); });
     });

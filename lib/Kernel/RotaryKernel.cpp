@@ -30,7 +30,7 @@ FlatSymbolRefAttr qcc::rotaryKernel(KernelLibrary &library, const RotarySpec &sp
       past = b.dim("past");
       seq = b.dim("seq");
     }
-    b.share(b.size(output, 0), [&](Value row) {
+    b.shareTiles(b.size(output, 0), spec.heads, std::max<int64_t>(1, b.facts.version.shareColumns / head), [&](Value row, Value firstHead, Value lastHead) {
       Value position;
       if (spec.positions) {
         position = arith::IndexCastOp::create(b, b.getIndexType(), b.load(args[1], row));
@@ -40,7 +40,7 @@ FlatSymbolRefAttr qcc::rotaryKernel(KernelLibrary &library, const RotarySpec &sp
       } else {
         position = b.min(b.add(past, b.rem(row, seq)), b.idx(spec.context - 1));
       }
-      b.loop(b.idx(0), b.idx(spec.heads), 1, [&](Value h) {
+      b.loop(firstHead, lastHead, 1, [&](Value h) {
         Value to = b.mul(h, head), from = b.add(to, spec.columns.offset);
         if (spec.interleaved)
           b.loop(b.idx(0), b.idx(half), 1, [&](Value i) {

@@ -15,7 +15,20 @@ typedef struct CUstream_st *CUstream;
 typedef struct CUgraph_st *CUgraph;
 typedef struct CUgraphExec_st *CUgraphExec;
 
+typedef struct {                                              /* CUlaunchAttribute: the value is a union of 64 bytes */
+  int id;
+  char unused[4];
+  union { int allowed; char bytes[64]; } value;
+} CUlaunchAttribute;
+typedef struct {
+  unsigned gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes;
+  CUstream stream;
+  CUlaunchAttribute *attributes;
+  unsigned numAttributes;
+} CUlaunchConfig;
+
 enum {
+  CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION = 6,
   CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT = 16,
   CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = 75,
   CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR = 76,
@@ -63,10 +76,15 @@ enum {
   X(destroyGraph, cuGraphDestroy, (CUgraph graph))                                                                                                  \
   X(destroyInstance, cuGraphExecDestroy, (CUgraphExec instance))
 
+/* The same for functions that are missing in older drivers: null there. */
+#define QCCRT_CUDA_LATER_FUNCTIONS(X)                                                                                                               \
+  X(launchWith, cuLaunchKernelEx, (const CUlaunchConfig *config, CUfunction function, void **parameters, void **extra)) /* CUDA 11.8 */
+
 typedef struct {
   void *library;
 #define QCCRT_CUDA_POINTER(name, symbol, parameters) CUresult(*name) parameters;
   QCCRT_CUDA_FUNCTIONS(QCCRT_CUDA_POINTER)
+  QCCRT_CUDA_LATER_FUNCTIONS(QCCRT_CUDA_POINTER)
 #undef QCCRT_CUDA_POINTER
 } qccrt_cuda;
 #endif

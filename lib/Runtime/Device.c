@@ -23,6 +23,7 @@ struct qccrt_device {
   CUcontext context;                                          /* null until retained */
   CUmodule module;
   CUstream stream;
+  bool overlaps;                                              /* the driver records launches that start early */
   CUfunction *functions;                                      /* of image->kernels */
   unsigned *blocks;                                           /* how many of each fill the device */
   Recording *recordings;                                      /* of the variant's entries */
@@ -38,6 +39,8 @@ struct qccrt_device {
 enum { BlocksPerProcessor = 4 };
 /* Scratch in device memory: kernels that need more get fewer blocks. */
 static const int64_t mostScratch = INT64_C(256) << 20;
+/* CUDA 12.3 records programmatic dependencies in graphs (release notes). */
+enum { overlapDriver = 12030 };
 /* Vector loads may run over the end of a buffer by a register. */
 static const size_t slack = 4096;
 
@@ -66,6 +69,9 @@ static qcc_status openDriver(qcc_model *m, qccrt_cuda *cuda) {
     return qccrt_fail(m, QCC_ERROR_DEVICE, "the NVIDIA driver is too old: it has no %s, which CUDA 11.4 has", #symbol);
   QCCRT_CUDA_FUNCTIONS(LOOK_UP)
 #undef LOOK_UP
+#define LOOK_FOR(name, symbol, parameters) cuda->name = (CUresult(*) parameters)dlsym(cuda->library, #symbol);
+  QCCRT_CUDA_LATER_FUNCTIONS(LOOK_FOR)
+#undef LOOK_FOR
   return QCC_OK;
 }
 
@@ -81,6 +87,7 @@ static qcc_status chooseDevice(qcc_model *m, qccrt_device *d) {
   if (version < image->driver)
     return qccrt_fail(m, QCC_ERROR_DEVICE, "variant '%s' needs a driver for CUDA %d.%d or later; this one is for %d.%d", m->variant->name, (int)image->driver / 1000,
                       (int)image->driver % 1000 / 10, version / 1000, version % 1000 / 10);
+  d->overlaps = d->cuda.launchWith && version >= overlapDriver;
   TRY(deviceCount(&count), "count devices");
   for (int i = 0; i < count; i++) {
     int major = 0, minor = 0;
@@ -247,6 +254,12 @@ static qcc_status launchAll(qcc_model *m, const qcc_entry *entry, CUdeviceptr st
       parameters[p] = &memory[p];
     for (int64_t p = 0; p < kernel->num_params; p++)
       parameters[Memories + p] = (void *)&launch->params[p];
+    if (kernel->waits && i && d->overlaps) {                  /* the first one follows copies, which it does not wait for */
+      CUlaunchAttribute early = {.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION, .value.allowed = 1};
+      CUlaunchConfig config = {d->blocks[launch->kernel], 1, 1, (unsigned)kernel->threads, 1, 1, 0, d->stream, &early, 1};
+      TRY(launchWith(&config, d->functions[launch->kernel], parameters, NULL), "start a kernel");
+      continue;
+    }
     TRY(launch(d->functions[launch->kernel], d->blocks[launch->kernel], 1, 1, (unsigned)kernel->threads, 1, 1, 0, d->stream, parameters, NULL), "start a kernel");
   }
   return QCC_OK;

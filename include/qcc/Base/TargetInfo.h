@@ -38,6 +38,8 @@ struct TargetVersion {
   int64_t l1Bytes = 32 << 10, l2Bytes = 1 << 20;
   /// Threads that share memory and can wait for each other inside a kernel, so that they divide one sum; 1: none.
   unsigned teamThreads = 1;
+  unsigned shareColumns = 256;   // of a row, that a thread takes at least: fewer where threads are so many that a row should keep them busy
+  bool overlapsSteps = false;    // a step may start while the one before it ends, and waits for it itself
   DeviceNeeds device;            // of targets that are devices
 };
 

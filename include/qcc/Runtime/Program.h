@@ -8,7 +8,7 @@
 #define QCC_RUNTIME_PROGRAM_H
 #include <stdint.h>
 
-#define QCC_PROGRAM_VERSION 5
+#define QCC_PROGRAM_VERSION 6
 
 /* Dimensions that the runtime knows by name in program.dims (each may be missing); every other one is an extent of some input, or computed.
  *   batch, seq   rows of this call = batch * seq
@@ -70,6 +70,7 @@ typedef struct {
   int64_t threads;                                            /* of a block */
   int64_t scratch_bytes;                                      /* of device memory, for each block */
   int64_t num_params;                                         /* of a launch */
+  int64_t waits;                                              /* it may start before the launch before it has ended, and waits for that itself */
 } qcc_kernel;
 
 typedef struct {

@@ -80,6 +80,25 @@ def PlaceScratch : Pass<"qcc-target-place-scratch", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::qcc::qk::QkDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::vector::VectorDialect"];
 }
 
+def UnrollLoads : Pass<"qcc-target-unroll-loads", "::mlir::func::FuncOp"> {
+  let summary = "Loops of a step ask for several turns of loads at a time";
+  let description = [{
+    Innermost loops that read memory of the device and store nothing: whole if they are short, else so many turns that a body has at most 64 loads.
+    Example:
+      %s = scf.for %i = %c0 to %c2 step %c1 iter_args(%a = %zero) -> (vector<1xf32>) {
+        %v = vector.load %x[%i] : memref<?xf32>, vector<1xf32>
+        %b = arith.addf %a, %v : vector<1xf32>
+        scf.yield %b : vector<1xf32>
+      }
+    becomes
+      %v = vector.load %x[%c0] : memref<?xf32>, vector<1xf32>
+      %b = arith.addf %zero, %v : vector<1xf32>
+      %w = vector.load %x[%c1] : memref<?xf32>, vector<1xf32>
+      %s = arith.addf %b, %w : vector<1xf32>
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
 def ApproximateMath : Pass<"qcc-target-approximate-math"> {
   let summary = "Transcendental functions become polynomials";
   let description = [{

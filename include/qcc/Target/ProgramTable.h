@@ -35,6 +35,7 @@ struct ProgramLaunch {
 struct ProgramKernel {
   std::string name;
   int64_t threads = 0, scratchBytes = 0, numParams = 0;
+  bool waits = false;
 };
 struct ProgramDevice {
   std::string image;               // path of what the driver loads, embedded as it is (PTX with a null behind it)

@@ -4,6 +4,7 @@
 // (a CUDA graph). What changes from call to call, the dimensions and buffers, is read from the memory of the call.
 #include "lib/Target/NVPTX/NVPTX.h"
 #include "dialects/Kernel/Kernel.h"
+#include "lib/Kernel/TargetFacts.h"
 #include "qcc/Runtime/Program.h"
 #include "qcc/Target/DenseMemRef.h"
 #include "qcc/Target/NVPTX/Passes.h"
@@ -42,6 +43,8 @@ public:
     (void)step.insertArguments(positions, types, attributes, locations);
     OpBuilder at = OpBuilder::atBlockBegin(&step.front());
     ImplicitLocOpBuilder b(loc, at);
+    if (getTargetFacts(module).version.overlapsSteps)
+      waitForStepBefore(b);
     describe(b);
     bool failed = false;
     step.walk([&](Operation *op) {
@@ -79,6 +82,15 @@ private:
   Value toIndex(ImplicitLocOpBuilder &b, Value v) { return arith::IndexCastOp::create(b, b.getIndexType(), v); }
   Value toI64(ImplicitLocOpBuilder &b, Value v) { return arith::IndexCastOp::create(b, i64, v); }
   Value index(ImplicitLocOpBuilder &b, int64_t v) { return arith::ConstantIndexOp::create(b, v); }
+
+  /// Programmatic dependent launch (PTX ISA, griddepcontrol): the next step's blocks may take their places while this one runs, and this one's have
+  /// taken theirs while the one before ran. After the wait everything that was stored by then is visible. The intrinsics claim to touch no
+  /// memory, so that LLVM may move loads across; assembly with a clobber says the opposite.
+  void waitForStepBefore(ImplicitLocOpBuilder &b) {
+    LLVM::InlineAsmOp::create(b, TypeRange(), ValueRange(), "griddepcontrol.launch_dependents;\n\tgriddepcontrol.wait;", "~{memory}", /*has_side_effects=*/true,
+                              /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+    step->setAttr("qk.waits", b.getUnitAttr());
+  }
 
   /// The shape of a block, and who the caller is.
   void describe(ImplicitLocOpBuilder &b) {

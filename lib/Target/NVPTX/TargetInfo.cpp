@@ -28,6 +28,8 @@ TargetInfo preset(const char *name, const char *description, const char *version
   version.l1Bytes = 16 << 10;                          // of a warp: scratch beyond it would leave shared memory to a few warps
   version.l2Bytes = 1 << 20;
   version.teamThreads = 16;                            // warps: with the few blocks of a narrow layer they still keep memory busy
+  version.shareColumns = lanes;
+  version.overlapsSteps = needs.capability >= 90;      // PTX ISA, griddepcontrol
   version.device = needs;
   TargetInfo info{name, triple, description, lanes, {version}};
   info.hostTriple = hostTriple;

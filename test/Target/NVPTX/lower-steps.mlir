@@ -89,3 +89,18 @@ func.func @step() attributes {qk.step} {
   %n = qk.dim "width"
   return
 }
+
+// -----
+
+// Where steps overlap, a step lets the next one take its place and waits for the one before, before it reads anything.
+module attributes {qk.target = {overlaps_steps = true}, qnt.dims = ["seq"]} {
+  // CHECK-LABEL: func.func @step_early
+  // CHECK-SAME: qk.waits
+  // CHECK-NEXT: llvm.inline_asm has_side_effects {{.*}}"griddepcontrol.launch_dependents;{{.*}}griddepcontrol.wait;", "~{memory}"
+  // CHECK: llvm.load
+  func.func @step_early(%y: memref<?xindex>) attributes {qk.step} {
+    %n = qk.dim "seq"
+    memref.store %n, %y[%n] : memref<?xindex>
+    return
+  }
+}

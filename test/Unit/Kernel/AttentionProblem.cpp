@@ -57,7 +57,7 @@ std::vector<float> test::AttentionKernels::attend(Way way, const std::vector<uin
     kernels.run(names[1], call, threads, arguments);
     return output;
   }
-  int64_t partialRows = rows * shape.heads * ((total + attentionChunk - 1) / attentionChunk);
+  int64_t partialRows = rows * shape.heads * ((total + attentionChunk(TargetFacts()) - 1) / attentionChunk(TargetFacts()));
   std::vector<float> partials(partialRows * (shape.headDim + 2), NAN);
   arguments.push_back({partials.data(), {partialRows, shape.headDim + 2}});
   kernels.run(names[2], call, threads, arguments);
@@ -68,7 +68,7 @@ std::vector<float> test::AttentionKernels::attend(Way way, const std::vector<uin
 void test::AttentionKernels::attendPart(Way way, const std::vector<uint8_t> &cache, const Call &call, int64_t threads, int64_t thread,
                                         const std::vector<float> &query, std::vector<float> &scratch) const {
   int64_t rows = call.batch * call.seq, width = shape.heads * shape.headDim;
-  int64_t partialRows = rows * shape.heads * ((call.past + call.seq + attentionChunk - 1) / attentionChunk);
+  int64_t partialRows = rows * shape.heads * ((call.past + call.seq + attentionChunk(TargetFacts()) - 1) / attentionChunk(TargetFacts()));
   scratch.resize(std::max(rows * width, partialRows * (shape.headDim + 2)));
   Buffer out = way == Whole ? Buffer{scratch.data(), {rows, width}} : Buffer{scratch.data(), {partialRows, shape.headDim + 2}};
   kernels.runThread(names[way == Whole ? 1 : 2], call, threads, thread, {{query.data(), {rows, width}}, cacheBuffer(cache), out});
