@@ -21,8 +21,10 @@ static std::string shortest(double value) {
 std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   std::vector<std::string> words = {"--target=" + o.target, "--wbits=" + std::to_string(o.weightBits), "--abits=" + std::to_string(o.activationBits),
                                     "--head-bits=" + std::to_string(o.headBits), "--kv-bits=" + std::to_string(o.kvBits),
-                                    "--group-size=" + std::to_string(o.groupSize), "--act-group-size=" + std::to_string(o.activationGroup), o.symmetric ? "--sym" : "--asym",
+                                    "--act-group-size=" + std::to_string(o.activationGroup),
                                     o.kvState ? "--kv-cache=state" : "--kv-cache=io", "-O" + std::to_string(o.optLevel)};
+  if (!o.twoLevel)
+    words.insert(words.end(), {"--group-size=" + std::to_string(o.groupSize), o.symmetric ? "--sym" : "--asym"});
   if (!o.cpu.empty())
     words.push_back("--mcpu=" + o.cpu);
   if (!o.attributes.empty())

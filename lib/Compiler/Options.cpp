@@ -215,8 +215,8 @@ struct FormatOptions {
   cl::opt<unsigned> weightBits{"wbits",
       cl::desc("Bits of a weight: 2 3 4 5 6 8 16 32 (default 16)"), cl::value_desc("n"), cl::init(16), cl::cat(category)};
   cl::opt<int64_t> groupSize{"group-size",
-      cl::desc("Weights per scale, -1 for the whole row (default 32)"), cl::value_desc("n"), cl::init(32), cl::cat(category)};
-  cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default)"), cl::cat(category)};
+      cl::desc("Weights per scale, -1 for the whole row (default 32; below 5 bits two levels)"), cl::value_desc("n"), cl::init(32), cl::cat(category)};
+  cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default above 4 bits)"), cl::cat(category)};
   cl::opt<bool> asym{"asym", cl::desc("Weights with a zero point"), cl::cat(category)};
   cl::opt<unsigned> headBits{"head-bits",
       cl::desc("Bits of the output head and its embedding (default 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(category)};
@@ -253,6 +253,7 @@ struct FormatOptions {
     o.groupSize = rows ? -1 : groupSize.getValue();
     o.activationGroup = rows ? -1 : actGroupSize.getValue();
     o.symmetric = !asym;
+    o.twoLevel = o.weightBits <= 4 && !isGiven(groupSize) && !sym && !asym;
     o.tensorTypes.assign(tensorTypes.begin(), tensorTypes.end());
   }
 

@@ -143,11 +143,11 @@ FlatSymbolRefAttr qcc::normQuantizeKernel(KernelLibrary &library, const NormSpec
     ValueRange out = args.take_back(3);
     Value scale = row8.isStatic ? args[args.size() - 4] : Value();
     int64_t n = spec.columns.width;
-    if (int64_t part = teamPart(b.facts, n, row8.group)) {
+    if (int64_t part = teamPart(b.facts, n, row8.isStatic ? row8.sumGroup : row8.group)) {
       Value line = b.scratch({part}, b.getF32Type());
       return eachTeamRow(b, b.size(out[0], 0), part, [&](Value row, Value rank, Value first) {
         normPart(b, spec, args, row, rank, first, part, [&](Value y, Value at, Value) { b.storeVec(y, line, b.sub(at, first)); });
-        quantizeColumns(b, row8, line, {}, first, row, b.min(first, b.idx(n)), b.min(b.add(first, part), b.idx(n)), out);
+        quantizeColumns(b, row8, line, {}, first, row, b.min(first, b.idx(n)), b.min(b.add(first, part), b.idx(n)), scale, out);
         b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, rank, b.idx(0)), [&] { padQuantized(b, row8, row, out); });
       });
     }

@@ -88,7 +88,10 @@ int64_t PanelLayout::superK() const {
   if (!isCodes())
     return 1;
   int64_t unit = perRow() ? 32 : std::lcm(scaleK(), int64_t(32));
-  // Whole cache lines, by taking several units together; beyond 512 k the padding of K would cost more than that of the superblock.
+  // Whole cache lines, by taking several units together, unless a fiftieth more makes one of a single unit; beyond 512 k the padding of K would cost more than
+  // that of the superblock.
+  if (int64_t raw = rawBytes(*this, unit); (llvm::alignTo(raw, 64) - raw) * 50 <= raw)
+    return unit;
   for (int64_t k = unit; k <= 512; k += unit)
     if (rawBytes(*this, k) % 64 == 0)
       return k;

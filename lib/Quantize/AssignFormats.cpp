@@ -96,7 +96,7 @@ LogicalResult AssignFormats::readOptions() {
   FailureOr<Type> weight = formatOfBits(wbits, "wbits"), head = formatOfBits(headBits ? headBits : wbits < 16 ? 8 : wbits, "head-bits");
   good &= succeeded(weight) && succeeded(head);
   if (good) {
-    weightFormat = *weight;
+    weightFormat = twoLevel && wbits <= 4 ? qnt::parseFormat("w" + std::to_string(wbits) + "tasym", &getContext()) : *weight;
     headFormat = *head;
     tableFormat = weightFormat.isF32() ? weightFormat : Float16Type::get(&getContext());
   }

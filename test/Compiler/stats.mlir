@@ -1,7 +1,7 @@
 // --stats: formats by size, alike ones in one line; operations of the generic path, largest first, with what they read.
 // RUN: qcc %s --wbits=4 --stats --compile-to=quant 2>&1 >%t | FileCheck %s
 // CHECK:      weights, by size:
-// CHECK-NEXT:   w4g32 4.500 bits     2 x 32x64 2.30 KB  wbits  a0, ...
+// CHECK-NEXT:   w4tasym 4.500 bits     2 x 32x64 2.30 KB  wbits  a0, ...
 // CHECK-NEXT:   w8g32 8.500 bits     1 x 32x32 1.09 KB  head-bits  head
 // CHECK-NEXT:   0.0 million weights, 5.300 bits each, 3.39 KB
 // CHECK-NEXT: recognised operations: 2 (repeated layers count once)
@@ -17,7 +17,7 @@
 // MANY-NEXT:      and {{[0-9]+}} more, {{[0-9]+}} operations a row
 
 // Each version's kernels. --abits=16 permits tiles where there are some.
-// RUN: %python %src/test/Frontend/Inputs/models.py %t.ops mlp && qcc %t.ops/mlp.onnx --target=x86-avx512 --wbits=4 --stats -o %t.ops/m.so 2>&1 | FileCheck %s --check-prefix=KERNELS
+// RUN: %python %src/test/Frontend/Inputs/models.py %t.ops mlp && qcc %t.ops/mlp.onnx --target=x86-avx512 --wbits=4 --sym --stats -o %t.ops/m.so 2>&1 | FileCheck %s --check-prefix=KERNELS
 // KERNELS:      matmul kernels, amx:
 // KERNELS-NEXT:   integer products: w4_a8_decode w4_a8_long w4_a8_short w8_a8_decode w8_a8_long w8_a8_short
 // KERNELS-NEXT: matmul kernels, avx512vnni:

@@ -13,7 +13,7 @@
 // FORM: error: tensor-types 'w' is not of the form regex=format
 // REGEX: error: tensor-types '(=w4' has a bad regular expression: parentheses not balanced
 // NAME: error: tensor-types 'a=w9': no format is named 'w9'; there are:
-// NAME: w4t: 4 bits, 4-bit scale per 32, f16 scale per 256: 4.19 bits
+// NAME: w<2..4>t[asym]: 4-bit scale per 32, f16 scale per 256: 0.19 bits beside the codes; asym: a 4-bit shift of the zero per 32, 0.31
 // PUBLIC: error: 'func.func' op is public, but takes weights whose format changes
 // WARN: warning: weight 'b' keeps its format although 'nbits=w2' names it: it arrives quantized
 // WARN: warning: tensor-types 'nothing=w4' matches no weight

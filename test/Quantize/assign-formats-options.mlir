@@ -1,6 +1,8 @@
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=2 group-size=64 asym" | FileCheck %s --check-prefix=ASYM
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=8 group-size=-1 head-bits=4" | FileCheck %s --check-prefix=ROW
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="format=w4t wbits=4 head-bits=16" | FileCheck %s --check-prefix=NAMED
+// RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=3 two-level" | FileCheck %s --check-prefix=TWO
+// RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=6 two-level" | FileCheck %s --check-prefix=SIX
 // RUN: qcc-opt %s --qcc-quantize-assign-formats | FileCheck %s --check-prefix=HALF
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=32" | FileCheck %s --check-prefix=FLOAT
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=4 tensor-types=layers.0.*q=w8row,layers=w3g32asym print" 2>&1 | FileCheck %s --check-prefix=RULES
@@ -13,6 +15,9 @@
 // ROW: @head : {{.*}}bits = 4, group = -1>
 // NAMED: @q : {{.*}}bits = 4, group = 32, super = 256, subBits = 4>
 // NAMED: @head : tensor<48x64xf16>
+// TWO: @q : {{.*}}bits = 3, group = 32, zero = shift, super = 256, subBits = 4>
+// TWO: @head : {{.*}}bits = 8, group = 32>
+// SIX: @q : {{.*}}bits = 6, group = 32>
 // HALF: @q : tensor<64x64xf16>
 // HALF: @head : tensor<48x64xf16>
 // FLOAT: @q : tensor<64x64xf32>

@@ -131,18 +131,21 @@ static Line lineOf(const SuperBlock &block, int64_t g) {
   return {line.offset / (line.offset < 0 ? block.lowest() : block.highest()), 0};
 }
 
-/// The least squared error over a grid of sizes of `d`, which is positive: from the smallest in which all lines fit a byte.
+/// The least squared error over a grid of sizes of `d`, which is positive: around the smallest in which all lines fit a byte, such that the steepest line's
+/// sub-scale is a whole number (thorough: or a half).
 static Choice searchShiftedSuperBlock(const SuperBlock &block) {
   Line ideal[maxGroups];
-  float smallest = 0;
+  float smallest = 0, steepest = 0;
   for (int64_t g = 0; g < block.groups; ++g) {
     ideal[g] = lineOf(block, g);
     float low = ideal[g].scale * block.lowest() + ideal[g].offset, high = ideal[g].scale * block.highest() + ideal[g].offset;
-    smallest = std::max({smallest, ideal[g].scale / float(topSub), -low / 128, high / 127});
+    smallest = std::max({smallest, -low / 128, high / 127});
+    steepest = std::max(steepest, ideal[g].scale);
   }
   Choice best;
-  for (int step = 0, steps = block.thorough ? 16 : 6; step < steps; ++step) {
-    float d = roundToScale(smallest * (0.9f + 0.5f * float(step) / float(steps)), ScaleKind::F16);
+  float most = std::min(float(topSub), std::ceil(steepest / smallest) + 1);
+  for (int step = 0, steps = block.thorough ? 14 : 6; step < steps; ++step) {
+    float sub = most - float(step) * (block.thorough ? 0.5f : 1.0f), d = roundToScale(steepest / std::max(sub, 1.0f), ScaleKind::F16);
     if (d == 0 || !std::isfinite(d))
       continue;
     Choice choice;

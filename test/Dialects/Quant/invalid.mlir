@@ -18,6 +18,15 @@ func.func private @super(tensor<8x!qnt.block<bits = 4, group = 48, super = 256, 
 // expected-error @below {{two-level scales need both 'super' and 'subBits'}}
 func.func private @sub_bits(tensor<8x!qnt.block<bits = 4, group = 32, super = 256>>)
 // -----
+// expected-error @below {{'zero = shift' is of codes of 2 to 4 bits with unsigned two-level scales of at most 4 bits, and less than bits - 2}}
+func.func private @shift_bits(tensor<8x!qnt.block<bits = 5, group = 32, zero = shift, super = 256, subBits = 4>>)
+// -----
+// expected-error @below {{'zero = shift' is of codes}}
+func.func private @shift_level(tensor<8x!qnt.block<bits = 4, group = 32, zero = shift>>)
+// -----
+// expected-error @below {{two-level scales have minima, shifts or nothing, no zero points}}
+func.func private @super_zero(tensor<8x!qnt.block<bits = 4, group = 32, zero = int, super = 256, subBits = 4>>)
+// -----
 // expected-error @below {{a code table and 'element = table' go together}}
 func.func private @table(tensor<8x!qnt.block<element = table, bits = 4, group = 32>>)
 // -----

@@ -73,7 +73,7 @@ TEST_F(FormatTest, NamesComeBack) {
           ASSERT_TRUE(format(name)) << name;
           EXPECT_EQ(formatName(format(name)), name);
         }
-  for (StringRef name : {"f32", "f16", "w4t"})
+  for (StringRef name : {"f32", "f16", "w2t", "w3t", "w4t", "w2tasym", "w3tasym", "w4tasym"})
     EXPECT_EQ(formatName(format(name)), name);
   for (StringRef name : {"nf4", "nf4g32", "nf4rows32", "fp4s32", "fp4row", "mxfp4", "fp8e4m3", "fp8e4m3g128", "fp8e5m2", "nvfp4", "nf4dq", "nf4g128dq", "fp4rowdq"})
     EXPECT_EQ(formatName(format(name)), name);
@@ -83,7 +83,7 @@ TEST_F(FormatTest, NamesComeBack) {
   EXPECT_NE(format("q4_0"), format("w4g32"));
   EXPECT_EQ(format("nf4"), format("nf4g64"));
   EXPECT_EQ(format("fp8e4m3"), format("fp8e4m3row"));
-  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_2", "q4_K", "q7_k", "f64", "w4t2", "W4", "nf4g0", "nf3", "mxfp4g32", "nvfp4g32", "nvfp4s32", "fp8", "fp8e4m3s32", "fp8e4m3dq", "nf4s32dq", "w4g1048577", "w4g9223372036854775807", "nf4g1048592"})
+  for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_2", "q4_K", "q7_k", "f64", "w4t2", "w5t", "w1tasym", "w4tzf", "W4", "nf4g0", "nf3", "mxfp4g32", "nvfp4g32", "nvfp4s32", "fp8", "fp8e4m3s32", "fp8e4m3dq", "nf4s32dq", "w4g1048577", "w4g9223372036854775807", "nf4g1048592"})
     EXPECT_FALSE(format(name)) << name.str();
 }
 
@@ -93,6 +93,8 @@ TEST_F(FormatTest, BitsPerWeight) {
   EXPECT_EQ(bitsPerWeight(format("w4g32s32"), 256), 5.0);
   EXPECT_EQ(bitsPerWeight(format("w8row"), 256), 8 + 16.0 / 256);
   EXPECT_EQ(bitsPerWeight(format("w4t"), 256), 4.1875);
+  EXPECT_EQ(bitsPerWeight(format("w4tasym"), 256), 4.3125);
+  EXPECT_EQ(bitsPerWeight(format("w3t"), 256), 3.1875);
   EXPECT_EQ(bitsPerWeight(format("f16"), 7), 16);
   EXPECT_EQ(bitsPerWeight(format("nf4s32"), 256), 4.5);
   EXPECT_EQ(bitsPerWeight(format("mxfp4"), 256), 4.25);
@@ -125,6 +127,44 @@ TEST_F(FormatTest, TwoLevelCodePointsComeBack) {
   EXPECT_EQ(buffer.scales[0], 0.125f);
   EXPECT_EQ(buffer.subScales, (std::vector<uint8_t>{15, 14, 13, 12, 11, 10, 9, 8}));
   EXPECT_EQ(buffer.codes[33], 1);
+}
+
+// Group g: sub-scale 12 - g, zero moved by g - 4 64ths of the range of codes.
+TEST_F(FormatTest, ShiftedCodePointsComeBack) {
+  for (int bits : {2, 3, 4}) {
+    std::vector<float> values(256);
+    for (int k = 0; k < 256; ++k) {
+      int g = k / 32, sub = 12 - g, codes = 1 << bits;
+      values[k] = 0.125f * float(sub * (k % codes - codes / 2) + int(std::floor(sub * (g - 4) * codes / 64.0)));
+    }
+    EXPECT_EQ(roundTrip(format("w" + std::to_string(bits) + "tasym"), values, 256), values);
+    EXPECT_EQ(buffer.scales[0], 0.125f);
+    EXPECT_EQ(buffer.subScales, (std::vector<uint8_t>{12, 11, 10, 9, 8, 7, 6, 5}));
+  }
+}
+
+// Kernels multiply such integers as bytes.
+TEST_F(FormatTest, ShiftedIntegersFitBytes) {
+  for (StringRef name : {"w4tasym", "w3tasym", "w2tasym"})
+    for (bool thorough : {false, true}) {
+      std::vector<float> values = pseudoRandom(1024);
+      for (int k = 0; k < 1024; ++k)
+        values[k] += k < 256 ? 0 : k < 512 ? 2 : k < 768 ? -3 : k % 64 == 0 ? 40 : 0;
+      auto element = cast<BlockType>(format(name));
+      FitOptions options;
+      options.thorough = thorough;
+      std::string why;
+      buffer.reset(element, 0, 1, 1024);
+      ASSERT_TRUE(succeeded(familyOf(element)->encodeRow(values, buffer, 0, why, options))) << why;
+      int bits = int(element.getBits()), half = 1 << (bits - 1);
+      for (int k = 0; k < 1024; ++k) {
+        int sub = buffer.subScales[k / 32], moved = (sub * (buffer.subMins[k / 32] - 8)) >> (6 - bits);
+        for (int code : {0, 2 * half - 1}) {
+          EXPECT_GE(sub * (code - half) + moved, -128);
+          EXPECT_LE(sub * (code - half) + moved, 127);
+        }
+      }
+    }
 }
 
 TEST_F(FormatTest, TwoLevelUsesBothSidesOfTheGrid) {
@@ -504,6 +544,7 @@ TEST_F(FormatTest, SearchBeatsTheSymmetricGrid) {
   }
   // 4.19 bits are about as good as 4.5.
   EXPECT_LT(squaredError(values, roundTrip(format("w4t"), values, 1024)), 1.15 * squaredError(values, roundTrip(format("w4g32"), values, 1024)));
+  EXPECT_LT(squaredError(values, roundTrip(format("w4tasym"), values, 1024)), 1.15 * squaredError(values, roundTrip(format("w4g32"), values, 1024)));
 }
 
 TEST_F(FormatTest, ColumnsMayBeEncodedApart) {
