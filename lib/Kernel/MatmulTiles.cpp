@@ -374,7 +374,11 @@ void MatmulEmitter::emitInt8Tiles() {
   bool splitsRuns = run > c.segment;
   c.isWhole = splitsRuns ? less(one, zero) : less(wanted, add(rows, 1));
   c.inputWide = select(c.isWhole, wide, index(widest));
-  c.rowBlock = select(c.isWhole, min(rows, index(maxRowBlock)), index(rowBlock));
+  // Blocks of about the same size, as each decodes all weights: 512 rows are 256 and 256, not 384 and 128.
+  auto ceilDiv = [&](Value a, Value d) { return b.createOrFold<arith::CeilDivUIOp>(loc, a, d); };
+  Value most = min(rows, index(maxRowBlock)), blocks = ceilDiv(args.m, b.createOrFold<arith::MaxUIOp>(loc, most, index(blockRows)));
+  Value even = mul(ceilDiv(ceilDiv(args.m, b.createOrFold<arith::MaxUIOp>(loc, blocks, one)), index(blockRows)), blockRows);
+  c.rowBlock = select(c.isWhole, b.createOrFold<arith::MaxUIOp>(loc, even, index(blockRows)), index(rowBlock));
   Value panels = b.createOrFold<arith::MaxUIOp>(loc, sub(args.panelEnd, args.panelBegin), one);
   Value groupStep = select(c.isWhole, panels, index(groupPanels));
   Value segmentStep = select(c.isWhole, b.createOrFold<arith::MaxUIOp>(loc, c.end, one), index(c.segment));

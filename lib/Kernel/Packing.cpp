@@ -101,7 +101,8 @@ int64_t PanelLayout::superK() const {
 int64_t PanelLayout::superBytes() const { return isCodes() ? llvm::alignTo(rawBytes(*this, superK()), 64) : int64_t(lanes) * (kind == Kind::F32 ? 4 : 2); }
 int64_t PanelLayout::scaleOffset() const { return subscaleOffset() + (super ? superK() / super * lanes * 4 * subscaleDwords() : 0); }
 int64_t PanelLayout::zeroOffset() const { return scaleOffset() + (perRow() ? 1 : superK() / scaleK()) * lanes * scaleBytes(); }
-int64_t PanelLayout::codesOffset() const { return rawBytes(*this, superK()) - superK() / 32 * blockBytes(); }
+// Behind the padding, so that registers of codes begin with a cache line.
+int64_t PanelLayout::codesOffset() const { return superBytes() - superK() / 32 * blockBytes(); }
 
 int64_t PanelLayout::panelBytes(int64_t k) const {
   int64_t body = paddedK(k) / superK() * superBytes();

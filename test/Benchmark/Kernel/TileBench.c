@@ -30,10 +30,10 @@ typedef struct {
 typedef void IntKernel(Buffer *, int64_t, Buffer *, int64_t, Buffer *, int64_t, Buffer *, int64_t, Buffer *, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t);
 typedef void Bf16Kernel(Buffer *, int64_t, Buffer *, int64_t, Buffer *, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t);
 enum { W4G32, W4T, W4G128, numFormats };
-/* Panels of 16 columns, in superblocks: sub-scales of 4 bits, 8 in 32 bits (two-level), f16 scales, codes of 32 k in 256 bytes. */
+/* Panels of 16 columns, in superblocks: sub-scales of 4 bits, 8 in 32 bits (two-level), f16 scales, padding to 64 bytes, codes of 32 k in 256 bytes. */
 static const struct {
   int superK, group, scaleK;
-} formats[] = {{64, 32, 32}, {512, 32, 256}, {256, 128, 128}};
+} formats[] = {{64, 32, 32}, {256, 32, 256}, {256, 128, 128}};
 #define X(name, format, group, sums) void _mlir_ciface_##name(void);
 KERNELS
 #undef X
@@ -88,7 +88,8 @@ static float weight(int i, int n, int k) {
   float w = (float)(codes[(size_t)n * K + k] - 8) * half(scales[n * (K / 32) + k / scaleK * (scaleK / 32)]);
   return kernels[i].format == W4T ? w * subscales[n * (K / 32) + k / 32] : w;
 }
-static size_t superBytes(int f) { return formats[f].superK * 8 + formats[f].superK / formats[f].scaleK * (formats[f].group < formats[f].scaleK ? 96 : 32); }
+static size_t codesAt(int f) { return (size_t)(formats[f].superK / formats[f].scaleK * (formats[f].group < formats[f].scaleK ? 96 : 32) + 63) / 64 * 64; }
+static size_t superBytes(int f) { return codesAt(f) + formats[f].superK * 8; }
 static size_t formatBytes(int f) { return (size_t)(N / 16) * ((K + formats[f].superK - 1) / formats[f].superK) * superBytes(f); }
 
 static void pack(int f, int n, int g) {              /* block g of column n */
@@ -99,7 +100,7 @@ static void pack(int f, int n, int g) {              /* block g of column n */
     super[scale * 64 + n % 16 * 4 + inSuper % scaleK / 64] |= (uint8_t)(subscales[n * (K / 32) + g] << (g % 2 * 4));
   if (inSuper % scaleK == 0)
     memcpy(super + (twoLevel ? 64 * scalesOf : 0) + scale * 32 + n % 16 * 2, &scales[n * (K / 32) + g], 2);
-  uint8_t *block = super + scalesOf * (twoLevel ? 96 : 32) + inSuper / 32 * 256;
+  uint8_t *block = super + codesAt(f) + inSuper / 32 * 256;
   for (int r = 0; r < 4; r++)
     for (int j = 0; j < 4; j++)
       block[64 * r + 4 * (n % 16) + j] = (uint8_t)(c[8 * r + j] | c[8 * r + 4 + j] << 4);
