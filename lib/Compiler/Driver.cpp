@@ -20,6 +20,7 @@
 #include "lib/Compiler/InternalErrors.h"
 #include "lib/Compiler/Library.h"
 #include "lib/Compiler/OutputFiles.h"
+#include "lib/Compiler/OutputPaths.h"
 #include "lib/Compiler/PassRunner.h"
 #include "lib/Compiler/Phases.h"
 #include "lib/Compiler/ProgramFiles.h"
@@ -58,13 +59,6 @@ int flushScreen() {
   return complain(ExitResource, "cannot write to standard output: " + why);
 }
 
-/// The name of the output, else of the input, without its extension.
-std::string baseName(const CompilerOptions &options) {
-  llvm::SmallString<128> name(options.output.empty() || options.output == "-" ? options.input == "-" ? "model" : llvm::sys::path::filename(options.input) : options.output);
-  llvm::sys::path::replace_extension(name, "");
-  return name.str().str();
-}
-
 class Compilation {
 public:
   explicit Compilation(const CompilerOptions &options) : options(options), phases(options), runner(options, phases, baseName(options) + ".repro.mlir") {}
@@ -77,7 +71,7 @@ private:
   int check(int recognized);
   int findTarget();
   int findRuntime();
-  bool writesText() const;
+  int findText();
   int decideFormats(ModuleOp graph);
   int scaleChannels(ModuleOp graph);
   int scaleActivations(ModuleOp graph);
@@ -87,17 +81,13 @@ private:
   int plan();
   int writeReports(const BuildReport &report);
   int saveRecipe();
+  void tellKeptCodes();
   int readInput();
   void report(Diagnostic &diagnostic);
   void summarize();
   int runStage(llvm::StringRef stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build);
   int writeIr();
   int saveTemps(const Twine &stage, ModuleOp program);
-  /// -o, or the input's name with another extension, in this folder.
-  std::string outputPath(llvm::StringRef extension) const {
-    return options.output.empty() ? baseName(options) + extension.str() : options.output;
-  }
-
   const CompilerOptions &options;
   Phases phases;
   PassRunner runner;
@@ -131,11 +121,8 @@ int Compilation::loadPlugins(DialectRegistry &registry) {
 
 int Compilation::attachPasses() {
   for (const std::string &pass : options.extraPasses) {
-    if (pass == "list") {
-      for (const ExtensionPoint &point : extensionPoints())
-        llvm::outs() << point.name << "\t" << point.description << "\n";
+    if (pass == "list")
       continue;
-    }
     if (llvm::Error error = addAtExtensionPoint(pass))
       return complain(ExitUsage, "--pass-at: " + llvm::toString(std::move(error)));
   }
@@ -215,16 +202,27 @@ int Compilation::findTarget() {
   return ExitSuccess;
 }
 
-bool Compilation::writesText() const {
-  return options.compileTo != Stage::Link || options.emit == Emit::Assembly || options.emit == Emit::LlvmIr || options.emit == Emit::Mlir;
-}
-
 /// Before any work, that a library for the target can be linked in the end.
 int Compilation::findRuntime() {
-  if (options.check || options.dryRun || writesText() || options.emit == Emit::Object || llvm::sys::fs::exists(runtimeArchive(target.linkedTriple())))
+  if (options.check || options.dryRun || options.writesText() || options.emit == Emit::Object || llvm::sys::fs::exists(runtimeArchive(target.linkedTriple())))
     return ExitSuccess;
   return complain(ExitLink, "this build of qcc has no runtime for target '" + target.name + "' (" + llvm::Triple(target.linkedTriple()).getArchName() +
                                 "): the C library of that architecture was missing when it was built; --emit=obj needs none");
+}
+
+/// Before any work, that the text is there; what is printed or planned needs none of it, and says so.
+int Compilation::findText() {
+  if (options.calibration.empty())
+    return ExitSuccess;
+  llvm::sys::fs::file_status status;
+  if (std::error_code code = llvm::sys::fs::status(options.calibration, status))
+    return complain(ExitInput, options.calibration + ": " + code.message() + " [calibration-text]");
+  if (status.type() != llvm::sys::fs::file_type::regular_file)
+    return complain(ExitInput, options.calibration + ": is no regular file [calibration-text]");
+  if ((options.dryRun || options.writesText()) && !options.quiet)
+    llvm::errs() << "qcc: --calib is read for a library: " << (options.dryRun ? "the plan" : "what is printed") << " has formats" <<
+        (options.hasBudget() ? ", chosen on the text," : "") << " but no codes\n";
+  return ExitSuccess;
 }
 
 static void printTargets() {
@@ -253,7 +251,7 @@ int Compilation::writeCode() {
     return code;
   if (options.compileTo == Stage::Llvm || options.emit == Emit::Mlir)
     return writeIr();
-  std::string output = outputPath(options.emit == Emit::Assembly ? ".s" : ".ll");
+  std::string output = outputPath(options, options.emit == Emit::Assembly ? ".s" : ".ll");
   llvm::SmallString<128> scratch;
   bool toScreen = output == "-";
   if (toScreen && llvm::sys::fs::createTemporaryFile("qcc", "txt", scratch))
@@ -284,13 +282,11 @@ int Compilation::writeCode() {
 
 /// The shared library (or object), its weights and its header.
 int Compilation::writeLibrary() {
-  std::string library = outputPath(options.emit == Emit::Object ? ".o" : ".so");
-  llvm::SmallString<128> weights(library), header(library);
-  llvm::sys::path::replace_extension(weights, ".weights");
-  llvm::sys::path::replace_extension(header, ".h");
+  std::string library = outputPath(options, options.emit == Emit::Object ? ".o" : ".so");
+  std::string weights = besideLibrary(library, ".weights"), header = besideLibrary(library, ".h");
   bool embed = options.weights == WeightsPlace::Embed;
-  if (library == "-" || library == weights || library == header)
-    return complain(ExitUsage, "-o " + library + " cannot name the library: its weights and header lie beside it as .weights and .h [bad-option]");
+  if (library == "-")
+    return complain(ExitUsage, "-o -: only text goes to standard output, not a library or an object [bad-option]");
 
   Scratch scratch;
   if (scratch.error)
@@ -303,7 +299,7 @@ int Compilation::writeLibrary() {
   if (!libraryPath)
     return complain(ExitResource, llvm::toString(libraryPath.takeError()));
   paths.weights = *weightsPath;
-  paths.weightsName = weights.str().str();
+  paths.weightsName = weights;
   paths.library = *libraryPath;
   paths.libraryName = library;
 
@@ -337,7 +333,7 @@ int Compilation::writeLibrary() {
   if (llvm::Error error = files.commit())
     return complain(ExitResource, llvm::toString(std::move(error)));
   if (!options.quiet)
-    llvm::errs() << "qcc: wrote " << library << (embed ? "" : ", " + weights.str().str()) << ", " << header << " (" << written.bytes / 1000000 << " MB of weights, "
+    llvm::errs() << "qcc: wrote " << library << (embed ? "" : ", " + weights) << ", " << header << " (" << written.bytes / 1000000 << " MB of weights, "
                  << target.name << ")\n";
   return ExitSuccess;
 }
@@ -398,7 +394,7 @@ int Compilation::decideFormats(ModuleOp graph) {
 
 /// Scales of input channels that --algo chooses, folded into the program and into `graph`, the same before formats were decided.
 int Compilation::scaleChannels(ModuleOp graph) {
-  if (options.scaling.empty() || options.dryRun || writesText())
+  if (options.scaling.empty() || options.dryRun || options.writesText())
     return ExitSuccess;
   if (int code = chooseChannelScales({OwningOpRef<ModuleOp>(graph.clone()), *module, *sources, options, runner, phases}, *findScalingMethod(options.scaling)))
     return code;
@@ -414,7 +410,7 @@ int Compilation::scaleChannels(ModuleOp graph) {
 int Compilation::scaleActivations(ModuleOp graph) {
   if (int code = options.recipe ? applyInputScales(*options.recipe, *module) : int(ExitSuccess))
     return code;
-  if (options.dryRun || writesText())
+  if (options.dryRun || options.writesText())
     return ExitSuccess;
   OwningOpRef<ModuleOp> copy = graph ? OwningOpRef<ModuleOp>(graph.clone()) : OwningOpRef<ModuleOp>();
   if (int code = chooseActivationScales({std::move(copy), *module, *sources, options, runner, phases}))
@@ -422,10 +418,18 @@ int Compilation::scaleActivations(ModuleOp graph) {
   return options.hasStaticActivations() ? saveTemps("activations", *module) : int(ExitSuccess);
 }
 
+/// Options of formats are for weights that arrive as floats.
+void Compilation::tellKeptCodes() {
+  bool asksForFormats = options.weightBits < 16 || options.hasBudget();
+  int64_t kept = llvm::count_if(module->getOps<qnt::WeightDeclOp>(), [](qnt::WeightDeclOp decl) { return decl.arrivesQuantized(); });
+  if (kept && asksForFormats && !options.quiet)
+    llvm::errs() << "qcc: " << kept << " weights arrive quantized and keep their codes; --wbits and its like are for the others\n";
+}
+
 /// Codes that the method of --algo chooses. Formats encode the weights that are left as these are written.
 int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
   const QuantizationMethod &method = *findMethod(options.method);
-  if (options.dryRun || writesText() || !method.choosesCodes())
+  if (options.dryRun || options.writesText() || !method.choosesCodes())
     return ExitSuccess;
   if (!graph || !method.usesMoments())
     return quantizeWithoutText(*module, *sources, phases, method, encoded);
@@ -456,9 +460,15 @@ int Compilation::stages() {
     return code;
   if (int code = options.verify ? checkVerifiable(target) : int(ExitSuccess))
     return code;
+  if (int code = checkOutputPaths(options, *sources))  // before any work; below, with the files that the model refers to
+    return code;
+  if (int code = findText())
+    return code;
   phases.begin("reading the model");
   if (int code = readInput())
     return options.check ? check(code) : code;
+  if (int code = checkOutputPaths(options, *sources))
+    return code;
   if (int code = saveTemps("onnx", *module))
     return code;
   if (options.compileTo == Stage::Onnx && !options.check)
@@ -484,6 +494,7 @@ int Compilation::stages() {
     if (options.kernels == Kernels::Reference)
       llvm::errs() << "kernels: none, every operation by its reference lowering (slow)\n";
   }
+  tellKeptCodes();
   if (options.compileTo == Stage::Quant)
     return writeIr();
   if (int code = scaleChannels(graph.get()))
@@ -499,7 +510,7 @@ int Compilation::stages() {
   // After formats are decided and before any kernel: `qnt.weight_decl` gets layout and offset. Formats that no kernel reads are refused here.
   if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
     return ExitUnsupported;
-  return options.dryRun ? plan() : writesText() ? writeCode() : writeLibrary();
+  return options.dryRun ? plan() : options.writesText() ? writeCode() : writeLibrary();
 }
 
 int Compilation::run() {
@@ -516,15 +527,20 @@ int Compilation::run() {
   case Table::Operators:
     printSupportedOps(llvm::outs());
     return flushScreen();
+  case Table::ExtensionPoints:
+    for (const ExtensionPoint &point : extensionPoints())
+      llvm::outs() << point.name << "\t" << point.description << "\n";
+    return flushScreen();
   case Table::None:
     break;
   }
-  if (options.input.empty())
-    return ExitSuccess;
   context = std::make_unique<MLIRContext>(registry);
+  std::optional<llvm::DefaultThreadPool> pool;         // outlives the use of the context
   if (options.jobs) {                                  // one limit for passes, encoding of weights and code generation
     context->disableMultithreading();
     llvm::parallel::strategy = llvm::hardware_concurrency(options.jobs);
+    if (options.jobs > 1)
+      context->setThreadPool(pool.emplace(llvm::parallel::strategy));
   }
   context->printOpOnDiagnostic(options.verbose);       // locations name the node already
   ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) { report(diagnostic); });

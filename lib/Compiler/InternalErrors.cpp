@@ -3,6 +3,7 @@
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Compiler/Driver.h"
 #include "mlir/IR/AsmState.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/PrettyStackTrace.h"
@@ -64,9 +65,24 @@ void onCrash(int signal) {
   removeTemporaries();
   _exit(ExitResource);
 }
+
+void onInterrupt(int signal) {
+  removeTemporaries();
+  std::signal(signal, SIG_DFL);
+  raise(signal);
+}
+constexpr int interrupts[] = {SIGHUP, SIGINT, SIGTERM};
 } // namespace
 
-void qcc::handleCrashes(int argc, const char *const *argv) {
+std::vector<int> qcc::ignoredInterrupts() {
+  std::vector<int> ignored;
+  for (int signal : interrupts)
+    if (struct sigaction action; sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN)
+      ignored.push_back(signal);
+  return ignored;
+}
+
+void qcc::handleSignals(int argc, const char *const *argv, llvm::ArrayRef<int> ignored) {
   llvm::raw_string_ostream out(commandLine);
   for (int i = 0; i < argc; ++i) {
     out << (i ? " " : "");
@@ -79,6 +95,8 @@ void qcc::handleCrashes(int argc, const char *const *argv) {
   action.sa_flags = SA_ONSTACK | SA_NODEFER;
   for (int signal : crashes)
     sigaction(signal, &action, nullptr);
+  for (int signal : interrupts)
+    std::signal(signal, llvm::is_contained(ignored, signal) ? SIG_IGN : onInterrupt);
   reserve = std::malloc(1 << 20);
   std::set_new_handler(onExhaustion);
   llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { onExhaustion(); });

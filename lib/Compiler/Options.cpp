@@ -10,10 +10,11 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Process.h"
+#include "llvm/Support/Regex.h"
 #include "llvm/Support/raw_ostream.h"
 #include <array>
 namespace cl = llvm::cl;
@@ -48,6 +49,24 @@ public:
     if (!llvm::is_contained(allowed, option))
       refuse("--" + option.ArgStr + "=" + llvm::Twine(option) + " is not supported",
              "  note: supported: " + llvm::join(llvm::map_range(allowed, [](unsigned value) { return std::to_string(value); }), " ") + "\n");
+  }
+  /// Of "regex=value" rules.
+  void unlessRules(const cl::list<std::string> &option) {
+    for (StringRef rule : option) {
+      auto [pattern, value] = rule.rsplit('=');
+      std::string why;
+      refuseIf(!rule.contains('=') || value.empty(), "--" + option.ArgStr + "=" + rule + " is no " + option.ValueStr);
+      refuseIf(!llvm::Regex(pattern).isValid(why), "--" + option.ArgStr + "=" + rule + ": '" + pattern + "' is no regular expression: " + why);
+    }
+  }
+  /// What the option's value is called in `values`; the first one after a refusal.
+  template <typename T> T valueOf(const cl::opt<std::string> &option, llvm::ArrayRef<std::pair<StringRef, T>> values) {
+    for (auto [name, value] : values)
+      if (option == name)
+        return value;
+    refuse("--" + option.ArgStr + "=" + option.getValue() + " is no " + option.ValueStr,
+           "  note: there are: " + llvm::join(llvm::make_first_range(values), ", ") + "\n");
+    return values.front().second;
   }
   void unlessEither(const cl::opt<std::string> &option, StringRef one, StringRef other) {
     refuseIf(option != one && option != other, "--" + option.ArgStr + "=" + option.getValue() + " is neither " + one + " nor " + other);
@@ -101,16 +120,16 @@ struct TargetOptions {
 
   cl::opt<std::string> target{"target",
       cl::desc("Preset, a floor (default host); --print-targets lists them"), cl::value_desc("preset"), cl::init("host"), cl::cat(category)};
-  cl::opt<bool> printOperators{"print-operators", cl::desc("List the ONNX operators that are supported"), cl::cat(category)};
+  cl::opt<bool> printOperators{"print-operators", cl::desc("List the ONNX operators that are supported"), cl::Hidden, cl::cat(category)};
   cl::opt<bool> printTargets{"print-targets", cl::desc("List the presets and what they need"), cl::cat(category)};
-  cl::opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU, refines the preset"), cl::value_desc("name"), cl::cat(category)};
+  cl::opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU, refines the preset"), cl::value_desc("name"), cl::Hidden, cl::cat(category)};
   cl::list<std::string> attributes{"mattr",
-      cl::desc("LLVM features, refine the preset"), cl::value_desc("+f,-g"), cl::CommaSeparated, cl::cat(category)};
-  cl::opt<std::string> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init("on"), cl::cat(category),
+      cl::desc("LLVM features, refine the preset"), cl::value_desc("+f,-g"), cl::CommaSeparated, cl::Hidden, cl::cat(category)};
+  cl::opt<std::string> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init("on"), cl::Hidden, cl::cat(category),
                                     cl::value_desc("on|off"), cl::ValueOptional};
   cl::opt<std::string> kernels{"kernels",
       cl::desc("fast (generated, default) or reference (every operation's specification: slow, to compare with)"), cl::value_desc("kind"),
-                               cl::init("fast"), cl::cat(category)};
+                               cl::init("fast"), cl::Hidden, cl::cat(category)};
 
   bool isReference() const { return kernels == "reference"; }
   void read(CompilerOptions &o, Problems &problems) const {
@@ -133,27 +152,23 @@ struct OutputOptions {
 
   cl::opt<std::string> input{cl::Positional, cl::desc("<model.onnx | program.mlir | ->"), cl::cat(category)};
   cl::opt<std::string> output{"o", cl::desc("Output file; - is standard output for text"), cl::value_desc("path"), cl::cat(category)};
-  cl::opt<Emit> emit{"emit", cl::desc("What to write (default lib)"), cl::init(Emit::Library), cl::cat(category), cl::values(
-      clEnumValN(Emit::Library, "lib", "shared library, weights and header"), clEnumValN(Emit::Object, "obj", "object file and weights"),
-      clEnumValN(Emit::Assembly, "asm", "assembly"), clEnumValN(Emit::LlvmIr, "llvm", "LLVM IR"),
-      clEnumValN(Emit::Mlir, "mlir", "MLIR of --compile-to"))};
-  cl::opt<Stage> compileTo{"compile-to", cl::desc("Stop after a stage and print its IR"), cl::init(Stage::Link), cl::cat(category), cl::values(
-      clEnumValN(Stage::Onnx, "onnx", "a checked mirror of the file"), clEnumValN(Stage::Graph, "graph", "what the model is"),
-      clEnumValN(Stage::Quant, "quant", "formats decided"), clEnumValN(Stage::Kernel, "kernel", "regions, buffers, kernels"),
-      clEnumValN(Stage::Llvm, "llvm", "LLVM dialect"))};
-  cl::opt<WeightsPlace> weights{"weights", cl::desc("Where weights go (default auto: a file beside the library)"), cl::init(WeightsPlace::Auto),
-      cl::cat(category), cl::values(clEnumValN(WeightsPlace::Auto, "auto", ""), clEnumValN(WeightsPlace::Embed, "embed", ""),
-                                    clEnumValN(WeightsPlace::File, "file", ""))};
+  cl::opt<std::string> emit{"emit", cl::desc("lib (shared library, weights, header; default), obj, asm, llvm, or mlir (of --compile-to)"),
+      cl::value_desc("kind"), cl::init("lib"), cl::cat(category)};
+  cl::opt<std::string> compileTo{"compile-to", cl::desc("Stop after a stage and print its IR: onnx, graph, quant, kernel, llvm"),
+      cl::value_desc("stage"), cl::cat(category)};
+  cl::opt<std::string> weights{"weights", cl::desc("Where weights go: auto (default: a file beside the library), embed, file"),
+      cl::value_desc("place"), cl::init("auto"), cl::cat(category)};
   cl::opt<std::string> saveTemps{"save-temps",
-      cl::desc("Keep the IR of every stage"), cl::value_desc("folder"), cl::ValueOptional, cl::cat(category)};
+      cl::desc("Keep the IR of every stage"), cl::value_desc("folder"), cl::ValueOptional, cl::Hidden, cl::cat(category)};
 
-  bool writesText() const { return compileTo != Stage::Link || llvm::is_contained({Emit::Assembly, Emit::LlvmIr, Emit::Mlir}, emit.getValue()); }
-  void read(CompilerOptions &o) const {
+  void read(CompilerOptions &o, Problems &problems) const {
     o.input = input;
     o.output = output;
-    o.emit = emit;
-    o.compileTo = compileTo;
-    o.weights = weights;
+    o.emit = problems.valueOf<Emit>(emit, {{"lib", Emit::Library}, {"obj", Emit::Object}, {"asm", Emit::Assembly}, {"llvm", Emit::LlvmIr}, {"mlir", Emit::Mlir}});
+    if (isGiven(compileTo))
+      o.compileTo = problems.valueOf<Stage>(compileTo, {{"onnx", Stage::Onnx}, {"graph", Stage::Graph}, {"quant", Stage::Quant}, {"kernel", Stage::Kernel},
+                                                        {"llvm", Stage::Llvm}});
+    o.weights = problems.valueOf<WeightsPlace>(weights, {{"auto", WeightsPlace::Auto}, {"embed", WeightsPlace::Embed}, {"file", WeightsPlace::File}});
     if (isGiven(saveTemps))
       o.saveTemps = saveTemps.getValue();
   }
@@ -169,13 +184,13 @@ struct MethodOptions {
       cl::value_desc("method"), cl::cat(category)};
   cl::opt<double> smoothAlpha{"smooth-alpha",
       cl::desc("SmoothQuant: how much of the inputs' range moves into weights, 0 to 1 (default 0.5)"),
-      cl::value_desc("x"), cl::init(0.5), cl::cat(category)};
+      cl::value_desc("x"), cl::init(0.5), cl::Hidden, cl::cat(category)};
   cl::opt<std::string> calib{"calib", cl::desc("Text to calibrate on (UTF-8), or its token ids (.npy)"), cl::value_desc("file"), cl::cat(category)};
   cl::opt<std::string> tokenizer{"tokenizer",
-      cl::desc("tokenizer.json for --calib (default: beside the model)"), cl::value_desc("file"), cl::cat(category)};
+      cl::desc("tokenizer.json for --calib (default: beside the model)"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
   cl::opt<int64_t> calibSamples{"calib-samples",
-      cl::desc("Windows of the text to use (default 128)"), cl::value_desc("n"), cl::init(128), cl::cat(category)};
-  cl::opt<int64_t> calibLength{"calib-length", cl::desc("Tokens of a window (default 512)"), cl::value_desc("n"), cl::init(512), cl::cat(category)};
+      cl::desc("Windows of the text to use (default 128)"), cl::value_desc("n"), cl::init(128), cl::Hidden, cl::cat(category)};
+  cl::opt<int64_t> calibLength{"calib-length", cl::desc("Tokens of a window (default 512)"), cl::value_desc("n"), cl::init(512), cl::Hidden, cl::cat(category)};
 
   /// Those that are refused where no method reads them.
   std::array<const cl::Option *, 1> ofSomeMethods() const { return {&smoothAlpha}; }
@@ -201,7 +216,7 @@ private:
     o.method = !scaling ? name : name == first ? scaling->codes().str() : second.str();
     const QuantizationMethod *method = findMethod(o.method);
     if (!method)
-      return problems.refuse("--algo=" + name + " is no method; there are:\n" + listMethods());
+      return problems.refuse("--algo=" + name + " is no method", "  note: there are:\n" + listMethods());
     o.outlierThreshold = method->outlierThreshold();
     problems.refuseIf((scaling || method->needsInputs()) && calib.empty(), "--algo=" + name + " needs a text to calibrate on: --calib=<file>");
   }
@@ -216,7 +231,7 @@ struct FormatOptions {
       cl::desc("Bits of a weight: 2 3 4 5 6 8 16 32 (default 16)"), cl::value_desc("n"), cl::init(16), cl::cat(category)};
   cl::opt<int64_t> groupSize{"group-size",
       cl::desc("Weights per scale, -1 for the whole row (default 32; below 5 bits two levels)"), cl::value_desc("n"), cl::init(32), cl::cat(category)};
-  cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default above 4 bits)"), cl::cat(category)};
+  cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default, but for two levels)"), cl::cat(category)};
   cl::opt<bool> asym{"asym", cl::desc("Weights with a zero point"), cl::cat(category)};
   cl::opt<unsigned> headBits{"head-bits",
       cl::desc("Bits of the output head and its embedding (default 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(category)};
@@ -254,6 +269,7 @@ struct FormatOptions {
     o.activationGroup = rows ? -1 : actGroupSize.getValue();
     o.symmetric = !asym;
     o.twoLevel = o.weightBits <= 4 && !isGiven(groupSize) && !sym && !asym;
+    problems.unlessRules(tensorTypes);
     o.tensorTypes.assign(tensorTypes.begin(), tensorTypes.end());
   }
 
@@ -304,24 +320,20 @@ struct ActivationOptions {
       cl::value_desc("kind"), cl::init("dynamic"), cl::cat(category)};
   cl::list<std::string> types{"act-type",
       cl::desc("float, dynamic or static inputs of the weights whose name matches; repeatable, first match wins"),
-      cl::value_desc("regex=type"), cl::cat(category)};
+      cl::value_desc("regex=type"), cl::Hidden, cl::cat(category)};
   cl::opt<std::string> range{"act-range",
-      cl::desc("Range of static scales: absmax (default), percentile, entropy"), cl::value_desc("rule"), cl::init("absmax"), cl::cat(category)};
+      cl::desc("Range of static scales: absmax (default), percentile, entropy"), cl::value_desc("rule"), cl::init("absmax"), cl::Hidden, cl::cat(category)};
   cl::opt<double> percentile{"act-percentile",
-      cl::desc("Percent of the values that --act-range=percentile holds (default 99.99)"), cl::value_desc("p"), cl::init(99.99), cl::cat(category)};
+      cl::desc("Percent of the values that --act-range=percentile holds (default 99.99)"), cl::value_desc("p"), cl::init(99.99), cl::Hidden, cl::cat(category)};
 
   void read(CompilerOptions &o, Problems &problems) const {
     problems.unlessEither(scales, "dynamic", "static");
     o.staticActivations = scales == "static";
+    problems.unlessRules(types);
     o.activationTypes.assign(types.begin(), types.end());
-    auto kind = llvm::StringSwitch<std::optional<RangeRule::Kind>>(range)
-                    .Case("absmax", RangeRule::AbsMax)
-                    .Case("percentile", RangeRule::Percentile)
-                    .Case("entropy", RangeRule::Entropy)
-                    .Default(std::nullopt);
-    problems.refuseIf(!kind, "--act-range=" + range + " is no rule; there are: absmax, percentile, entropy");
+    auto kind = problems.valueOf<RangeRule::Kind>(range, {{"absmax", RangeRule::AbsMax}, {"percentile", RangeRule::Percentile}, {"entropy", RangeRule::Entropy}});
     problems.refuseIf(!(percentile > 0 && percentile <= 100), "--act-percentile is above 0 and at most 100");
-    o.activationRange = {kind.value_or(RangeRule::AbsMax), percentile};
+    o.activationRange = {kind, percentile};
   }
 };
 
@@ -363,7 +375,7 @@ struct ShapeOptions {
     }
     problems.unlessEither(kvCache, "state", "io");
     o.kvState = kvCache == "state";
-    problems.refuseIf(maxContext < 0 || maxContext > (int64_t(1) << 24), "--max-context=" + llvm::Twine(maxContext) + " is outside 1 .. 16777216");
+    problems.refuseIf(maxContext < 0 || (isGiven(maxContext) && maxContext == 0) || maxContext > (int64_t(1) << 24), "--max-context=" + llvm::Twine(maxContext) + " is outside 1 .. 16777216");
     o.maxContext = maxContext;
   }
 };
@@ -382,18 +394,17 @@ struct WorkOptions {
   cl::opt<bool> verify{"verify",
       cl::desc("Run what was built on a sample; fail where a layer differs from its reference lowering"), cl::cat(category)};
   cl::opt<bool> stats{"stats", cl::desc("Say what was decided and which paths are slow"), cl::cat(category)};
-  cl::opt<bool> timing{"timing", cl::desc("Time every pass (--mlir-timing)"), cl::cat(category)};
+  cl::opt<bool> timing{"timing", cl::desc("Time every pass (--mlir-timing)"), cl::Hidden, cl::cat(category)};
   cl::opt<bool> verbose{"v", cl::desc("More messages"), cl::cat(category)};
   cl::opt<bool> quiet{"q", cl::desc("Only errors"), cl::cat(category)};
   cl::list<std::string> passPlugins{"load-pass-plugin",
-      cl::desc("Load passes from a shared library; repeatable"), cl::value_desc("file"), cl::cat(category)};
+      cl::desc("Load passes from a shared library; repeatable"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
   cl::list<std::string> dialectPlugins{"load-dialect-plugin",
-      cl::desc("Load dialects from a shared library; repeatable"), cl::value_desc("file"), cl::cat(category)};
+      cl::desc("Load dialects from a shared library; repeatable"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
   cl::list<std::string> extraPasses{"pass-at",
-      cl::desc("Run a pipeline at an extension point; --pass-at=list names them"), cl::value_desc("point:passes"), cl::cat(category)};
-  cl::opt<std::string> configFile{"config-file", cl::desc("Read options from a file (as @file)"), cl::value_desc("file"), cl::cat(category)};
+      cl::desc("Run a pipeline at an extension point; --pass-at=list names them"), cl::value_desc("point:passes"), cl::Hidden, cl::cat(category)};
+  cl::opt<std::string> configFile{"config-file", cl::desc("Read options from a file (as @file)"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
 
-  bool listsPoints() const { return llvm::is_contained(extraPasses, "list"); }
   void read(CompilerOptions &o, Problems &problems) const {
     problems.refuseIf(optLevel > 3, "-O" + llvm::Twine(optLevel) + " is outside -O0 .. -O3");
     o.optLevel = optLevel;
@@ -410,6 +421,8 @@ struct WorkOptions {
     o.quiet = quiet;
     o.passPlugins.assign(passPlugins.begin(), passPlugins.end());
     o.dialectPlugins.assign(dialectPlugins.begin(), dialectPlugins.end());
+    if (llvm::is_contained(extraPasses, "list"))
+      o.print = Table::ExtensionPoints;
     o.extraPasses.assign(extraPasses.begin(), extraPasses.end());
   }
 };
@@ -433,7 +446,7 @@ struct CommandLine {
   }
   void read(CompilerOptions &o, Problems &problems) const {
     target.read(o, problems);
-    output.read(o);
+    output.read(o, problems);
     methods.read(o, problems);
     formats.read(o, problems);
     activations.read(o, problems);
@@ -464,13 +477,19 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
   auto &[target, output, category, methods, formats, activations, recipes, shapes, work] = line;
   // What is asked for at all.
   problems.refuseIf(target.printTargets && target.printOperators, "--print-targets and --print-operators exclude each other");
-  problems.refuseIf(output.input.empty() && o.print == Table::None && !work.listsPoints(), "no input file; qcc --help shows the use");
+  problems.refuseIf(output.input.empty() && o.print == Table::None, "no input file; qcc --help shows the use");
+  problems.refuseIf(isGiven(output.output) && o.output.empty(), "-o names a file, or - for standard output");
+  problems.refuseIf(o.compileTo != Stage::Link && isGiven(output.emit) && o.emit != Emit::Mlir, "--compile-to excludes --emit, but for --emit=mlir");
   // Formats.
   problems.refuseIf(formats.sym && formats.asym, "--sym and --asym exclude each other");
   problems.refuseIf(isGiven(formats.targetBpw) && isGiven(formats.targetSize), "--target-bpw and --target-size exclude each other");
   problems.refuseIf(formats.hasBudget() && !recipe && formats.hasUniformFormat(),
                     "--target-bpw and --target-size choose formats: they exclude --wbits, --group-size, --sym and --asym");
-  problems.refuseIf(shapes.kvCache == "io" && isGiven(formats.kvBits) && formats.kvBits < 16, "--kv-bits=" + llvm::Twine(formats.kvBits) +
+  bool staysFloat = o.weightBits >= 16 && o.headBits >= 16 && !o.hasBudget() && o.tensorTypes.empty() && !recipe;
+  problems.refuseIf(staysFloat && (isGiven(formats.groupSize) || formats.sym || formats.asym),
+                    "--group-size, --sym and --asym are for weights of less than 16 bits: --wbits, --head-bits");
+  problems.refuseIf(staysFloat && isGiven(methods.algo), "--algo=" + o.algorithm() + " is for weights of less than 16 bits: --wbits, --target-bpw, --tensor-type");
+  problems.refuseIf(shapes.kvCache == "io" && isGiven(formats.kvBits) && formats.kvBits < 32, "--kv-bits=" + llvm::Twine(formats.kvBits) +
                     " is for a cache that the program keeps; with --kv-cache=io keys and values are float inputs and outputs");
   // Methods and the text that they read.
   if (o.outlierThreshold > 0)
@@ -490,8 +509,8 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
     for (const std::string &name : recipe->valuesOf("calib"))
       problems.refuse("the recipe '" + recipes.recipe + "' was made with --calib=" + name + ": say where that text is");
   // What is about a library.
-  bool noLibrary = output.writesText() || work.check;
-  problems.refuseIf(work.dryRun && (noLibrary || output.emit != Emit::Library),
+  bool noLibrary = o.writesText() || work.check;
+  problems.refuseIf(work.dryRun && (noLibrary || o.emit != Emit::Library),
                     "--dry-run writes no code: it excludes --compile-to, --emit and --check");
   problems.refuseIf(!work.reports.empty() && !work.dryRun && noLibrary,
                     "--report is about a library: it excludes --compile-to, --check and --emit=asm, llvm or mlir");
@@ -502,11 +521,26 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
   problems.refuseIf(work.verify && target.isReference(), "--verify compares kernels with reference lowerings: --kernels=reference has none");
 }
 
-/// --config-file=f is LLVM's @f.
-std::string asResponseFile(StringRef arg) {
-  if (arg.consume_front("--config-file=") || arg.consume_front("-config-file="))
-    return ("@" + arg).str();
-  return arg.str();
+/// --config-file=f, in one word or two, is LLVM's @f, which takes a name that is no file for an argument. False after a message.
+bool readConfigFiles(std::vector<std::string> &words) {
+  std::vector<std::string> replaced;
+  for (size_t i = 0; i < words.size(); ++i) {
+    StringRef file = words[i];
+    bool isWhole = file.consume_front("--config-file=") || file.consume_front("-config-file=");
+    bool isFirst = !isWhole && (file == "--config-file" || file == "-config-file") && i + 1 < words.size();
+    if (!isWhole && !isFirst) {
+      replaced.push_back(words[i]);
+      continue;
+    }
+    file = isFirst ? StringRef(words[++i]) : file;
+    if (!llvm::sys::fs::is_regular_file(file)) {
+      llvm::errs() << "qcc: error: --config-file=" << file << " is no file\n";
+      return false;
+    }
+    replaced.push_back(("@" + file).str());
+  }
+  words = std::move(replaced);
+  return true;
 }
 
 /// MLIR's options, and LLVM's, which stay behind --help-hidden (cl::HideUnrelatedOptions would hide them from that as well).
@@ -531,11 +565,11 @@ void forgetOptions(const CommandLine &line) {
     option->removeArgument();
 }
 
-/// Gives options their values. False after a message.
-bool parseWords(int argc, const char *const *argv) {
-  std::vector<std::string> words;
-  for (int i = 0; i < argc; ++i)
-    words.push_back(i ? asResponseFile(argv[i]) : argv[i]);
+/// Gives options their values. Fails after a message.
+int parseWords(int argc, const char *const *argv) {
+  std::vector<std::string> words(argv, argv + argc);
+  if (!readConfigFiles(words))
+    return ExitInput;
   std::vector<const char *> args;
   for (const std::string &word : words)
     args.push_back(word.c_str());
@@ -543,9 +577,9 @@ bool parseWords(int argc, const char *const *argv) {
   llvm::raw_string_ostream errorStream(errors);
   static constexpr char what[] = "qcc: compiles a quantized transformer to native code\n";
   if (cl::ParseCommandLineOptions(args.size(), args.data(), what, &errorStream, nullptr, "QCC_FLAGS"))
-    return true;
+    return ExitSuccess;
   llvm::errs() << errors;
-  return false;
+  return ExitUsage;
 }
 
 /// Options that the command line does not name get the recipe's values.
@@ -573,8 +607,8 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   CommandLine &line = *new CommandLine;                    // LLVM's registry, which lld resets, keeps the positional one for ever
   llvm::scope_exit forget([&] { forgetOptions(line); });   // the named ones make room: lld registers an -mcpu of its own
   registerHiddenOptions(line);
-  if (!parseWords(argc, argv))
-    return {std::nullopt, ExitUsage};
+  if (int code = parseWords(argc, argv))
+    return {std::nullopt, code};
   std::shared_ptr<Recipe> recipe;
   if (int code = readRecipeOptions(line.recipes, recipe))
     return {std::nullopt, code};

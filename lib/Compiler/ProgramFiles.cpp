@@ -1,5 +1,6 @@
 // In memory, `qnt.files` are as seen from the working folder.
 #include "lib/Compiler/ProgramFiles.h"
+#include "dialects/ONNX/ONNX.h"
 #include "lib/Compiler/Library.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Compiler/Options.h"
@@ -60,6 +61,9 @@ int qcc::readProgram(const CompilerOptions &options, MLIRContext &context, Sourc
   program = parseSourceFile<ModuleOp>(manager, &context);
   if (!program)
     return ExitMalformed;
+  bool isRecognized = !program->walk([](Operation *op) { return isa_and_present<onnx::OnnxDialect>(op->getDialect()) ? WalkResult::interrupt() : WalkResult::advance(); }).wasInterrupted();
+  if (isRecognized && (!options.kvState || options.maxContext))
+    return complain(ExitUsage, "--kv-cache and --max-context are decided when a model is recognized; '" + options.input + "' is past that [bad-option]");
   if (int code = mapWeights(*program, options.input, sources))
     return code;
   nameFiles(*program, sources, "");

@@ -63,7 +63,7 @@ static qcc_status failed(qcc_model *m, CUresult error, const char *what) {
 static qcc_status openDriver(qcc_model *m, qccrt_cuda *cuda) {
   cuda->library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   if (!cuda->library)
-    return qccrt_fail(m, QCC_ERROR_DEVICE, "variant '%s' runs on an NVIDIA GPU, whose driver is not installed here (libcuda.so.1: %s)", m->variant->name, dlerror());
+    return qccrt_fail(m, QCC_ERROR_DEVICE, "variant '%s' runs on an NVIDIA GPU, whose driver is not installed here (%s)", m->variant->name, dlerror());
 #define LOOK_UP(name, symbol, parameters)                                                                                                               \
   if (!(cuda->name = (CUresult(*) parameters)dlsym(cuda->library, #symbol)))                                                                            \
     return qccrt_fail(m, QCC_ERROR_DEVICE, "the NVIDIA driver is too old: it has no %s, which CUDA 11.4 has", #symbol);

@@ -2,10 +2,12 @@
 #include "Model.h"
 #include "Cpu.h"
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 qcc_status qccrt_fail(qcc_model *model, qcc_status status, const char *format, ...) {
   va_list arguments;
@@ -102,6 +104,8 @@ static qcc_status openWeights(qcc_model *m, const char *wish, unsigned flags) {
   } else {
     if (wish ? (size_t)snprintf(path, sizeof path, "%s", wish) >= sizeof path : !weightsBeside(p, path, sizeof path))
       return qccrt_fail(m, QCC_ERROR_WEIGHTS, "the path of the weights cannot be told; give one in qcc_options");
+    if (access(path, R_OK))
+      return qccrt_fail(m, QCC_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
     ok = qccrt_weights_map(&m->weights, path, m->error, sizeof m->error);
   }
   if (!ok)

@@ -1,5 +1,6 @@
 #include "CommandLine.h"
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,14 @@ int fail(int code, const char *format, ...) {
   fputc('\n', stderr);
   va_end(arguments);
   return code;
+}
+
+int fail_value(const struct option *options, int which, const char *value) {
+  while (options->name && options->val != which)
+    options++;
+  if (options->name)
+    return fail(ExitUsage, "--%s=%s is not a valid value; see %s --help", options->name, value, tool_name);
+  return fail(ExitUsage, "-%c %s is not a valid value; see %s --help", which, value, tool_name);
 }
 
 int finish_output(int code) {

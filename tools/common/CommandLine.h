@@ -10,6 +10,10 @@ extern const char tool_name[];                                /* each tool defin
 /* Prints "<tool_name>: error: ..." as one line on standard error; returns `code`. */
 int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* "--context=0 is not valid; see <tool_name> --help", of the option of `options` whose value getopt_long returns as `which`: ExitUsage. */
+struct option;
+int fail_value(const struct option *options, int which, const char *value);
+
 /* The exit code of a program that wrote to standard output: `code`, or ExitResource after a message where that could not all be written. */
 int finish_output(int code);
 

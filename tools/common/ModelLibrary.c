@@ -12,14 +12,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#if defined(__x86_64__)
+enum { ownMachine = EM_X86_64 };
+#elif defined(__aarch64__)
+enum { ownMachine = EM_AARCH64 };
+#elif defined(__riscv)
+enum { ownMachine = EM_RISCV };
+#endif
+
 /* dlopen maps what a library's headers promise, and touching a page that a shortened file lacks kills the process. 0, or what is wrong. */
-static const char *checkWhole(int file) {
+static const char *checkWhole(int file, int *machine) {
   struct stat status;
   ElfW(Ehdr) header;
   if (fstat(file, &status) || pread(file, &header, sizeof header, 0) != sizeof header || memcmp(header.e_ident, ELFMAG, SELFMAG))
     return "not a library";
+  *machine = header.e_machine;
   if (header.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) || header.e_phentsize != sizeof(ElfW(Phdr)))
-    return NULL;                                              /* of another machine: dlopen says so */
+    return NULL;                                              /* of another machine: said below */
   uint64_t bytes = (uint64_t)status.st_size;
   if (header.e_shoff > bytes || (uint64_t)header.e_shnum * header.e_shentsize > bytes - header.e_shoff)
     return "the file is shorter than its headers say";
@@ -40,8 +49,8 @@ int model_library_load(ModelLibrary *library, const char *path, char *error, siz
     snprintf(error, size, "%s: %s", path, strerror(errno));
     return ExitInput;
   }
-  int file = open(absolute, O_RDONLY | O_CLOEXEC);
-  const char *problem = file < 0 ? strerror(errno) : checkWhole(file);
+  int machine = ownMachine, file = open(absolute, O_RDONLY | O_CLOEXEC);
+  const char *problem = file < 0 ? strerror(errno) : checkWhole(file, &machine);
   int code = file < 0 ? ExitInput : ExitMalformed;
   if (file >= 0)
     close(file);
@@ -49,6 +58,11 @@ int model_library_load(ModelLibrary *library, const char *path, char *error, siz
     snprintf(error, size, "%s: %s", path, problem);
     free(absolute);
     return code;
+  }
+  if (machine != ownMachine) {
+    snprintf(error, size, "%s: not a library for this machine: it is for ELF machine %d, and this is %d", path, machine, ownMachine);
+    free(absolute);
+    return ExitUnsupported;
   }
   library->handle = dlopen(absolute, RTLD_NOW | RTLD_LOCAL);
   free(absolute);
@@ -78,6 +92,7 @@ void model_library_unload(ModelLibrary *library) {
 int model_exit_code(qcc_status status) {
   switch (status) {
   case QCC_OK: return ExitSuccess;
+  case QCC_ERROR_FILE: return ExitInput;
   case QCC_ERROR_WEIGHTS: return ExitMalformed;
   case QCC_ERROR_CPU: case QCC_ERROR_DEVICE: return ExitUnsupported;
   case QCC_ERROR_MEMORY: case QCC_ERROR_THREAD: return ExitResource;

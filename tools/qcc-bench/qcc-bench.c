@@ -195,7 +195,7 @@ int main(int argc, char **argv) {
     default: return fail(ExitUsage, "see qcc-bench --help");
     }
     if (!ok)
-      return fail(ExitUsage, "'%s' is not a valid value; see qcc-bench --help", optarg);
+      return fail_value(options, c, optarg);
   }
   if (optind + 1 != argc)
     return fail(ExitUsage, "give one model; see qcc-bench --help");

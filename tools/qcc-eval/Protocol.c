@@ -29,7 +29,7 @@ static Window meanOf(const Score *scores, int64_t count) {
   return w;
 }
 
-/* Standard error of a * mean(model) - b * mean(reference), the windows taken as independent. */
+/* Standard error of a * mean(model) - b * mean(reference), the windows taken as independent; NaN of one window. */
 static double standardError(const Window *windows, int64_t n, double a, double b) {
   double mean = 0, squares = 0;
   for (int64_t i = 0; i < n; i++)
@@ -38,7 +38,7 @@ static double standardError(const Window *windows, int64_t n, double a, double b
     double d = a * windows[i].model - b * windows[i].reference - mean;
     squares += d * d;
   }
-  return n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : 0;
+  return n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : NAN;
 }
 
 static int byDivergence(const void *a, const void *b) {

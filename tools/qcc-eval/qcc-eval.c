@@ -3,6 +3,7 @@
 #include "tools/common/CommandLine.h"
 #include "tools/common/Tokens.h"
 #include <getopt.h>
+#include <math.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +62,7 @@ static int parseOptions(int argc, char **argv, Request *r) {
     default: return fail(ExitUsage, "see qcc-eval --help");   /* getopt has named the option */
     }
     if (!ok)
-      return fail(ExitUsage, "'%s' is not a valid value; see qcc-eval --help", optarg);
+      return fail_value(options, c, optarg);
   }
   if (optind + 1 != argc || !r->tokens)
     return fail(ExitUsage, "give one model and --tokens; see qcc-eval --help");
@@ -108,27 +109,33 @@ static void progress(int64_t done) {
     fprintf(stderr, "\rqcc-eval: window %lld of %lld%s", (long long)done, (long long)allWindows, done == allWindows ? "\r\033[K" : "");
 }
 
+/* An error by `format`, or `unknown` if it is none. */
+static const char *errorText(double error, const char *format, const char *unknown, char text[32]) {
+  snprintf(text, 32, isnan(error) ? unknown : format, error);
+  return text;
+}
+
 static void printReport(const Request *r, const Evaluated *model, const Result *result) {
   const Protocol *p = &r->protocol;
-  char bos[32];
+  char bos[32], error[32];
   snprintf(bos, sizeof bos, p->bos < 0 ? "none" : "%lld", (long long)p->bos);
   if (r->json) {
-    printf("{\"variant\": \"%s\", \"window\": %lld, \"stride\": %lld, \"windows\": %lld, \"bos\": %s, \"tokens\": %lld, \"perplexity\": %.9g, \"perplexity_error\": %.9g",
+    printf("{\"variant\": \"%s\", \"window\": %lld, \"stride\": %lld, \"windows\": %lld, \"bos\": %s, \"tokens\": %lld, \"perplexity\": %.9g, \"perplexity_error\": %s",
            model->info.variant, (long long)p->window, (long long)p->stride, (long long)p->windows, p->bos < 0 ? "null" : bos, (long long)result->tokens,
-           result->perplexity, result->perplexityError);
+           result->perplexity, errorText(result->perplexityError, "%.9g", "null", error));
     if (r->reference)
-      printf(", \"reference_perplexity\": %.9g, \"delta\": %.9g, \"delta_error\": %.9g, \"kl_mean\": %.9g, \"kl_99\": %.9g, \"kl_max\": %.9g, \"top1_agreement\": %.9g",
-             result->referencePerplexity, result->delta, result->deltaError, result->meanDivergence, result->divergence99, result->maxDivergence, result->agreement);
+      printf(", \"reference_perplexity\": %.9g, \"delta\": %.9g, \"delta_error\": %s, \"kl_mean\": %.9g, \"kl_99\": %.9g, \"kl_max\": %.9g, \"top1_agreement\": %.9g",
+             result->referencePerplexity, result->delta, errorText(result->deltaError, "%.9g", "null", error), result->meanDivergence, result->divergence99, result->maxDivergence, result->agreement);
     puts("}");
     return;
   }
   printf("protocol: %lld windows of %lld tokens, stride %lld, BOS %s, %lld tokens scored\n", (long long)p->windows, (long long)p->window, (long long)p->stride, bos,
          (long long)result->tokens);
-  printf("perplexity            %10.4f +- %.4f\n", result->perplexity, result->perplexityError);
+  printf("perplexity            %10.4f +- %s\n", result->perplexity, errorText(result->perplexityError, "%.4f", "unknown of one window", error));
   if (!r->reference)
     return;
   printf("reference perplexity  %10.4f\n", result->referencePerplexity);
-  printf("difference            %+10.4f +- %.4f\n", result->delta, result->deltaError);
+  printf("difference            %+10.4f +- %s\n", result->delta, errorText(result->deltaError, "%.4f", "unknown of one window", error));
   printf("KL x 1000: mean %.4g, 99%% %.4g, max %.4g\n", 1e3 * result->meanDivergence, 1e3 * result->divergence99, 1e3 * result->maxDivergence);
   printf("top-1 agreement       %10.2f %%\n", 100 * result->agreement);
 }

@@ -85,7 +85,7 @@ static int parseOptions(int argc, char **argv, Run *run, qcc_options *how) {
     default: return fail(ExitUsage, "see qcc-run --help");    /* getopt has named the option */
     }
     if (!ok)
-      return fail(ExitUsage, "'%s' is not a valid value; see qcc-run --help", optarg);
+      return fail_value(options, c, optarg);
   }
   if (optind + 1 != argc)
     return fail(ExitUsage, optind == argc ? "no model given; see qcc-run --help" : "one model only; see qcc-run --help");

@@ -5,8 +5,9 @@
 #include <csignal>
 
 int main(int argc, char **argv) {
+  std::vector<int> ignored = qcc::ignoredInterrupts();
   llvm::InitLLVM init(argc, argv);
-  qcc::handleCrashes(argc, argv);
+  qcc::handleSignals(argc, argv, ignored);
   std::signal(SIGXFSZ, SIG_IGN);                       // a write past a size limit is an error like a full disk, not a death
   qcc::ParsedCommandLine line = qcc::parseCommandLine(argc, argv);
   return line.options ? qcc::runCompiler(*line.options) : line.exitCode;

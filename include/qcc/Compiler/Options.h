@@ -20,7 +20,7 @@ enum class Emit { Library, Object, Assembly, LlvmIr, Mlir };
 enum class Kernels { Fast, Reference };
 enum class WeightsPlace { Auto, Embed, File };
 /// A table that is printed instead of compiling.
-enum class Table { None, Targets, Operators };
+enum class Table { None, Targets, Operators, ExtensionPoints };
 
 struct CompilerOptions {
   std::string input;                          // .onnx, .mlir, .mlirbc, or - for MLIR on standard input
@@ -39,6 +39,8 @@ struct CompilerOptions {
   Stage compileTo = Stage::Link;
   WeightsPlace weights = WeightsPlace::Auto;
   std::optional<std::string> saveTemps;       // folder; "" means beside the output
+  /// IR or code for people to read, instead of a library or an object.
+  bool writesText() const { return compileTo != Stage::Link || emit == Emit::Assembly || emit == Emit::LlvmIr || emit == Emit::Mlir; }
 
   // Quantization.
   unsigned weightBits = 16, activationBits = 0, headBits = 0, kvBits = 0;  // 0: the documented default for weightBits

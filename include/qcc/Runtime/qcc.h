@@ -42,13 +42,14 @@ extern "C" {
 typedef enum {
   QCC_OK = 0,
   QCC_ERROR_ARGUMENT = 1,                                     /* a null pointer, a wrong shape, type or count */
-  QCC_ERROR_WEIGHTS = 2,                                      /* weights missing, shortened, of another model, or damaged */
+  QCC_ERROR_WEIGHTS = 2,                                      /* weights shortened, of another model, or damaged */
   QCC_ERROR_CPU = 3,                                          /* no variant of the program runs on this CPU */
   QCC_ERROR_MEMORY = 4,
   QCC_ERROR_TOKEN = 5,                                        /* a token or index is out of range */
   QCC_ERROR_CONTEXT = 6,                                      /* the sequence would not fit the context */
   QCC_ERROR_THREAD = 7,                                       /* the system gave no thread */
-  QCC_ERROR_DEVICE = 8                                        /* no device that runs the program, no driver for it, or it failed */
+  QCC_ERROR_DEVICE = 8,                                       /* no device that runs the program, no driver for it, or it failed */
+  QCC_ERROR_FILE = 9                                          /* the file of weights cannot be opened */
 } qcc_status;
 
 typedef struct qcc_model qcc_model;
