@@ -1,6 +1,7 @@
 # lit's configuration: substitutions and what this machine can run.
 #   %python   the Python with numpy, onnx, onnxruntime, tokenizers       %models   test/Models       %src   the source tree       %build   the build tree
 #   %expect   runs a command and checks its exit code (test/expect.py)
+# .lit_test_times.txt, in lit's own format, lets a new build tree start with the tests that take long (seconds, on two cores).
 import os
 import platform
 import lit.formats

@@ -8,7 +8,8 @@ def LowerProgram : Pass<"qcc-target-lower-program", "::mlir::ModuleOp"> {
     Every function gets two leading parameters, the `qcc_invocation` of Program.h and the number of the calling thread, and passes them on.
     `qk.bind`, `qk.dim`, `qk.thread_id`, `qk.num_threads`, `qk.barrier` and `qk.fail` become loads, stores and calls through its fields, which
     do not change while a program runs. Functions without parameters that return an index compute sizes from dimensions; those that the
-    runtime calls (`decode.frame`, ..., `state_bytes`) get a wrapper `<prefix>decode.frame(dims)`. `prefix` keeps versions apart.
+    runtime calls (`decode.frame`, ..., `state_bytes`) get a wrapper `<prefix>decode.frame(dims)`. `prefix` keeps versions apart. Calls of
+    kernels from the program are not inlined: functions of all regions take LLVM long.
     Example:
       func.func @decode() { %t = qk.thread_id  ... }
     becomes

@@ -17,6 +17,8 @@ void qcc::addConversionToLlvm(OpPassManager &pm) {
   pm.addPass(createConvertVectorToLLVMPass());             // by itself: the conversion through interfaces leaves masks
   pm.addPass(createConvertToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  pm.addPass(createCanonicalizerPass());
+  GreedyRewriteConfig config;                              // LLVM simplifies control flow itself, and faster
+  config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+  pm.addPass(createCanonicalizerPass(config));
   pm.addPass(createCSEPass());
 }

@@ -365,7 +365,9 @@ LogicalResult qcc::lowerHooks(Operation *root, const Target &target, const Targe
   RewritePatternSet patterns(root->getContext());
   target.populateHookPatterns(patterns, version);
   populateGenericHookPatterns(patterns);
-  if (failed(applyPatternsGreedily(root, std::move(patterns))))
+  GreedyRewriteConfig config;                          // hooks are no control flow
+  config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+  if (failed(applyPatternsGreedily(root, std::move(patterns), config)))
     return root->emitError("lowering of hooks does not converge");
   WalkResult left = root->walk([&](Operation *op) {
     if (!op->hasTrait<qk::Hook>() && !hasTiles(op))

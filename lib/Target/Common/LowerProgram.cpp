@@ -179,6 +179,9 @@ private:
         auto callee = module.lookupSymbol<func::FuncOp>(call.getCallee());
         if (callee && !callee.isExternal())
           call->insertOperands(0, {invocation, thread});
+        // A region is long, and its call costs nothing beside it. Inlined, it would be optimized twice, the second time in a function of all regions.
+        if (callee && callee->hasAttr("qk.kernel") && !function->hasAttr("qk.kernel"))
+          call.setNoInline(true);
         return;
       } else
         return;

@@ -20,6 +20,23 @@ module attributes {qnt.dims = ["batch", "seq", "past"]} {
     return
   }
 
+  // Regions stay functions of their own; what they call themselves may be inlined.
+  // CHECK-LABEL: func.func @v.short
+  // CHECK: call @region(%arg0, %arg1) {no_inline}
+  // CHECK-LABEL: func.func private @region
+  // CHECK: call @matmul(%arg0, %arg1) : (!llvm.ptr, i64) -> ()
+  func.func @short() {
+    call @region() : () -> ()
+    return
+  }
+  func.func private @region() attributes {qk.kernel} {
+    call @matmul() : () -> ()
+    return
+  }
+  func.func private @matmul() attributes {qk.kernel} {
+    return
+  }
+
   // What the runtime knows of the processor.
   // CHECK-LABEL: func.func @ahead
   // CHECK: llvm.getelementptr %arg0[9]

@@ -73,6 +73,8 @@ llvm::Expected<SmallVector<char, 0>> test::emitKernels(ArrayRef<NamedKernel> ker
   auto llvmModule = translateToLlvmIr(*module, llvmContext, **machine, emitted, names);
   if (!llvmModule)
     return llvmModule.takeError();
+  for (const NamedKernel &kernel : kernels)            // else optimized twice, the second time in its wrapper
+    (*llvmModule)->getFunction(kernel.name)->addFnAttr(llvm::Attribute::NoInline);
   optimize(**llvmModule, **machine, 3);
   if (assembly) {
     auto copy = llvm::CloneModule(**llvmModule);

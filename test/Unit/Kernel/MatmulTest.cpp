@@ -404,14 +404,11 @@ TEST_F(MatmulTest, targets) {
 // Runs of a block, several, more than a chunk, and a whole row.
 constexpr const char *longFormats[] = {"w4g32", "w8g128", "w4rowasym", "w8row", "w4t", "w4tasym", "w8rowzf", "w4g48", "q5_1", "q2_k", "q4_k", "q6_k", "nf4", "nf4g512", "fp4row", "mxfp4"};
 constexpr const char *narrowLongFormats[] = {"w4g64asym", "w8row", "w4t"};
-TEST_F(MatmulTest, longGroupsAvx512Vnni) {
-  for (int64_t group : {96, 1024, -1})
-    checkFormats(context, "x86-avx512", "avx512vnni", longFormats, true, group);
-}
-TEST_F(MatmulTest, longGroupsAvx2) {
-  for (int64_t group : {128, -1})
-    checkFormats(context, "x86-avx2", "avx2", narrowLongFormats, true, group);
-}
+TEST_F(MatmulTest, groupsOf96Avx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", longFormats, true, 96); }
+TEST_F(MatmulTest, groupsOf1024Avx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", longFormats, true, 1024); }
+TEST_F(MatmulTest, wholeRowsAvx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", longFormats, true, -1); }
+TEST_F(MatmulTest, groupsOf128Avx2) { checkFormats(context, "x86-avx2", "avx2", narrowLongFormats, true, 128); }
+TEST_F(MatmulTest, wholeRowsAvx2) { checkFormats(context, "x86-avx2", "avx2", narrowLongFormats, true, -1); }
 TEST_F(MatmulTest, integerAvx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", intFormats, true); }
 TEST_F(MatmulTest, integerAvx512) { checkFormats(context, "x86-avx512", "avx512", fewFormats, true); }
 TEST_F(MatmulTest, integerAvxVnni) { checkFormats(context, "x86-avx2", "avxvnni", fewFormats, true); }
