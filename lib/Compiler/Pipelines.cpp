@@ -61,6 +61,8 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
 void qcc::addScaleStage(OpPassManager &pm) { pm.addPass(createFoldScales()); }
 
 void qcc::addObservationStage(OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target) {
+  // Many sequences run at once: the buffers of one function share places better than those of nested calls, each of which has a frame behind its caller's.
+  pm.addPass(createInlinerPass({}, [](OpPassManager &) {}));
   pm.addPass(createObserveInputs());
   pm.addPass(createCSEPass());                         // what only served the results is dead
   AssignFormatsOptions floats;
