@@ -107,6 +107,7 @@ private:
   std::shared_ptr<SourceFiles> sources = std::make_shared<SourceFiles>();  // what the module's references to weights index
   TargetInfo target;
   const Target *family = nullptr;
+  CalibrationInput calibration;
   EncodedWeights encoded;                              // what methods have chosen; every other weight is encoded as it is written
   OutputFiles files;
   std::mutex reporting;
@@ -386,7 +387,7 @@ int Compilation::decideFormats(ModuleOp graph) {
     if (options.targetSize)
       budget.targetBpw = bitsForSize(*module, *options.targetSize);
     OwningOpRef<ModuleOp> copy = graph ? OwningOpRef<ModuleOp>(graph.clone()) : OwningOpRef<ModuleOp>();
-    if (int code = measureSensitivity({*module, std::move(copy), *sources, options, *budget.targetBpw, runner, phases}))
+    if (int code = measureSensitivity({*module, std::move(copy), *sources, options, calibration, *budget.targetBpw, runner, phases}))
       return code;
     if (int code = saveTemps("sensitivity", *module))
       return code;
@@ -400,7 +401,7 @@ int Compilation::decideFormats(ModuleOp graph) {
 int Compilation::scaleChannels(ModuleOp graph) {
   if (options.scaling.empty() || options.dryRun || writesText())
     return ExitSuccess;
-  if (int code = chooseChannelScales({OwningOpRef<ModuleOp>(graph.clone()), *module, *sources, options, runner, phases}, *findScalingMethod(options.scaling)))
+  if (int code = chooseChannelScales({OwningOpRef<ModuleOp>(graph.clone()), *module, *sources, options, calibration, runner, phases}, *findScalingMethod(options.scaling)))
     return code;
   for (auto decl : module->getOps<qnt::WeightDeclOp>())
     if (Attribute scales = decl->getAttr("qnt.channel_scales"))
@@ -417,7 +418,7 @@ int Compilation::scaleActivations(ModuleOp graph) {
   if (options.dryRun || writesText())
     return ExitSuccess;
   OwningOpRef<ModuleOp> copy = graph ? OwningOpRef<ModuleOp>(graph.clone()) : OwningOpRef<ModuleOp>();
-  if (int code = chooseActivationScales({std::move(copy), *module, *sources, options, runner, phases}))
+  if (int code = chooseActivationScales({std::move(copy), *module, *sources, options, calibration, runner, phases}))
     return code;
   return options.hasStaticActivations() ? saveTemps("activations", *module) : int(ExitSuccess);
 }
@@ -429,7 +430,7 @@ int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
     return ExitSuccess;
   if (!graph || !method.usesMoments())
     return quantizeWithoutText(*module, *sources, phases, method, encoded);
-  return quantizeInOrder({std::move(graph), *module, *sources, options, runner, phases}, method, encoded);
+  return quantizeInOrder({std::move(graph), *module, *sources, options, calibration, runner, phases}, method, encoded);
 }
 
 /// --check: goes on after a problem where something is left to be looked at. `recognized`: how reading and recognizing the model ended. No weight is read.
@@ -493,6 +494,8 @@ int Compilation::stages() {
   if (int code = saveRecipe())
     return code;
   if (int code = chooseCodes(std::move(graph)))
+    return code;
+  if (int code = calibration.close(options))           // before the rest: it is of use even where that fails
     return code;
   if (options.verify)
     decided = module->clone();

@@ -171,6 +171,8 @@ struct MethodOptions {
       cl::desc("SmoothQuant: how much of the inputs' range moves into weights, 0 to 1 (default 0.5)"),
       cl::value_desc("x"), cl::init(0.5), cl::cat(category)};
   cl::opt<std::string> calib{"calib", cl::desc("Text to calibrate on (UTF-8), or its token ids (.npy)"), cl::value_desc("file"), cl::cat(category)};
+  cl::opt<std::string> calibCache{"calib-cache",
+      cl::desc("Keep what calibration finds in a file, and read it where it is there"), cl::value_desc("file"), cl::cat(category)};
   cl::opt<std::string> tokenizer{"tokenizer",
       cl::desc("tokenizer.json for --calib (default: beside the model)"), cl::value_desc("file"), cl::cat(category)};
   cl::opt<int64_t> calibSamples{"calib-samples",
@@ -182,6 +184,8 @@ struct MethodOptions {
   bool samplesText() const { return isGiven(calibSamples) || isGiven(calibLength); }
   void read(CompilerOptions &o, Problems &problems) const {
     o.calibration = calib;
+    o.calibrationCache = calibCache;
+    problems.refuseIf(isGiven(calibCache) && (calibCache.empty() || calibCache == "-"), "--calib-cache names a file");
     o.tokenizer = tokenizer;
     o.calibrationSamples = calibSamples;
     o.calibrationLength = calibLength;
@@ -480,6 +484,7 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
                       "--" + option->ArgStr + " is not for --algo=" + o.algorithm() + "; methods that read it: " + llvm::join(methodsReading(option->ArgStr), ", "));
   problems.refuseIf(!recipe && methods.calib.empty() && methods.samplesText(),
                     "--calib-samples and --calib-length say how much of a text is read: --calib=<file>");
+  problems.refuseIf(methods.calib.empty() && isGiven(methods.calibCache), "--calib-cache keeps what a text tells: --calib=<file>");
   problems.refuseIf(methods.calib.empty() && !methods.tokenizer.empty(), "--tokenizer is for a text to calibrate on: --calib=<file>");
   const QuantizationMethod *method = findMethod(o.method);
   bool choosesOnText = !o.scaling.empty() || (method && method->usesMoments());

@@ -6,6 +6,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 namespace qcc {
+class CalibrationInput;
 class PassRunner;
 class Phases;
 
@@ -14,6 +15,7 @@ struct SensitivityJob {
   mlir::OwningOpRef<mlir::ModuleOp> graph;  // the same program as the graph stage leaves it; null: no calibration text
   const SourceFiles &sources;
   const CompilerOptions &options;
+  CalibrationInput &input;
   double bpw;                               // bits per layer weight, about what is aimed at
   PassRunner &runner;
   Phases &phases;

@@ -66,6 +66,7 @@ struct CompilerOptions {
   double smoothQuantAlpha = 0.5;
   double outlierThreshold = 0;                // of the method: channels with such activations are multiplied as floats; 0: none
   std::string calibration;                    // token ids (.npy) or text; empty: no calibration
+  std::string calibrationCache;               // file of what calibration has collected; empty: none
   std::string tokenizer;                      // tokenizer.json for a text; empty: beside the model
   int64_t calibrationSamples = 128, calibrationLength = 512;  // windows, and tokens of each
 
