@@ -383,11 +383,12 @@ int Compilation::decideFormats(ModuleOp graph) {
   CompilerOptions budget = options;
   if (options.hasBudget() && !options.recipe) {
     if (sources->anyAbsent())
-      return complain(ExitInput, "--target-bpw and --target-size measure the weights of the model, whose files are missing");
+      return complain(ExitInput, "--target-bpw, --target-size and --max-kl measure the weights of the model, whose files are missing");
     if (options.targetSize)
       budget.targetBpw = bitsForSize(*module, *options.targetSize);
+    double bpw = budget.targetBpw.value_or(4);         // of --max-kl, nobody knows yet
     OwningOpRef<ModuleOp> copy = graph ? OwningOpRef<ModuleOp>(graph.clone()) : OwningOpRef<ModuleOp>();
-    if (int code = measureSensitivity({*module, std::move(copy), *sources, options, calibration, *budget.targetBpw, runner, phases}))
+    if (int code = measureSensitivity({*module, std::move(copy), *sources, options, calibration, bpw, runner, phases}))
       return code;
     if (int code = saveTemps("sensitivity", *module))
       return code;
@@ -438,7 +439,7 @@ int Compilation::check(int recognized) {
   if (recognized)                                      // the options are wrong or right without a model, too
     module = ModuleOp::create(onnxLocation(context.get(), options.input));
   CompilerOptions rules = options;                     // a budget needs measured weights
-  rules.targetBpw = std::nullopt;
+  rules.targetBpw = rules.maxKl = std::nullopt;
   bool quantized = succeeded(runner.run(*module, [&](OpPassManager &pm) { addQuantStage(pm, rules); }));
   if (recognized)
     return recognized;

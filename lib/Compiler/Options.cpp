@@ -16,6 +16,7 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 #include <array>
+#include <cmath>
 namespace cl = llvm::cl;
 using namespace qcc;
 using llvm::StringRef;
@@ -231,6 +232,10 @@ struct FormatOptions {
       cl::value_desc("bits"), cl::cat(category)};
   cl::opt<std::string> targetSize{"target-size",
       cl::desc("The same for so many bytes of all weights; K, M, G: powers of 1000"), cl::value_desc("bytes"), cl::cat(category)};
+  cl::opt<double> maxKl{"max-kl",
+      cl::desc("The smallest formats whose KL divergence is expected to stay below x nats"), cl::value_desc("x"), cl::cat(category)};
+  cl::opt<Sensitivity> sensitivity{"sensitivity", cl::desc("What formats are compared by (default kl)"), cl::init(Sensitivity::Default), cl::cat(category), cl::values(
+      clEnumValN(Sensitivity::Kl, "kl", "predictions with one weight quantized"), clEnumValN(Sensitivity::Hessian, "hessian", "outputs of the weight"))};
   cl::opt<unsigned> activationBits{"abits",
       cl::desc("Bits of an activation: 8, 16 (bf16 on matrix units), 32 (default: 8 below 16-bit weights)"),
       cl::value_desc("n"), cl::init(0), cl::cat(category)};
@@ -241,7 +246,7 @@ struct FormatOptions {
       cl::desc("Bits of a cached key or value: 4 8 16 32 (default 16; 32 with --wbits=32 --abits=32)"),
       cl::value_desc("n"), cl::init(0), cl::cat(category)};
 
-  bool hasBudget() const { return isGiven(targetBpw) || isGiven(targetSize); }
+  bool hasBudget() const { return isGiven(targetBpw) || isGiven(targetSize) || isGiven(maxKl); }
   bool hasUniformFormat() const { return isGiven(weightBits) || isGiven(groupSize) || sym || asym; }
 
   /// After the method, which may need formats of one kind.
@@ -293,6 +298,10 @@ private:
     problems.refuseIf(isGiven(targetBpw) && !(targetBpw > 0 && targetBpw <= 32), "--target-bpw is above 0 and at most 32");
     if (isGiven(targetBpw))
       o.targetBpw = targetBpw;
+    problems.refuseIf(isGiven(maxKl) && !(maxKl > 0 && std::isfinite(maxKl)), "--max-kl is above 0");
+    if (isGiven(maxKl))
+      o.maxKl = maxKl;
+    o.sensitivity = sensitivity;
     o.targetSize = parseSize(targetSize);
     problems.refuseIf(isGiven(targetSize) && !o.targetSize, "--target-size=" + targetSize + " is no number of bytes (48000000, 48M, 1.5G)");
   }
@@ -472,8 +481,14 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
   // Formats.
   problems.refuseIf(formats.sym && formats.asym, "--sym and --asym exclude each other");
   problems.refuseIf(isGiven(formats.targetBpw) && isGiven(formats.targetSize), "--target-bpw and --target-size exclude each other");
+  problems.refuseIf(isGiven(formats.maxKl) && (isGiven(formats.targetBpw) || isGiven(formats.targetSize)),
+                    "--max-kl is a budget of its own: it excludes --target-bpw and --target-size");
+  problems.refuseIf(isGiven(formats.maxKl) && o.sensitivity == Sensitivity::Hessian, "--max-kl counts divergence of predictions: it excludes --sensitivity=hessian");
+  problems.refuseIf(isGiven(formats.maxKl) && !recipe && methods.calib.empty(), "--max-kl measures predictions for a text: --calib=<file>");
+  problems.refuseIf(isGiven(formats.sensitivity) && !formats.hasBudget(), "--sensitivity is for --target-bpw, --target-size and --max-kl");
+  problems.refuseIf(isGiven(formats.sensitivity) && !recipe && methods.calib.empty(), "--sensitivity is measured on a text: --calib=<file>");
   problems.refuseIf(formats.hasBudget() && !recipe && formats.hasUniformFormat(),
-                    "--target-bpw and --target-size choose formats: they exclude --wbits, --group-size, --sym and --asym");
+                    "--target-bpw, --target-size and --max-kl choose formats: they exclude --wbits, --group-size, --sym and --asym");
   problems.refuseIf(shapes.kvCache == "io" && isGiven(formats.kvBits) && formats.kvBits < 16, "--kv-bits=" + llvm::Twine(formats.kvBits) +
                     " is for a cache that the program keeps; with --kv-cache=io keys and values are float inputs and outputs");
   // Methods and the text that they read.

@@ -45,8 +45,13 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   formats.headBits = options.headBits;
   formats.tensorTypes.assign(options.tensorTypes.begin(), options.tensorTypes.end());
   pm.addPass(createAssignFormats(formats));
-  if (options.targetBpw && !options.recipe)            // a recipe has decided
-    pm.addPass(createAssignPrecision({*options.targetBpw, options.targetSize.has_value()}));
+  if ((options.targetBpw || options.maxKl) && !options.recipe) {  // a recipe has decided
+    AssignPrecisionOptions precision;
+    precision.targetBpw = options.targetBpw.value_or(0);
+    precision.clamp = options.targetSize.has_value();
+    precision.maxError = options.maxKl.value_or(0);
+    pm.addPass(createAssignPrecision(precision));
+  }
   // After the weights: whether an input is quantized depends on its matmul's format.
   AssignActivationsOptions activations;
   activations.abits = options.activationBits;

@@ -37,6 +37,8 @@ public:
 
 private:
   void findWeights();
+  /// Whether errors are divergence of predictions.
+  bool comparesPredictions() const { return head && job.options.sensitivity != Sensitivity::Hessian; }
   int measureAlone(Measured &weight);
   int measureWithInputs(Measured &weight, const InputStatistics &inputs);
   int chooseProbe(Measured &weight, const WeightProblem &problem);
@@ -134,9 +136,9 @@ int Sensitivities::measureWithInputs(Measured &weight, const InputStatistics &in
   WeightProblem problem{formats.front(), type.getDimSize(0), type.getDimSize(1), values, &inputs};
   std::vector<double> costs = method.columnCosts(problem);
   for (Type format : formats)
-    if (std::optional<RoundingError> error = estimateRoundingError(format, values, problem.K, costs)) // without a head as in measureAlone, but of outputs
-      weight.errors.push_back({format, head ? error->noise : error->signal > 0 ? error->noise / error->signal * double(values.size()) : 0});
-  return head ? chooseProbe(weight, problem) : int(ExitSuccess);
+    if (std::optional<RoundingError> error = estimateRoundingError(format, values, problem.K, costs)) // else as in measureAlone, but of outputs
+      weight.errors.push_back({format, comparesPredictions() ? error->noise : error->signal > 0 ? error->noise / error->signal * double(values.size()) : 0});
+  return comparesPredictions() ? chooseProbe(weight, problem) : int(ExitSuccess);
 }
 
 int Sensitivities::openProgram() {
@@ -280,6 +282,9 @@ int Sensitivities::observeInputs() {
 }
 
 int Sensitivities::measureWithText() {
+  if (!head && (job.options.maxKl || job.options.sensitivity == Sensitivity::Kl))
+    return complain(ExitUnsupported, (job.options.maxKl ? "--max-kl" : "--sensitivity=kl") +
+                                         Twine(" compares predictions, and this model has no head that makes them; --target-bpw and --target-size do with outputs of weights"));
   if (int code = job.input.open(job.options, job.module, job.sources))
     return code;
   if (job.input.cache())
@@ -292,7 +297,7 @@ int Sensitivities::measureWithText() {
       for (auto &[format, error] : weight.errors)
         error = 0;
     }
-  return problem ? problem : head ? probeAll() : int(ExitSuccess);
+  return problem ? problem : comparesPredictions() ? probeAll() : int(ExitSuccess);
 }
 
 void Sensitivities::write() {

@@ -3,6 +3,7 @@
 usage: degenerate_model.py FOLDER
   plain.onnx   an embedding, a linear layer (/mid), a head
   dead.onnx    eight channels of the embedding are always 0; one row of /mid is all zeros, another constant
+  headless.onnx  the same without a head: its output is no product
   huge.onnx    an embedding whose squares overflow
   nan.onnx, inf.onnx   one such value in /mid
   text.npy, once.npy (one token only), negative.npy, floats.npy
@@ -16,15 +17,17 @@ from onnx import TensorProto as T, helper as h, numpy_helper as nh
 folder = sys.argv[1]
 
 
-def save(name, change=lambda table, mid: None):
+def save(name, change=lambda table, mid: None, head=True):
     rng = np.random.default_rng(1)
-    table, mid, head = (rng.normal(size=shape).astype(np.float32) for shape in ((96, 64), (64, 64), (64, 96)))
+    table, mid, last = (rng.normal(size=shape).astype(np.float32) for shape in ((96, 64), (64, 64), (64, 96)))
     change(table, mid)
     nodes = [h.make_node("Gather", ["table", "input_ids"], ["x"], name="/embed"), h.make_node("MatMul", ["x", "mid"], ["y"], name="/mid"),
              h.make_node("Relu", ["y"], ["z"], name="/relu"), h.make_node("MatMul", ["z", "head"], ["logits"], name="/head")]
-    graph = h.make_graph(nodes, name, [h.make_tensor_value_info("input_ids", T.INT64, ["batch", "seq"])],
-                         [h.make_tensor_value_info("logits", T.FLOAT, ["batch", "seq", 96])],
-                         [nh.from_array(value, key) for key, value in (("table", table), ("mid", mid), ("head", head))])
+    output = h.make_tensor_value_info("logits", T.FLOAT, ["batch", "seq", 96])
+    if not head:
+        nodes, output = nodes[:3], h.make_tensor_value_info("z", T.FLOAT, ["batch", "seq", 64])
+    graph = h.make_graph(nodes, name, [h.make_tensor_value_info("input_ids", T.INT64, ["batch", "seq"])], [output],
+                         [nh.from_array(value, key) for key, value in (("table", table), ("mid", mid), ("head", last))[:3 if head else 2]])
     onnx.save(h.make_model(graph, opset_imports=[h.make_opsetid("", 18)], ir_version=10), f"{folder}/{name}.onnx")
 
 
@@ -47,6 +50,7 @@ def put(value):
 
 for name, change in {"plain": lambda table, mid: None, "dead": dead, "huge": huge, "nan": put(np.nan), "inf": put(-np.inf)}.items():
     save(name, change)
+save("headless", head=False)
 text = np.random.default_rng(2).integers(0, 96, 512)
 np.save(f"{folder}/text.npy", text)
 np.save(f"{folder}/once.npy", np.full(512, 7))
