@@ -1,11 +1,11 @@
 // Order and bookkeeping; the program that is observed is ObservedProgram's, the codes are the method's.
 #include "lib/Compiler/Calibration.h"
-#include "lib/Compiler/CalibrationText.h"
 #include "lib/Compiler/ObservedProgram.h"
 #include "lib/Compiler/Phases.h"
 #include "lib/Quantize/WeightUses.h"
 #include "qcc/Quantize/CollectStatistics.h"
 #include "qcc/Quantize/WeightPipeline.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Parallel.h"
 using namespace mlir;
 using namespace qcc;
@@ -72,20 +72,85 @@ static int encodeUnreached(const CalibrationJob &job, const QuantizationMethod &
   return ExitSuccess;
 }
 
-int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded) {
-  CalibrationText text;
-  if (int code = readCalibrationText(job.options, job.decided, text))
-    return code;
+namespace {
+/// Weights one after the other, in the order in which the program reads them. What reaches one depends on all codes before it and on nothing else: with a
+/// cache, that is its key, the record says which weight comes next, and as long as there are records the program need not run.
+class InOrder {
+public:
+  InOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded) : job(std::move(job)), method(method), encoded(encoded) {}
+  int run();
+
+private:
+  int choose(ArrayAttr source, const InputStatistics &inputs);
+  int follow(bool &isDone);
+  int runProgram();
+  std::vector<float> decode(ArrayAttr source) const;
+  StringRef nameOf(ArrayAttr source) { return wanted.bySource[source].front().getSymName(); }
+
+  CalibrationJob job;
+  const QuantizationMethod &method;
+  EncodedWeights &encoded;
   Wanted wanted;
-  if (int code = wanted.find(job.decided, method))
-    return code;
-  if (wanted.order.empty())
-    return ExitSuccess; // every weight arrives quantized, or stays float
+  std::vector<ArrayAttr> chosen;                       // sources of weights that have codes
+  int64_t done = 0;
+  Digest position{};                                   // with a cache: the key of what comes next
+};
+} // namespace
+
+static constexpr int64_t recordOfInputs = 0, recordOfEnd = 1;
+
+/// What the program goes on with.
+std::vector<float> InOrder::decode(ArrayAttr source) const {
+  const qnt::QuantizedRows &codes = encoded.find(wanted.bySource.lookup(source).front())->view;
+  std::vector<float> decoded(codes.rows * codes.K);
+  const qnt::FormatFamily *family = qnt::familyOf(codes.element);
+  llvm::parallelFor(0, codes.rows, [&](size_t row) { family->decodeRow(codes, int64_t(row), MutableArrayRef(decoded).slice(row * codes.K, codes.K)); });
+  return decoded;
+}
+
+int InOrder::choose(ArrayAttr source, const InputStatistics &inputs) {
+  for (qnt::WeightDeclOp decl : wanted.bySource.lookup(source)) {
+    job.phases.step(++done, int64_t(wanted.order.size()));
+    if (int code = encodeOne(decl, job.sources, method, &inputs, encoded.add(decl)))
+      return code;
+  }
+  chosen.push_back(source);
+  if (job.input.cache())
+    position = CacheKey().add(llvm::toStringRef(position)).add(nameOf(source)).add(ArrayRef<float>(decode(source))).digest();
+  return ExitSuccess;
+}
+
+/// Chooses codes from records. `isDone`: they end where the program does.
+int InOrder::follow(bool &isDone) {
+  CalibrationCache *cache = job.input.cache();
+  llvm::StringMap<ArrayAttr> sources;
+  for (auto &[source, decls] : wanted.bySource)
+    if (!decls.empty())
+      sources[nameOf(source)] = source;
+  while (std::optional<ArrayRef<uint8_t>> bytes = cache->find(position)) {
+    RecordReader record(*bytes);
+    isDone = record.integer() == recordOfEnd;
+    if (isDone)
+      return record.isComplete() ? int(ExitSuccess) : cache->refuseRecord();
+    auto source = sources.find(record.text());
+    InputStatistics inputs;
+    if (source == sources.end() || !readStatistics(record, inputs, wanted.bySource.lookup(source->second).front(), method.usesMoments()))
+      return cache->refuseRecord();
+    if (int code = choose(source->second, inputs))
+      return code;
+  }
+  return ExitSuccess;
+}
+
+int InOrder::runProgram() {
+  CalibrationCache *cache = job.input.cache();
   ObservedProgram program(std::move(job.graph), job.sources, job.options);
   if (int code = program.open(job.runner, job.phases))
     return code;
+  for (ArrayAttr source : chosen)
+    if (int code = program.replaceWeight(source, decode(source)))
+      return code;
   int problem = ExitSuccess;
-  int64_t done = 0;
   auto observe = [&](ArrayAttr source, const float *values, int64_t rows, int64_t K) {
     SmallVector<qnt::WeightDeclOp, 1> decls = wanted.bySource.lookup(source);
     // A weight that is read again, by another matmul, has its codes already.
@@ -94,22 +159,44 @@ int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, E
     StatisticsCollector collector(K, method.usesMoments());
     collector.add(values, rows);
     InputStatistics inputs = collector.finish();
-    for (qnt::WeightDeclOp decl : decls) {
-      job.phases.step(++done, int64_t(wanted.order.size()));
-      if ((problem = encodeOne(decl, job.sources, method, &inputs, encoded.add(decl))))
-        return;
+    if (cache) {
+      RecordWriter record;
+      addStatistics(record.add(recordOfInputs).add(nameOf(source)), inputs);
+      cache->add(position, record.bytes());
     }
-    const qnt::QuantizedRows &codes = encoded.find(decls.front())->view;
-    std::vector<float> decoded(codes.rows * codes.K);
-    const qnt::FormatFamily *family = qnt::familyOf(codes.element);
-    llvm::parallelFor(0, codes.rows, [&](size_t row) { family->decodeRow(codes, int64_t(row), MutableArrayRef(decoded).slice(row * codes.K, codes.K)); });
-    problem = program.replaceWeight(source, decoded);
+    problem = choose(source, inputs);
+    if (!problem)
+      problem = program.replaceWeight(source, decode(source));
   };
   job.phases.begin("quantizing");
+  const CalibrationText &text = job.input.text();
   if (int code = program.run(text.tokens, text.windows, text.length, observe))
     return code;
-  return problem ? problem : encodeUnreached(job, method, wanted, encoded);
+  if (cache && !problem)
+    cache->add(position, RecordWriter().add(recordOfEnd).bytes());
+  return problem;
 }
+
+int InOrder::run() {
+  if (int code = job.input.open(job.options, job.decided, job.sources))
+    return code;
+  if (int code = wanted.find(job.decided, method))
+    return code;
+  if (wanted.order.empty())
+    return ExitSuccess; // every weight arrives quantized, or stays float
+  bool isDone = false;
+  if (job.input.cache()) {
+    job.phases.begin("quantizing");
+    position = keyOfProgram(*job.graph, job.options).add("in order").add(int64_t(method.usesMoments())).digest();
+    if (int code = follow(isDone))
+      return code;
+  }
+  if (int code = isDone ? int(ExitSuccess) : runProgram())
+    return code;
+  return encodeUnreached(job, method, wanted, encoded);
+}
+
+int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded) { return InOrder(std::move(job), method, encoded).run(); }
 
 int qcc::quantizeWithoutText(ModuleOp decided, const SourceFiles &sources, Phases &phases, const QuantizationMethod &method, EncodedWeights &encoded) {
   Wanted wanted;

@@ -2,6 +2,7 @@
 // lib/Quantize's.
 #ifndef QCC_LIB_COMPILER_CALIBRATION_H
 #define QCC_LIB_COMPILER_CALIBRATION_H
+#include "lib/Compiler/CalibrationInput.h"
 #include "qcc/Base/SourceFiles.h"
 #include "qcc/Compiler/Options.h"
 #include "qcc/Quantize/EncodedWeights.h"
@@ -17,6 +18,7 @@ struct CalibrationJob {
   mlir::ModuleOp decided;                   // the same weights, formats decided
   const SourceFiles &sources;
   const CompilerOptions &options;
+  CalibrationInput &input;
   PassRunner &runner;
   Phases &phases;
 };

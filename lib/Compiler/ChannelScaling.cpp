@@ -1,6 +1,5 @@
 // Which inputs have scales to choose, and what a text says of them; the scales are the method's, folding them is FoldScales'.
 #include "lib/Compiler/Calibration.h"
-#include "lib/Compiler/CalibrationText.h"
 #include "lib/Compiler/ObservedProgram.h"
 #include "lib/Compiler/Phases.h"
 #include "qcc/Quantize/CollectStatistics.h"
@@ -64,34 +63,105 @@ static int scaleSite(const ScaleSite &site, const CalibrationJob &job, const Sca
   return ExitSuccess;
 }
 
-int qcc::chooseChannelScales(CalibrationJob job, const ScalingMethod &method) {
-  CalibrationText text;
-  if (int code = readCalibrationText(job.options, job.decided, text))
-    return code;
+namespace {
+/// Sites in the order in which the program comes to them; first those that the cache knows.
+class SiteScaling {
+public:
+  SiteScaling(CalibrationJob job, const ScalingMethod &method) : job(std::move(job)), method(method) {}
+  int run();
+
+private:
+  int follow();
+  int runProgram();
+  Digest keyOf(const ScaleSite &site) {
+    qnt::WeightDeclOp first = site.readers.front();
+    return CacheKey().add(llvm::toStringRef(program)).add(first.getSymName()).digest();
+  }
+  int scale(const ScaleSite &site, const InputStatistics &inputs) {
+    job.phases.step(int64_t(seen.size()), wanted.count);
+    return scaleSite(site, job, method, inputs);
+  }
+
+  CalibrationJob job;
+  const ScalingMethod &method;
   WantedSites wanted;
-  if (int code = wanted.find(job.decided, method))
-    return code;
-  if (!wanted.count)
-    return ExitSuccess; // every weight arrives quantized, or stays float
-  ObservedProgram program(std::move(job.graph), job.sources, job.options);
-  if (int code = program.open(job.runner, job.phases))
+  Digest program{};                                    // with a cache: of what runs
+  llvm::DenseSet<const ScaleSite *> seen, unreached;   // settled; of these, what no text reaches, as the cache says
+};
+} // namespace
+
+/// Scales from records. A site that the text does not reach has an empty one.
+int SiteScaling::follow() {
+  CalibrationCache *cache = job.input.cache();
+  if (!cache)
+    return ExitSuccess;
+  program = keyOfProgram(*job.graph, job.options).add("channel scales").add(int64_t(method.usesMoments())).digest();
+  for (const ScaleSite &site : wanted.all.sites) {
+    qnt::WeightDeclOp first = site.readers.front();
+    if (wanted.byReader.lookup(first.getSource()) != &site)
+      continue;
+    std::optional<ArrayRef<uint8_t>> bytes = cache->find(keyOf(site));
+    if (!bytes || !seen.insert(&site).second)
+      continue;
+    RecordReader record(*bytes);
+    InputStatistics inputs;
+    if (bytes->empty())
+      unreached.insert(&site);
+    else if (!readStatistics(record, inputs, site.readers.front(), method.usesMoments()))
+      return cache->refuseRecord();
+    else if (int code = scale(site, inputs))
+      return code;
+  }
+  return ExitSuccess;
+}
+
+int SiteScaling::runProgram() {
+  CalibrationCache *cache = job.input.cache();
+  ObservedProgram floats(std::move(job.graph), job.sources, job.options);
+  if (int code = floats.open(job.runner, job.phases))
     return code;
   int problem = ExitSuccess;
-  llvm::DenseSet<const ScaleSite *> seen;
   auto observe = [&](ArrayAttr source, const float *values, int64_t rows, int64_t K) {
     const ScaleSite *site = wanted.byReader.lookup(source);
     if (!site || problem || !seen.insert(site).second) // readers of one input see the same values
       return;
-    job.phases.step(int64_t(seen.size()), wanted.count);
     StatisticsCollector collector(K, method.usesMoments());
     collector.add(values, rows);
-    problem = scaleSite(*site, job, method, collector.finish());
+    InputStatistics inputs = collector.finish();
+    RecordWriter record;
+    if (cache) {
+      addStatistics(record, inputs);
+      cache->add(keyOf(*site), record.bytes());
+    }
+    problem = scale(*site, inputs);
   };
   job.phases.begin("choosing scales of channels");
-  if (int code = program.run(text.tokens, text.windows, text.length, observe))
+  const CalibrationText &text = job.input.text();
+  if (int code = floats.run(text.tokens, text.windows, text.length, observe))
     return code;
-  for (const ScaleSite &site : wanted.all.sites)
-    if (qnt::WeightDeclOp first = site.readers.front(); !problem && wanted.byReader.contains(first.getSource()) && !seen.contains(&site))
-      first.emitWarning() << "no calibration text reaches '" << sectionName(first) << "': its inputs are not scaled [uncalibrated]";
   return problem;
 }
+
+int SiteScaling::run() {
+  if (int code = job.input.open(job.options, job.decided, job.sources))
+    return code;
+  if (int code = wanted.find(job.decided, method))
+    return code;
+  if (!wanted.count)
+    return ExitSuccess; // every weight arrives quantized, or stays float
+  if (int code = follow())
+    return code;
+  if (int code = int64_t(seen.size()) == wanted.count ? int(ExitSuccess) : runProgram())
+    return code;
+  for (const ScaleSite &site : wanted.all.sites) {
+    qnt::WeightDeclOp first = site.readers.front();
+    if (wanted.byReader.lookup(first.getSource()) != &site || (seen.contains(&site) && !unreached.contains(&site)))
+      continue;
+    first.emitWarning() << "no calibration text reaches '" << sectionName(first) << "': its inputs are not scaled [uncalibrated]";
+    if (CalibrationCache *cache = job.input.cache())
+      cache->add(keyOf(site), {});
+  }
+  return ExitSuccess;
+}
+
+int qcc::chooseChannelScales(CalibrationJob job, const ScalingMethod &method) { return SiteScaling(std::move(job), method).run(); }

@@ -97,6 +97,7 @@ private:
   std::shared_ptr<SourceFiles> sources = std::make_shared<SourceFiles>();  // what the module's references to weights index
   TargetInfo target;
   const Target *family = nullptr;
+  CalibrationInput calibration;
   EncodedWeights encoded;                              // what methods have chosen; every other weight is encoded as it is written
   OutputFiles files;
   std::mutex reporting;
@@ -378,11 +379,12 @@ int Compilation::decideFormats(ModuleOp graph) {
   CompilerOptions budget = options;
   if (options.hasBudget() && !options.recipe) {
     if (sources->anyAbsent())
-      return complain(ExitInput, "--target-bpw and --target-size measure the weights of the model, whose files are missing");
+      return complain(ExitInput, "--target-bpw, --target-size and --max-kl measure the weights of the model, whose files are missing");
     if (options.targetSize)
       budget.targetBpw = bitsForSize(*module, *options.targetSize);
+    double bpw = budget.targetBpw.value_or(4);         // of --max-kl, nobody knows yet
     OwningOpRef<ModuleOp> copy = graph ? OwningOpRef<ModuleOp>(graph.clone()) : OwningOpRef<ModuleOp>();
-    if (int code = measureSensitivity({*module, std::move(copy), *sources, options, *budget.targetBpw, runner, phases}))
+    if (int code = measureSensitivity({*module, std::move(copy), *sources, options, calibration, bpw, runner, phases}))
       return code;
     if (int code = saveTemps("sensitivity", *module))
       return code;
@@ -396,7 +398,7 @@ int Compilation::decideFormats(ModuleOp graph) {
 int Compilation::scaleChannels(ModuleOp graph) {
   if (options.scaling.empty() || options.dryRun || options.writesText())
     return ExitSuccess;
-  if (int code = chooseChannelScales({OwningOpRef<ModuleOp>(graph.clone()), *module, *sources, options, runner, phases}, *findScalingMethod(options.scaling)))
+  if (int code = chooseChannelScales({OwningOpRef<ModuleOp>(graph.clone()), *module, *sources, options, calibration, runner, phases}, *findScalingMethod(options.scaling)))
     return code;
   for (auto decl : module->getOps<qnt::WeightDeclOp>())
     if (Attribute scales = decl->getAttr("qnt.channel_scales"))
@@ -413,7 +415,7 @@ int Compilation::scaleActivations(ModuleOp graph) {
   if (options.dryRun || options.writesText())
     return ExitSuccess;
   OwningOpRef<ModuleOp> copy = graph ? OwningOpRef<ModuleOp>(graph.clone()) : OwningOpRef<ModuleOp>();
-  if (int code = chooseActivationScales({std::move(copy), *module, *sources, options, runner, phases}))
+  if (int code = chooseActivationScales({std::move(copy), *module, *sources, options, calibration, runner, phases}))
     return code;
   return options.hasStaticActivations() ? saveTemps("activations", *module) : int(ExitSuccess);
 }
@@ -433,7 +435,7 @@ int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
     return ExitSuccess;
   if (!graph || !method.usesMoments())
     return quantizeWithoutText(*module, *sources, phases, method, encoded);
-  return quantizeInOrder({std::move(graph), *module, *sources, options, runner, phases}, method, encoded);
+  return quantizeInOrder({std::move(graph), *module, *sources, options, calibration, runner, phases}, method, encoded);
 }
 
 /// --check: goes on after a problem where something is left to be looked at. `recognized`: how reading and recognizing the model ended. No weight is read.
@@ -441,7 +443,7 @@ int Compilation::check(int recognized) {
   if (recognized)                                      // the options are wrong or right without a model, too
     module = ModuleOp::create(onnxLocation(context.get(), options.input));
   CompilerOptions rules = options;                     // a budget needs measured weights
-  rules.targetBpw = std::nullopt;
+  rules.targetBpw = rules.maxKl = std::nullopt;
   bool quantized = succeeded(runner.run(*module, [&](OpPassManager &pm) { addQuantStage(pm, rules); }));
   if (recognized)
     return recognized;
@@ -504,6 +506,8 @@ int Compilation::stages() {
   if (int code = saveRecipe())
     return code;
   if (int code = chooseCodes(std::move(graph)))
+    return code;
+  if (int code = calibration.close(options))           // before the rest: it is of use even where that fails
     return code;
   if (options.verify)
     decided = module->clone();

@@ -41,12 +41,14 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
       extents.push_back(extent == InputShape::asInFile ? "?" : std::to_string(extent));
     words.push_back("--shape=" + shape.input + ":" + llvm::join(extents, "x"));
   }
-  if (o.targetBpw) {
-    char text[32];
-    words.push_back("--target-bpw=" + std::string(text, std::to_chars(std::begin(text), std::end(text), *o.targetBpw).ptr));
-  }
+  if (o.targetBpw)
+    words.push_back("--target-bpw=" + shortest(*o.targetBpw));
   if (o.targetSize)
     words.push_back("--target-size=" + std::to_string(*o.targetSize));
+  if (o.maxKl)
+    words.push_back("--max-kl=" + shortest(*o.maxKl));
+  if (o.sensitivity != Sensitivity::Default)
+    words.push_back(o.sensitivity == Sensitivity::Kl ? "--sensitivity=kl" : "--sensitivity=hessian");
   std::string text = o.calibration.empty() ? o.recipeCalibration : llvm::sys::path::filename(o.calibration).str();
   if (!o.scaling.empty() || o.method != "rtn" || !text.empty())   // with a text, rtn is no default
     words.push_back("--algo=" + o.algorithm());

@@ -17,6 +17,7 @@
 #include "llvm/Support/Regex.h"
 #include "llvm/Support/raw_ostream.h"
 #include <array>
+#include <cmath>
 namespace cl = llvm::cl;
 using namespace qcc;
 using llvm::StringRef;
@@ -186,6 +187,8 @@ struct MethodOptions {
       cl::desc("SmoothQuant: how much of the inputs' range moves into weights, 0 to 1 (default 0.5)"),
       cl::value_desc("x"), cl::init(0.5), cl::Hidden, cl::cat(category)};
   cl::opt<std::string> calib{"calib", cl::desc("Text to calibrate on (UTF-8), or its token ids (.npy)"), cl::value_desc("file"), cl::cat(category)};
+  cl::opt<std::string> calibCache{"calib-cache",
+      cl::desc("Keep what calibration finds in a file, and read it where it is there"), cl::value_desc("file"), cl::cat(category)};
   cl::opt<std::string> tokenizer{"tokenizer",
       cl::desc("tokenizer.json for --calib (default: beside the model)"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
   cl::opt<int64_t> calibSamples{"calib-samples",
@@ -197,6 +200,8 @@ struct MethodOptions {
   bool samplesText() const { return isGiven(calibSamples) || isGiven(calibLength); }
   void read(CompilerOptions &o, Problems &problems) const {
     o.calibration = calib;
+    o.calibrationCache = calibCache;
+    problems.refuseIf(isGiven(calibCache) && (calibCache.empty() || calibCache == "-"), "--calib-cache names a file");
     o.tokenizer = tokenizer;
     o.calibrationSamples = calibSamples;
     o.calibrationLength = calibLength;
@@ -242,6 +247,10 @@ struct FormatOptions {
       cl::value_desc("bits"), cl::cat(category)};
   cl::opt<std::string> targetSize{"target-size",
       cl::desc("The same for so many bytes of all weights; K, M, G: powers of 1000"), cl::value_desc("bytes"), cl::cat(category)};
+  cl::opt<double> maxKl{"max-kl",
+      cl::desc("The smallest formats whose KL divergence is expected to stay below x nats"), cl::value_desc("x"), cl::cat(category)};
+  cl::opt<Sensitivity> sensitivity{"sensitivity", cl::desc("What formats are compared by (default kl)"), cl::init(Sensitivity::Default), cl::cat(category), cl::values(
+      clEnumValN(Sensitivity::Kl, "kl", "predictions with one weight quantized"), clEnumValN(Sensitivity::Hessian, "hessian", "outputs of the weight"))};
   cl::opt<unsigned> activationBits{"abits",
       cl::desc("Bits of an activation: 8, 16 (bf16 on matrix units), 32 (default: 8 below 16-bit weights)"),
       cl::value_desc("n"), cl::init(0), cl::cat(category)};
@@ -252,7 +261,7 @@ struct FormatOptions {
       cl::desc("Bits of a cached key or value: 4 8 16 32 (default 16; 32 with --wbits=32 --abits=32)"),
       cl::value_desc("n"), cl::init(0), cl::cat(category)};
 
-  bool hasBudget() const { return isGiven(targetBpw) || isGiven(targetSize); }
+  bool hasBudget() const { return isGiven(targetBpw) || isGiven(targetSize) || isGiven(maxKl); }
   bool hasUniformFormat() const { return isGiven(weightBits) || isGiven(groupSize) || sym || asym; }
 
   /// After the method, which may need formats of one kind.
@@ -305,6 +314,10 @@ private:
     problems.refuseIf(isGiven(targetBpw) && !(targetBpw > 0 && targetBpw <= 32), "--target-bpw is above 0 and at most 32");
     if (isGiven(targetBpw))
       o.targetBpw = targetBpw;
+    problems.refuseIf(isGiven(maxKl) && !(maxKl > 0 && std::isfinite(maxKl)), "--max-kl is above 0");
+    if (isGiven(maxKl))
+      o.maxKl = maxKl;
+    o.sensitivity = sensitivity;
     o.targetSize = parseSize(targetSize);
     problems.refuseIf(isGiven(targetSize) && !o.targetSize, "--target-size=" + targetSize + " is no number of bytes (48000000, 48M, 1.5G)");
   }
@@ -483,8 +496,14 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
   // Formats.
   problems.refuseIf(formats.sym && formats.asym, "--sym and --asym exclude each other");
   problems.refuseIf(isGiven(formats.targetBpw) && isGiven(formats.targetSize), "--target-bpw and --target-size exclude each other");
+  problems.refuseIf(isGiven(formats.maxKl) && (isGiven(formats.targetBpw) || isGiven(formats.targetSize)),
+                    "--max-kl is a budget of its own: it excludes --target-bpw and --target-size");
+  problems.refuseIf(isGiven(formats.maxKl) && o.sensitivity == Sensitivity::Hessian, "--max-kl counts divergence of predictions: it excludes --sensitivity=hessian");
+  problems.refuseIf(isGiven(formats.maxKl) && !recipe && methods.calib.empty(), "--max-kl measures predictions for a text: --calib=<file>");
+  problems.refuseIf(isGiven(formats.sensitivity) && !formats.hasBudget(), "--sensitivity is for --target-bpw, --target-size and --max-kl");
+  problems.refuseIf(isGiven(formats.sensitivity) && !recipe && methods.calib.empty(), "--sensitivity is measured on a text: --calib=<file>");
   problems.refuseIf(formats.hasBudget() && !recipe && formats.hasUniformFormat(),
-                    "--target-bpw and --target-size choose formats: they exclude --wbits, --group-size, --sym and --asym");
+                    "--target-bpw, --target-size and --max-kl choose formats: they exclude --wbits, --group-size, --sym and --asym");
   bool staysFloat = o.weightBits >= 16 && o.headBits >= 16 && !o.hasBudget() && o.tensorTypes.empty() && !recipe;
   problems.refuseIf(staysFloat && (isGiven(formats.groupSize) || formats.sym || formats.asym),
                     "--group-size, --sym and --asym are for weights of less than 16 bits: --wbits, --head-bits");
@@ -499,6 +518,7 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
                       "--" + option->ArgStr + " is not for --algo=" + o.algorithm() + "; methods that read it: " + llvm::join(methodsReading(option->ArgStr), ", "));
   problems.refuseIf(!recipe && methods.calib.empty() && methods.samplesText(),
                     "--calib-samples and --calib-length say how much of a text is read: --calib=<file>");
+  problems.refuseIf(methods.calib.empty() && isGiven(methods.calibCache), "--calib-cache keeps what a text tells: --calib=<file>");
   problems.refuseIf(methods.calib.empty() && !methods.tokenizer.empty(), "--tokenizer is for a text to calibrate on: --calib=<file>");
   const QuantizationMethod *method = findMethod(o.method);
   bool choosesOnText = !o.scaling.empty() || (method && method->usesMoments());

@@ -36,6 +36,8 @@ static std::vector<std::string> outputs(const CompilerOptions &options) {
   std::vector<std::string> all(options.reports);
   if (!options.saveRecipe.empty())
     all.push_back(options.saveRecipe);
+  if (!options.calibrationCache.empty())
+    all.push_back(options.calibrationCache);
   if (options.dryRun || options.check)
     return all;
   if (options.writesText()) {

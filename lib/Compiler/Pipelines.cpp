@@ -45,8 +45,13 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   formats.headBits = options.headBits;
   formats.tensorTypes.assign(options.tensorTypes.begin(), options.tensorTypes.end());
   pm.addPass(createAssignFormats(formats));
-  if (options.targetBpw && !options.recipe)            // a recipe has decided
-    pm.addPass(createAssignPrecision({*options.targetBpw, options.targetSize.has_value()}));
+  if ((options.targetBpw || options.maxKl) && !options.recipe) {  // a recipe has decided
+    AssignPrecisionOptions precision;
+    precision.targetBpw = options.targetBpw.value_or(0);
+    precision.clamp = options.targetSize.has_value();
+    precision.maxError = options.maxKl.value_or(0);
+    pm.addPass(createAssignPrecision(precision));
+  }
   // After the weights: whether an input is quantized depends on its matmul's format.
   AssignActivationsOptions activations;
   activations.abits = options.activationBits;
@@ -61,6 +66,8 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
 void qcc::addScaleStage(OpPassManager &pm) { pm.addPass(createFoldScales()); }
 
 void qcc::addObservationStage(OpPassManager &pm, const CompilerOptions &options, const TargetInfo &target) {
+  // Many sequences run at once: the buffers of one function share places better than those of nested calls, each of which has a frame behind its caller's.
+  pm.addPass(createInlinerPass({}, [](OpPassManager &) {}));
   pm.addPass(createObserveInputs());
   pm.addPass(createCSEPass());                         // what only served the results is dead
   AssignFormatsOptions floats;

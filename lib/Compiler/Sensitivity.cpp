@@ -2,7 +2,7 @@
 // (Malinovskii et al., arXiv 2411.17525, "linearity theorem"). Hessian-weighted errors without that factor rank layers worse than giving all of them the
 // same format.
 #include "lib/Compiler/Sensitivity.h"
-#include "lib/Compiler/CalibrationText.h"
+#include "lib/Compiler/CalibrationInput.h"
 #include "lib/Compiler/ObservedProgram.h"
 #include "lib/Compiler/Phases.h"
 #include "lib/Quantize/WeightUses.h"
@@ -13,6 +13,7 @@
 #include "qcc/Quantize/WeightPipeline.h"
 #include "llvm/Support/Parallel.h"
 #include <cmath>
+#include <memory>
 using namespace mlir;
 using namespace qcc;
 
@@ -36,12 +37,20 @@ public:
 
 private:
   void findWeights();
+  /// Whether errors are divergence of predictions.
+  bool comparesPredictions() const { return head && job.options.sensitivity != Sensitivity::Hessian; }
   int measureAlone(Measured &weight);
   int measureWithInputs(Measured &weight, const InputStatistics &inputs);
   int chooseProbe(Measured &weight, const WeightProblem &problem);
   int measureWithText();
-  int probeAll(ObservedProgram &program, const CalibrationText &text);
-  int probePredictions(ObservedProgram &program, const CalibrationText &text, std::vector<float> &inputs);
+  int observeInputs();
+  int openProgram();
+  int probeAll();
+  int probe(Measured &weight, double &moved);
+  int setReference();
+  int probePredictions(std::vector<float> &inputs);
+  Digest keyOfInputs(qnt::WeightDeclOp decl, int64_t windows) const;
+  Digest keyOfProbe(qnt::WeightDeclOp decl, ArrayRef<float> decoded) const;
   void write();
 
   SensitivityJob job;
@@ -50,6 +59,9 @@ private:
   std::vector<Measured> weights;          // in the order of the module
   llvm::DenseMap<ArrayAttr, size_t> at;  // by source
   qnt::WeightDeclOp head;                 // or null
+  CacheKey program;                       // with a cache: what runs
+  std::unique_ptr<ObservedProgram> observed;  // once it is needed
+  std::optional<LogitDivergence> divergence;  // the same
 };
 } // namespace
 
@@ -124,16 +136,32 @@ int Sensitivities::measureWithInputs(Measured &weight, const InputStatistics &in
   WeightProblem problem{formats.front(), type.getDimSize(0), type.getDimSize(1), values, &inputs};
   std::vector<double> costs = method.columnCosts(problem);
   for (Type format : formats)
-    if (std::optional<RoundingError> error = estimateRoundingError(format, values, problem.K, costs)) // without a head as in measureAlone, but of outputs
-      weight.errors.push_back({format, head ? error->noise : error->signal > 0 ? error->noise / error->signal * double(values.size()) : 0});
-  return head ? chooseProbe(weight, problem) : int(ExitSuccess);
+    if (std::optional<RoundingError> error = estimateRoundingError(format, values, problem.K, costs)) // else as in measureAlone, but of outputs
+      weight.errors.push_back({format, comparesPredictions() ? error->noise : error->signal > 0 ? error->noise / error->signal * double(values.size()) : 0});
+  return comparesPredictions() ? chooseProbe(weight, problem) : int(ExitSuccess);
+}
+
+int Sensitivities::openProgram() {
+  if (observed)
+    return ExitSuccess;
+  observed = std::make_unique<ObservedProgram>(std::move(job.graph), job.sources, job.options);
+  return observed->open(job.runner, job.phases);
+}
+
+Digest Sensitivities::keyOfInputs(qnt::WeightDeclOp decl, int64_t windows) const {
+  return CacheKey(program).add("inputs").add(windows).add(decl.getSymName()).digest();
+}
+
+Digest Sensitivities::keyOfProbe(qnt::WeightDeclOp decl, ArrayRef<float> decoded) const {
+  return CacheKey(program).add("divergence").add(probeTokens).add(probePositions).add(qnt::WeightDeclOp(head).getSymName()).add(decl.getSymName()).add(decoded).digest();
 }
 
 /// What reaches the head at some positions of the text.
-int Sensitivities::probePredictions(ObservedProgram &program, const CalibrationText &text, std::vector<float> &inputs) {
+int Sensitivities::probePredictions(std::vector<float> &inputs) {
+  const CalibrationText &text = job.input.text();
   int64_t windows = std::clamp<int64_t>(probeTokens / text.length, 1, text.windows);
   ArrayAttr source = head.getSource();
-  return program.run(ArrayRef(text.tokens).take_front(windows * text.length), windows, text.length, [&](ArrayAttr read, const float *values, int64_t rows, int64_t K) {
+  return observed->run(ArrayRef(text.tokens).take_front(windows * text.length), windows, text.length, [&](ArrayAttr read, const float *values, int64_t rows, int64_t K) {
     if (read != source)
       return;
     int64_t stride = llvm::divideCeil(rows, probePositions);
@@ -143,34 +171,63 @@ int Sensitivities::probePredictions(ObservedProgram &program, const CalibrationT
   });
 }
 
-/// Turns errors of outputs into divergence of predictions.
-int Sensitivities::probeAll(ObservedProgram &program, const CalibrationText &text) {
+/// The float model's predictions.
+int Sensitivities::setReference() {
+  if (divergence)
+    return ExitSuccess;
   std::vector<float> values, inputs;
   if (ExitCode code = readWeight(head, job.sources, values))
     return code;
-  LogitDivergence divergence(std::move(values), cast<RankedTensorType>(head.getType()).getDimSize(1));
-  if (int code = probePredictions(program, text, inputs))
+  if (int code = openProgram())
     return code;
-  divergence.setReference(inputs);
+  if (int code = probePredictions(inputs))
+    return code;
+  divergence.emplace(std::move(values), cast<RankedTensorType>(head.getType()).getDimSize(1));
+  divergence->setReference(inputs);
+  return ExitSuccess;
+}
+
+/// How far predictions move when this weight alone has its codes' values.
+int Sensitivities::probe(Measured &weight, double &moved) {
+  const qnt::QuantizedRows &rows = weight.probe.view;
+  const qnt::FormatFamily &family = *qnt::familyOf(rows.element);
+  std::vector<float> decoded(rows.rows * rows.K), original, inputs;
+  llvm::parallelFor(0, rows.rows, [&](size_t row) { family.decodeRow(rows, int64_t(row), MutableArrayRef(decoded).slice(row * rows.K, rows.K)); });
+  CalibrationCache *cache = job.input.cache();
+  Digest key = cache ? keyOfProbe(weight.decl, decoded) : Digest();
+  if (std::optional<ArrayRef<uint8_t>> bytes = cache ? cache->find(key) : std::nullopt) {
+    RecordReader record(*bytes);
+    moved = record.number();
+    return record.isComplete() ? int(ExitSuccess) : cache->refuseRecord();
+  }
+  if (int code = setReference())
+    return code;
+  if (ExitCode code = readWeight(weight.decl, job.sources, original))
+    return code;
+  if (int code = observed->replaceWeight(weight.decl.getSource(), decoded))
+    return code;
+  if (int code = probePredictions(inputs))
+    return code;
+  if (int code = observed->replaceWeight(weight.decl.getSource(), original))
+    return code;
+  moved = divergence->of(inputs);
+  if (cache)
+    cache->add(key, RecordWriter().add(moved).bytes());
+  return ExitSuccess;
+}
+
+/// Turns errors of outputs into divergence of predictions.
+int Sensitivities::probeAll() {
   job.phases.begin("measuring sensitivities");
   for (auto [i, weight] : llvm::enumerate(weights)) {
     job.phases.step(int64_t(i) + 1, int64_t(weights.size()));
     if (!weight.probe.view.rows)
       continue;                                        // no text reaches it
-    const qnt::QuantizedRows &rows = weight.probe.view;
-    const qnt::FormatFamily &family = *qnt::familyOf(rows.element);
-    std::vector<float> decoded(rows.rows * rows.K), original;
-    llvm::parallelFor(0, rows.rows, [&](size_t row) { family.decodeRow(rows, int64_t(row), MutableArrayRef(decoded).slice(row * rows.K, rows.K)); });
-    if (ExitCode code = readWeight(weight.decl, job.sources, original))
+    double moved;
+    if (int code = probe(weight, moved))
       return code;
-    if (int code = program.replaceWeight(weight.decl.getSource(), decoded))
-      return code;
-    if (int code = probePredictions(program, text, inputs))
-      return code;
-    if (int code = program.replaceWeight(weight.decl.getSource(), original))
-      return code;
-    double moved = std::max(0.0, divergence.of(inputs)), factor = weight.probeError > 0 ? moved / weight.probeError : 0;
-    if (!std::isfinite(factor)) {
+    double factor = weight.probeError > 0 ? std::max(0.0, moved) / weight.probeError : 0;
+    if (!std::isfinite(moved) || !std::isfinite(factor)) {
       weight.decl.emitError() << "tensor '" << sectionName(weight.decl) << "': with it quantized, predictions for the calibration text are not finite [calibration-text]";
       return ExitQuantization;
     }
@@ -181,27 +238,58 @@ int Sensitivities::probeAll(ObservedProgram &program, const CalibrationText &tex
   return ExitSuccess;
 }
 
-int Sensitivities::measureWithText() {
-  CalibrationText text;
-  if (int code = readCalibrationText(job.options, job.module, text))
-    return code;
-  ObservedProgram program(std::move(job.graph), job.sources, job.options);
-  if (int code = program.open(job.runner, job.phases))
+/// Errors of formats for the weights that have none yet.
+int Sensitivities::observeInputs() {
+  const CalibrationText &text = job.input.text();
+  CalibrationCache *cache = job.input.cache();
+  int64_t done = 0, windows = std::min(text.windows, statisticsWindows);
+  job.phases.begin("measuring errors of formats");
+  for (Measured &weight : weights) {
+    std::optional<InputStatistics> inputs;
+    if (int code = findStatistics(cache, cache ? keyOfInputs(weight.decl, windows) : Digest(), weight.decl, /*withMoments=*/true, inputs))
+      return code;
+    if (!inputs)
+      continue;
+    job.phases.step(++done, int64_t(weights.size()));
+    if (int code = measureWithInputs(weight, *inputs))
+      return code;
+  }
+  if (done == int64_t(weights.size()))
+    return ExitSuccess;
+  if (int code = openProgram())
     return code;
   int problem = ExitSuccess;
-  int64_t done = 0, windows = std::min(text.windows, statisticsWindows);
   auto observe = [&](ArrayAttr source, const float *values, int64_t rows, int64_t K) {
     auto found = at.find(source);
     if (problem || found == at.end() || !weights[found->second].errors.empty())
       return;
+    Measured &weight = weights[found->second];
     job.phases.step(++done, int64_t(weights.size()));
     StatisticsCollector collector(K, /*withMoments=*/true);
     collector.add(values, rows);
-    problem = measureWithInputs(weights[found->second], collector.finish());
+    InputStatistics inputs = collector.finish();
+    RecordWriter record;
+    if (cache) {
+      addStatistics(record, inputs);
+      cache->add(keyOfInputs(weight.decl, windows), record.bytes());
+    }
+    problem = measureWithInputs(weight, inputs);
   };
   job.phases.begin("measuring errors of formats");
-  if (int code = program.run(ArrayRef(text.tokens).take_front(windows * text.length), windows, text.length, observe))
+  if (int code = observed->run(ArrayRef(text.tokens).take_front(windows * text.length), windows, text.length, observe))
     return code;
+  return problem;
+}
+
+int Sensitivities::measureWithText() {
+  if (!head && (job.options.maxKl || job.options.sensitivity == Sensitivity::Kl))
+    return complain(ExitUnsupported, (job.options.maxKl ? "--max-kl" : "--sensitivity=kl") +
+                                         Twine(" compares predictions, and this model has no head that makes them; --target-bpw and --target-size do with outputs of weights"));
+  if (int code = job.input.open(job.options, job.module, job.sources))
+    return code;
+  if (job.input.cache())
+    program = keyOfProgram(*job.graph, job.options);
+  int problem = observeInputs();
   for (Measured &weight : weights)
     if (!problem && weight.errors.empty()) {
       weight.decl.emitWarning() << "no calibration text reaches '" << sectionName(weight.decl) << "': its format is the smallest [uncalibrated]";
@@ -209,7 +297,7 @@ int Sensitivities::measureWithText() {
       for (auto &[format, error] : weight.errors)
         error = 0;
     }
-  return problem ? problem : head ? probeAll(program, text) : int(ExitSuccess);
+  return problem ? problem : comparesPredictions() ? probeAll() : int(ExitSuccess);
 }
 
 void Sensitivities::write() {

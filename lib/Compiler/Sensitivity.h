@@ -6,6 +6,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 namespace qcc {
+class CalibrationInput;
 class PassRunner;
 class Phases;
 
@@ -14,13 +15,15 @@ struct SensitivityJob {
   mlir::OwningOpRef<mlir::ModuleOp> graph;  // the same program as the graph stage leaves it; null: no calibration text
   const SourceFiles &sources;
   const CompilerOptions &options;
+  CalibrationInput &input;
   double bpw;                               // bits per layer weight, about what is aimed at
   PassRunner &runner;
   Phases &phases;
 };
 /// Writes `qnt.sensitivity` on every layer weight whose format can be chosen. Without a text an error is what rounding changes of the weight, relative to
 /// the weight, times its number of weights. With one it is KL divergence of predictions: of the model in which this weight alone is quantized, at about `bpw` bits by the method of --algo;
-/// other formats in proportion to the errors of outputs that are expected of them. A model without a head has relative errors of outputs instead. An exit code, after a message.
+/// other formats in proportion to the errors of outputs that are expected of them. A model without a head has relative errors of outputs instead,
+/// as with --sensitivity=hessian. An exit code, after a message.
 int measureSensitivity(SensitivityJob job);
 } // namespace qcc
 #endif

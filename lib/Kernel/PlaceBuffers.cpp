@@ -1,4 +1,5 @@
-// Buffers get places in the arena: slots by liveness, sizes from the program's dimensions.
+// Buffers get places in the arena: slots by liveness, sizes from the program's dimensions. Large buffers choose first (Pisarchyk & Lee, Efficient Memory
+// Management for Deep Neural Net Inference, arXiv 2001.03288, "greedy by size"): in the order of the program, small ones take slots that large ones then need.
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "lib/Kernel/CloneScalar.h"
@@ -40,8 +41,11 @@ struct Buffer {
 };
 struct Slot {
   Value bytes;
-  int64_t guess;
-  unsigned last;
+  int64_t guess;                         // of its largest buffer
+  SmallVector<const Buffer *> buffers;   // no two of which are alive at once
+  bool isFree(const Buffer &buffer) const {
+    return llvm::none_of(buffers, [&](const Buffer *other) { return other->first <= buffer.last && buffer.first <= other->last; });
+  }
 };
 
 /// One function's frame.
@@ -101,22 +105,22 @@ LogicalResult Frame::place(Value base) {
   SmallVector<Buffer> buffers;
   if (failed(collect(b, buffers)))
     return failure();
+  SmallVector<unsigned> bySize = llvm::to_vector(llvm::seq<unsigned>(0, buffers.size()));
+  llvm::stable_sort(bySize, [&](unsigned a, unsigned b) { return buffers[a].guess > buffers[b].guess; });
   SmallVector<Slot> slots;
-  SmallVector<unsigned> slotOf;
-  for (Buffer &buffer : buffers) {                                  // in program order; the free slot that wastes least
+  SmallVector<unsigned> slotOf(buffers.size());
+  for (unsigned i : bySize) {                                       // the free slot that wastes least; all are as large
+    Buffer &buffer = buffers[i];
     Slot *best = nullptr;
-    auto waste = [&](Slot &slot) { return std::abs(slot.guess - buffer.guess); };
     for (Slot &slot : slots)
-      if (slot.last < buffer.first && (!best || waste(slot) < waste(*best)))
+      if ((!best || slot.guess < best->guess) && slot.isFree(buffer))
         best = &slot;
-    Location loc = buffer.op.getLoc();
     if (!best)
-      best = &slots.emplace_back(Slot{buffer.bytes, buffer.guess, 0});
-    else if (best->bytes != buffer.bytes)
-      best->bytes = arith::MaxSIOp::create(b, loc, best->bytes, buffer.bytes);
-    best->guess = std::max(best->guess, buffer.guess);
-    best->last = buffer.last;
-    slotOf.push_back(best - slots.begin());
+      best = &slots.emplace_back(Slot{buffer.bytes, buffer.guess, {}});
+    else if (best->bytes != buffer.bytes)                           // guesses may be wrong
+      best->bytes = arith::MaxSIOp::create(b, buffer.op.getLoc(), best->bytes, buffer.bytes);
+    best->buffers.push_back(&buffer);
+    slotOf[i] = best - slots.begin();
   }
   SmallVector<Value> offsets;
   end = base;

@@ -27,7 +27,9 @@ struct AssignPrecision : qcc::impl::AssignPrecisionBase<AssignPrecision> {
 private:
   LogicalResult addItem(qnt::WeightDeclOp decl, DictionaryAttr sensitivity);
   LogicalResult collect();
-  void refuse(int64_t least);
+  LogicalResult checkOptions();
+  std::optional<PrecisionPlan> planBits();
+  std::optional<PrecisionPlan> planErrors();
 
   std::vector<FreeWeight> free;
   std::vector<PrecisionItem> items;
@@ -82,41 +84,64 @@ LogicalResult AssignPrecision::collect() {
   return success();
 }
 
-/// Whoever gives the least as the target gets it: it is rounded up.
-void AssignPrecision::refuse(int64_t least) {
-  auto text = [](const char *format, double number) {
-    std::string text;
-    llvm::raw_string_ostream(text) << llvm::format(format, number);
-    return text;
+static std::string text(const char *format, double number) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format(format, number);
+  return text;
+}
+
+LogicalResult AssignPrecision::checkOptions() {
+  auto refuse = [&](StringRef name, double value) {
+    return getOperation().emitError() << name << " = " << value << " is not supported, expected more than 0";
   };
-  double bpw = std::ceil(double(least) / double(weights) * 1e4) / 1e4;
+  if (maxError == 0)
+    return targetBpw > 0 ? success() : LogicalResult(refuse("target-bpw", targetBpw));
+  if (targetBpw != 0)
+    return getOperation().emitError() << "target-bpw and max-error exclude each other";
+  return maxError > 0 && std::isfinite(maxError) ? success() : LogicalResult(refuse("max-error", maxError));
+}
+
+/// Whoever gives the least as the target gets it: it is rounded up.
+std::optional<PrecisionPlan> AssignPrecision::planBits() {
+  int64_t budget = int64_t(std::floor(std::min(targetBpw.getValue(), 64.0) * double(weights))) - settledBits, least = leastBits(items);
+  if (std::optional<PrecisionPlan> plan = planPrecision(items, clamp ? std::max(budget, least) : budget))
+    return plan;
+  double bpw = std::ceil(double(least + settledBits) / double(weights) * 1e4) / 1e4;
   InFlightDiagnostic error = getOperation().emitError() << "no formats give " << text("%g", targetBpw) << " bits per layer weight; the least possible is " << text("%.4f", bpw)
                                                         << " [impossible-budget]";
   if (settledBits)
     error.attachNote() << "weights whose format is settled take " << text("%.4f", double(settledBits) / double(weights)) << " of them";
+  return std::nullopt;
+}
+
+/// The least is rounded up as well, to four digits.
+std::optional<PrecisionPlan> AssignPrecision::planErrors() {
+  if (std::optional<PrecisionPlan> plan = planForError(items, maxError)) {
+    if (weights)
+      getOperation().emitRemark() << "formats chosen: " << text("%.4f", double(plan->bits + settledBits) / double(weights)) << " bits per layer weight, expected error "
+                                  << text("%.4g", plan->error);
+    return plan;
+  }
+  double least = leastError(items), unit = std::pow(10.0, std::floor(std::log10(least)) - 3);
+  getOperation().emitError() << "no formats keep the error at " << text("%g", maxError) << "; the least possible is " << text("%.4g", std::ceil(least / unit) * unit)
+                             << " [impossible-budget]";
+  return std::nullopt;
 }
 
 void AssignPrecision::runOnOperation() {
   free.clear();
   items.clear();
   weights = settledBits = 0;
-  if (!(targetBpw > 0)) {
-    getOperation().emitError() << "target-bpw = " << targetBpw.getValue() << " is not supported, expected more than 0";
+  if (failed(checkOptions()) || failed(collect()))
     return signalPassFailure();
-  }
-  if (failed(collect()))
+  std::optional<PrecisionPlan> plan = maxError > 0 ? planErrors() : planBits();
+  if (!plan)
     return signalPassFailure();
-  int64_t budget = int64_t(std::floor(std::min(targetBpw.getValue(), 64.0) * double(weights))) - settledBits, least = leastBits(items);
-  std::optional<PrecisionPlan> plan = planPrecision(items, clamp ? std::max(budget, least) : budget);
-  if (!plan) {
-    refuse(least + settledBits);
-    return signalPassFailure();
-  }
   llvm::DenseMap<StringAttr, RankedTensorType> types;
   for (auto [weight, chosen] : llvm::zip_equal(free, plan->chosen)) {
     weight.decl->removeAttr("qnt.sensitivity");
     weight.decl->removeAttr("qnt.placed_bits");
-    weight.decl->setAttr("qnt.decided", StringAttr::get(&getContext(), "target-bpw"));
+    weight.decl->setAttr("qnt.decided", StringAttr::get(&getContext(), maxError > 0 ? "max-error" : "target-bpw"));
     types[weight.decl.getSymNameAttr()] = cast<RankedTensorType>(weight.decl.getType()).clone(weight.formats[chosen]);
     ++numAssigned;
   }

@@ -28,6 +28,13 @@ int64_t qcc::leastBits(ArrayRef<PrecisionItem> items) {
   return bits;
 }
 
+double qcc::leastError(ArrayRef<PrecisionItem> items) {
+  double error = 0;
+  for (const PrecisionItem &item : items)
+    error += llvm::min_element(item, [](const PrecisionCandidate &a, const PrecisionCandidate &b) { return a.error < b.error; })->error;
+  return error;
+}
+
 /// By rising bits and falling error.
 static UsefulItem usefulOf(const PrecisionItem &item) {
   std::vector<unsigned> order(item.size());
@@ -49,8 +56,8 @@ static int64_t unitOf(ArrayRef<UsefulItem> items, int64_t slack, int64_t steps) 
   return std::max<int64_t>({1, unit, int64_t(llvm::divideCeil(slack, steps))});
 }
 
-/// The candidates of least error within `slack` bits, counted in whole units.
-static std::vector<unsigned> solve(ArrayRef<UsefulItem> items, int64_t slack, int64_t unit) {
+/// The candidates of least error within `slack` bits, counted in whole units; with `most`, those of fewest bits whose error is no more, if there are any.
+static std::vector<unsigned> solve(ArrayRef<UsefulItem> items, int64_t slack, int64_t unit, std::optional<double> most = std::nullopt) {
   int64_t steps = slack / unit;
   std::vector<double> least(steps + 1), next(steps + 1);         // of the items so far, within so many steps
   std::vector<std::vector<uint16_t>> choices;
@@ -69,7 +76,10 @@ static std::vector<unsigned> solve(ArrayRef<UsefulItem> items, int64_t slack, in
     std::swap(least, next);
   }
   std::vector<unsigned> chosen(items.size());
-  for (size_t i = items.size(), s = steps; i-- > 0;) {
+  size_t enough = size_t(steps);
+  if (most)
+    enough = size_t(std::min<int64_t>(steps, llvm::find_if(least, [&](double error) { return error <= *most; }) - least.begin()));
+  for (size_t i = items.size(), s = enough; i-- > 0;) {
     chosen[i] = choices[i][s];
     s -= llvm::divideCeil(items[i][chosen[i]].extra, unit);
   }
@@ -98,6 +108,29 @@ static void spendRest(ArrayRef<UsefulItem> items, int64_t slack, std::vector<uns
   }
 }
 
+static PrecisionPlan planOf(ArrayRef<PrecisionItem> items, ArrayRef<UsefulItem> useful, ArrayRef<unsigned> chosen) {
+  PrecisionPlan plan;
+  for (size_t i = 0; i < items.size(); ++i) {
+    plan.chosen.push_back(useful[i][chosen[i]].index);
+    plan.bits += items[i][plan.chosen[i]].bits;
+    plan.error += items[i][plan.chosen[i]].error;
+  }
+  return plan;
+}
+
+std::optional<PrecisionPlan> qcc::planForError(ArrayRef<PrecisionItem> items, double most, int64_t steps) {
+  if (!(leastError(items) <= most))
+    return std::nullopt;
+  std::vector<UsefulItem> useful;
+  int64_t slack = 0;
+  for (const PrecisionItem &item : items) {
+    useful.push_back(usefulOf(item));
+    slack += useful.back().back().extra;
+  }
+  int64_t unit = unitOf(useful, slack, steps);
+  return planOf(items, useful, solve(useful, slack + int64_t(items.size()) * unit, unit, most));   // each item may be rounded up by a unit
+}
+
 std::optional<PrecisionPlan> qcc::planPrecision(ArrayRef<PrecisionItem> items, int64_t budget, int64_t steps) {
   int64_t slack = budget - leastBits(items);
   if (slack < 0)
@@ -111,11 +144,5 @@ std::optional<PrecisionPlan> qcc::planPrecision(ArrayRef<PrecisionItem> items, i
   slack = std::min(slack, most);
   std::vector<unsigned> chosen = solve(useful, slack, unitOf(useful, slack, steps));
   spendRest(useful, slack, chosen);
-  PrecisionPlan plan;
-  for (size_t i = 0; i < items.size(); ++i) {
-    plan.chosen.push_back(useful[i][chosen[i]].index);
-    plan.bits += items[i][plan.chosen[i]].bits;
-    plan.error += items[i][plan.chosen[i]].error;
-  }
-  return plan;
+  return planOf(items, useful, chosen);
 }

@@ -1,7 +1,15 @@
 // RUN: not qcc-opt %s -split-input-file --qcc-quantize-assign-precision 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not qcc-opt %s -split-input-file --qcc-quantize-assign-precision="target-bpw=2.75" 2>&1 | FileCheck %s
 // RUN: not qcc-opt %s -split-input-file --qcc-quantize-assign-precision="target-bpw=nan" 2>&1 | FileCheck %s --check-prefix=NAN
+// RUN: not qcc-opt %s -split-input-file --qcc-quantize-assign-precision="max-error=0.12345678" 2>&1 | FileCheck %s --check-prefix=ERROR
+// RUN: not qcc-opt %s -split-input-file --qcc-quantize-assign-precision="max-error=-1" 2>&1 | FileCheck %s --check-prefix=NEGATIVE
+// RUN: not qcc-opt %s -split-input-file --qcc-quantize-assign-precision="max-error=inf" 2>&1 | FileCheck %s --check-prefix=INFINITE
+// RUN: not qcc-opt %s -split-input-file --qcc-quantize-assign-precision="target-bpw=3 max-error=1" 2>&1 | FileCheck %s --check-prefix=BOTH
 
+// ERROR: error: no formats keep the error at 0.123457; the least possible is 1 [impossible-budget]
+// NEGATIVE: error: max-error = -1.000000e+00 is not supported, expected more than 0
+// INFINITE: error: max-error = {{.*}} is not supported, expected more than 0
+// BOTH: error: target-bpw and max-error exclude each other
 // NONE: error: target-bpw = 0.000000e+00 is not supported, expected more than 0
 // NAN: error: target-bpw = {{.*}} is not supported, expected more than 0
 

@@ -1,5 +1,6 @@
 // RUN: qcc-opt %s -split-input-file --qcc-quantize-assign-precision="target-bpw=3.5" | FileCheck %s
 // RUN: qcc-opt %s -split-input-file --qcc-quantize-assign-precision="target-bpw=8" | FileCheck %s --check-prefix=MORE
+// RUN: qcc-opt %s -split-input-file --qcc-quantize-assign-precision="max-error=6" 2>&1 | FileCheck %s --check-prefix=ERROR
 
 // The example of Passes.td: the bits go where the error falls most.
 // CHECK-LABEL: qnt.weight_decl @v : tensor<32x32x!qnt.block<bits = 4, group = 32>>
@@ -13,6 +14,11 @@
 // A larger budget is not spent where nothing is gained.
 // MORE-LABEL: @v : tensor<32x32x!qnt.block<bits = 4, group = 32>>
 // MORE: @w : tensor<32x32x!qnt.block<bits = 4, group = 32>>
+// An error of 6 is allowed: 2 bits for both would be 12, and for @v alone 10.
+// ERROR: remark: formats chosen: 3.5000 bits per layer weight, expected error 4
+// ERROR-LABEL: @v : tensor<32x32x!qnt.block<bits = 4, group = 32>>
+// ERROR-SAME: {qnt.decided = "max-error"}
+// ERROR: @w : tensor<32x32x!qnt.block<bits = 2, group = 32>>
 qnt.weight_decl @v : tensor<32x32xf16> [#qnt.part<rows = 32, transposed = false, data = <"v", file 0, offset 0, length 4096> : tensor<32x32xf32>>] {qnt.sensitivity = {w2g32 = 9.0, w4g32 = 1.0}}
 qnt.weight_decl @w : tensor<32x32xf16> [#qnt.part<rows = 32, transposed = false, data = <"w", file 0, offset 0, length 4096> : tensor<32x32xf32>>] {qnt.sensitivity = {w2g32 = 3.0, w4g32 = 1.0}}
 func.func @two(%x: tensor<?x32xf32>) -> tensor<?x16xf32> {

@@ -19,6 +19,9 @@ enum class Emit { Library, Object, Assembly, LlvmIr, Mlir };
 /// What computes a recognised operation: a generated kernel, or its reference lowering (slow, the oracle of tests).
 enum class Kernels { Fast, Reference };
 enum class WeightsPlace { Auto, Embed, File };
+/// What a weight's formats are compared by under a budget, where there is a text: divergence of predictions, errors of outputs, or the first where the model
+/// has a head.
+enum class Sensitivity { Default, Kl, Hessian };
 /// A table that is printed instead of compiling.
 enum class Table { None, Targets, Operators, ExtensionPoints };
 
@@ -54,7 +57,9 @@ struct CompilerOptions {
   bool hasStaticActivations() const;
   std::optional<double> targetBpw;            // bits per layer weight, at most: formats are chosen weight by weight
   std::optional<int64_t> targetSize;          // the same by the bytes of all weights
-  bool hasBudget() const { return targetBpw || targetSize; }
+  std::optional<double> maxKl;                // KL divergence, in nats, that all layer weights together are expected to cause, at most: the fewest bits
+  bool hasBudget() const { return targetBpw || targetSize || maxKl; }
+  Sensitivity sensitivity = Sensitivity::Default;
   std::vector<std::string> tensorTypes;       // regex=format, first match wins
   std::shared_ptr<const Recipe> recipe;       // what was decided before; null: nothing. The other options are its own, but for tensorTypes
   std::string recipeCalibration;              // the name of the text that it was made with, where none is read again
@@ -68,6 +73,7 @@ struct CompilerOptions {
   double smoothQuantAlpha = 0.5;
   double outlierThreshold = 0;                // of the method: channels with such activations are multiplied as floats; 0: none
   std::string calibration;                    // token ids (.npy) or text; empty: no calibration
+  std::string calibrationCache;               // file of what calibration has collected; empty: none
   std::string tokenizer;                      // tokenizer.json for a text; empty: beside the model
   int64_t calibrationSamples = 128, calibrationLength = 512;  // windows, and tokens of each
 

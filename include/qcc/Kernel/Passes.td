@@ -161,10 +161,28 @@ def LowerComponents : Pass<"qcc-kernel-lower-components", "::mlir::ModuleOp"> {
     "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 
+def SeparateEmpties : Pass<"qcc-kernel-separate-empties", "::mlir::func::FuncOp"> {
+  let summary = "Give every use of an empty tensor one of its own";
+  let description = [{
+    CSE makes one of empty tensors that only have a shape in common. As one buffer it would live from its first to its last use, through all layers,
+    and keep its place in the arena from everything between.
+    Example:
+      %e = tensor.empty(%s) : tensor<?x64xf32>
+      %a = linalg.exp ins(%x : tensor<?x64xf32>) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>
+      %b = linalg.abs ins(%a : tensor<?x64xf32>) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>
+    becomes
+      %e = tensor.empty(%s) : tensor<?x64xf32>
+      %a = linalg.exp ins(%x : tensor<?x64xf32>) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>
+      %f = tensor.empty(%s) : tensor<?x64xf32>
+      %b = linalg.abs ins(%a : tensor<?x64xf32>) outs(%f : tensor<?x64xf32>) -> tensor<?x64xf32>
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def PlaceBuffers : Pass<"qcc-kernel-place-buffers", "::mlir::ModuleOp"> {
   let summary = "Give every buffer a place in the arena";
   let description = [{
-    Buffers that live at different times share a slot. Sizes follow from the program's dimensions and are computed at the function's entry;
+    Buffers that live at different times share a slot; the largest choose first. Sizes follow from the program's dimensions and are computed at the function's entry;
     a function's slots form its frame, and a callee's frame comes after its caller's. `@<function>.frame` computes the bytes of both.
     Example:
       %a = memref.alloc(%s) : memref<?x64xf32>

@@ -45,7 +45,8 @@ def AssignPrecision : Pass<"qcc-quantize-assign-precision", "::mlir::ModuleOp"> 
     Layer weights without it keep their format, which counts; head, embedding tables and other tensors do not. Run after `assign-formats`, which removes
     sensitivities of weights whose format a rule or a recipe settles. Where errors tie, earlier weights get the bits. A merged weight has one format.
     `qnt.placed_bits = {<format> = <bits>, ...}` says what formats take where layouts pad them; without it they take their codes, scales and zero points.
-    A budget below the least possible is an error that names it. Layers that are called with different formats are copied.
+    With `max-error` instead of `target-bpw`, they take the fewest bits whose errors add up to no more, which a remark tells. What is below the least
+    possible is an error that names it. Layers that are called with different formats are copied.
     Example:
       qnt.weight_decl @v : tensor<32x32xf16> [...] {qnt.sensitivity = {w2g32 = 9.0, w4g32 = 1.0}}
       qnt.weight_decl @w : tensor<32x32xf16> [...] {qnt.sensitivity = {w2g32 = 3.0, w4g32 = 1.0}}
@@ -63,6 +64,7 @@ def AssignPrecision : Pass<"qcc-quantize-assign-precision", "::mlir::ModuleOp"> 
   }];
   let options = [Option<"targetBpw", "target-bpw", "double", "0", "bits per layer weight, at most">,
                  Option<"clamp", "clamp", "bool", "false", "take the least possible where the target is below it">,
+                 Option<"maxError", "max-error", "double", "0", "sum of errors, at most, instead of target-bpw">,
                  Option<"print", "print", "bool", "false", "print every decision">];
   let statistics = [Statistic<"numAssigned", "num-assigned", "weights that were given a format">,
                     Statistic<"numCopies", "num-layer-copies", "copies of layers made for different formats">];

@@ -25,6 +25,12 @@ struct PrecisionPlan {
 /// The bits of the smallest plan.
 int64_t leastBits(llvm::ArrayRef<PrecisionItem> items);
 
+/// The error of the best plan.
+double leastError(llvm::ArrayRef<PrecisionItem> items);
+
+/// The plan of fewest bits whose error is at most `most`, or nothing where leastError exceeds it. Bits are counted as in planPrecision.
+std::optional<PrecisionPlan> planForError(llvm::ArrayRef<PrecisionItem> items, double most, int64_t steps = 1 << 16);
+
 /// The plan of least error within `budget` bits, or nothing where leastBits exceeds it. Among plans of one error, the one that gives later items fewer bits.
 /// Bits are counted in at most `steps` steps: exactly where their greatest common divisor allows it, else rounded up, which never exceeds the budget and
 /// may leave some of it (the rest goes where it helps most).

@@ -61,6 +61,33 @@ TEST(PrecisionPlanTest, IsTheBestOfAllWithinTheBudget) {
   }
 }
 
+TEST(PrecisionPlanTest, FewestBitsForAnError) {
+  std::mt19937 random(3);
+  for (int i = 0; i < 200; ++i) {
+    int64_t unit = i % 2 ? 1 : 512;
+    std::vector<PrecisionItem> items = randomItems(random, 1 + random() % 6, unit);
+    double most = leastError(items) + double(random() % 1500);
+    std::optional<PrecisionPlan> plan = planForError(items, most);
+    ASSERT_TRUE(plan);
+    expectConsistent(items, *plan, plan->bits);
+    EXPECT_LE(plan->error, most);
+    Exhaustive fewer{items, plan->bits - 1};
+    fewer.run();
+    EXPECT_GT(fewer.least, most) << "problem " << i;
+    std::optional<PrecisionPlan> coarse = planForError(items, most, /*steps=*/8);
+    ASSERT_TRUE(coarse);
+    EXPECT_LE(coarse->error, most);
+  }
+}
+
+TEST(PrecisionPlanTest, ImpossibleErrorHasNoPlan) {
+  std::vector<PrecisionItem> items = {{{32, 4.0}, {64, 1.0}}, {{32, 2.0}}};
+  EXPECT_EQ(leastError(items), 3);
+  EXPECT_TRUE(planForError(items, 3));
+  EXPECT_FALSE(planForError(items, 2.999));
+  EXPECT_FALSE(planForError(items, std::nan("")));
+}
+
 TEST(PrecisionPlanTest, CoarseStepsNeverExceedTheBudget) {
   std::mt19937 random(2);
   for (int i = 0; i < 200; ++i) {
