@@ -122,6 +122,16 @@ static std::vector<uint8_t> makeInput(const qcc_port_info &port, StringRef role,
   return data;
 }
 
+/// The number that a run compares the dimension with, or `otherwise`.
+static int64_t extentOf(ModuleOp module, StringRef dim, int64_t otherwise) {
+  if (auto pairs = module->getAttrOfType<ArrayAttr>("qnt.equal_dims"))
+    for (auto pair : pairs.getAsRange<ArrayAttr>())
+      for (unsigned i : {0, 1})
+        if (int64_t number; cast<StringAttr>(pair[i]).getValue() == dim && !cast<StringAttr>(pair[1 - i]).getValue().getAsInteger(10, number))
+          return number;
+  return otherwise;
+}
+
 qcc_status TappedProgram::call(const Sample &sample, const SampleStep &step) {
   std::vector<DLTensor> inputs, outputs;
   std::vector<std::vector<uint8_t>> data;
@@ -145,7 +155,7 @@ qcc_status TappedProgram::call(const Sample &sample, const SampleStep &step) {
     auto &shape = shapes.emplace_back();
     for (int32_t d = 0; d < port.rank; ++d) {
       StringRef dim = port.dims[d] ? port.dims[d] : "";
-      shape.push_back(port.shape[d] >= 0 ? port.shape[d] : dim == "batch" ? batch : dim == "past" ? 0 : step.count);
+      shape.push_back(port.shape[d] >= 0 ? port.shape[d] : dim == "batch" ? batch : dim == "past" ? 0 : extentOf(module, dim, step.count));
     }
     auto role = main.getArgAttrOfType<StringAttr>(unsigned(i), "qnt.role");
     data.push_back(makeInput(port, role ? role.getValue() : "", shape, sample, step, i));

@@ -72,6 +72,8 @@ static bool sameBits(float a, float b) { return memcmp(&a, &b, sizeof a) == 0; }
 
 /// `floor`: a column's reference counts as at least so much of the columns' mean square. Also finds differences that are lost in rounding: those of single bits are above 0.
 static Difference compare(const Values &fast, const float *reference, double floor) {
+  if (fast.data.empty())                               // no columns, or no rows
+    return {};
   std::vector<double> norm(size_t(fast.columns)), off(size_t(fast.columns));
   for (int64_t i = 0; i < fast.rows * fast.columns; ++i) {
     double f = fast.data[size_t(i)], r = reference[i], d = f - r;

@@ -60,20 +60,37 @@ qnt::BytesAttr Weights::bytes(Value value) {
   return qnt::BytesAttr::get(from.getContext(), from.getName(), from.getFile(), from.getOffset(), from.getLength(), from.getType());
 }
 
-Value Weights::get(OpBuilder &builder, Location loc, Value value, bool transposed) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  if (!type || !type.hasStaticShape() || type.getRank() < 1 || !isa<FloatType>(type.getElementType()))
-    return {};
+/// The values of a constant whose elements lie as a tensor of the shape `stored`.
+Value Weights::get(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> stored, bool transposed) {
+  auto type = RankedTensorType::get(stored, getElementTypeOrSelf(value.getType()));
   qnt::BytesAttr data = bytes(value);
   DenseElementsAttr values;
   if (auto constant = value.getDefiningOp<onnx::ConstantOp>())
     values = dyn_cast<DenseElementsAttr>(constant.getValue());
   if (!data && !values)
     return {};
-  SmallVector<int64_t> shape(type.getShape());
+  if (data)
+    data = qnt::BytesAttr::get(data.getContext(), data.getName(), data.getFile(), data.getOffset(), data.getLength(), type);
+  else
+    values = values.reshape(type);
+  SmallVector<int64_t> shape(stored);
   if (transposed)
     std::swap(shape[0], shape[1]);
   auto part = qnt::PartAttr::get(builder.getContext(), shape[0], transposed, data, {}, {}, values, {}, nodeName(loc));
   return get(builder, loc, RankedTensorType::get(shape, builder.getF32Type()), part);
 }
-Value Weights::get(OpBuilder &builder, Location loc, Value value) { return get(builder, loc, value, false); }
+
+/// The type of a constant that may be declared, or null.
+static RankedTensorType floatTensor(Value value, int64_t minRank) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type && type.hasStaticShape() && type.getRank() >= minRank && isa<FloatType>(type.getElementType()) ? type : RankedTensorType();
+}
+
+Value Weights::get(OpBuilder &builder, Location loc, Value value, bool transposed) {
+  RankedTensorType type = floatTensor(value, 2);
+  return type ? get(builder, loc, value, type.getShape().take_back(2), transposed) : Value();
+}
+Value Weights::get(OpBuilder &builder, Location loc, Value value) {
+  RankedTensorType type = floatTensor(value, 1);
+  return type ? get(builder, loc, value, type.getShape(), false) : Value();
+}

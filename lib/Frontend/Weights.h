@@ -14,7 +14,7 @@ public:
   mlir::Value get(mlir::OpBuilder &builder, mlir::Location loc, mlir::RankedTensorType type, qnt::PartAttr part);
   /// The whole of a constant value as a weight of its own shape (norm scales, biases, tables); null when `value` is no constant of floats.
   mlir::Value get(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value);
-  /// `rows` rows of the constant `value` ([rows, K], or [K, rows] when `transposed`).
+  /// `rows` rows of the constant `value` ([rows, K], or [K, rows] when `transposed`, behind any extents of 1).
   mlir::Value get(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, bool transposed);
 
   /// `#onnx.bytes` as `#qnt.bytes`; null for what is no initializer.
@@ -23,6 +23,7 @@ public:
   static mlir::StringAttr nodeName(mlir::Location loc);
 
 private:
+  mlir::Value get(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> stored, bool transposed);
   mlir::StringAttr symbolFor(qnt::PartAttr part);
   mlir::ModuleOp module;
   llvm::DenseMap<std::pair<mlir::Type, mlir::Attribute>, qnt::WeightDeclOp> declared;

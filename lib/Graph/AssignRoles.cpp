@@ -62,12 +62,12 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
       getOperation()->setAttr("qnt.vocabulary", Builder(&getContext()).getI64IntegerAttr(*rows));
   }
 
-  /// `dim` is what the program calls `as`: a name, or the number of an extent that is fixed (and nobody's name).
+  /// `dim` is what the program calls `as`: a name, or the number of an extent that is fixed (and nobody's name). Rows of no tokens are none.
   void identify(StringRef dim, StringRef as, llvm::StringMap<std::string> &canonical, NamedAttrList &fixed) {
     int64_t extent;
     if (dim.getAsInteger(10, extent))
       canonical.try_emplace(dim, as);
-    else if (!fixed.get(as))
+    else if (extent && !fixed.get(as))
       fixed.set(as, IntegerAttr::get(IntegerType::get(&getContext(), 64), extent));
   }
   int64_t fixedSeq = 0;

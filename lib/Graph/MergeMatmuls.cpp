@@ -74,6 +74,8 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
     if (!llvm::all_of(group, [&](qnt::MatmulOp m) { return m->getBlock() == group.front()->getBlock(); }))
       return skip("they are in several blocks");
     llvm::sort(group, [](qnt::MatmulOp a, qnt::MatmulOp b) { return isGate(a) != isGate(b) ? isGate(a) : a->isBeforeInBlock(b); });
+    if (llvm::is_contained(cast<ShapedType>(group.front().getType()).getShape(), 0))
+      return skip("they have no rows");
     SmallVector<qnt::WeightDeclOp> decls, biases;
     SmallVector<Attribute> parts, biasParts;
     int64_t rows = 0;

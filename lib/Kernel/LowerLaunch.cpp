@@ -17,8 +17,8 @@ static Value fit(OpBuilder &b, Location loc, Value memref, Type wanted) {
     return memref;
   int64_t extra = from.getRank() - to.getRank();
   if (extra < 0) {                                                  // a vector as a row
-    SmallVector<ReassociationIndices> groups(1);
-    for (int64_t i = 0; i < to.getRank(); ++i)
+    SmallVector<ReassociationIndices> groups(from.getRank() ? 1 : 0);  // a scalar has no dimension to expand
+    for (int64_t i = 0; from.getRank() && i < to.getRank(); ++i)
       groups[0].push_back(i);
     SmallVector<int64_t> shape(-extra, 1);
     llvm::append_range(shape, from.getShape());

@@ -50,6 +50,7 @@ SmallVector<OpFoldResult> QuantLowering::leading(OpBuilder &b, Value tensor) {
 }
 
 Value QuantLowering::empty(Operation *at, Value like, int64_t width, Type element) {
+  assert(!ShapedType::isDynamic(width) && "who calls has a kernel for rows of this width");
   OpBuilder b(at);
   auto sizes = leading(b, like);
   auto type = cast<RankedTensorType>(like.getType());

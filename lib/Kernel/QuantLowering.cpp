@@ -8,6 +8,8 @@ using namespace qcc;
 
 static RankedTensorType tensorType(Value v) { return cast<RankedTensorType>(v.getType()); }
 static int64_t width(Value v) { return tensorType(v).getShape().back(); }
+/// Kernels are made for one width of rows: a tensor has one unless it is a scalar or only a run tells its last extent.
+static bool hasWidth(Value v) { return tensorType(v).getRank() && !ShapedType::isDynamic(width(v)); }
 static Type f32(Operation *op) { return Float32Type::get(op->getContext()); }
 
 LogicalResult QuantLowering::gather(qnt::GatherOp op) {
@@ -53,6 +55,8 @@ static int64_t parameterBytes(qnt::NormOp op) {
 LogicalResult QuantLowering::norm(qnt::NormOp op) {
   if (op->hasOneUse() && isa<qnt::QuantizeOp>(*op->user_begin()))
     return success();                                               // fused there
+  if (!hasWidth(op.getInput()))
+    return reference(op);
   Value input = op.getInput();
   Columns from = columns(input);
   Value init = empty(op, op.getInput(), width(op.getResult()), f32(op));
@@ -64,6 +68,8 @@ LogicalResult QuantLowering::norm(qnt::NormOp op) {
 
 /// Rows are padded for the widest superblock among the weights that they meet, and have sums as short as one of these needs.
 FailureOr<QuantizedRow> QuantLowering::rowFor(qnt::QuantizeOp op) {
+  if (!hasWidth(op.getInput()))
+    return op.emitOpError("quantizes rows whose width only a run tells: ") << op.getInput().getType();
   int64_t k = width(op.getInput());
   auto block = cast<qnt::BlockType>(tensorType(op.getResult()).getElementType());
   if (block.getGroup() >= 0 && block.getGroup() % 32)
@@ -118,6 +124,8 @@ LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
 }
 
 LogicalResult QuantLowering::splitOutliers(qnt::SplitOutliersOp op) {
+  if (!hasWidth(op.getInput()))
+    return op.emitOpError("splits rows whose width only a run tells: ") << op.getInput().getType();
   Builder types(op.getContext());
   OpBuilder b(op);
   int64_t K = width(op.getInput());
@@ -241,7 +249,7 @@ LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *a
 
 LogicalResult QuantLowering::add(arith::AddFOp op) {
   auto type = dyn_cast<RankedTensorType>(op.getType());
-  if (!type || !type.getElementType().isF32() || type.getRank() < 1 || type.isDynamicDim(type.getRank() - 1))
+  if (!type || !type.getElementType().isF32() || !hasWidth(op.getLhs()))
     return success();
   auto productAt = [&](unsigned i) {
     auto matmul = op->getOperand(i).getDefiningOp<qnt::MatmulOp>();
@@ -382,6 +390,8 @@ LogicalResult QuantLowering::observe(qnt::ObserveOp op) {
 LogicalResult QuantLowering::activation(Operation *op, qnt::Activation kind, bool gated) {
   if (gated && op->hasOneUse() && isa<qnt::QuantizeOp>(*op->user_begin()))
     return success();                                               // fused there
+  if (!hasWidth(op->getOperand(0)))
+    return reference(op);
   Value result = op->getResult(0), init = empty(op, op->getOperand(0), width(result), f32(op));
   op->replaceAllUsesWith(launch(op, activationKernel(library, kind, width(result), gated), op->getOperand(0), init));
   return success();

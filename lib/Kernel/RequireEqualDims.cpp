@@ -108,6 +108,10 @@ void forEachPair(Operation *op, Require require) {
         require(dimName(cast.getSource(), i), std::to_string(cast.getType().getDimSize(i)));
     return;
   }
+  if (auto matmul = dyn_cast<qnt::MatmulOp>(op))
+    return require(dimName(matmul.getInput(), cast<RankedTensorType>(matmul.getInput().getType()).getRank() - 1), dimName(matmul.getWeight(), 1));
+  if (auto norm = dyn_cast<qnt::NormOp>(op))
+    return require(dimName(norm.getInput(), cast<RankedTensorType>(norm.getInput().getType()).getRank() - 1), dimName(norm.getScale(), 0));
   if (auto rotary = dyn_cast<qnt::RotaryOp>(op))
     return requireOfRows(rotary.getInput(), rotary.getPositions(), require);
   if (auto update = dyn_cast<qnt::KvUpdateOp>(op)) {

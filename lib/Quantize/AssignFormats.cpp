@@ -40,6 +40,7 @@ private:
   Choice choose(qnt::WeightDeclOp decl, const WeightUse &use);
   Type matchRules(qnt::WeightDeclOp decl, std::string &text);
   void countOverride(StringRef rule);
+  void warnOfFloats(const llvm::MapVector<Operation *, WeightUse> &uses);
 
   Type weightFormat, headFormat, tableFormat;
   std::vector<Rule> rules;
@@ -168,6 +169,27 @@ Choice AssignFormats::choose(qnt::WeightDeclOp decl, const WeightUse &use) {
   return isTied ? Choice{fits(headFormat), "head-bits: tied to the head"} : Choice{tableFormat, "embedding table"};
 }
 
+/// Weights that cost, and that only linear layers would read in `weightFormat`.
+void AssignFormats::warnOfFloats(const llvm::MapVector<Operation *, WeightUse> &uses) {
+  constexpr int64_t large = 4096;   // values: 16 KB as float32
+  constexpr size_t mostNotes = 16;
+  SmallVector<std::pair<qnt::WeightDeclOp, Operation *>> floats;
+  for (auto &[op, use] : uses) {
+    auto decl = cast<qnt::WeightDeclOp>(op);
+    auto type = cast<RankedTensorType>(decl.getType());
+    if (!use.products.empty() && isa<FloatType>(type.getElementType()) && type.getNumElements() >= large)
+      floats.push_back({decl, use.products.front()});
+  }
+  if (floats.empty() || weightFormat.isF32())
+    return;
+  InFlightDiagnostic warning = floats.front().second->emitWarning();
+  warning << "weight '" << floats.front().first.getSymName() << "' stays float32, as it is of no linear layer: the product is of another form";
+  for (auto [decl, product] : ArrayRef(floats).drop_front().take_front(mostNotes))
+    warning.attachNote(product->getLoc()) << "so does weight '" << decl.getSymName() << "'";
+  if (floats.size() > mostNotes + 1)
+    warning.attachNote() << "and " << floats.size() - mostNotes - 1 << " more";
+}
+
 void AssignFormats::runOnOperation() {
   rules.clear();
   headBytes.clear();
@@ -179,6 +201,7 @@ void AssignFormats::runOnOperation() {
       for (ByteRange range : bytesOf(cast<qnt::WeightDeclOp>(op)))
         headBytes.insert(range);
 
+  warnOfFloats(uses);
   llvm::DenseMap<StringAttr, RankedTensorType> types;
   for (auto &[op, use] : uses) {
     auto decl = cast<qnt::WeightDeclOp>(op);

@@ -1,6 +1,9 @@
 // Follows the value of qnt.weight into the arguments of the functions it is passed to. A layer's argument stands for the weights
 // of all its callers, so uses found there belong to each of them.
 #include "WeightUses.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 using namespace mlir;
 using namespace qcc;
 
@@ -40,8 +43,17 @@ private:
           use.other = true;
       } else {
         use.other = true;
+        followView(user, use);
       }
     }
+  }
+  /// The products that read the values as they are, or seen in another shape or order.
+  void followView(Operation *user, WeightUse &use) {
+    if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::CastOp, linalg::TransposeOp>(user))
+      for (OpOperand &operand : user->getResult(0).getUses())
+        followView(operand.getOwner(), use);
+    else if (auto loops = dyn_cast<linalg::LinalgOp>(user); loops && linalg::isaContractionOpInterface(loops) && !llvm::is_contained(use.products, user))
+      use.products.push_back(user);
   }
   static bool leavesProgram(Value result) {
     return llvm::any_of(result.getUsers(), [](Operation *user) {

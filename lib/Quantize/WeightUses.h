@@ -10,6 +10,8 @@ struct WeightUse {
   bool matmul = false;  // the weight of a qnt.matmul
   bool gather = false;  // the table of a qnt.gather
   bool other = false;   // anything else: its type must stay
+  /// Products of the generic path that read it: no linear layer was found there.
+  llvm::SmallVector<mlir::Operation *, 1> products;
   bool head = false;    // a matmul whose result leaves the program, or that has a row per word of the vocabulary
 };
 

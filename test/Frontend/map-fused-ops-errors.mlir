@@ -173,3 +173,30 @@ func.func @half_a_past(%q: tensor<?x4x?x8xf32> {onnx.dims = ["b", "", "s", ""]},
   %0 = onnx.node "Attention"(%q, %q, %q, %none, %pk) {since = 23 : i64} : (tensor<?x4x?x8xf32>, tensor<?x4x?x8xf32>, tensor<?x4x?x8xf32>, none, tensor<?x4x?x8xf32>) -> tensor<?x4x?x8xf32>
   return %0 : tensor<?x4x?x8xf32>
 }
+
+// -----
+
+func.func @norm_of_nothing(%x: tensor<?x0xf32> {onnx.dims = ["n", ""]}) -> tensor<?x0xf32> {
+  %w = onnx.initializer #onnx.bytes<"w", file 0, offset 0, length 0> : tensor<0xf32>
+  // expected-error @below {{normalizes rows without elements [norm-channels]}}
+  %0 = onnx.node "LayerNormalization"(%x, %w) {since = 17 : i64} : (tensor<?x0xf32>, tensor<0xf32>) -> tensor<?x0xf32>
+  return %0 : tensor<?x0xf32>
+}
+
+// -----
+
+func.func @norm_of_a_scalar(%x: tensor<f32> {onnx.dims = []}) -> tensor<f32> {
+  %w = onnx.initializer #onnx.bytes<"w", file 0, offset 0, length 4> : tensor<1xf32>
+  // expected-error @below {{only the last axis can be normalized [norm-axis]}}
+  %0 = onnx.node "LayerNormalization"(%x, %w) {since = 17 : i64} : (tensor<f32>, tensor<1xf32>) -> tensor<f32>
+  return %0 : tensor<f32>
+}
+
+// -----
+
+func.func @parameters(%x: tensor<?x64xf32> {onnx.dims = ["n", ""]}) -> tensor<?x64xf32> {
+  %w = onnx.initializer #onnx.bytes<"w", file 0, offset 0, length 20> : tensor<5xf32>
+  // expected-error @below {{has 5 elements of scale for 64 channels [norm-parameters]}}
+  %0 = onnx.node "LayerNormalization"(%x, %w) {since = 17 : i64} : (tensor<?x64xf32>, tensor<5xf32>) -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}

@@ -80,3 +80,66 @@ func.func @bias_with_more_dimensions(%x: tensor<?x32xf32> {onnx.dims = ["n", ""]
   %2 = onnx.node "Add"(%0, %1) {since = 14 : i64} : (tensor<?x64xf32>, tensor<1x1x64xf32>) -> tensor<1x?x64xf32>
   return %2 : tensor<1x?x64xf32>
 }
+
+// The weight tells K where only a run tells the input's: the Identity becomes a cast, whose extents a run compares.
+// CHECK-LABEL: func @open_channels
+// CHECK:         %[[X:.*]] = onnx.node "Identity"(%arg0) {{.*}} : (tensor<?x?xf32>) -> tensor<?x32xf32>
+// CHECK:         qnt.matmul %[[X]], %{{.*}} : tensor<?x32xf32>, tensor<64x32xf32> -> tensor<?x64xf32>
+func.func @open_channels(%x: tensor<?x?xf32> {onnx.dims = ["n", "k"]}) -> tensor<?x64xf32> {
+  %w = onnx.initializer #onnx.bytes<"w", file 0, offset 0, length 8192> : tensor<32x64xf32>
+  %0 = onnx.node "MatMul"(%x, %w) {since = 13 : i64} : (tensor<?x?xf32>, tensor<32x64xf32>) -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// Extents of 1 in front of the matrix are the result's.
+// CHECK-LABEL: func @unit_extents
+// CHECK:         %[[X:.*]] = onnx.node "Unsqueeze"(%arg0, %{{.*}}) {{.*}} -> tensor<1x?x32xf32>
+// CHECK:         qnt.matmul %[[X]], %{{.*}} : tensor<1x?x32xf32>, tensor<64x32xf32> -> tensor<1x?x64xf32>
+func.func @unit_extents(%x: tensor<?x32xf32> {onnx.dims = ["n", ""]}) -> tensor<1x?x64xf32> {
+  %w = onnx.initializer #onnx.bytes<"unit", file 0, offset 0, length 8192> : tensor<1x32x64xf32>
+  %0 = onnx.node "MatMul"(%x, %w) {since = 13 : i64} : (tensor<?x32xf32>, tensor<1x32x64xf32>) -> tensor<1x?x64xf32>
+  return %0 : tensor<1x?x64xf32>
+}
+
+// Two matrices are no weight of one layer.
+// CHECK-LABEL: func @batch_of_matrices
+// CHECK-NOT:     qnt.matmul
+func.func @batch_of_matrices(%x: tensor<?x32xf32> {onnx.dims = ["n", ""]}) -> tensor<2x?x64xf32> {
+  %w = onnx.initializer #onnx.bytes<"batch", file 0, offset 0, length 16384> : tensor<2x32x64xf32>
+  %0 = onnx.node "MatMul"(%x, %w) {since = 13 : i64} : (tensor<?x32xf32>, tensor<2x32x64xf32>) -> tensor<2x?x64xf32>
+  return %0 : tensor<2x?x64xf32>
+}
+
+// W x is the transposed of x' W'.
+// CHECK-LABEL: func @weight_on_the_left
+// CHECK:         %[[X:.*]] = onnx.node "Transpose"(%arg0) {{.*}} -> tensor<?x32xf32>
+// CHECK:         %[[P:.*]] = qnt.matmul %[[X]], %{{.*}} : tensor<?x32xf32>, tensor<64x32xf32> -> tensor<?x64xf32>
+// CHECK:         onnx.node "Transpose"(%[[P]]) {{.*}} -> tensor<64x?xf32>
+func.func @weight_on_the_left(%x: tensor<32x?xf32> {onnx.dims = ["", "n"]}) -> tensor<64x?xf32> {
+  %w = onnx.initializer #onnx.bytes<"left", file 0, offset 0, length 8192> : tensor<64x32xf32>
+  %0 = onnx.node "MatMul"(%w, %x) {since = 13 : i64} : (tensor<64x32xf32>, tensor<32x?xf32>) -> tensor<64x?xf32>
+  return %0 : tensor<64x?xf32>
+}
+
+// CHECK-LABEL: func @scaled
+// CHECK:         %[[P:.*]] = qnt.matmul %arg0, %{{[^ ]*}} : tensor<?x32xf32>, tensor<64x32xf32> -> tensor<?x64xf32>
+// CHECK:         %[[A:.*]] = onnx.node "Mul"(%[[P]], %{{.*}})
+// CHECK:         %[[B:.*]] = onnx.node "Mul"(%{{.*}}, %{{.*}}) {{.*}} -> tensor<64xf32>
+// CHECK:         onnx.node "Add"(%[[A]], %[[B]])
+func.func @scaled(%x: tensor<?x32xf32> {onnx.dims = ["n", ""]}) -> tensor<?x64xf32> {
+  %w = onnx.initializer #onnx.bytes<"w", file 0, offset 0, length 8192> : tensor<32x64xf32>
+  %b = onnx.initializer #onnx.bytes<"b", file 0, offset 30000, length 256> : tensor<64xf32>
+  %0 = onnx.node "Gemm"(%x, %w, %b) {since = 13 : i64, alpha = 0.5 : f32, beta = 2.0 : f32} : (tensor<?x32xf32>, tensor<32x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// Positions times frequencies, and sums of nothing, are no layers.
+// CHECK-LABEL: func @no_sums
+// CHECK-NOT:     qnt.matmul
+func.func @no_sums(%x: tensor<?x1xf32> {onnx.dims = ["n", ""]}, %y: tensor<?x0xf32> {onnx.dims = ["n", ""]}) -> (tensor<?x64xf32>, tensor<?x64xf32>) {
+  %f = onnx.initializer #onnx.bytes<"f", file 0, offset 0, length 256> : tensor<1x64xf32>
+  %e = onnx.initializer #onnx.bytes<"e", file 0, offset 0, length 0> : tensor<0x64xf32>
+  %0 = onnx.node "MatMul"(%x, %f) {since = 13 : i64} : (tensor<?x1xf32>, tensor<1x64xf32>) -> tensor<?x64xf32>
+  %1 = onnx.node "MatMul"(%y, %e) {since = 13 : i64} : (tensor<?x0xf32>, tensor<0x64xf32>) -> tensor<?x64xf32>
+  return %0, %1 : tensor<?x64xf32>, tensor<?x64xf32>
+}

@@ -15,6 +15,8 @@ qnt.weight_decl @b.k : tensor<4x64xf32> [#qnt.part<rows = 4, transposed = false,
 qnt.weight_decl @b.qb : tensor<8xf32> [#qnt.part<rows = 8, transposed = false, data = <"qb", file 0, offset 0, length 32> : tensor<8xf32>>]
 qnt.weight_decl @b.kb : tensor<4xf32> [#qnt.part<rows = 4, transposed = false, data = <"kb", file 0, offset 0, length 16> : tensor<4xf32>>]
 qnt.weight_decl @tied : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = true, data = <"tied", file 0, offset 40000, length 8192> : tensor<64x32xf32>>]
+qnt.weight_decl @empty.a : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = false, data = <"empty.a", file 0, offset 0, length 8192> : tensor<32x64xf32>>]
+qnt.weight_decl @empty.b : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = false, data = <"empty.b", file 0, offset 0, length 8192> : tensor<32x64xf32>>]
 qnt.weight_decl @other : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = true, data = <"other", file 0, offset 50000, length 8192> : tensor<64x32xf32>>]
 
 // CHECK-LABEL: func @keys_and_values
@@ -66,4 +68,15 @@ func.func @shared_weight_stays(%x: tensor<?x?x64xf32>, %z: tensor<?x?x64xf32>) -
   %b = qnt.matmul %x, %w1 : tensor<?x?x64xf32>, tensor<32x64xf32> -> tensor<?x?x32xf32>
   %c = qnt.matmul %z, %w0 : tensor<?x?x64xf32>, tensor<32x64xf32> -> tensor<?x?x32xf32>
   return %a, %b, %c : tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>
+}
+
+// A part of no rows is none.
+// CHECK-LABEL: func @no_rows
+// CHECK-COUNT-2: qnt.matmul %arg0
+func.func @no_rows(%x: tensor<0x64xf32>) -> (tensor<0x32xf32>, tensor<0x32xf32>) {
+  %w0 = qnt.weight @empty.a : tensor<32x64xf32>
+  %w1 = qnt.weight @empty.b : tensor<32x64xf32>
+  %a = qnt.matmul %x, %w0 : tensor<0x64xf32>, tensor<32x64xf32> -> tensor<0x32xf32>
+  %b = qnt.matmul %x, %w1 : tensor<0x64xf32>, tensor<32x64xf32> -> tensor<0x32xf32>
+  return %a, %b : tensor<0x32xf32>, tensor<0x32xf32>
 }

@@ -7,6 +7,17 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
     %y = qnt.norm rms %x, %s eps 1.0e-5 : tensor<?x?x64xf32>, tensor<64xf32>
     return %y : tensor<?x?x64xf32>
   }
+  // Of scalars and of rows whose width only a run tells there is no kernel.
+  // CHECK-LABEL: func.func @no_width
+  // CHECK-NOT: qk.launch
+  // CHECK: arith.maximumf
+  // CHECK-NOT: qk.launch
+  // CHECK: arith.maximumf
+  func.func @no_width(%x: tensor<f32>, %y: tensor<2x?xf32>) -> (tensor<f32>, tensor<2x?xf32>) {
+    %0 = qnt.activate relu %x : tensor<f32>
+    %1 = qnt.activate relu %y : tensor<2x?xf32>
+    return %0, %1 : tensor<f32>, tensor<2x?xf32>
+  }
   // Norm and quantize are one launch; the product takes codes, scales and sums, and adds the residual.
   // CHECK-LABEL: func.func @fused
   // CHECK-NOT: qk.launch @norm_rms_64_{{[0-9a-f]*}}(

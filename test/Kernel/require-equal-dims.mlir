@@ -62,3 +62,15 @@ module attributes {qnt.dims = ["s", "t"], qnt.fixed_dims = {t = 16 : index}} {
     return %0, %1 : tensor<16x8xf32>, tensor<?x8xf32>
   }
 }
+
+// -----
+
+// Kernels read as many channels as the weights have.
+// CHECK: qnt.equal_dims = {{\[\[}}"k", "8", "/product"], ["j", "8", "/norm"]]
+module attributes {qnt.dims = ["n", "k", "j"]} {
+  func.func @main(%x: tensor<?x?xf32> {qnt.dims = ["n", "k"]}, %z: tensor<?x?xf32> {qnt.dims = ["n", "j"]}, %w: tensor<4x8xf32>, %g: tensor<8xf32>) -> (tensor<?x4xf32>, tensor<?x?xf32>) {
+    %0 = qnt.matmul %x, %w : tensor<?x?xf32>, tensor<4x8xf32> -> tensor<?x4xf32> loc("/product")
+    %1 = qnt.norm rms %z, %g eps 1.0e-5 : tensor<?x?xf32>, tensor<8xf32> loc("/norm")
+    return %0, %1 : tensor<?x4xf32>, tensor<?x?xf32>
+  }
+}

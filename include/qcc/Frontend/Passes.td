@@ -43,7 +43,9 @@ def MapFusedOps : FrontendModulePass<"map-fused-ops"> {
 def RecoverLinear : FrontendModulePass<"recover-linear"> {
   let summary = "Products with constants become qnt.matmul, rows of constant tables become qnt.gather";
   let description = [{
-    A constant right side of MatMul or Gemm, seen through transposes and casts, becomes a weight declaration; a constant addend per channel its bias.
+    A constant side of MatMul or Gemm, seen through transposes, casts and extents of 1, becomes a weight declaration; a constant addend per channel its
+    bias. A constant on the left is the layer of the other side transposed; Gemm's other factors and addends stand behind the product. Where the input's
+    last extent is open it becomes K, by an Identity that a run checks. Outer products (K = 1) and empty sums stay.
     Example:
       %w = onnx.initializer #onnx.bytes<"w", file 0, offset 0, length 8192> : tensor<32x64xf32>
       %0 = onnx.node "MatMul"(%x, %w) {since = 13 : i64} : (tensor<?x?x32xf32>, tensor<32x64xf32>) -> tensor<?x?x64xf32>

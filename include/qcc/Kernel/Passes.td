@@ -131,7 +131,7 @@ def LowerQuant : Pass<"qcc-kernel-lower-quant", "::mlir::ModuleOp"> {
   let description = [{
     Every `qnt` operation becomes a `qk.launch` of a kernel that is generated for its static sizes, formats and row class, and shared by all
     launches with the same ones. Fuses what one pass over a row can do: norm with quantize, glu with quantize, rotary with kv_update, matmul with bias and
-    residual addition. What has no kernel is replaced by its reference lowering.
+    residual addition. What has no kernel (also of scalars, and of rows whose width only a run tells) is replaced by its reference lowering.
     Example:
       %y = qnt.norm rms %x, %w eps 1.0e-5 : tensor<?x?x64xf32>, tensor<64xf32>
     becomes

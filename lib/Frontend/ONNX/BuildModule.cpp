@@ -28,7 +28,7 @@ private:
   TypedAttr tensorAttribute(const proto::TensorProto &tensor, StringRef name);
   DenseElementsAttr constantAttribute(const proto::TensorProto &tensor);
   Attribute attribute(const proto::AttributeProto &attribute, StringRef node);
-  DictionaryAttr valueAttributes(const proto::ValueInfoProto &value);
+  DictionaryAttr valueAttributes(const proto::ValueInfoProto &value, bool isInput);
   Value left();
   func::FuncOp createFunction();
   void addInitializer(const proto::TensorProto &tensor, int64_t index);
@@ -133,14 +133,17 @@ Attribute ModuleBuilder::attribute(const proto::AttributeProto &attribute, Strin
   }
 }
 
-DictionaryAttr ModuleBuilder::valueAttributes(const proto::ValueInfoProto &value) {
+/// Open extents of inputs that the file gives no name are called after the input: runs tell them, and a name is what they are known by.
+DictionaryAttr ModuleBuilder::valueAttributes(const proto::ValueInfoProto &value, bool isInput) {
   using qcc::onnx::OnnxDialect;
   SmallVector<NamedAttribute> attributes = {builder.getNamedAttr(OnnxDialect::getNameAttrName(), builder.getStringAttr(value.name()))};
   if (value.type().tensor_type().has_shape()) {
-    SmallVector<StringRef> dims;
-    for (const auto &dim : value.type().tensor_type().shape().dim())
-      dims.push_back(dim.has_dim_param() ? StringRef(dim.dim_param()) : StringRef());
-    attributes.push_back(builder.getNamedAttr(OnnxDialect::getDimsAttrName(), builder.getStrArrayAttr(dims)));
+    SmallVector<Attribute> dims;
+    for (auto [i, dim] : llvm::enumerate(value.type().tensor_type().shape().dim())) {
+      bool isNameless = isInput && !dim.has_dim_value() && dim.dim_param().empty();
+      dims.push_back(builder.getStringAttr(isNameless ? value.name() + "." + Twine(i) : Twine(dim.has_dim_param() ? dim.dim_param() : "")));
+    }
+    attributes.push_back(builder.getNamedAttr(OnnxDialect::getDimsAttrName(), builder.getArrayAttr(dims)));
   }
   return builder.getDictionaryAttr(attributes);
 }
@@ -160,7 +163,7 @@ func::FuncOp ModuleBuilder::createFunction() {
     if (!type)
       return problems.add(Rule::UnsupportedType, {kind, value.name(), 0}, "its type is not known");
     list.push_back(type);
-    attributes.push_back(valueAttributes(value));
+    attributes.push_back(valueAttributes(value, kind == StringRef("input")));
   };
   for (const auto &input : graph.input())
     add(input, "input", inputs, inputAttributes);

@@ -226,7 +226,11 @@ static Results identity(GenericOps &g, onnx::NodeOp node) {
   if (node.output(1) && !node.output(1).use_empty())
     return refuse(node, "the mask of a Dropout is not supported", "unsupported-output");
   Value same = g.get(node, node.input(0));
-  return same ? Results(SmallVector<Value>{same}) : Results(failure());
+  if (!same)
+    return failure();
+  if (RankedTensorType wanted = g.type(node.output(0)); wanted && wanted != same.getType())   // named after this node where extents differ at run time
+    same = tensor::CastOp::create(g.b, node.getLoc(), wanted, same);
+  return SmallVector<Value>{same};
 }
 
 using arith::CmpFPredicate;

@@ -58,7 +58,8 @@ static LogicalResult matMulNBits(FusedOps &c, onnx::NodeOp node, SmallVectorImpl
   codes.rows = node.intAttribute("N", 0), codes.columns = node.intAttribute("K", 0);
   codes.bits = node.intAttribute("bits", 4), codes.block = node.intAttribute("block_size", 0);
   const Elements::Shape *in = c.r.elements.shape(node.input(0));
-  if (!in || in->empty() || ExprPool::integer(in->back()) != codes.columns)
+  Value input = c.r.withChannels(node.getLoc(), node.input(0), codes.columns);
+  if (!in || !input)
     return refuse(node, "K = " + Twine(codes.columns) + " is not the last dimension of the input", "matmul-k");
   if (Value order = node.input(4))
     return refuse(node, "g_idx (a permutation of K) is not supported", "unsupported-input");
@@ -73,7 +74,7 @@ static LogicalResult matMulNBits(FusedOps &c, onnx::NodeOp node, SmallVectorImpl
     return failure();
   Elements::Shape out = *in;
   out.back() = c.r.pool.number(double(codes.rows));
-  results.push_back(qnt::MatmulOp::create(c.r.builder, node.getLoc(), c.r.type(out, c.r.builder.getF32Type()), node.input(0), *weight, *bias));
+  results.push_back(qnt::MatmulOp::create(c.r.builder, node.getLoc(), c.r.type(out, c.r.builder.getF32Type()), input, *weight, *bias));
   return success();
 }
 

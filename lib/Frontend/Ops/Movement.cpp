@@ -42,8 +42,15 @@ static Results expand(GenericOps &g, onnx::NodeOp node) {
   return one(g.elementwise(node, node.input(0), *to, g.type(node.output(0)).getElementType(), [](OpBuilder &, Location, ValueRange args) { return args[0]; }));
 }
 
+/// Has a tensor of this shape no elements in any run? A slice of one is no valid operation: offset 0 is past its end.
+static bool isEmpty(ArrayRef<E> shape) {
+  return llvm::any_of(shape, [](E dim) { return ExprPool::integer(dim) == 0; });
+}
+
 /// A part of `x` that starts at `starts` (an offset an axis, null: 0) with the sizes `to`.
 static FailureOr<Value> part(GenericOps &g, onnx::NodeOp node, Value x, ArrayRef<E> starts, ArrayRef<E> to, ArrayRef<int64_t> steps) {
+  if (isEmpty(to))
+    return g.empty(node, to, cast<ShapedType>(x.getType()).getElementType());
   SmallVector<OpFoldResult> offsets, strides;
   auto sizes = g.sizes(node, to);
   if (failed(sizes))
@@ -147,6 +154,8 @@ static Results concat(GenericOps &g, onnx::NodeOp node) {
     for (auto [i, own] : llvm::enumerate(*shape))
       if (int64_t(i) != axis && failed(g.agree(node, own, (*to)[i])))
         return failure();
+    if (isEmpty(whole))
+      continue;
     SmallVector<OpFoldResult> offsets(shape->size(), g.b.getIndexAttr(0)), strides(shape->size(), g.b.getIndexAttr(1));
     offsets[axis] = g.size(node.getLoc(), start);
     if (!offsets[axis])

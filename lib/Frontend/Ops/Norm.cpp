@@ -6,15 +6,41 @@ using namespace mlir;
 using namespace qcc;
 using namespace qcc::frontend;
 
-static FailureOr<Value> norm(FusedOps &c, onnx::NodeOp node, Value input, unsigned scale, std::optional<unsigned> bias, qnt::NormKind kind) {
+/// A constant with an element for each channel, as a vector, or null where there is none.
+static FailureOr<Value> parameter(FusedOps &c, onnx::NodeOp node, unsigned operand, StringRef what, std::optional<int64_t> channels) {
+  FailureOr<Value> value = c.weight(node, operand, what);
+  if (failed(value) || !*value)
+    return value;
+  auto type = cast<RankedTensorType>(value->getType());
+  if (!channels)
+    channels = type.getShape().back();
+  if (type.getNumElements() != *channels)
+    return refuse(node, "has " + Twine(type.getNumElements()) + " elements of " + what + " for " + Twine(*channels) + " channels", "norm-parameters");
+  return type.getRank() == 1 ? *value : c.r.reshape(node.getLoc(), *value, *channels);
+}
+
+/// The norm of `input`, which has as many channels as `scale` has elements.
+static FailureOr<Value> norm(FusedOps &c, onnx::NodeOp node, Value input, unsigned scale, std::optional<unsigned> bias, qnt::NormKind kind, double defaultEpsilon) {
   const Elements::Shape *shape = c.r.elements.shape(input);
-  if (!shape || normalizeAxis(node.intAttribute("axis", -1), shape->size()) != int64_t(shape->size()) - 1)
+  if (!shape || shape->empty() || normalizeAxis(node.intAttribute("axis", -1), shape->size()) != int64_t(shape->size()) - 1)
     return refuse(node, "only the last axis can be normalized", "norm-axis");
-  FailureOr<Value> gamma = c.weight(node, scale, "scale"), beta = bias ? c.weight(node, *bias, "bias") : FailureOr<Value>(Value());
-  if (failed(gamma) || failed(beta))
+  std::optional<int64_t> known = ExprPool::integer(shape->back());
+  FailureOr<Value> gamma = parameter(c, node, scale, "scale", known);
+  if (failed(gamma))
     return failure();
-  auto epsilon = llvm::APFloat(float(node.floatAttribute("epsilon", 1e-5)));
-  return qnt::NormOp::create(c.r.builder, node.getLoc(), c.r.type(*shape, c.r.builder.getF32Type()), input, *gamma, *beta, kind, epsilon).getResult();
+  if (!*gamma)
+    return refuse(node, "has no scale", "norm-parameters");
+  int64_t channels = cast<RankedTensorType>(gamma->getType()).getDimSize(0);
+  FailureOr<Value> beta = bias ? parameter(c, node, *bias, "bias", channels) : FailureOr<Value>(Value());
+  if (failed(beta))
+    return failure();
+  if (!channels)
+    return refuse(node, "normalizes rows without elements", "norm-channels");
+  Value rows = c.r.withChannels(node.getLoc(), input, channels);
+  if (!rows)
+    return refuse(node, "the number of channels must be a number or follow from the extents of inputs", "norm-channels");
+  auto epsilon = llvm::APFloat(float(node.floatAttribute("epsilon", defaultEpsilon)));
+  return qnt::NormOp::create(c.r.builder, node.getLoc(), c.r.type(rows), rows, *gamma, *beta, kind, epsilon).getResult();
 }
 
 static LogicalResult onlyFirstOutput(onnx::NodeOp node, ArrayRef<unsigned> others) {
@@ -27,7 +53,7 @@ static LogicalResult onlyFirstOutput(onnx::NodeOp node, ArrayRef<unsigned> other
 template <qnt::NormKind kind> static LogicalResult plain(FusedOps &c, onnx::NodeOp node, SmallVectorImpl<Value> &results) {
   if (failed(onlyFirstOutput(node, {1, 2})))
     return failure();
-  FailureOr<Value> result = norm(c, node, node.input(0), 1, kind == qnt::NormKind::Layer ? std::optional(2u) : std::nullopt, kind);
+  FailureOr<Value> result = norm(c, node, node.input(0), 1, kind == qnt::NormKind::Layer ? std::optional(2u) : std::nullopt, kind, 1e-5);
   if (failed(result))
     return failure();
   results.push_back(*result);
@@ -65,12 +91,10 @@ template <qnt::NormKind kind> static LogicalResult skip(FusedOps &c, onnx::NodeO
     sum = c.r.node(loc, "Add", {sum, bias}, type);
   }
   sum = sumOf(c, loc, sum, skipped, type);
-  FailureOr<Value> gamma = c.weight(node, 2, "gamma"), beta = layer ? c.weight(node, 3, "beta") : FailureOr<Value>(Value());
-  if (failed(gamma) || failed(beta))
+  FailureOr<Value> result = norm(c, node, sum, 2, layer ? std::optional(3u) : std::nullopt, kind, 1e-12); // not the 1e-5 of the norms without a sum
+  if (failed(result))
     return failure();
-  auto epsilon = llvm::APFloat(float(node.floatAttribute("epsilon", 1e-12))); // not the 1e-5 of the norms without a sum
-  Value result = qnt::NormOp::create(c.r.builder, loc, type, sum, *gamma, *beta, kind, epsilon);
-  results.append({result, Value(), Value(), sum});
+  results.append({*result, Value(), Value(), sum});
   return success();
 }
 
@@ -100,11 +124,10 @@ static LogicalResult embedLayerNorm(FusedOps &c, onnx::NodeOp node, SmallVectorI
   Value sum = sumOf(c, loc, words, positions, type);
   if (segments)
     sum = sumOf(c, loc, sum, segments, type);
-  FailureOr<Value> gamma = c.weight(node, 5, "gamma"), beta = c.weight(node, 6, "beta");
-  if (failed(gamma) || failed(beta))
+  FailureOr<Value> result = norm(c, node, sum, 5, 6, qnt::NormKind::Layer, 1e-12);
+  if (failed(result))
     return failure();
-  auto epsilon = llvm::APFloat(float(node.floatAttribute("epsilon", 1e-12)));
-  Value result = qnt::NormOp::create(b, loc, type, sum, *gamma, *beta, qnt::NormKind::Layer, epsilon), count;
+  Value count;
   if (node.output(1) && !node.output(1).use_empty()) {
     if (!node.input(7))
       return refuse(node, "mask_index needs a mask", "missing-input");
@@ -114,7 +137,7 @@ static LogicalResult embedLayerNorm(FusedOps &c, onnx::NodeOp node, SmallVectorI
     Value numbers = c.r.node(loc, "Cast", ones, c.r.type(mask, b.getI32Type()), {b.getNamedAttr("to", b.getI64IntegerAttr(6))});
     count = c.r.node(loc, "ReduceSum", {numbers, c.r.constant(loc, int64_t(1))}, c.r.type(mask[0], b.getI32Type()), {b.getNamedAttr("keepdims", b.getI64IntegerAttr(0))});
   }
-  results.append({result, count, sum});
+  results.append({*result, count, sum});
   return success();
 }
 

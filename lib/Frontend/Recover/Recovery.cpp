@@ -116,6 +116,21 @@ Value Recovery::slice(Location loc, Value value, int64_t axis, int64_t start, in
   return node(loc, "Slice", {value, constant(loc, start), constant(loc, start + size), constant(loc, axis)}, RankedTensorType::get(to, from.getElementType()));
 }
 
+Value Recovery::withChannels(Location loc, Value value, int64_t channels) {
+  const Elements::Shape *shape = elements.shape(value);
+  if (!shape || shape->empty())
+    return {};
+  E last = shape->back();
+  if (std::optional<int64_t> known = ExprPool::integer(last))
+    return *known == channels ? value : Value();
+  if (last->clamps || StringRef(ExprPool::print(last)).contains('?'))
+    return {};
+  RankedTensorType open = type(value);
+  SmallVector<int64_t> sizes(open.getShape());
+  sizes.back() = channels;
+  return node(loc, "Identity", value, open.clone(sizes));   // a cast in the end, whose extents require-equal-dims lists
+}
+
 Value Recovery::index(Location loc, E e, llvm::function_ref<Value(E)> measure) {
   if (!e)
     return {};

@@ -37,6 +37,10 @@ public:
   mlir::Value asF32(mlir::Location loc, mlir::Value value);
   mlir::Value asElementsOf(mlir::Location loc, mlir::Value result, mlir::Value like);
 
+  /// `value` with a last extent of `channels`; where only a run tells it, that run compares. Null when it is another extent, one that no dimension of
+  /// an input tells or one that a Slice cuts, or `value` is a scalar.
+  mlir::Value withChannels(mlir::Location loc, mlir::Value value, int64_t channels);
+
   /// `e` (a sum of products of dimensions, their quotients and clamps) as an index value; null when it has a dimension without a name that `measure` cannot give.
   mlir::Value index(mlir::Location loc, E e, llvm::function_ref<mlir::Value(E)> measure = {});
 

@@ -605,6 +605,8 @@ bool Elements::computeShape(Value value, Shape &out) {
     if (!in)
       return false;
     out = *in;
+    if (op->getOperand(0).getType() == type)   // the last extent is kept too
+      return true;
     out.resize(type.getRank(), nullptr);   // a gathered row is one more
     E last = type.isDynamicDim(type.getRank() - 1) ? nullptr : pool.number(double(type.getDimSize(type.getRank() - 1)));
     out.back() = last ? last : fresh(value, out.size() - 1);
