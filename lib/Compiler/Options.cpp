@@ -249,8 +249,9 @@ struct FormatOptions {
       cl::desc("The same for so many bytes of all weights; K, M, G: powers of 1000"), cl::value_desc("bytes"), cl::cat(category)};
   cl::opt<double> maxKl{"max-kl",
       cl::desc("The smallest formats whose KL divergence is expected to stay below x nats"), cl::value_desc("x"), cl::cat(category)};
-  cl::opt<Sensitivity> sensitivity{"sensitivity", cl::desc("What formats are compared by (default kl)"), cl::init(Sensitivity::Default), cl::cat(category), cl::values(
-      clEnumValN(Sensitivity::Kl, "kl", "predictions with one weight quantized"), clEnumValN(Sensitivity::Hessian, "hessian", "outputs of the weight"))};
+  cl::opt<std::string> sensitivity{"sensitivity",
+      cl::desc("What formats are compared by: kl (default; predictions with one weight quantized), hessian (outputs of the weight)"),
+      cl::value_desc("measure"), cl::Hidden, cl::cat(category)};
   cl::opt<unsigned> activationBits{"abits",
       cl::desc("Bits of an activation: 8, 16 (bf16 on matrix units), 32 (default: 8 below 16-bit weights)"),
       cl::value_desc("n"), cl::init(0), cl::cat(category)};
@@ -317,7 +318,8 @@ private:
     problems.refuseIf(isGiven(maxKl) && !(maxKl > 0 && std::isfinite(maxKl)), "--max-kl is above 0");
     if (isGiven(maxKl))
       o.maxKl = maxKl;
-    o.sensitivity = sensitivity;
+    if (isGiven(sensitivity))
+      o.sensitivity = problems.valueOf<Sensitivity>(sensitivity, {{"kl", Sensitivity::Kl}, {"hessian", Sensitivity::Hessian}});
     o.targetSize = parseSize(targetSize);
     problems.refuseIf(isGiven(targetSize) && !o.targetSize, "--target-size=" + targetSize + " is no number of bytes (48000000, 48M, 1.5G)");
   }
@@ -442,6 +444,10 @@ struct WorkOptions {
 
 //===-- all --------------------------------------------------------------------------------------------------------------------===//
 
+/// Bits per layer weight of `--wbits=4 --calib=<text>`, where nothing else is said of formats: the best that is known at the size of the 4-bit files
+/// that people use (docs/Quantization.md). Weights that need more than 4.31 get it; tiny ones may have scales that take more.
+constexpr double bpwOfText = 4.75;
+
 struct CommandLine {
   TargetOptions target;
   OutputOptions output;
@@ -466,6 +472,10 @@ struct CommandLine {
     recipes.read(o, problems);
     shapes.read(o, problems);
     work.read(o, problems);
+    if (!isGiven(recipes.recipe) && !isGiven(methods.algo) && o.twoLevel && o.weightBits == 4 && !o.calibration.empty() && !o.hasBudget()) {
+      o.targetBpw = bpwOfText;
+      o.clampsBudget = true;
+    }
   }
 };
 

@@ -48,7 +48,7 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   if ((options.targetBpw || options.maxKl) && !options.recipe) {  // a recipe has decided
     AssignPrecisionOptions precision;
     precision.targetBpw = options.targetBpw.value_or(0);
-    precision.clamp = options.targetSize.has_value();
+    precision.clamp = options.targetSize.has_value() || options.clampsBudget;
     precision.maxError = options.maxKl.value_or(0);
     pm.addPass(createAssignPrecision(precision));
   }

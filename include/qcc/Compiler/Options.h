@@ -58,6 +58,7 @@ struct CompilerOptions {
   std::optional<double> targetBpw;            // bits per layer weight, at most: formats are chosen weight by weight
   std::optional<int64_t> targetSize;          // the same by the bytes of all weights
   std::optional<double> maxKl;                // KL divergence, in nats, that all layer weights together are expected to cause, at most: the fewest bits
+  bool clampsBudget = false;                  // targetBpw is a default: the least possible where it is impossible
   bool hasBudget() const { return targetBpw || targetSize || maxKl; }
   Sensitivity sensitivity = Sensitivity::Default;
   std::vector<std::string> tensorTypes;       // regex=format, first match wins
