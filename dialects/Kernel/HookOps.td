@@ -167,6 +167,21 @@ def Qk_ReduceLanesOp : Qk_Hook<"reduce_lanes", [Pure, AllTypesMatch<["value", "r
   let assemblyFormat = "$kind `,` $value attr-dict `:` type($value)";
 }
 
+def Qk_LaneMmaOp : Qk_Hook<"lane_mma", [Pure, AllTypesMatch<["acc", "result"]>]> {
+  let summary = "acc += lhs * rhs of tiles of bytes, 16 x 32 and 32 x 8, of which every lane of 32 has a part";
+  let description = [{
+    Words are four bytes of consecutive k. Lane l = 4 r + c has of `lhs` rows r, r + 8 at k = 4 c.., then the same at k = 16 + 4 c..; of `rhs` column r at
+    the same k; of `acc` row r, then row r + 8, at columns 2 c and 2 c + 1. All lanes take part. Bytes are signed, those of `rhs` not with
+    `unsigned_rhs`; sums are exact.
+    Example:
+      %c1 = qk.lane_mma %c0, %a, %b : vector<4xi32>, vector<4xi32>, vector<2xi32>
+  }];
+  let arguments = (ins FixedVectorOfLengthAndType<[4], [I32]>:$acc, FixedVectorOfLengthAndType<[4], [I32]>:$lhs, FixedVectorOfLengthAndType<[2], [I32]>:$rhs,
+    UnitAttr:$unsigned_rhs);
+  let results = (outs FixedVectorOfLengthAndType<[4], [I32]>:$result);
+  let assemblyFormat = "$acc `,` $lhs `,` $rhs attr-dict `:` type($acc) `,` type($lhs) `,` type($rhs)";
+}
+
 //===-- matrix tiles ------------------------------------------------------------------------------------------------------------===//
 
 def Qk_TileZeroOp : Qk_Hook<"tile_zero"> {

@@ -23,17 +23,18 @@ static int64_t chooseRowTile(int64_t group, int64_t most) {
   return std::min<int64_t>(group, 4);
 }
 
-AttentionBlock::AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, ValueRange inputs, bool panels)
+AttentionBlock::AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, ValueRange inputs, bool manyRows)
     : b(b), spec(spec), headDim(spec.cache.headDim), lanes(spec.cache.lanes), group(spec.heads / spec.cache.kvHeads),
       slots(spec.cache.slots), codes(spec.cache.codesPerSlot()), slotVectors((slots + lanes - 1) / lanes), width(codes * slotVectors * lanes),
-      panels(panels && !spec.cache.element.isF32()), query(inputs[0]), mask(spec.mask ? inputs[2] : Value()),
+      panels(manyRows && !b.facts.version.shareRows && !spec.cache.element.isF32()), query(inputs[0]), mask(spec.mask ? inputs[2] : Value()),
       starts(spec.rows ? inputs.back() : Value()),
       past(b.dim("past")), seq(b.dim("seq")), total(b.add(past, seq)), cache(b, spec.cache, inputs[1], b.dim("batch")),
       f32s(b.vec(lanes, b.getF32Type())), i32s(b.vec(lanes, b.getI32Type())) {
-  bool manyRegisters = b.facts.version.numVectorRegisters >= 32;
+  bool manyRegisters = b.facts.version.numVectorRegisters >= 32, sharesRows = manyRows && b.facts.version.shareRows;
   rowVectors = manyRegisters ? 4 : 2;
-  rowTile = panels ? 4 : chooseRowTile(group, manyRegisters ? 6 : 4);
-  rows = roundUp(headDim <= 64 ? 32 : 16, rowTile);                 // with a panel of values about the size of an L1 cache
+  rowTile = manyRows && !sharesRows ? 4 : chooseRowTile(group, manyRegisters ? 6 : 4);
+  // With a panel of values about the size of an L1 cache. Where threads share rows too, few: scratch is what limits the threads of a multiprocessor.
+  rows = sharesRows ? 2 * rowTile : roundUp(headDim <= 64 ? 32 : 16, rowTile);
   Type f32 = b.getF32Type(), i32 = b.getI32Type();
   int64_t padded = roundUp(rows, lanes);
   queries = b.scratch({rows, headDim}, f32);
@@ -46,7 +47,7 @@ AttentionBlock::AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, Valu
   maxima = b.scratch({padded}, f32);
   tileMaxima = b.scratch({padded}, f32);
   rescale = b.scratch({padded}, f32);
-  if (this->panels)
+  if (panels)
     panel = b.scratch({tile * width}, f32);
   if (mask)
     tokenMask = b.scratch({tile}, f32);

@@ -16,9 +16,9 @@ public:
   static constexpr int64_t tile = 64;
   static_assert(CacheLayout::granule % tile == 0);
 
-  /// `inputs`: query, cache, [mask], [starts]. Allocates scratch on the stack: build it at the kernel's entry. `panels`: convert a tile of the cache to f32 once, for all rows; pays
-  /// off from about three row tiles on.
-  AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, mlir::ValueRange inputs, bool panels);
+  /// `inputs`: query, cache, [mask], [starts]. Allocates scratch on the stack: build it at the kernel's entry. `manyRows`: a tile of the cache is
+  /// converted to f32 once, for all rows, which pays off from about three row tiles on; threads that share rows (TargetVersion::shareRows) have fewer.
+  AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, mlir::ValueRange inputs, bool manyRows);
 
   /// Begins with rows [first, first + maxRows()) of the `count` rows of (batch row, KV head).
   void start(Value batchRow, Value kvHead, Value first, Value count);

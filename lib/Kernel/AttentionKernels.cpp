@@ -38,7 +38,7 @@ FlatSymbolRefAttr qcc::attentionKernel(KernelLibrary &library, const AttentionSp
   SmallVector<Type> types = inputs(library, spec);
   types.push_back(rows(library, spec.heads * spec.cache.headDim));
   return library.get("attention_" + spec.name(), types, [&](KernelBuilder &b, ValueRange args) {
-    AttentionBlock block(b, spec, args.drop_back(), /*panels=*/true);
+    AttentionBlock block(b, spec, args.drop_back(), /*manyRows=*/true);
     Value count = b.mul(b.dim("seq"), spec.heads / spec.cache.kvHeads), blocks = b.ceilDiv(count, block.maxRows());
     Value items = b.mul(b.mul(b.dim("batch"), spec.cache.kvHeads), blocks);
     auto loop = scf::ForOp::create(b, qk::ThreadIdOp::create(b, b.getIndexType()), items, qk::NumThreadsOp::create(b, b.getIndexType()));
@@ -57,7 +57,7 @@ FlatSymbolRefAttr qcc::attentionChunkKernel(KernelLibrary &library, const Attent
   SmallVector<Type> types = inputs(library, spec);
   types.push_back(rows(library, spec.cache.headDim + 2));
   return library.get("attention_chunk_" + spec.name(), types, [&](KernelBuilder &b, ValueRange args) {
-    AttentionBlock block(b, spec, args.drop_back(), /*panels=*/false);
+    AttentionBlock block(b, spec, args.drop_back(), /*manyRows=*/false);
     Value count = b.mul(b.dim("seq"), spec.heads / spec.cache.kvHeads), blocks = b.ceilDiv(count, block.maxRows());
     Value chunks = b.ceilDiv(b.add(b.dim("past"), b.dim("seq")), attentionChunk(b.facts));
     b.share(b.mul(b.mul(b.mul(b.dim("batch"), spec.cache.kvHeads), blocks), chunks), [&](Value item) {

@@ -52,9 +52,6 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
     call.k = b.idx(spec.k);
     // Each thread gets whole steps, so that only the last one computes single panels.
     int64_t panels = matmul.weight.panels(spec.n), step = std::max<int64_t>(1, kernel::panelStep(matmul, b.facts.version)), steps = (panels + step - 1) / step;
-    Value thread = qk::ThreadIdOp::create(b, b.getIndexType()), threads = qk::NumThreadsOp::create(b, b.getIndexType());
-    call.panelBegin = b.mul(b.div(b.mul(thread, steps), threads), step);
-    call.panelEnd = b.min(b.mul(b.div(b.mul(b.add(thread, 1), steps), threads), step), b.idx(panels));
     if (matmul.streams())
       call.prefetch = qk::PrefetchDistanceOp::create(b, b.getIndexType());
     auto module = b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
@@ -64,6 +61,20 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
       function = kernel::buildMatmul(top, b.getLoc(), matmul.name(), matmul, b.facts.version);
       function->setAttr("qk.kernel", b.getUnitAttr());
     }
+    if (matmul.rowRange) {                            // neighbours have the same rows
+      int64_t each = b.facts.version.shareRows;
+      Value rows = call.m;
+      return b.share(b.mul(b.ceilDiv(rows, each), steps), [&](Value unit) {
+        call.rowBegin = b.mul(b.div(unit, steps), each);
+        call.m = b.min(b.add(call.rowBegin, each), rows);
+        call.panelBegin = b.mul(b.rem(unit, steps), step);
+        call.panelEnd = b.min(b.add(call.panelBegin, step), b.idx(panels));
+        kernel::callMatmul(b, b.getLoc(), function, matmul, call);
+      });
+    }
+    Value thread = qk::ThreadIdOp::create(b, b.getIndexType()), threads = qk::NumThreadsOp::create(b, b.getIndexType());
+    call.panelBegin = b.mul(b.div(b.mul(thread, steps), threads), step);
+    call.panelEnd = b.min(b.mul(b.div(b.mul(b.add(thread, 1), steps), threads), step), b.idx(panels));
     // Teams divide the sums of a share among their threads.
     if (matmul.streams() && b.facts.version.teamThreads > 1)
       b.getInsertionBlock()->getParentOp()->setAttr("qk.team", b.getI64IntegerAttr(b.facts.version.teamThreads));

@@ -20,7 +20,7 @@ MatmulEmitter::Tiling MatmulEmitter::tiling() const {
     t.rows = (many ? 12 / t.panels : 3) / w.integerBytes();
   else
     t.rows = many ? 16 / t.panels : 4;
-  t.rowBlock = 504;
+  t.rowBlock = spec.rowRange ? version.shareRows : 504;
   int64_t bytesPerK = t.panels * lanes * (spec.intActivations ? w.integerBytes() : 4);
   t.chunk = wholeRuns(std::max<int64_t>(32, version.l1Bytes / 2 / bytesPerK / 32 * 32));
   return t;
@@ -45,6 +45,8 @@ void MatmulEmitter::overChunks(int64_t chunk, Value end, function_ref<void(Value
 }
 
 int64_t kernel::panelStep(const MatmulSpec &spec, const TargetVersion &version) {
+  if (spec.rowRange && spec.intActivations && version.laneMma)
+    return 1;
   return version.teamThreads > 1 && spec.streams() ? 1 : spec.rows == RowClass::Short ? 4 : 2;
 }
 
@@ -64,7 +66,7 @@ void MatmulEmitter::forChunks(int64_t k, function_ref<void(const Chunk &)> unpac
     c.partial = partial;
     for (unsigned i = 0; i < count; ++i)
       c.panelAt.push_back(add(args.weightOffset, mul(add(p, i), bytes)));
-    loop(zero, args.m, rowBlock, {}, [&](Value row0, ValueRange) {
+    loop(args.rowBegin ? args.rowBegin : zero, args.m, rowBlock, {}, [&](Value row0, ValueRange) {
       c.row0 = row0;
       c.rowEnd = min(add(row0, rowBlock), args.m);
       overChunks(k, end, [&](Value k0, Value kEnd, Value runBegin, Value runEnd) {

@@ -18,6 +18,8 @@ public:
   void emitShort();
   bool usesTiles() const;                            // int8 on a matrix unit
   void emitInt8Tiles();                              // MatmulTiles.cpp
+  bool usesFragments() const;                        // int8 on a matrix unit of lanes
+  void emitFragments();                              // MatmulFragments.cpp
   void emitIntBlocked();                             // MatmulBlocked.cpp
   void emitFloatBlocked();
   void emitBf16Tiles();                              // MatmulBf16.cpp
@@ -307,6 +309,22 @@ private:
   void multiplyTiles(const TileChunk &c, Value m, unsigned halves, unsigned count);
   void multiplyPanels(TileChunk &c, unsigned count);
   void overPanels(TileChunk &c, Value from, Value to, unsigned count);
+
+  //===-- int8 on a matrix unit of lanes (MatmulFragments.cpp) ------------------------------------------------------------------===//
+  /// What is being computed: halves of tiles of rows; scratch for a chunk of decoded codes, scales and zero points or minima of a run.
+  struct Fragments {
+    int64_t chunk;                                   // k decoded at a time
+    llvm::SmallVector<Row> rows;                     // of the calling lane, one for each half of a tile
+    Value codes, scales, zeros;
+    Value eighth, quarter;                           // the lane's row and column of eight; its pair of columns, or of units, of four
+  };
+  struct OwnColumns;
+  int64_t fragmentChunk() const;
+  void decodeFragments(const Fragments &f, Value panelAt, Value k);
+  Values multiplyFragments(const Fragments &f, Value k, mlir::ValueRange carried);
+  Values finishFragments(const Fragments &f, Value k, Value end, mlir::ValueRange acc, mlir::ValueRange carried);
+  void storeFragments(const Fragments &f, Value row0, Value panel, mlir::ValueRange y);
+  void multiplyPanel(Fragments f, Value row0, Value panel, unsigned tiles);
 
   //===-- bf16 on a matrix unit (MatmulBf16.cpp) --------------------------------------------------------------------------------===//
   struct Bf16Jobs {

@@ -13,7 +13,7 @@ std::string MatmulSpec::name() const {
   if (intActivations && sumGroup != 32)
     s += "s" + number(sumGroup);
   s += rows == RowClass::Decode ? "_decode" : rows == RowClass::Short ? "_short" : "_long";
-  return s + (bias ? "_bias" : "") + (addend ? "_add" : "");
+  return s + (rowRange ? "_range" : "") + (bias ? "_bias" : "") + (addend ? "_add" : "");
 }
 
 // A sub-scale multiplies the sum of its own group, unless it is folded into the codes.
@@ -41,6 +41,8 @@ static void forEachArg(MLIRContext *context, const MatmulSpec &spec, MatmulArgs 
     at(index, *size);
   if (spec.streams())
     at(index, args.prefetch);
+  if (spec.rowRange)
+    at(index, args.rowBegin);
   if (spec.bias)
     at(buffer(b.getF32Type()), args.bias);
   if (spec.addend) {
@@ -88,7 +90,7 @@ func::FuncOp kernel::buildMatmul(OpBuilder &builder, Location loc, StringRef nam
   else if (spec.rows == RowClass::Short)
     e.emitShort();
   else
-    !spec.intActivations ? e.emitFloatBlocked() : e.usesTiles() ? e.emitInt8Tiles() : e.emitIntBlocked();
+    !spec.intActivations ? e.emitFloatBlocked() : e.usesTiles() ? e.emitInt8Tiles() : e.usesFragments() ? e.emitFragments() : e.emitIntBlocked();
   func::ReturnOp::create(builder, loc);
   return func;
 }

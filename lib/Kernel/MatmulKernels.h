@@ -35,6 +35,7 @@ struct MatmulSpec {
   int64_t sumGroup = 32;                             // k per stored sum of i8 codes: a multiple of 32 that divides sumK(); -1: the whole row
   bool bf16 = false;                                 // float activations that come as bf16 tiles, for a matrix unit; Long only
   RowClass rows = RowClass::Decode;
+  bool rowRange = false;                             // a call computes rows rowBegin..m: threads divide them too; Long only
   bool bias = false;                                 // + bias[n]
   bool addend = false;                               // + addend[m][n] (residual); may be the output itself
   /// Few enough rows that reading the weights is what takes the time: they are not unpacked to scratch.
@@ -47,7 +48,7 @@ struct MatmulSpec {
   bool foldsSubscales() const { return rows == RowClass::Long && hasSubscales() && weight.foldsSubscale(); }
   /// k of the longest sums of i8 codes that are of use: a multiple of 32, or -1: the whole row.
   int64_t sumK() const;
-  /// `qk_matmul_w4g32_a8_decode`, `.._a8g128s32_..` for other activation and sum groups, with `_bias`, `_add`.
+  /// `qk_matmul_w4g32_a8_decode`, `.._a8g128s32_..` for other activation and sum groups, with `_range`, `_bias`, `_add`.
   std::string name() const;
 };
 
@@ -61,6 +62,7 @@ struct MatmulArgs {
   mlir::Value m, n, k;                               // index
   mlir::Value panelBegin, panelEnd;                  // index
   mlir::Value prefetch;                              // spec.streams() only: index, bytes ahead that weights are prefetched; 0: not at all
+  mlir::Value rowBegin;                              // spec.rowRange only: index
   mlir::Value bias;                                  // memref<?xf32>, if the spec has it
   mlir::Value addend, addendStride;                  // memref<?xf32>, index, if the spec has it
 };

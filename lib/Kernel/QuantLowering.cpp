@@ -163,6 +163,7 @@ kernel::MatmulSpec QuantLowering::productOf(qnt::MatmulOp matmul, const kernel::
   spec.activationGroup = row.group;
   spec.sumGroup = row.sumGroup;
   spec.rows = rowClass(matmul);
+  spec.rowRange = spec.rows == kernel::RowClass::Long && library.facts.version.shareRows;
   return spec;
 }
 

@@ -2,7 +2,8 @@
 // of them keeps its own part of every register.
 //
 // A vector of N*c elements becomes a vector of c: lane l has elements l*c .. l*c+c-1, so that bytes stay with the 32-bit element that they are part
-// of. Vectors of other lengths and scalars are the same in every lane, and so is control flow. Elementwise operations and hooks change their type and
+// of. Vectors of other lengths and scalars are the same in every lane, or a lane's own where they come from its number (qk.lane_id); control flow is the
+// same. Elementwise operations and hooks change their type and
 // nothing else; loads and stores start at the lane's part; sums over a register are sums over lanes.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Kernel/TargetFacts.h"

@@ -3,6 +3,7 @@
 // dot4          DP4A (sm_61): four u8*s8 products summed into i32, exactly.
 // unpack        On 32 bits instead of pairs of 16: registers are 32 bits wide, and a shift is a shift.
 // sync_lanes    BAR.WARP.SYNC of all 32 lanes; control flow is the same in all of them.
+// lane_mma      MMA.m16n8k32 (sm_80), whose order of parts is the hook's.
 // reduce_lanes  A butterfly of SHFL: every lane ends with the same bits, since both sides of an exchange add the same two numbers.
 #include "lib/Target/NVPTX/NVPTX.h"
 #include "dialects/Kernel/Kernel.h"
@@ -80,6 +81,29 @@ struct SyncLanes : OpRewritePattern<qk::SyncLanesOp> {
   }
 };
 
+struct LaneMma : OpRewritePattern<qk::LaneMmaOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::LaneMmaOp op, PatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    auto words = [&](Value v) {
+      SmallVector<Value> words;
+      for (int64_t i = 0; i < cast<VectorType>(v.getType()).getNumElements(); ++i)
+        words.push_back(vector::ExtractOp::create(b, v, i));
+      return words;
+    };
+    auto four = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, b.getI32Type()));
+    NVVM::MMATypes right = op.getUnsignedRhs() ? NVVM::MMATypes::u8 : NVVM::MMATypes::s8;
+    Value sums = NVVM::MmaOp::create(b, four, words(op.getLhs()), words(op.getRhs()), words(op.getAcc()), ArrayRef<int64_t>{16, 8, 32}, std::nullopt,
+                                     NVVM::MMAIntOverflow::wrapped, std::array<NVVM::MMATypes, 2>{NVVM::MMATypes::s8, right},
+                                     std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row, NVVM::MMALayout::col});
+    SmallVector<Value> results;
+    for (int64_t i = 0; i < 4; ++i)
+      results.push_back(LLVM::ExtractValueOp::create(b, sums, i));
+    rewriter.replaceOpWithNewOp<vector::FromElementsOp>(op, op.getType(), results);
+    return success();
+  }
+};
+
 struct ReduceLanes : OpRewritePattern<qk::ReduceLanesOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(qk::ReduceLanesOp op, PatternRewriter &rewriter) const override {
@@ -96,5 +120,5 @@ struct ReduceLanes : OpRewritePattern<qk::ReduceLanesOp> {
 } // namespace
 
 void nvptx::populateHookPatterns(RewritePatternSet &patterns, const TargetVersion &) {
-  patterns.add<Dot4, Unpack, LaneId, SyncLanes, ReduceLanes>(patterns.getContext(), 2);
+  patterns.add<Dot4, Unpack, LaneId, SyncLanes, LaneMma, ReduceLanes>(patterns.getContext(), 2);
 }

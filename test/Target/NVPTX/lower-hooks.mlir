@@ -36,3 +36,13 @@ func.func @sum(%x: f32) -> f32 {
   %s = qk.reduce_lanes #vector.kind<add>, %x : f32
   return %s : f32
 }
+
+// Signed codes, and unsigned ones on the right.
+// CHECK-LABEL: func.func @mma
+// CHECK: nvvm.mma.sync A[{{(%[^,]*, ){3}[^,]*}}] B[{{[^,]*, [^,]*}}] C[{{(%[^,]*, ){3}[^,]*}}] {{.*}}multiplicandAPtxType = #nvvm.mma_type<s8>, multiplicandBPtxType = #nvvm.mma_type<s8>, shape = #nvvm.shape<m = 16, n = 8, k = 32>
+// CHECK: nvvm.mma.sync {{.*}}multiplicandAPtxType = #nvvm.mma_type<s8>, multiplicandBPtxType = #nvvm.mma_type<u8>
+func.func @mma(%acc: vector<4xi32>, %a: vector<4xi32>, %b: vector<2xi32>) -> vector<4xi32> {
+  %0 = qk.lane_mma %acc, %a, %b : vector<4xi32>, vector<4xi32>, vector<2xi32>
+  %1 = qk.lane_mma %0, %a, %b {unsigned_rhs} : vector<4xi32>, vector<4xi32>, vector<2xi32>
+  return %1 : vector<4xi32>
+}
