@@ -145,204 +145,233 @@ Value MatmulEmitter::timesSubscale(Value codes, const StepParams &p) {
   return arith::AddIOp::create(b, loc, product, vector::BitCastOp::create(b, loc, bytes, minimum));
 }
 
-void MatmulEmitter::emitIntBlocked() {
-  Tiling t = tiling();
-  int64_t step = stepK(), run = spec.run(), span = std::max<int64_t>(run, 32), unitBytes = 4 * lanes, parts = w.integerBytes();
-  bool inChunk = holdsRuns(t.chunk), folds = spec.foldsSubscales(), hasZero = w.zero != qnt::ZeroKind::None && !(folds && w.hasShift()), hasSub = spec.hasSubscales() && !folds;
+MatmulEmitter::IntBlocks MatmulEmitter::intBlocks() {
+  IntBlocks x;
+  Tiling t = x.tiling = tiling();
+  x.step = stepK(), x.run = spec.run(), x.span = std::max<int64_t>(x.run, 32), x.parts = w.integerBytes();
+  x.inChunk = holdsRuns(t.chunk), x.folds = spec.foldsSubscales();
+  x.hasZero = w.zero != qnt::ZeroKind::None && !(x.folds && w.hasShift()), x.hasSub = spec.hasSubscales() && !x.folds;
   // Once per several hundred rows: what is then left to do for every run is less.
-  bool signedCodes = version.dot8x2 && !hasZero && parts == 1;
-  int64_t implicitZero = signedCodes ? 0 : folds ? 128 : w.integerZero();   // products that fit a byte are stored offset by 128
-  Value codes = scratch(t.chunk * t.panels * lanes * parts, b.getI8Type());
+  x.signedCodes = version.dot8x2 && !x.hasZero && x.parts == 1;
+  x.implicitZero = x.signedCodes ? 0 : x.folds ? 128 : w.integerZero();   // products that fit a byte are stored offset by 128
+  x.zeroType = w.zero == qnt::ZeroKind::Int ? sums : floats;
+  x.codes = scratch(t.chunk * t.panels * lanes * x.parts, b.getI8Type());
   auto each = [&](int64_t k, Type element) { return scratch(t.chunk / k * t.panels * lanes, element); };
-  VectorType zeroType = w.zero == qnt::ZeroKind::Int ? sums : floats;
-  Value scales, zeros, subscales, submins, waiting;
-  if (inChunk) {
-    scales = each(run, b.getF32Type());
-    zeros = hasZero ? each(run, zeroType.getElementType()) : Value();
+  if (x.inChunk) {
+    x.scales = each(x.run, b.getF32Type());
+    x.zeros = x.hasZero ? each(x.run, x.zeroType.getElementType()) : Value();
   } else {
-    waiting = scratch(t.rowBlock * t.panels * lanes, b.getI32Type());
+    x.waiting = scratch(t.rowBlock * t.panels * lanes, b.getI32Type());
   }
-  if (hasSub)
-    subscales = each(step, b.getI32Type());
-  if (hasSub && w.hasMin())
-    submins = each(step, b.getI32Type());
+  if (x.hasSub)
+    x.subscales = each(x.step, b.getI32Type());
+  if (x.hasSub && w.hasMin())
+    x.submins = each(x.step, b.getI32Type());
+  return x;
+}
 
-  // Where panel i has what belongs to the piece of `every` k at `k`.
-  auto place = [&](const Chunk &c, Value k, int64_t every, unsigned i) { return mul(add(mul(div(sub(k, c.k0), every), c.panelAt.size()), i), lanes); };
-  auto paramsAt = [&](const Chunk &c, Value k, unsigned i) {
-    return params(c.panelAt[i], add(c.panelAt[i], mul(div(k, w.superK()), w.superBytes())), rem(k, w.superK()));
-  };
-  auto unpackParams = [&](const Chunk &c, Value k) {
-    for (unsigned i = 0; i < c.panelAt.size(); ++i) {
-      StepParams p = paramsAt(c, k, i);
-      store(p.scale, scales, place(c, k, run, i));
-      if (hasZero)
-        store(p.zero, zeros, place(c, k, run, i));
+Value MatmulEmitter::placeOf(const Chunk &c, Value k, int64_t every, unsigned i) {
+  return mul(add(mul(div(sub(k, c.k0), every), c.panelAt.size()), i), lanes);
+}
+
+MatmulEmitter::StepParams MatmulEmitter::paramsAt(const Chunk &c, Value k, unsigned i) {
+  return params(c.panelAt[i], add(c.panelAt[i], mul(div(k, w.superK()), w.superBytes())), rem(k, w.superK()));
+}
+
+void MatmulEmitter::unpackParams(const IntBlocks &x, const Chunk &c, Value k) {
+  for (unsigned i = 0; i < c.panelAt.size(); ++i) {
+    StepParams p = paramsAt(c, k, i);
+    store(p.scale, x.scales, placeOf(c, k, x.run, i));
+    if (x.hasZero)
+      store(p.zero, x.zeros, placeOf(c, k, x.run, i));
+  }
+}
+
+void MatmulEmitter::unpackStep(const IntBlocks &x, const Chunk &c, Value k, unsigned i, int64_t from, BlockReader &reader) {
+  int64_t unitBytes = 4 * lanes, all = c.panelAt.size() * x.parts;
+  StepParams p = spec.hasSubscales() ? paramsAt(c, add(k, from), i) : StepParams();
+  if (x.hasSub)
+    store(p.subscale, x.subscales, placeOf(c, add(k, from), x.step, i));
+  if (x.submins)
+    store(p.submin, x.submins, placeOf(c, add(k, from), x.step, i));
+  Values before(x.parts);
+  for (int64_t u = from / 4; u < (from + x.step) / 4; ++u)
+    for (int64_t part = 0; part < x.parts; ++part) {
+      int64_t of = i * x.parts + part;
+      Value code = integers(reader, u, part), at = add(mul(sub(k, c.k0), all * lanes), (u * all + of) * unitBytes);
+      if (x.folds)
+        code = timesSubscale(code, p);
+      if (x.folds && !x.signedCodes)
+        code = arith::XOrIOp::create(b, loc, code, byteConstant(-128));
+      if (!x.folds && x.signedCodes)
+        code = arith::SubIOp::create(b, loc, code, byteConstant(w.integerZero()));
+      if (!version.dot8x2)
+        store(code, x.codes, at);
+      else if (u % 2)                                // [pair of units][panel][part]
+        store(interleaveUnits(before[part], code), x.codes, add(mul(sub(k, c.k0), all * lanes), ((u - 1) * all + 2 * of) * unitBytes));
+      before[part] = code;
     }
-  };
-  auto unpackBlock = [&](const Chunk &c, Value k) {
-    unsigned count = c.panelAt.size();
-    for (unsigned i = 0; i < count; ++i) {
-      BlockReader reader = block(add(c.panelAt[i], mul(div(k, w.superK()), w.superBytes())), div(rem(k, w.superK()), 32));
-      for (int64_t from = 0; from < 32; from += step) {
-        StepParams p = spec.hasSubscales() ? paramsAt(c, add(k, from), i) : StepParams();
-        Value subscale = p.subscale;
-        if (hasSub)
-          store(subscale, subscales, place(c, add(k, from), step, i));
-        if (submins)
-          store(p.submin, submins, place(c, add(k, from), step, i));
-        Values before(parts);
-        for (int64_t u = from / 4; u < (from + step) / 4; ++u)
-          for (int64_t part = 0; part < parts; ++part) {
-            int64_t all = count * parts, of = i * parts + part;
-            Value code = integers(reader, u, part), at = add(mul(sub(k, c.k0), all * lanes), (u * all + of) * unitBytes);
-            if (folds)
-              code = timesSubscale(code, p);
-            if (folds && !signedCodes)
-              code = arith::XOrIOp::create(b, loc, code, byteConstant(-128));
-            if (!folds && signedCodes)
-              code = arith::SubIOp::create(b, loc, code, byteConstant(w.integerZero()));
-            if (!version.dot8x2)
-              store(code, codes, at);
-            else if (u % 2)                            // [pair of units][panel][part]
-              store(interleaveUnits(before[part], code), codes, add(mul(sub(k, c.k0), all * lanes), ((u - 1) * all + 2 * of) * unitBytes));
-            before[part] = code;
-          }
+}
+
+void MatmulEmitter::unpackBlock(const IntBlocks &x, const Chunk &c, Value k) {
+  for (unsigned i = 0; i < c.panelAt.size(); ++i) {
+    BlockReader reader = block(add(c.panelAt[i], mul(div(k, w.superK()), w.superBytes())), div(rem(k, w.superK()), 32));
+    for (int64_t from = 0; from < 32; from += x.step)
+      unpackStep(x, c, k, i, from, reader);
+  }
+}
+
+void MatmulEmitter::unpackChunk(const IntBlocks &x, const Chunk &c) {
+  auto blocks = [&](Value from, Value to) { loop(from, to, 32, {}, [&](Value k, ValueRange) { return unpackBlock(x, c, k), Values(); }); };
+  if (!x.inChunk)
+    return blocks(c.k0, c.kEnd);
+  loop(c.k0, c.kEnd, x.span, {}, [&](Value k, ValueRange) {
+    for (int64_t from = 0; from < x.span; from += x.run)
+      unpackParams(x, c, add(k, from));
+    if (x.span == 32)
+      unpackBlock(x, c, k);
+    else
+      blocks(k, runEnd(k, x.span, c.kEnd));
+    return Values();
+  });
+}
+
+Values MatmulEmitter::startSums(const IntBlocks &x, const IntTile &t, Value k, Value end, ArrayRef<StepParams> p, int64_t length) {
+  Values acc;
+  for (const Row &row : t.rowOf) {
+    Value sum = startsAtZero() ? Value() : activationSum(row, k, end, length);
+    for (unsigned i = 0; i < t.count; ++i)
+      acc.push_back(startSum(sum, p[i], x.implicitZero));
+  }
+  return acc;
+}
+
+Values MatmulEmitter::startRun(const IntBlocks &x, const IntTile &t, Value k, Value end, ArrayRef<StepParams> p) {
+  return x.hasSub ? Values(t.sums(), splatInt(0)) : startSums(x, t, k, end, p, x.run);
+}
+
+Values MatmulEmitter::partProducts(const IntBlocks &x, const IntTile &t, Value from, Value number, ValueRange acc) {
+  int64_t unitBytes = 4 * lanes;
+  unsigned all = t.count * x.parts;                  // [panel][part]
+  SmallVector<Value> inputAt;
+  for (const Row &row : t.rowOf)
+    inputAt.push_back(row.inputAt);
+  Value unitAt = mul(sub(from, t.c.k0), all * lanes);
+  if (version.dot8x2)
+    return pairProducts(acc, inputAt, from, x.codes, unitAt, div(number, 2), x.signedCodes);
+  unsigned together = version.laneBroadcast ? 4 : 1; // a register of activations
+  // Stays a loop: unrolled, LLVM's scheduler gathers the broadcasts of many units, which spills the accumulators.
+  return rolledLoop(number, together, acc, [&](Value u, ValueRange carried) {
+    Values acc(carried);
+    SmallVector<Values> activations(t.rows);
+    for (unsigned next = 0; next < together; ++next) {
+      Values units;
+      for (unsigned i = 0; i < all; ++i)
+        units.push_back(load(x.codes, add(add(unitAt, mul(add(u, next), all * unitBytes)), i * unitBytes), bytes));
+      for (unsigned r = 0; r < t.rows; ++r) {
+        Value a = bcast4(activations[r], add(add(inputAt[r], from), mul(u, 4)), next);
+        for (unsigned i = 0; i < all; ++i)
+          acc[r * all + i] = dot4(acc[r * all + i], units[i], a, x.folds ? 255 : maxInteger(i % x.parts));
       }
     }
-  };
-  auto unpack = [&](const Chunk &c) {
-    auto blocks = [&](Value from, Value to) { loop(from, to, 32, {}, [&](Value k, ValueRange) { return unpackBlock(c, k), Values(); }); };
-    if (!inChunk)
-      return blocks(c.k0, c.kEnd);
-    loop(c.k0, c.kEnd, span, {}, [&](Value k, ValueRange) {
-      for (int64_t from = 0; from < span; from += run)
-        unpackParams(c, add(k, from));
-      if (span == 32)
-        unpackBlock(c, k);
-      else
-        blocks(k, runEnd(k, span, c.kEnd));
-      return Values();
-    });
-  };
+    return acc;
+  });
+}
 
-  auto tile = [&](const Chunk &c, Value m, unsigned rows) {
-    unsigned count = c.panelAt.size();
-    SmallVector<Row> rowOf;
+Values MatmulEmitter::unitProducts(const IntBlocks &x, const IntTile &t, Value from, Value number, ValueRange acc) {
+  if (x.parts == 1)
+    return partProducts(x, t, from, number, acc);
+  Values apart, whole;
+  for (Value low : acc)
+    apart.append({low, splatInt(0)});
+  apart = partProducts(x, t, from, number, apart);
+  for (unsigned i = 0; i < acc.size(); ++i)
+    whole.push_back(joinBytes(apart[2 * i], apart[2 * i + 1]));
+  return whole;
+}
+
+Values MatmulEmitter::stepProducts(const IntBlocks &x, const IntTile &t, Value k, ValueRange carried) {
+  SmallVector<StepParams> none(t.count);
+  Values acc(carried), sum = unitProducts(x, t, k, index(x.step / 4), startSums(x, t, k, add(k, x.step), none, x.step));
+  for (unsigned i = 0; i < t.sums(); ++i)
+    acc[i] = addScaled(acc[i], sum[i], load(x.subscales, placeOf(t.c, k, x.step, i % t.count), sums));
+  return acc;
+}
+
+Values MatmulEmitter::runProducts(const IntBlocks &x, const IntTile &t, Value from, Value to, Value number, ValueRange acc) {
+  if (!x.hasSub)
+    return unitProducts(x, t, from, number, acc);
+  if (x.run == x.step)
+    return stepProducts(x, t, from, acc);
+  return loop(from, to, x.step, acc, [&](Value k, ValueRange carried) { return stepProducts(x, t, k, carried); });
+}
+
+Values MatmulEmitter::rescaleRun(const IntBlocks &x, const IntTile &t, Value k, Value end, ArrayRef<StepParams> p, ValueRange acc, Values y) {
+  for (unsigned r = 0; r < t.rows; ++r) {
+    Value scale = activationScale(t.rowOf[r], k), sum;
+    for (unsigned i = 0; i < t.count; ++i) {
+      if (i == 0 || x.hasSub)
+        sum = finishSum(t.rowOf[r], k, end, [&](Value at) {
+          return x.inChunk ? load(x.submins, placeOf(t.c, at, x.step, i), sums) : subMinAt(t.c.panelAt[i], at);
+        });
+      y[r * t.count + i] = finishRun(acc[r * t.count + i], sum, scale, p[i], y[r * t.count + i]);
+    }
+  }
+  return y;
+}
+
+void MatmulEmitter::tileOfRuns(const IntBlocks &x, const IntTile &t) {
+  const Chunk &c = t.c;
+  Values y = loop(c.k0, c.kEnd, x.span, startTile(c, t.m, t.rows), [&](Value k0, ValueRange carried) {
+    Values y(carried);
+    for (int64_t from = 0; from < x.span; from += x.run) {
+      Value k = add(k0, from), end = runEnd(k, x.run, c.kEnd);
+      SmallVector<StepParams> p(t.count);
+      for (unsigned i = 0; i < t.count; ++i) {
+        p[i].scale = load(x.scales, placeOf(c, k, x.run, i), floats);
+        p[i].zero = x.hasZero ? load(x.zeros, placeOf(c, k, x.run, i), x.zeroType) : Value();
+      }
+      Value number = div(sub(end, k), 4);
+      y = rescaleRun(x, t, k, end, p, runProducts(x, t, k, end, number, startRun(x, t, k, end, p)), y);
+    }
+    return y;
+  });
+  finishTile(c, t.m, t.rows, y);
+}
+
+void MatmulEmitter::tileWithinRun(const IntBlocks &x, const IntTile &t) {
+  const Chunk &c = t.c;
+  SmallVector<StepParams> p;
+  for (unsigned i = 0; i < t.count; ++i)
+    p.push_back(paramsAt(c, c.runBegin, i));
+  auto waitingAt = [&](unsigned i) { return mul(add(mul(sub(t.m, c.row0), t.count), i), lanes); };
+  Values acc = ifElse(equal(c.k0, c.runBegin), SmallVector<Type>(t.sums(), sums), [&] { return startRun(x, t, c.runBegin, c.runEnd, p); }, [&] {
+    Values acc;
+    for (unsigned i = 0; i < t.sums(); ++i)
+      acc.push_back(load(x.waiting, waitingAt(i), sums));
+    return acc;
+  });
+  acc = runProducts(x, t, c.k0, c.kEnd, div(sub(c.kEnd, c.k0), 4), acc);
+  ifElse(equal(c.kEnd, c.runEnd), {}, [&] {
+    Chunk whole = c;                                 // as if the run were the chunk
+    whole.isFirst = equal(c.runBegin, index(0));
+    finishTile(whole, t.m, t.rows, rescaleRun(x, t, c.runBegin, c.runEnd, p, acc, startTile(whole, t.m, t.rows)));
+    return Values();
+  }, [&] {
+    for (unsigned i = 0; i < t.sums(); ++i)
+      store(acc[i], x.waiting, waitingAt(i));
+    return Values();
+  });
+}
+
+void MatmulEmitter::emitIntBlocked() {
+  IntBlocks x = intBlocks();
+  forChunks(x.tiling.chunk, [&](const Chunk &c) { unpackChunk(x, c); }, [&](const Chunk &c, Value m, unsigned rows) {
+    IntTile t{c, m, rows, unsigned(c.panelAt.size()), {}};
     for (unsigned r = 0; r < rows; ++r)
-      rowOf.push_back(rowAt(add(m, r)));
-    auto start = [&](Value k, Value end, ArrayRef<StepParams> p, int64_t length) {
-      Values acc;
-      for (const Row &row : rowOf) {
-        Value sum = startsAtZero() ? Value() : activationSum(row, k, end, length);
-        for (unsigned i = 0; i < count; ++i)
-          acc.push_back(startSum(sum, p[i], implicitZero));
-      }
-      return acc;
-    };
-    unsigned together = version.laneBroadcast ? 4 : 1;       // a register of activations
-    SmallVector<Value> inputAt;
-    for (const Row &row : rowOf)
-      inputAt.push_back(row.inputAt);
-    // Stays a loop: unrolled, LLVM's scheduler gathers the broadcasts of many units, which spills the accumulators.
-    unsigned all = count * parts;                    // [panel][part]
-    auto unitsOf = [&](Value from, Value number, ValueRange acc) {
-      Value unitAt = mul(sub(from, c.k0), all * lanes);
-      if (version.dot8x2)
-        return pairProducts(acc, inputAt, from, codes, unitAt, div(number, 2), signedCodes);
-      return rolledLoop(number, together, acc, [&](Value u, ValueRange carried) {
-        Values acc(carried);
-        SmallVector<Values> activations(rows);
-        for (unsigned next = 0; next < together; ++next) {
-          Values units;
-          for (unsigned i = 0; i < all; ++i)
-            units.push_back(load(codes, add(add(unitAt, mul(add(u, next), all * unitBytes)), i * unitBytes), bytes));
-          for (unsigned r = 0; r < rows; ++r) {
-            Value a = bcast4(activations[r], add(add(inputAt[r], from), mul(u, 4)), next);
-            for (unsigned i = 0; i < all; ++i)
-              acc[r * all + i] = dot4(acc[r * all + i], units[i], a, folds ? 255 : maxInteger(i % parts));
-          }
-        }
-        return acc;
-      });
-    };
-    auto units = [&](Value from, Value number, ValueRange acc) {
-      if (parts == 1)
-        return unitsOf(from, number, acc);
-      Values apart, whole;
-      for (Value low : acc)
-        apart.append({low, splatInt(0)});
-      apart = unitsOf(from, number, apart);
-      for (unsigned i = 0; i < acc.size(); ++i)
-        whole.push_back(joinBytes(apart[2 * i], apart[2 * i + 1]));
-      return whole;
-    };
-    SmallVector<StepParams> none(count);
-    auto scaled = [&](Value k, ValueRange carried) {  // a step of its own sub-scale
-      Values acc(carried), sum = units(k, index(step / 4), start(k, add(k, step), none, step));
-      for (unsigned i = 0; i < rows * count; ++i)
-        acc[i] = addScaled(acc[i], sum[i], load(subscales, place(c, k, step, i % count), sums));
-      return acc;
-    };
-    auto begin = [&](Value k, Value end, ArrayRef<StepParams> p) { return hasSub ? Values(rows * count, splatInt(0)) : start(k, end, p, run); };
-    auto products = [&](Value from, Value to, Value number, ValueRange acc) {
-      if (!hasSub)
-        return units(from, number, acc);
-      return run == step ? scaled(from, acc) : loop(from, to, step, acc, scaled);
-    };
-    auto finish = [&](Value k, Value end, ArrayRef<StepParams> p, ValueRange acc, Values y) {
-      for (unsigned r = 0; r < rows; ++r) {
-        Value scale = activationScale(rowOf[r], k), sum;
-        for (unsigned i = 0; i < count; ++i) {
-          if (i == 0 || hasSub)
-            sum = finishSum(rowOf[r], k, end, [&](Value at) {
-              return inChunk ? load(submins, place(c, at, step, i), sums) : subMinAt(c.panelAt[i], at);
-            });
-          y[r * count + i] = finishRun(acc[r * count + i], sum, scale, p[i], y[r * count + i]);
-        }
-      }
-      return y;
-    };
-    if (inChunk) {
-      Values y = loop(c.k0, c.kEnd, span, startTile(c, m, rows), [&](Value k0, ValueRange carried) {
-        Values y(carried);
-        for (int64_t from = 0; from < span; from += run) {
-          Value k = add(k0, from), end = runEnd(k, run, c.kEnd);
-          SmallVector<StepParams> p(count);
-          for (unsigned i = 0; i < count; ++i) {
-            p[i].scale = load(scales, place(c, k, run, i), floats);
-            p[i].zero = hasZero ? load(zeros, place(c, k, run, i), zeroType) : Value();
-          }
-          Value number = div(sub(end, k), 4);
-          y = finish(k, end, p, products(k, end, number, begin(k, end, p)), y);
-        }
-        return y;
-      });
-      return finishTile(c, m, rows, y);
-    }
-    SmallVector<StepParams> p;
-    for (unsigned i = 0; i < count; ++i)
-      p.push_back(paramsAt(c, c.runBegin, i));
-    auto waitingAt = [&](unsigned i) { return mul(add(mul(sub(m, c.row0), count), i), lanes); };
-    Values acc = ifElse(equal(c.k0, c.runBegin), SmallVector<Type>(rows * count, sums), [&] { return begin(c.runBegin, c.runEnd, p); }, [&] {
-      Values acc;
-      for (unsigned i = 0; i < rows * count; ++i)
-        acc.push_back(load(waiting, waitingAt(i), sums));
-      return acc;
-    });
-    acc = products(c.k0, c.kEnd, div(sub(c.kEnd, c.k0), 4), acc);
-    ifElse(equal(c.kEnd, c.runEnd), {}, [&] {
-      Chunk whole = c;                               // as if the run were the chunk
-      whole.isFirst = equal(c.runBegin, index(0));
-      finishTile(whole, m, rows, finish(c.runBegin, c.runEnd, p, acc, startTile(whole, m, rows)));
-      return Values();
-    }, [&] {
-      for (unsigned i = 0; i < rows * count; ++i)
-        store(acc[i], waiting, waitingAt(i));
-      return Values();
-    });
-  };
-  forChunks(t.chunk, unpack, tile);
+      t.rowOf.push_back(rowAt(add(m, r)));
+    x.inChunk ? tileOfRuns(x, t) : tileWithinRun(x, t);
+  });
 }
 
 //===-- float activations -----------------------------------------------------------------------------------------------------------===//

@@ -221,6 +221,45 @@ private:
   Value interleaveUnits(Value low, Value high);
   /// acc[row][panel] + the products of 8 * `number` k, of codes so interleaved.
   Values pairProducts(mlir::ValueRange acc, llvm::ArrayRef<Value> inputAt, Value kAt, Value codes, Value codesAt, Value number, bool signedCodes);
+  /// Tiles of int8 activations: how their weights are unpacked, and where to.
+  struct IntBlocks {
+    Tiling tiling;
+    int64_t step, run, span, parts;                  // k of a sub-scale, of a run and of what is unpacked at a time; bytes of an integer
+    bool inChunk, folds, hasZero, hasSub;            // chunks hold whole runs; sub-scales are in the codes; zero points, or sub-scales, are beside them
+    bool signedCodes;
+    int64_t implicitZero;
+    mlir::VectorType zeroType;
+    Value codes, scales, zeros, subscales, submins;  // scratch: a chunk's; null what it has not
+    Value waiting;                                   // scratch: sums of a run that a chunk has not ended
+  };
+  /// `rows` rows from m of a chunk.
+  struct IntTile {
+    const Chunk &c;
+    Value m;
+    unsigned rows, count;                            // of rows, of panels
+    llvm::SmallVector<Row> rowOf;
+    unsigned sums() const { return rows * count; }
+  };
+  IntBlocks intBlocks();
+  /// Where panel i has what belongs to the piece of `every` k at `k`; the numbers of its step there.
+  Value placeOf(const Chunk &c, Value k, int64_t every, unsigned i);
+  StepParams paramsAt(const Chunk &c, Value k, unsigned i);
+  void unpackParams(const IntBlocks &x, const Chunk &c, Value k);
+  void unpackStep(const IntBlocks &x, const Chunk &c, Value k, unsigned i, int64_t from, BlockReader &reader);
+  void unpackBlock(const IntBlocks &x, const Chunk &c, Value k);
+  void unpackChunk(const IntBlocks &x, const Chunk &c);
+  /// Start values of sums over k..end of `length` k; of a run's.
+  Values startSums(const IntBlocks &x, const IntTile &t, Value k, Value end, llvm::ArrayRef<StepParams> p, int64_t length);
+  Values startRun(const IntBlocks &x, const IntTile &t, Value k, Value end, llvm::ArrayRef<StepParams> p);
+  /// acc + the products of `number` units from k, [row][panel][part]; of whole integers, [row][panel]; of a step, times its sub-scale; of from..to of a run.
+  Values partProducts(const IntBlocks &x, const IntTile &t, Value k, Value number, mlir::ValueRange acc);
+  Values unitProducts(const IntBlocks &x, const IntTile &t, Value k, Value number, mlir::ValueRange acc);
+  Values stepProducts(const IntBlocks &x, const IntTile &t, Value k, mlir::ValueRange acc);
+  Values runProducts(const IntBlocks &x, const IntTile &t, Value from, Value to, Value number, mlir::ValueRange acc);
+  /// y + a run's sums, rescaled.
+  Values rescaleRun(const IntBlocks &x, const IntTile &t, Value k, Value end, llvm::ArrayRef<StepParams> p, mlir::ValueRange acc, Values y);
+  void tileOfRuns(const IntBlocks &x, const IntTile &t);
+  void tileWithinRun(const IntBlocks &x, const IntTile &t);
   Value byteConstant(int64_t v);                     // 4 * lanes x i8
   /// Codes less their implicit zero point, times the sub-scale, plus a minimum in its units: signed bytes.
   Value timesSubscale(Value codes, const StepParams &p);
