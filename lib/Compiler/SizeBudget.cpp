@@ -12,6 +12,8 @@
 using namespace mlir;
 using namespace qcc;
 
+static constexpr double fewestBits = 1;                // below what any format takes
+
 /// Weights of linear layers without the head, as --target-bpw counts them.
 static int64_t countLayerWeights(ModuleOp module) {
   int64_t count = 0;
@@ -42,31 +44,38 @@ static LogicalResult placeCandidates(ModuleOp module, const CompilerOptions &opt
 }
 
 double qcc::bitsForSize(ModuleOp module, int64_t bytes) {
-  return std::clamp(8 * double(bytes) / double(std::max<int64_t>(1, countLayerWeights(module))), 1.0, 32.0);
+  return std::clamp(8 * double(bytes) / double(std::max<int64_t>(1, countLayerWeights(module))), fewestBits, 32.0);
 }
 
 int qcc::fitSize(ModuleOp module, CompilerOptions &budget, const TargetInfo &target, PassRunner &runner) {
-  int64_t count = countLayerWeights(module), least = std::numeric_limits<int64_t>::max();
+  int64_t count = countLayerWeights(module);
   if (!count)
     return ExitSuccess;
   if (failed(placeCandidates(module, budget, target)))
     return ExitUnsupported;
   ScopedDiagnosticHandler silence(module.getContext(), [](Diagnostic &) { return success(); });  // what there is to say, the stage says itself
-  for (double bpw = *budget.targetBpw;;) {
-    budget.targetBpw = bpw;
+  auto bytesAt = [&](double bpw) -> FailureOr<int64_t> {
+    CompilerOptions tried = budget;
+    tried.targetBpw = bpw;
     OwningOpRef<ModuleOp> trial = module.clone();
     auto placed = [&](OpPassManager &pm) {
-      addQuantStage(pm, budget);
-      addWeightPlacement(pm, budget, target);
+      addQuantStage(pm, tried);
+      addWeightPlacement(pm, tried, target);
     };
     if (failed(runner.run(*trial, placed)))
+      return failure();
+    return (*trial)->getAttrOfType<IntegerAttr>("qnt.weights_bytes").getInt();
+  };
+  FailureOr<int64_t> least = bytesAt(fewestBits);      // first: from just above what is possible, steps to it are small and many
+  if (failed(least))
+    return ExitSuccess;
+  if (*least > *budget.targetSize)
+    return complain(ExitQuantization, "no formats give " + Twine(*budget.targetSize) + " bytes of weights; the least possible is " + Twine(*least) + " [impossible-budget]");
+  while (true) {
+    FailureOr<int64_t> bytes = bytesAt(*budget.targetBpw);
+    if (failed(bytes) || *bytes <= *budget.targetSize)
       return ExitSuccess;
-    int64_t bytes = (*trial)->getAttrOfType<IntegerAttr>("qnt.weights_bytes").getInt(), excess = bytes - *budget.targetSize;
-    if (excess <= 0)
-      return ExitSuccess;
-    if (bpw <= 1 && bytes >= least)
-      return complain(ExitQuantization, "no formats give " + Twine(*budget.targetSize) + " bytes of weights; the least possible is " + Twine(least) + " [impossible-budget]");
-    least = std::min(least, bytes);
-    bpw = std::max(1.0, bpw - std::max(1e-4, 8 * double(excess) / double(count)));
+    double excess = double(*bytes - *budget.targetSize);
+    budget.targetBpw = std::max(fewestBits, *budget.targetBpw - std::max(1e-4, 8 * excess / double(count)));
   }
 }
