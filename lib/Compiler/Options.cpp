@@ -517,7 +517,7 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
   bool staysFloat = o.weightBits >= 16 && o.headBits >= 16 && !o.hasBudget() && o.tensorTypes.empty() && !recipe;
   problems.refuseIf(staysFloat && (isGiven(formats.groupSize) || formats.sym || formats.asym),
                     "--group-size, --sym and --asym are for weights of less than 16 bits: --wbits, --head-bits");
-  problems.refuseIf(staysFloat && isGiven(methods.algo), "--algo=" + o.algorithm() + " is for weights of less than 16 bits: --wbits, --target-bpw, --tensor-type");
+  problems.refuseIf(staysFloat && isGiven(methods.algo) && o.scaling.empty(), "--algo=" + o.algorithm() + " is for weights of less than 16 bits: --wbits, --target-bpw, --tensor-type");
   problems.refuseIf(shapes.kvCache == "io" && isGiven(formats.kvBits) && formats.kvBits < 32, "--kv-bits=" + llvm::Twine(formats.kvBits) +
                     " is for a cache that the program keeps; with --kv-cache=io keys and values are float inputs and outputs");
   // Methods and the text that they read.

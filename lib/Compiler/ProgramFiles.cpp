@@ -1,9 +1,10 @@
 // In memory, `qnt.files` are as seen from the working folder.
 #include "lib/Compiler/ProgramFiles.h"
-#include "dialects/ONNX/ONNX.h"
+#include "dialects/Quant/Quant.h"
 #include "lib/Compiler/Library.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Compiler/Options.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -61,9 +62,11 @@ int qcc::readProgram(const CompilerOptions &options, MLIRContext &context, Sourc
   program = parseSourceFile<ModuleOp>(manager, &context);
   if (!program)
     return ExitMalformed;
-  bool isRecognized = !program->walk([](Operation *op) { return isa_and_present<onnx::OnnxDialect>(op->getDialect()) ? WalkResult::interrupt() : WalkResult::advance(); }).wasInterrupted();
-  if (isRecognized && (!options.kvState || options.maxContext))
-    return complain(ExitUsage, "--kv-cache and --max-context are decided when a model is recognized; '" + options.input + "' is past that [bad-option]");
+  bool hasState = llvm::any_of(program->getOps<func::FuncOp>(), [](func::FuncOp function) {
+    return function.isPublic() && llvm::any_of(function.getArgumentTypes(), [](Type type) { return isa<qnt::CacheType>(type); });
+  });
+  if (hasState && (!options.kvState || options.maxContext))
+    return complain(ExitUsage, "--kv-cache and --max-context are decided by the graph stage; '" + options.input + "' is past it [bad-option]");
   if (int code = mapWeights(*program, options.input, sources))
     return code;
   nameFiles(*program, sources, "");
