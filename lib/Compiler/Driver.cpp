@@ -91,6 +91,7 @@ private:
   const CompilerOptions &options;
   Phases phases;
   PassRunner runner;
+  std::optional<llvm::DefaultThreadPool> pool;         // of the context, with -j
   std::unique_ptr<MLIRContext> context;
   OwningOpRef<ModuleOp> module;
   OwningOpRef<ModuleOp> decided;                       // with --verify: the module before weights are placed
@@ -539,7 +540,6 @@ int Compilation::run() {
     break;
   }
   context = std::make_unique<MLIRContext>(registry);
-  std::optional<llvm::DefaultThreadPool> pool;         // outlives the use of the context
   if (options.jobs) {                                  // one limit for passes, encoding of weights and code generation
     context->disableMultithreading();
     llvm::parallel::strategy = llvm::hardware_concurrency(options.jobs);

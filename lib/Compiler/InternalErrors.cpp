@@ -67,9 +67,11 @@ void onCrash(int signal) {
 }
 
 void onInterrupt(int signal) {
+  std::signal(signal, SIG_DFL);                        // the next one ends the process at once
+  std::signal(SIGALRM, SIG_DFL);
+  alarm(5);                                            // this thread may hold a lock that is needed below
   removeTemporaries();
-  std::signal(signal, SIG_DFL);
-  raise(signal);
+  raise(signal);                                       // delivered when this returns
 }
 constexpr int interrupts[] = {SIGHUP, SIGINT, SIGTERM};
 } // namespace

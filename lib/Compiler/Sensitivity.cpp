@@ -65,10 +65,6 @@ private:
 };
 } // namespace
 
-static bool arrivesQuantized(qnt::WeightDeclOp decl) {
-  return llvm::any_of(decl.getParts().getAsRange<qnt::PartAttr>(), [](qnt::PartAttr part) { return bool(part.getScales()); });
-}
-
 void Sensitivities::findWeights() {
   for (Type format : qnt::candidateFormats(job.module.getContext()))
     if (!method.choosesCodes() || method.handles(cast<qnt::BlockType>(format)))
@@ -76,7 +72,7 @@ void Sensitivities::findWeights() {
   for (auto &[op, use] : findWeightUses(job.module)) {
     auto decl = cast<qnt::WeightDeclOp>(op);
     auto type = cast<RankedTensorType>(decl.getType());
-    if (!use.matmul || type.getRank() != 2 || !isa<FloatType>(type.getElementType()) || arrivesQuantized(decl))
+    if (!use.matmul || type.getRank() != 2 || !isa<FloatType>(type.getElementType()) || decl.arrivesQuantized())
       continue;
     if (use.head)
       head = decl;

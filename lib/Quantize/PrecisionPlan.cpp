@@ -108,6 +108,17 @@ static void spendRest(ArrayRef<UsefulItem> items, int64_t slack, std::vector<uns
   }
 }
 
+/// What is left of each item, and the most bits that all can take beyond their least.
+static std::pair<std::vector<UsefulItem>, int64_t> usefulItems(ArrayRef<PrecisionItem> items) {
+  std::vector<UsefulItem> useful;
+  int64_t most = 0;
+  for (const PrecisionItem &item : items) {
+    useful.push_back(usefulOf(item));
+    most += useful.back().back().extra;
+  }
+  return {std::move(useful), most};
+}
+
 static PrecisionPlan planOf(ArrayRef<PrecisionItem> items, ArrayRef<UsefulItem> useful, ArrayRef<unsigned> chosen) {
   PrecisionPlan plan;
   for (size_t i = 0; i < items.size(); ++i) {
@@ -121,12 +132,7 @@ static PrecisionPlan planOf(ArrayRef<PrecisionItem> items, ArrayRef<UsefulItem> 
 std::optional<PrecisionPlan> qcc::planForError(ArrayRef<PrecisionItem> items, double most, int64_t steps) {
   if (!(leastError(items) <= most))
     return std::nullopt;
-  std::vector<UsefulItem> useful;
-  int64_t slack = 0;
-  for (const PrecisionItem &item : items) {
-    useful.push_back(usefulOf(item));
-    slack += useful.back().back().extra;
-  }
+  auto [useful, slack] = usefulItems(items);
   int64_t unit = unitOf(useful, slack, steps);
   return planOf(items, useful, solve(useful, slack + int64_t(items.size()) * unit, unit, most));   // each item may be rounded up by a unit
 }
@@ -135,12 +141,7 @@ std::optional<PrecisionPlan> qcc::planPrecision(ArrayRef<PrecisionItem> items, i
   int64_t slack = budget - leastBits(items);
   if (slack < 0)
     return std::nullopt;
-  std::vector<UsefulItem> useful;
-  int64_t most = 0;
-  for (const PrecisionItem &item : items) {
-    useful.push_back(usefulOf(item));
-    most += useful.back().back().extra;
-  }
+  auto [useful, most] = usefulItems(items);
   slack = std::min(slack, most);
   std::vector<unsigned> chosen = solve(useful, slack, unitOf(useful, slack, steps));
   spendRest(useful, slack, chosen);
