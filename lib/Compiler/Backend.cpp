@@ -140,7 +140,7 @@ static llvm::Error generateModule(mlir::ModuleOp lowered, const CompilerOptions 
       return translated.takeError();
     module = std::move(*translated);
   }
-  optimize(*module, **machine, options.optLevel);
+  optimize(*module, **machine);
   return writeChecked(path, [&](llvm::raw_pwrite_stream &out) -> llvm::Error {
     if (kind == CodeKind::LlvmIr) {
       module->print(out, nullptr);

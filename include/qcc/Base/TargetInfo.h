@@ -25,6 +25,7 @@ struct TargetVersion {
   /// LLVM's pass of that name. It gives every address of a loop a variable of its own, which has to be counted; where addresses of a base and an
   /// index are free, that costs more than it saves.
   bool reduceLoopStrength = true;
+  unsigned minOptLevel = 0;                            ///< What -O gives at least: some code needs an optimizing code generator.
   uint64_t runtimeFeatures = 0;  // QCC_CPU_* bits that the runtime must find
   unsigned vectorBits = 512;     // of one register
   unsigned numVectorRegisters = 32;

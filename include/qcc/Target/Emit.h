@@ -13,7 +13,7 @@ class raw_pwrite_stream;
 } // namespace llvm
 namespace qcc {
 
-/// The code generator for one version of a target: position independent, -O3 (or -O2 for optLevel < 3: AMX code needs an optimizing back end).
+/// The code generator for one version of a target: position independent, at optLevel (0 to 3) or the least level of the version.
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const TargetInfo &target, const TargetVersion &version, unsigned optLevel);
 
 /// Translates a module of the LLVM dialect. Functions get the CPU, features and further attributes of `version`, which `machine` was made for;
@@ -21,8 +21,8 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const T
 llvm::Expected<std::unique_ptr<llvm::Module>> translateToLlvmIr(mlir::ModuleOp module, llvm::LLVMContext &context, llvm::TargetMachine &machine,
                                                                  const TargetVersion &version, llvm::ArrayRef<std::string> exported);
 
-/// LLVM's default pipeline at -O3 (-O2 for optLevel < 3).
-void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLevel);
+/// LLVM's default pipeline, at the machine's level.
+void optimize(llvm::Module &module, llvm::TargetMachine &machine);
 
 /// Writes assembly or an object file. Fails if the target cannot select an instruction.
 llvm::Error emitAssembly(llvm::Module &module, llvm::TargetMachine &machine, llvm::raw_pwrite_stream &out);

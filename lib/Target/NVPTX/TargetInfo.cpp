@@ -32,6 +32,7 @@ TargetInfo preset(const char *name, const char *description, const char *version
   version.shareRows = 32;                              // a few thousand warps share a prompt's rows and columns
   version.laneMma = true;                              // PTX ISA, mma.m16n8k32: sm_80
   version.overlapsSteps = needs.capability >= 90;      // PTX ISA, griddepcontrol
+  version.minOptLevel = 1;                             // or vectors of lanes would stay in local memory
   version.device = needs;
   TargetInfo info{name, triple, description, lanes, {version}};
   info.hostTriple = hostTriple;

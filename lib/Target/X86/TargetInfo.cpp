@@ -65,6 +65,7 @@ void derive(TargetVersion &version) {
   version.numVectorRegisters = wide ? 32 : 16;
   version.dot4 = wide ? has("avx512vnni") : has("avxvnni");
   version.tileInt8 = has("amx-tile") && has("amx-int8");
+  version.minOptLevel = has("amx-tile") ? 1 : 0;       // without optimizing, LLVM configures tiles at each use
   version.tileBf16 = has("amx-tile") && has("amx-bf16");
   version.runtimeFeatures = sets.checkable(*info);
   llvm::erase_if(version.functionAttributes, [](const auto &attribute) { return attribute.first == "prefer-vector-width"; });

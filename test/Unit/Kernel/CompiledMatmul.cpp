@@ -78,7 +78,7 @@ llvm::Expected<SmallVector<char, 0>> test::emitKernels(ArrayRef<NamedKernel> ker
     return llvmModule.takeError();
   for (const NamedKernel &kernel : kernels)            // else optimized twice, the second time in its wrapper
     (*llvmModule)->getFunction(kernel.name)->addFnAttr(llvm::Attribute::NoInline);
-  optimize(**llvmModule, **machine, 3);
+  optimize(**llvmModule, **machine);
   if (assembly) {
     auto copy = llvm::CloneModule(**llvmModule);
     SmallVector<char, 0> text;
