@@ -115,7 +115,7 @@ int qcc::chooseActivationScales(CalibrationJob job) {
   CalibrationCache *cache = job.input.cache();
   CacheKey program;
   if (cache) {
-    program = keyOfProgram(*job.graph, job.options);
+    program = keyOfProgram(*job.graph);
     if (int code = followRecords(job, program, wanted, ranges))
       return code;
   }

@@ -187,7 +187,7 @@ int InOrder::run() {
   bool isDone = false;
   if (job.input.cache()) {
     job.phases.begin("quantizing");
-    position = keyOfProgram(*job.graph, job.options).add("in order").add(int64_t(method.usesMoments())).digest();
+    position = keyOfProgram(*job.graph).add("in order").add(int64_t(method.usesMoments())).digest();
     if (int code = follow(isDone))
       return code;
   }

@@ -54,9 +54,9 @@ int CalibrationInput::close(const CompilerOptions &options) {
   return ExitSuccess;
 }
 
-CacheKey qcc::keyOfProgram(ModuleOp graph, const CompilerOptions &options) {
+CacheKey qcc::keyOfProgram(ModuleOp graph) {
   CacheKey key;
-  key.add(kVersion).add(int64_t(options.optLevel));
+  key.add(kVersion);
   if (auto host = findTarget(allTargets(), "host", "", "", false))   // numbers differ in their last digits
     for (const TargetVersion &code : host->versions)
       key.add(code.cpu).add(code.features);

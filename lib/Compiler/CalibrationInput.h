@@ -27,7 +27,7 @@ private:
 };
 
 /// Of everything that decides what `graph` computes on this machine: operations, weights (by their places in the model's files), the code that is made of it.
-CacheKey keyOfProgram(mlir::ModuleOp graph, const CompilerOptions &options);
+CacheKey keyOfProgram(mlir::ModuleOp graph);
 
 /// Records of statistics, bit for bit.
 void addStatistics(RecordWriter &record, const InputStatistics &inputs);

@@ -95,7 +95,7 @@ int SiteScaling::follow() {
   CalibrationCache *cache = job.input.cache();
   if (!cache)
     return ExitSuccess;
-  program = keyOfProgram(*job.graph, job.options).add("channel scales").add(int64_t(method.usesMoments())).digest();
+  program = keyOfProgram(*job.graph).add("channel scales").add(int64_t(method.usesMoments())).digest();
   for (const ScaleSite &site : wanted.all.sites) {
     qnt::WeightDeclOp first = site.readers.front();
     if (wanted.byReader.lookup(first.getSource()) != &site)

@@ -14,12 +14,11 @@
 using namespace mlir;
 using namespace qcc;
 
-/// What a float program for this machine is compiled with.
+/// What a float program for this machine is compiled with: at any -O the same, as what it tells is kept, and it runs longer than it compiles.
 static CompilerOptions floatOptions(const CompilerOptions &options) {
   CompilerOptions o;
   o.weightBits = o.activationBits = o.headBits = 32;
   o.multiversion = false;
-  o.optLevel = options.optLevel;
   o.jobs = options.jobs;
   o.quiet = options.quiet;
   o.verbose = options.verbose;

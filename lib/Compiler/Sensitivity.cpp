@@ -284,7 +284,7 @@ int Sensitivities::measureWithText() {
   if (int code = job.input.open(job.options, job.module, job.sources))
     return code;
   if (job.input.cache())
-    program = keyOfProgram(*job.graph, job.options);
+    program = keyOfProgram(*job.graph);
   int problem = observeInputs();
   for (Measured &weight : weights)
     if (!problem && weight.errors.empty()) {
