@@ -2,9 +2,9 @@
 
 usage: matmul_cases.py write KIND FOLDER             FOLDER/model.onnx, FOLDER/formats (options for qcc)
        matmul_cases.py compare KIND FOLDER VARIANT QCC_INSPECT QCC_RUN [EMULATOR .. QCC_RUN]
-Runs FOLDER/reference.so, and FOLDER/fast.so (by the emulator's qcc-run, if given). KIND is int or float (activations), or one of them and -few: those formats whose kernels differ between
-versions of one layout. Integer activations: every result is bit-equal. Float activations: both
-are within 2 * K * eps * sum |x| |w| of the product in float64.
+Runs FOLDER/reference.so, and FOLDER/fast.so (by the emulator's qcc-run, if given). KIND is int or float (activations), or one of them and -few: a format of
+each kind of scale, zero point and code, for targets whose formats are read by the code of one that meets them all. Integer activations: every result is
+bit-equal. Float activations: both are within 2 * K * eps * sum |x| |w| of the product in float64.
 """
 import json
 import pathlib
@@ -46,7 +46,8 @@ listed = {case[0] for case in every["float"]}
 every["float"] += [(name, 33, 331) for name in examples() if name not in listed]
 every["int-few"] = [("q4_1", 17, 67), ("q4_k", 33, 331), ("w4", 33, 4095), ("w8", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 1021), (8, 64, "int", 7, 331),
                     ("nf4", 53, 331), ("mxfp4", 31, 127), ("w4tasym", 33, 331)]
-every["float-few"] = [("w4", 33, 1021), ("w8row", 1, 127), ("f16", 33, 127)]
+every["float-few"] = [("w4", 33, 1021), ("w8row", 1, 127), ("f16", 33, 127), ("w3g64asym", 53, 331), ("nf4", 53, 331), ("mxfp4", 31, 127), ("fp8e4m3", 33, 331),
+                      ("q2_k", 17, 331), ("w4tasym", 33, 331)]
 # What codes select from: NF4, bitsandbytes' FP4, E2M1, and 8-bit floats by their definition.
 def float8(mantissa, bias):
     code = np.arange(128)
