@@ -20,6 +20,7 @@ demo: build                              # compiles the model in the repository 
 	@PYTHONPATH=$(BUILD)/python $(QCC_CACHE)/venv/bin/python tools/demo/demo.py $(BUILD)/demo/model.so --tokenizer $(MODEL)/tokenizer.json --prompt "$(PROMPT)" --tokens 60
 
 test: build                              # lit, FileCheck, GoogleTest, execution
+	@ninja -C $(BUILD) -j $(JOBS) test-programs
 	@$(QCC_CACHE)/venv/bin/python test/run.py $(BUILD) --jobs $(JOBS)
 
 docs: build                              # rewrites what the documentation shows of qcc's output; review the difference
