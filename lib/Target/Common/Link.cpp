@@ -3,7 +3,9 @@
 #include "lld/Common/Driver.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Parallel.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/SaveAndRestore.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Triple.h"
 #include <mutex>
@@ -32,6 +34,8 @@ static llvm::Error runLld(llvm::ArrayRef<std::string> arguments) {
     raw.push_back(argument.c_str());
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
+  // The linker's --threads is a setting of the whole process: everything after it would run on one thread.
+  llvm::SaveAndRestore restoreThreads(llvm::parallel::strategy);
   lld::Result result = lld::lldMain(raw, llvm::nulls(), errorStream, {{lld::Gnu, &lld::elf::link}});
   if (!result.retCode)
     return llvm::Error::success();
