@@ -1,0 +1,12 @@
+#include "qcc/Target/Link.h"
+#include "llvm/Support/Parallel.h"
+#include "llvm/Support/SaveAndRestore.h"
+#include "llvm/TargetParser/Host.h"
+#include "gtest/gtest.h"
+
+// The linker has a number of threads of its own, which it sets for the whole process.
+TEST(Link, LeavesTheNumberOfThreads) {
+  llvm::SaveAndRestore restore(llvm::parallel::strategy, llvm::hardware_concurrency(3));
+  llvm::consumeError(qcc::linkObject({llvm::sys::getProcessTriple(), {"absent.o"}, "", "", ""}, "absent"));
+  EXPECT_EQ(llvm::parallel::strategy.ThreadsRequested, 3u);
+}
