@@ -6,6 +6,7 @@
 #include "qcc/Compiler/Options.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/Bytecode/BytecodeReader.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -57,6 +58,9 @@ int qcc::readProgram(const CompilerOptions &options, MLIRContext &context, Sourc
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
   if (!buffer)
     return complain(ExitInput, "cannot read '" + options.input + "': " + buffer.getError().message());
+  // An ONNX model begins with a field of its message, and may have weights in files beside it.
+  if (StringRef text = (*buffer)->getBuffer(); options.input == "-" && !text.empty() && !isBytecode(**buffer) && !llvm::isPrint(text[0]) && !llvm::isSpace(text[0]))
+    return complain(ExitMalformed, "standard input holds no MLIR; ONNX models are read from files: qcc model.onnx");
   llvm::SourceMgr manager;
   manager.AddNewSourceBuffer(std::move(*buffer), {});
   program = parseSourceFile<ModuleOp>(manager, &context);

@@ -81,12 +81,24 @@ static StringRef severity(Diagnostic &diagnostic) {
   llvm_unreachable("all severities are handled");
 }
 
+/// A place that is not of an ONNX file.
+static void printPlace(raw_ostream &out, Location location) {
+  if (auto place = dyn_cast<FileLineColLoc>(location)) {
+    printName(out, place.getFilename().getValue());
+    if (place.getLine())                               // 0: the file as a whole
+      out << ":" << place.getLine() << ":" << place.getColumn();
+    out << ": ";
+  } else if (!isa<UnknownLoc>(location)) {
+    out << location << ": ";
+  }
+}
+
 void qcc::printDiagnostic(raw_ostream &out, Diagnostic &diagnostic) {
   Origin origin = findOrigin(diagnostic.getLocation());
   if (!origin.file.empty())
     printSubject(out, origin);
-  else if (!isa<UnknownLoc>(diagnostic.getLocation()))
-    out << diagnostic.getLocation() << ": ";
+  else
+    printPlace(out, diagnostic.getLocation());
   out << severity(diagnostic) << ": " << diagnostic << "\n";
   for (Diagnostic &note : diagnostic.getNotes()) {
     Origin other = findOrigin(note.getLocation());

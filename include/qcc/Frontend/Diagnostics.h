@@ -15,7 +15,7 @@ mlir::Location onnxLocation(mlir::MLIRContext *context, llvm::StringRef file);
 /// Prints a diagnostic and its notes, one line each:
 ///   model.onnx: node '/layers.0/q' (com.microsoft.MatMulNBits v1): error: bits = 3 is not supported [unsupported-bits]
 ///     note: supported here: 2, 4, 8
-/// A location that comes from no ONNX file is printed as MLIR does. Names are cut and escaped, so that hostile ones cannot forge lines.
+/// A place in a file that is not ONNX is printed as compilers do (program.mlir:3:5:), other locations as MLIR does. Names are cut and escaped, so that hostile ones cannot forge lines.
 void printDiagnostic(llvm::raw_ostream &out, mlir::Diagnostic &diagnostic);
 
 /// The node that an operation comes from, as printDiagnostic names it: "'/layers.0/q' (MatMul v13)". "(no node)" where it has none.
