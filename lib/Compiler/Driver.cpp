@@ -168,14 +168,15 @@ int Compilation::runStage(llvm::StringRef stage, int failureCode, llvm::function
   return succeeded(runner.run(*module, build)) ? saveTemps(stage, *module) : failureCode;
 }
 
-/// --save-temps: the IR after a stage, as <folder>/<stage>.mlir. Kept even when a later stage fails, so it is no part of `files`.
+/// --save-temps: the IR after a stage, as <folder>/<stage>.mlir or <output>.<stage>.mlir. Kept even when a later stage fails, so it is no part of `files`.
 int Compilation::saveTemps(const Twine &stage, ModuleOp program) {
   if (!options.saveTemps)
     return ExitSuccess;
   llvm::SmallString<128> path(*options.saveTemps);
   if (path.empty())
-    path = llvm::sys::path::parent_path(options.output);
-  llvm::sys::path::append(path, stage + ".mlir");
+    (Twine(baseName(options)) + "." + stage + ".mlir").toVector(path);
+  else
+    llvm::sys::path::append(path, stage + ".mlir");
   OutputFiles one;
   llvm::Error error = one.write(path, [&](llvm::raw_ostream &out) { printProgram(program, *sources, path, out); });
   if (!error)
