@@ -42,8 +42,8 @@ int ObservedProgram::describeInputs() {
   for (unsigned i = 0; i < main.getNumArguments(); ++i) {
     auto role = main.getArgAttrOfType<StringAttr>(i, "qnt.role"), name = main.getArgAttrOfType<StringAttr>(i, "qnt.name");
     auto type = cast<RankedTensorType>(main.getArgument(i).getType());
-    if (!role || !llvm::is_contained({"tokens", "positions", "mask"}, role.getValue()) || type.getRank() != 2 || !type.getElementType().isInteger())
-      return complain(ExitUnsupported, "calibration cannot provide the input '" + (name ? name.getValue() : StringRef("?")) + "': only tokens, positions and masks can be made from text");
+    if (!role || !llvm::is_contained({"tokens", "segments", "positions", "mask"}, role.getValue()) || type.getRank() != 2 || !type.getElementType().isInteger())
+      return complain(ExitUnsupported, "calibration cannot provide the input '" + (name ? name.getValue() : StringRef("?")) + "': only tokens, segments, positions and masks can be made from text");
     inputs.push_back({role.str(), int32_t(type.getElementType().getIntOrFloatBitWidth())});
   }
   if (llvm::none_of(inputs, [](const Input &input) { return input.role == "tokens"; }))
@@ -95,7 +95,7 @@ int ObservedProgram::run(ArrayRef<int64_t> tokens, int64_t batch, int64_t length
   for (const Input &input : inputs) {
     auto &bytes = data.emplace_back(size_t(batch * length * input.bits / 8));
     for (int64_t i = 0; i < batch * length; ++i) {
-      int64_t value = input.role == "tokens" ? tokens[i] : input.role == "positions" ? i % length : 1;
+      int64_t value = input.role == "tokens" ? tokens[i] : input.role == "positions" ? i % length : input.role == "mask" ? 1 : 0;
       memcpy(bytes.data() + i * input.bits / 8, &value, input.bits / 8); // little endian, as all hosts are
     }
     DLTensor &tensor = tensors.emplace_back();         // zeros: dense

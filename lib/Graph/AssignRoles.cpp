@@ -19,6 +19,8 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
     auto main = getOperation().lookupSymbol<func::FuncOp>("main");
     if (!main || main.isExternal())
       return;
+    for (BlockArgument argument : main.getArguments())
+      vocabulary = std::max(vocabulary, rowsOfTable(argument));
     llvm::StringMap<std::string> canonical;
     NamedAttrList fixed;
     if (auto rows = main->getAttrOfType<ArrayAttr>("qnt.rows"))  // what attention computes together; without it, what embeddings do
@@ -58,8 +60,8 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
           canonical.try_emplace(cast<StringAttr>(dims[1]).getValue(), "total");
     evadeReserved(main, canonical, fixed);
     rename(main, canonical);
-    if (std::optional<int64_t> rows = vocabulary(main))
-      getOperation()->setAttr("qnt.vocabulary", Builder(&getContext()).getI64IntegerAttr(*rows));
+    if (vocabulary)
+      getOperation()->setAttr("qnt.vocabulary", Builder(&getContext()).getI64IntegerAttr(vocabulary));
   }
 
   /// `dim` is what the program calls `as`: a name, or the number of an extent that is fixed (and nobody's name). Rows of no tokens are none.
@@ -71,6 +73,10 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
       fixed.set(as, IntegerAttr::get(IntegerType::get(&getContext(), 64), extent));
   }
   int64_t fixedSeq = 0;
+  int64_t vocabulary = 0;                              // rows of the largest table that arguments select from
+
+  /// Tables of segments have a row for each sentence (2 in BERT), those of learned positions one for each token of the longest input.
+  static constexpr int64_t mostSegments = 16;
 
   /// Has the program something that it calls `as`?
   static bool isTaken(StringRef as, const llvm::StringMap<std::string> &canonical, const NamedAttrList &fixed) {
@@ -97,11 +103,11 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
   }
 
   /// What the program does with an argument.
-  static StringRef roleOf(BlockArgument argument) {
+  StringRef roleOf(BlockArgument argument) const {
+    if (int64_t rows = rowsOfTable(argument))
+      return rows == vocabulary ? "tokens" : rows <= mostSegments ? "segments" : "positions";
     for (OpOperand &use : argument.getUses()) {
       Operation *user = use.getOwner();
-      if (auto gather = dyn_cast<qnt::GatherOp>(user); gather && gather.getIds() == argument)
-        return "tokens";
       if (auto rotary = dyn_cast<qnt::RotaryOp>(user); rotary && rotary.getPositions() == argument)
         return "positions";
       if (auto attention = dyn_cast<qnt::AttentionOp>(user); attention && attention.getKeyMask() == argument)
@@ -114,13 +120,12 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
   /// Scores over the vocabulary: the result of a linear layer on a program that has tokens.
   static bool isLogits(Value value) { return value.getDefiningOp<qnt::MatmulOp>() && cast<ShapedType>(value.getType()).getRank() == 3; }
 
-  static std::optional<int64_t> vocabulary(func::FuncOp main) {
-    std::optional<int64_t> rows;
-    main.walk([&](qnt::GatherOp gather) {
-      if (auto argument = dyn_cast<BlockArgument>(gather.getIds()); argument && !rows)
-        rows = cast<ShapedType>(gather.getTable().getType()).getDimSize(0);
-    });
-    return rows;
+  /// The rows of a table that an argument's numbers select; 0: they select none.
+  static int64_t rowsOfTable(BlockArgument argument) {
+    for (Operation *user : argument.getUsers())
+      if (auto gather = dyn_cast<qnt::GatherOp>(user); gather && gather.getIds() == argument)
+        return cast<ShapedType>(gather.getTable().getType()).getDimSize(0);
+    return 0;
   }
 
   /// The names that extents of inputs have, without those that are sums of others ("past + seq").

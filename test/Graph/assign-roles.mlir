@@ -1,4 +1,4 @@
-// RUN: qcc-opt %s --qcc-graph-assign-roles | FileCheck %s
+// RUN: qcc-opt %s --split-input-file --qcc-graph-assign-roles | FileCheck %s
 
 // CHECK: module attributes {qnt.vocabulary = 100 : i64}
 // CHECK: func.func @main(%arg0: tensor<?x?xi64> {qnt.dims = ["batch", "seq"], qnt.name = "ids", qnt.role = "tokens"}
@@ -26,4 +26,23 @@ func.func @main(%ids: tensor<?x?xi64> {qnt.name = "ids", qnt.dims = ["b", "s"]},
   %a = qnt.attention %q over %cache at %p mask %mask heads 2 scale 1.0 : tensor<?x?x16xf32>, !qnt.cache<2x8xf32>, tensor<?x?xi64>
   %k, %v = qnt.cache_store %cache at %total : !qnt.cache<2x8xf32> -> tensor<?x2x?x8xf32>
   return %a, %k, %v : tensor<?x?x16xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>
+}
+
+// -----
+
+// Of three tables, the largest is that of tokens, wherever it stands.
+// CHECK: module attributes {qnt.vocabulary = 100 : i64}
+// CHECK: func.func @main(%arg0: tensor<?x?xi64> {{{.*}}qnt.role = "segments"}, %arg1: tensor<?x?xi64> {{{.*}}qnt.role = "positions"}, %arg2: tensor<?x?xi64> {{{.*}}qnt.role = "tokens"})
+qnt.weight_decl @table : tensor<100x16xf32> [#qnt.part<rows = 100, transposed = false, data = <"t", file 0, offset 0, length 6400> : tensor<100x16xf32>>]
+qnt.weight_decl @learned : tensor<32x16xf32> [#qnt.part<rows = 32, transposed = false, data = <"l", file 0, offset 0, length 2048> : tensor<32x16xf32>>]
+qnt.weight_decl @sentence : tensor<2x16xf32> [#qnt.part<rows = 2, transposed = false, data = <"s", file 0, offset 0, length 128> : tensor<2x16xf32>>]
+func.func @main(%segments: tensor<?x?xi64> {qnt.dims = ["b", "s"]}, %positions: tensor<?x?xi64> {qnt.dims = ["b", "s"]}, %ids: tensor<?x?xi64> {qnt.dims = ["b", "s"]})
+    -> (tensor<?x?x16xf32> {qnt.dims = ["b", "s", "16"]}, tensor<?x?x16xf32> {qnt.dims = ["b", "s", "16"]}, tensor<?x?x16xf32> {qnt.dims = ["b", "s", "16"]}) {
+  %s = qnt.weight @sentence : tensor<2x16xf32>
+  %l = qnt.weight @learned : tensor<32x16xf32>
+  %t = qnt.weight @table : tensor<100x16xf32>
+  %x = qnt.gather %segments, %s : tensor<?x?xi64>, tensor<2x16xf32> -> tensor<?x?x16xf32>
+  %y = qnt.gather %positions, %l : tensor<?x?xi64>, tensor<32x16xf32> -> tensor<?x?x16xf32>
+  %z = qnt.gather %ids, %t : tensor<?x?xi64>, tensor<100x16xf32> -> tensor<?x?x16xf32>
+  return %x, %y, %z : tensor<?x?x16xf32>, tensor<?x?x16xf32>, tensor<?x?x16xf32>
 }
