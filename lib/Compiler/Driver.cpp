@@ -532,6 +532,9 @@ int Compilation::run() {
   case Table::Operators:
     printSupportedOps(llvm::outs());
     return flushScreen();
+  case Table::Methods:
+    llvm::outs() << listMethods();
+    return flushScreen();
   case Table::ExtensionPoints:
     for (const ExtensionPoint &point : extensionPoints())
       llvm::outs() << point.name << "\t" << point.description << "\n";

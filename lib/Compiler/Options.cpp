@@ -123,6 +123,7 @@ struct TargetOptions {
       cl::desc("Preset, a floor (default host); --print-targets lists them"), cl::value_desc("preset"), cl::init("host"), cl::cat(category)};
   cl::opt<bool> printOperators{"print-operators", cl::desc("List the ONNX operators that are supported"), cl::Hidden, cl::cat(category)};
   cl::opt<bool> printTargets{"print-targets", cl::desc("List the presets and what they need"), cl::cat(category)};
+  cl::opt<bool> printMethods{"print-methods", cl::desc("List the methods that --algo names"), cl::Hidden, cl::cat(category)};
   cl::opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU, refines the preset"), cl::value_desc("name"), cl::Hidden, cl::cat(category)};
   cl::list<std::string> attributes{"mattr",
       cl::desc("LLVM features, refine the preset"), cl::value_desc("+f,-g"), cl::CommaSeparated, cl::Hidden, cl::cat(category)};
@@ -134,7 +135,7 @@ struct TargetOptions {
 
   bool isReference() const { return kernels == "reference"; }
   void read(CompilerOptions &o, Problems &problems) const {
-    o.print = printTargets ? Table::Targets : printOperators ? Table::Operators : Table::None;
+    readTables(o, problems);
     o.target = target;
     o.cpu = cpu;
     o.attributes = llvm::join(attributes, ",");
@@ -143,6 +144,19 @@ struct TargetOptions {
     o.multiversion = multiversion != "off";
     problems.unlessEither(kernels, "fast", "reference");
     o.kernels = isReference() ? Kernels::Reference : Kernels::Fast;
+  }
+
+private:
+  void readTables(CompilerOptions &o, Problems &problems) const {
+    std::pair<const cl::opt<bool> *, Table> tables[] = {{&printTargets, Table::Targets}, {&printOperators, Table::Operators}, {&printMethods, Table::Methods}};
+    const cl::opt<bool> *asked = nullptr;
+    for (auto [option, table] : tables) {
+      if (!*option)
+        continue;
+      problems.refuseIf(asked, "--" + (asked ? asked->ArgStr : "") + " and --" + option->ArgStr + " exclude each other");
+      asked = option;
+      o.print = table;
+    }
   }
 };
 
@@ -180,8 +194,9 @@ struct OutputOptions {
 struct MethodOptions {
   cl::OptionCategory &category;
 
+  std::string algoHelp = "How codes are chosen: " + methodNames();
   cl::opt<std::string> algo{"algo",
-      cl::desc("How codes are chosen: rtn (default), mse, hqq, gptq (default with --calib), llm-int8; awq or smoothquant before them: awq+gptq"),
+      cl::desc(algoHelp),
       cl::value_desc("method"), cl::cat(category)};
   cl::opt<double> smoothAlpha{"smooth-alpha",
       cl::desc("SmoothQuant: how much of the inputs' range moves into weights, 0 to 1 (default 0.5)"),
@@ -214,7 +229,7 @@ struct MethodOptions {
 private:
   /// "gptq", "awq" or "awq+gptq".
   void readAlgorithm(CompilerOptions &o, Problems &problems) const {
-    std::string name = !algo.empty() ? algo.getValue() : calib.empty() ? "rtn" : "gptq";
+    std::string name = !algo.empty() ? algo.getValue() : defaultMethod(!calib.empty()).name().str();
     auto [first, second] = StringRef(name).split('+');
     const ScalingMethod *scaling = findScalingMethod(first);
     o.scaling = scaling ? first.str() : "";
@@ -499,7 +514,6 @@ void refuseContradictions(const ActivationOptions &activations, const CompilerOp
 void refuseContradictions(const CommandLine &line, const CompilerOptions &o, const Recipe *recipe, Problems &problems) {
   auto &[target, output, category, methods, formats, activations, recipes, shapes, work] = line;
   // What is asked for at all.
-  problems.refuseIf(target.printTargets && target.printOperators, "--print-targets and --print-operators exclude each other");
   problems.refuseIf(output.input.empty() && o.print == Table::None, "no input file; qcc --help shows the use");
   problems.refuseIf(isGiven(output.output) && o.output.empty(), "-o names a file, or - for standard output");
   problems.refuseIf(o.compileTo != Stage::Link && isGiven(output.emit) && o.emit != Emit::Mlir, "--compile-to excludes --emit, but for --emit=mlir");

@@ -23,7 +23,7 @@ enum class WeightsPlace { Auto, Embed, File };
 /// has a head.
 enum class Sensitivity { Default, Kl, Hessian };
 /// A table that is printed instead of compiling.
-enum class Table { None, Targets, Operators, ExtensionPoints };
+enum class Table { None, Targets, Operators, Methods, ExtensionPoints };
 
 struct CompilerOptions {
   std::string input;                          // .onnx, .mlir, .mlirbc, or - for MLIR on standard input

@@ -53,7 +53,13 @@ public:
 const QuantizationMethod *findMethod(llvm::StringRef name);
 /// Methods, scaling methods too, that read `option` (QuantizationMethod::readOptions).
 std::vector<llvm::StringRef> methodsReading(llvm::StringRef option);
-/// One line per method, scaling methods (ScalingMethod.h) too, for messages: name, summary.
+/// All, in the order of Methods.def.
+llvm::ArrayRef<const QuantizationMethod *> allMethods();
+/// What `--algo` means where it is not given.
+const QuantizationMethod &defaultMethod(bool hasText);
+/// One line per method, scaling methods (ScalingMethod.h) too, for `--print-methods` and messages: name, summary, what it needs.
 std::string listMethods();
+/// All names on one line, for `--help`.
+std::string methodNames();
 } // namespace qcc
 #endif

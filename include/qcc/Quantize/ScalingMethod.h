@@ -27,6 +27,8 @@ public:
   virtual llvm::FailureOr<std::vector<float>> choose(llvm::ArrayRef<WeightProblem> readers, const ScalingOptions &options, std::string &why) const = 0;
 };
 
+/// All, in the order of Methods.def.
+llvm::ArrayRef<const ScalingMethod *> allScalingMethods();
 /// The method named `name`, or null.
 const ScalingMethod *findScalingMethod(llvm::StringRef name);
 } // namespace qcc

@@ -6,7 +6,7 @@
 #include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace qcc {
-#define QCC_METHOD(Class, Summary) const QuantizationMethod &get##Class();
+#define QCC_METHOD(Class, Default, Summary) const QuantizationMethod &get##Class();
 #include "Methods.def"
 #undef QCC_METHOD
 #define QCC_SCALING(Class, Summary) const ScalingMethod &get##Class();
