@@ -435,7 +435,7 @@ int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
   if (options.dryRun || options.writesText() || !method.choosesCodes())
     return ExitSuccess;
   if (!graph || !method.usesMoments())
-    return quantizeWithoutText(*module, *sources, phases, method, encoded);
+    return quantizeWithoutText(*module, *sources, phases, method, options.parameters, encoded);
   return quantizeInOrder({std::move(graph), *module, *sources, options, calibration, runner, phases}, method, encoded);
 }
 

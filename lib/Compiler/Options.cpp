@@ -2,6 +2,7 @@
 #include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Registration.h"
 #include "lib/Compiler/Recipe.h"
+#include "lib/Compiler/Text.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Quantize/Method.h"
 #include "qcc/Quantize/ScalingMethod.h"
@@ -16,8 +17,8 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Regex.h"
 #include "llvm/Support/raw_ostream.h"
-#include <array>
 #include <cmath>
+#include <deque>
 namespace cl = llvm::cl;
 using namespace qcc;
 using llvm::StringRef;
@@ -191,6 +192,16 @@ struct OutputOptions {
 
 //===-- quantization: methods and what they read -------------------------------------------------------------------------------===//
 
+/// The option of one parameter.
+struct ParameterOption {
+  ParameterOption(const MethodParameter &parameter, cl::OptionCategory &category)
+      : parameter(parameter), help((parameter.summary + ", " + shortest(parameter.least) + " to " + shortest(parameter.most) + " (default " + shortest(parameter.value) + ")").str()),
+        value(parameter.name, cl::desc(help), cl::value_desc("x"), cl::init(parameter.value), cl::Hidden, cl::cat(category)) {}
+  MethodParameter parameter;
+  std::string help;
+  cl::opt<double> value;
+};
+
 struct MethodOptions {
   cl::OptionCategory &category;
 
@@ -198,9 +209,6 @@ struct MethodOptions {
   cl::opt<std::string> algo{"algo",
       cl::desc(algoHelp),
       cl::value_desc("method"), cl::cat(category)};
-  cl::opt<double> smoothAlpha{"smooth-alpha",
-      cl::desc("SmoothQuant: how much of the inputs' range moves into weights, 0 to 1 (default 0.5)"),
-      cl::value_desc("x"), cl::init(0.5), cl::Hidden, cl::cat(category)};
   cl::opt<std::string> calib{"calib", cl::desc("Text to calibrate on (UTF-8), or its token ids (.npy)"), cl::value_desc("file"), cl::cat(category)};
   cl::opt<std::string> calibCache{"calib-cache",
       cl::desc("Keep what calibration finds in a file, and read it where it is there"), cl::value_desc("file"), cl::cat(category)};
@@ -210,8 +218,8 @@ struct MethodOptions {
       cl::desc("Windows of the text to use (default 128)"), cl::value_desc("n"), cl::init(128), cl::Hidden, cl::cat(category)};
   cl::opt<int64_t> calibLength{"calib-length", cl::desc("Tokens of a window (default 512)"), cl::value_desc("n"), cl::init(512), cl::Hidden, cl::cat(category)};
 
-  /// Those that are refused where no method reads them.
-  std::array<const cl::Option *, 1> ofSomeMethods() const { return {&smoothAlpha}; }
+  std::deque<ParameterOption> parameters = declareParameters();
+
   bool samplesText() const { return isGiven(calibSamples) || isGiven(calibLength); }
   void read(CompilerOptions &o, Problems &problems) const {
     o.calibration = calib;
@@ -221,12 +229,22 @@ struct MethodOptions {
     o.calibrationSamples = calibSamples;
     o.calibrationLength = calibLength;
     problems.refuseIf(calibSamples < 1 || calibLength < 1, "--calib-samples and --calib-length are at least 1");
-    o.smoothQuantAlpha = smoothAlpha;
-    problems.refuseIf(!(smoothAlpha >= 0 && smoothAlpha <= 1), "--smooth-alpha is outside 0 .. 1");
+    for (auto &[parameter, help, value] : parameters) {
+      problems.refuseIf(!(value >= parameter.least && value <= parameter.most),
+                        "--" + parameter.name + " is outside " + shortest(parameter.least) + " .. " + shortest(parameter.most));
+      o.parameters.set(parameter.name, value);
+    }
     readAlgorithm(o, problems);
   }
 
 private:
+  std::deque<ParameterOption> declareParameters() {
+    std::deque<ParameterOption> options;
+    for (const MethodParameter &parameter : allParameters())
+      options.emplace_back(parameter, category);
+    return options;
+  }
+
   /// "gptq", "awq" or "awq+gptq".
   void readAlgorithm(CompilerOptions &o, Problems &problems) const {
     std::string name = !algo.empty() ? algo.getValue() : defaultMethod(!calib.empty()).name().str();
@@ -537,9 +555,9 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
   // Methods and the text that they read.
   if (o.outlierThreshold > 0)
     formats.refuseUnlessRows(o.method, problems);
-  for (const cl::Option *option : methods.ofSomeMethods())
-    problems.refuseIf(!recipe && isGiven(*option) && !o.algorithmReads(option->ArgStr),
-                      "--" + option->ArgStr + " is not for --algo=" + o.algorithm() + "; methods that read it: " + llvm::join(methodsReading(option->ArgStr), ", "));
+  for (auto &[parameter, help, value] : methods.parameters)
+    problems.refuseIf(!recipe && isGiven(value) && !o.algorithmReads(parameter.name),
+                      "--" + parameter.name + " is not for --algo=" + o.algorithm() + "; methods that read it: " + llvm::join(methodsReading(parameter.name), ", "));
   problems.refuseIf(!recipe && methods.calib.empty() && methods.samplesText(),
                     "--calib-samples and --calib-length say how much of a text is read: --calib=<file>");
   problems.refuseIf(methods.calib.empty() && isGiven(methods.calibCache), "--calib-cache keeps what a text tells: --calib=<file>");
@@ -642,8 +660,8 @@ bool CompilerOptions::hasStaticActivations() const {
   return staticActivations || llvm::any_of(activationTypes, [](StringRef type) { return type.ends_with("=static"); });
 }
 
-bool CompilerOptions::algorithmReads(StringRef option) const {
-  return llvm::any_of(methodsReading(option), [&](StringRef name) { return name == scaling || name == method; });
+bool CompilerOptions::algorithmReads(StringRef name) const {
+  return llvm::any_of(methodsReading(name), [&](StringRef reader) { return reader == scaling || reader == method; });
 }
 
 ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {

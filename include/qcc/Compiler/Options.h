@@ -3,6 +3,7 @@
 #define QCC_COMPILER_OPTIONS_H
 #include "qcc/Frontend/InputShape.h"
 #include "qcc/Quantize/ActivationRange.h"
+#include "qcc/Quantize/MethodParameters.h"
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <memory>
@@ -66,12 +67,12 @@ struct CompilerOptions {
   std::string recipeCalibration;              // the name of the text that it was made with, where none is read again
   std::vector<std::string> recipeTensorTypes; // the tensorTypes that it was made with: no rules any more
   std::string saveRecipe;                     // file to write one to; empty: none
-  std::string method = "rtn";                 // how codes are chosen (findMethod); with calibration one that reads it
+  std::string method;                         // how codes are chosen (findMethod)
   std::string scaling;                        // how scales of input channels are chosen before (findScalingMethod); empty: not at all
   std::string algorithm() const { return (scaling.empty() ? "" : scaling + "+") + method; }  // as --algo says it
-  /// Whether one of the two reads an option that only some methods read (QuantizationMethod::readOptions).
-  bool algorithmReads(llvm::StringRef option) const;
-  double smoothQuantAlpha = 0.5;
+  ParameterValues parameters;                 // of both
+  /// Whether one of the two reads the parameter `name`.
+  bool algorithmReads(llvm::StringRef name) const;
   double outlierThreshold = 0;                // of the method: channels with such activations are multiplied as floats; 0: none
   std::string calibration;                    // token ids (.npy) or text; empty: no calibration
   std::string calibrationCache;               // file of what calibration has collected; empty: none

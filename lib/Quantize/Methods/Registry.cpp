@@ -33,15 +33,32 @@ template <typename Method> static const Method *findNamed(ArrayRef<const Method 
 const QuantizationMethod *qcc::findMethod(StringRef name) { return findNamed(allMethods(), name); }
 const ScalingMethod *qcc::findScalingMethod(StringRef name) { return findNamed(allScalingMethods(), name); }
 
-std::vector<StringRef> qcc::methodsReading(StringRef option) {
-  std::vector<StringRef> names;
-  auto add = [&](auto all) {
+/// Of every method that has any: its name and each parameter.
+static void forEachParameter(llvm::function_ref<void(StringRef method, const MethodParameter &)> body) {
+  auto visit = [&](auto all) {
     for (auto *method : all)
-      if (llvm::is_contained(method->readOptions(), option))
-        names.push_back(method->name());
+      for (const MethodParameter &parameter : method->parameters())
+        body(method->name(), parameter);
   };
-  add(allMethods());
-  add(allScalingMethods());
+  visit(allMethods());
+  visit(allScalingMethods());
+}
+
+std::vector<MethodParameter> qcc::allParameters() {
+  std::vector<MethodParameter> parameters;
+  forEachParameter([&](StringRef, const MethodParameter &parameter) {
+    if (llvm::none_of(parameters, [&](const MethodParameter &known) { return known.name == parameter.name; }))
+      parameters.push_back(parameter);
+  });
+  return parameters;
+}
+
+std::vector<StringRef> qcc::methodsReading(StringRef name) {
+  std::vector<StringRef> names;
+  forEachParameter([&](StringRef method, const MethodParameter &parameter) {
+    if (parameter.name == name)
+      names.push_back(method);
+  });
   return names;
 }
 
