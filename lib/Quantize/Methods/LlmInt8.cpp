@@ -10,8 +10,7 @@ struct LlmInt8 : QuantizationMethod {
   bool choosesCodes() const override { return false; }
   double outlierThreshold() const override { return 6; }
   LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
-    const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
-    return forEachRow(problem, why, [&](int64_t row, std::string &why) { return family.encodeRow(problem.values.slice(row * problem.K, problem.K), out, row, why); });
+    return encodeRows(problem, out, why);
   }
 };
 } // namespace

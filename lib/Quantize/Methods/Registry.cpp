@@ -198,6 +198,15 @@ float qcc::largestOf(const WeightProblem &problem) {
   return largest;
 }
 
+LogicalResult qcc::encodeRows(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) {
+  const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
+  qnt::FitOptions options;
+  options.largest = largestOf(problem);
+  return forEachRow(problem, why, [&](int64_t row, std::string &why) {
+    return family.encodeRow(problem.values.slice(row * problem.K, problem.K), out, row, why, options);
+  });
+}
+
 LogicalResult qcc::fitRows(const WeightProblem &problem, ArrayRef<float> importance, qnt::QuantizedBuffer &out, std::string &why) {
   const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
   qnt::FitOptions options{importance, /*thorough=*/true, largestOf(problem)};
