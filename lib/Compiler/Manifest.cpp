@@ -18,7 +18,7 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
                                     "--head-bits=" + std::to_string(o.headBits), "--kv-bits=" + std::to_string(o.kvBits),
                                     "--act-group-size=" + std::to_string(o.activationGroup),
                                     o.kvState ? "--kv-cache=state" : "--kv-cache=io", "-O" + std::to_string(o.optLevel)};
-  if (!o.twoLevel)
+  if (!o.defaultFormat)
     words.insert(words.end(), {"--group-size=" + std::to_string(o.groupSize), o.symmetric ? "--sym" : "--asym"});
   if (!o.cpu.empty())
     words.push_back("--mcpu=" + o.cpu);

@@ -3,6 +3,7 @@
 #include "qcc/Compiler/Registration.h"
 #include "lib/Compiler/Recipe.h"
 #include "lib/Compiler/Text.h"
+#include "dialects/Quant/Formats/Defaults.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Quantize/Method.h"
 #include "qcc/Quantize/ScalingMethod.h"
@@ -265,8 +266,9 @@ private:
 struct FormatOptions {
   cl::OptionCategory &category;
 
+  std::string weightBitsHelp = "Bits of a weight: " + qnt::listBits() + " (default 16)";
   cl::opt<unsigned> weightBits{"wbits",
-      cl::desc("Bits of a weight: 2 3 4 5 6 8 16 32 (default 16)"), cl::value_desc("n"), cl::init(16), cl::cat(category)};
+      cl::desc(weightBitsHelp), cl::value_desc("n"), cl::init(16), cl::cat(category)};
   cl::opt<int64_t> groupSize{"group-size",
       cl::desc("Weights per scale, -1 for the whole row (default 32; below 5 bits two levels)"), cl::value_desc("n"), cl::init(32), cl::cat(category)};
   cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default, but for two levels)"), cl::cat(category)};
@@ -311,7 +313,8 @@ struct FormatOptions {
     o.groupSize = rows ? -1 : groupSize.getValue();
     o.activationGroup = rows ? -1 : actGroupSize.getValue();
     o.symmetric = !asym;
-    o.twoLevel = o.weightBits <= 4 && !isGiven(groupSize) && !sym && !asym;
+    const qnt::DefaultFormats *byDefault = qnt::defaultFormats(o.weightBits);
+    o.defaultFormat = byDefault && byDefault->layers != byDefault->head && !isGiven(groupSize) && !sym && !asym;
     problems.unlessRules(tensorTypes);
     o.tensorTypes.assign(tensorTypes.begin(), tensorTypes.end());
   }
@@ -331,11 +334,11 @@ struct FormatOptions {
 
 private:
   void checkValues(Problems &problems) const {
-    problems.unlessOneOf(weightBits, {2, 3, 4, 5, 6, 8, 16, 32});
+    problems.unlessOneOf(weightBits, qnt::supportedBits());
     if (isGiven(activationBits))
       problems.unlessOneOf(activationBits, {8, 16, 32});
     if (isGiven(headBits))
-      problems.unlessOneOf(headBits, {2, 3, 4, 5, 6, 8, 16, 32});
+      problems.unlessOneOf(headBits, qnt::supportedBits());
     if (isGiven(kvBits))
       problems.unlessOneOf(kvBits, {4, 8, 16, 32});
     constexpr int64_t longest = qnt::BlockType::maxGroup;
@@ -505,7 +508,7 @@ struct CommandLine {
     recipes.read(o, problems);
     shapes.read(o, problems);
     work.read(o, problems);
-    if (!isGiven(recipes.recipe) && !isGiven(methods.algo) && o.twoLevel && o.weightBits == 4 && !o.calibration.empty() && !o.hasBudget()) {
+    if (!isGiven(recipes.recipe) && !isGiven(methods.algo) && o.defaultFormat && o.weightBits == 4 && !o.calibration.empty() && !o.hasBudget()) {
       o.targetBpw = bpwOfText;
       o.clampsBudget = true;
     }

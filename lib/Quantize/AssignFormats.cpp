@@ -2,6 +2,7 @@
 #include "RetypeWeights.h"
 #include "WeightNames.h"
 #include "WeightUses.h"
+#include "dialects/Quant/Formats/Defaults.h"
 #include "dialects/Quant/Formats/Format.h"
 #include "qcc/Quantize/Passes.h"
 #include "llvm/ADT/SetVector.h"
@@ -36,7 +37,7 @@ struct AssignFormats : qcc::impl::AssignFormatsBase<AssignFormats> {
 private:
   LogicalResult readOptions();
   LogicalResult readRule(StringRef text);
-  FailureOr<Type> formatOfBits(unsigned bits, StringRef option);
+  FailureOr<Type> formatOfBits(unsigned bits, StringRef option, StringRef qnt::DefaultFormats::*byDefault);
   Choice choose(qnt::WeightDeclOp decl, const WeightUse &use);
   Type matchRules(qnt::WeightDeclOp decl, std::string &text);
   void countOverride(StringRef rule);
@@ -65,15 +66,14 @@ static Type groupWithinRow(Type element, int64_t columns) {
   return qnt::familyOf(whole) ? whole : element;
 }
 
-FailureOr<Type> AssignFormats::formatOfBits(unsigned bits, StringRef option) {
-  if (bits == 32)
-    return Type(Float32Type::get(&getContext()));
-  if (bits == 16)
-    return Type(Float16Type::get(&getContext()));
-  if (!llvm::is_contained({2u, 3u, 4u, 5u, 6u, 8u}, bits))
-    return getOperation().emitError() << option << " = " << bits << " is not supported, expected 2, 3, 4, 5, 6, 8, 16 or 32";
+FailureOr<Type> AssignFormats::formatOfBits(unsigned bits, StringRef option, StringRef qnt::DefaultFormats::*byDefault) {
+  const qnt::DefaultFormats *row = qnt::defaultFormats(bits);
+  if (!row)
+    return getOperation().emitError() << option << " = " << bits << " is not supported, expected one of " << qnt::listBits();
+  if (defaultFormat)
+    return qnt::parseFormat(row->*byDefault, &getContext());
   int64_t group = groupSize < 1 || groupSize > qnt::BlockType::maxGroup ? -1 : groupSize.getValue();   // others are refused below
-  return Type(qnt::BlockType::get(&getContext(), qnt::Element::Int, bits, group, qnt::ScaleKind::F16, asym ? qnt::ZeroKind::Int : qnt::ZeroKind::None, 0, 0, StringAttr()));
+  return qnt::formatOfBits(&getContext(), bits, group, asym);
 }
 
 LogicalResult AssignFormats::readRule(StringRef text) {
@@ -94,10 +94,11 @@ LogicalResult AssignFormats::readOptions() {
   bool good = groupSize == -1 || (groupSize >= 1 && groupSize <= qnt::BlockType::maxGroup);  // all problems at once
   if (!good)
     getOperation().emitError() << "group-size = " << groupSize.getValue() << " is not supported, expected 1 to " << qnt::BlockType::maxGroup << ", or -1 for the whole row";
-  FailureOr<Type> weight = formatOfBits(wbits, "wbits"), head = formatOfBits(headBits ? headBits : wbits < 16 ? 8 : wbits, "head-bits");
+  FailureOr<Type> weight = formatOfBits(wbits, "wbits", &qnt::DefaultFormats::layers);
+  FailureOr<Type> head = formatOfBits(headBits ? headBits : wbits < 16 ? 8 : wbits, "head-bits", &qnt::DefaultFormats::head);
   good &= succeeded(weight) && succeeded(head);
   if (good) {
-    weightFormat = twoLevel && wbits <= 4 ? qnt::parseFormat("w" + std::to_string(wbits) + "tasym", &getContext()) : *weight;
+    weightFormat = *weight;
     headFormat = *head;
     tableFormat = weightFormat.isF32() ? weightFormat : Float16Type::get(&getContext());
   }
