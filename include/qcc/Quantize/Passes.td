@@ -12,7 +12,8 @@ def AssignFormats : Pass<"qcc-quantize-assign-formats", "::mlir::ModuleOp"> {
     3. the head, and an embedding table that shares its bytes: `head-bits`; any other embedding table: f16, or f32 with 32-bit weights;
     4. everything else: `wbits`, `group-size`, `asym` (or `default-format`, that of `wbits` in Defaults.def, or `format`, by name). Only these keep a `qnt.sensitivity`, for `assign-precision`.
 
-    Large weights in products that are no qnt.matmul stay float: one warning names them where `wbits` asks for less.
+    A table whose rows kernels cannot read one by one in the format that 2 or 4 say gets what it would have without it (or what `head-bits` says), with a
+    warning: `.*=mxfp4` means the layers. Large weights in products that are no qnt.matmul stay float: one warning names them where `wbits` asks for less.
 
     Weights reach their users through calls of outlined layers. A layer that is called with different formats is copied, one
     function per list of types. Every decision is written on the declaration (`qnt.decided`) and printable (FormatDecisions.h).
