@@ -17,6 +17,7 @@
 #include "lib/Compiler/Backend.h"
 #include "lib/Compiler/BuildReport.h"
 #include "lib/Compiler/Calibration.h"
+#include "lib/Compiler/FormatTable.h"
 #include "lib/Compiler/InternalErrors.h"
 #include "lib/Compiler/Library.h"
 #include "lib/Compiler/OutputFiles.h"
@@ -531,6 +532,9 @@ int Compilation::run() {
     return flushScreen();
   case Table::Operators:
     printSupportedOps(llvm::outs());
+    return flushScreen();
+  case Table::Formats:
+    printFormatTable(llvm::outs());
     return flushScreen();
   case Table::Methods:
     llvm::outs() << listMethods();

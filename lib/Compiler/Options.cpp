@@ -125,6 +125,7 @@ struct TargetOptions {
       cl::desc("Preset, a floor (default host); --print-targets lists them"), cl::value_desc("preset"), cl::init("host"), cl::cat(category)};
   cl::opt<bool> printOperators{"print-operators", cl::desc("List the ONNX operators that are supported"), cl::Hidden, cl::cat(category)};
   cl::opt<bool> printTargets{"print-targets", cl::desc("List the presets and what they need"), cl::cat(category)};
+  cl::opt<bool> printFormats{"print-formats", cl::desc("List the weight formats, what they cost, and what makes and reads them"), cl::Hidden, cl::cat(category)};
   cl::opt<bool> printMethods{"print-methods", cl::desc("List the methods that --algo names"), cl::Hidden, cl::cat(category)};
   cl::opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU, refines the preset"), cl::value_desc("name"), cl::Hidden, cl::cat(category)};
   cl::list<std::string> attributes{"mattr",
@@ -150,7 +151,7 @@ struct TargetOptions {
 
 private:
   void readTables(CompilerOptions &o, Problems &problems) const {
-    std::pair<const cl::opt<bool> *, Table> tables[] = {{&printTargets, Table::Targets}, {&printOperators, Table::Operators}, {&printMethods, Table::Methods}};
+    std::pair<const cl::opt<bool> *, Table> tables[] = {{&printTargets, Table::Targets}, {&printOperators, Table::Operators}, {&printFormats, Table::Formats}, {&printMethods, Table::Methods}};
     const cl::opt<bool> *asked = nullptr;
     for (auto [option, table] : tables) {
       if (!*option)

@@ -24,7 +24,7 @@ enum class WeightsPlace { Auto, Embed, File };
 /// has a head.
 enum class Sensitivity { Default, Kl, Hessian };
 /// A table that is printed instead of compiling.
-enum class Table { None, Targets, Operators, Methods, ExtensionPoints };
+enum class Table { None, Targets, Operators, Formats, Methods, ExtensionPoints };
 
 struct CompilerOptions {
   std::string input;                          // .onnx, .mlir, .mlirbc, or - for MLIR on standard input
