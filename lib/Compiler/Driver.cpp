@@ -35,6 +35,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
+#include "llvm/Support/DynamicLibrary.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Parallel.h"
@@ -106,17 +107,31 @@ private:
   int errors = 0, warnings = 0;
 };
 
+/// Of a plugin that is loaded.
+static int checkInterface(llvm::StringRef option, const std::string &path) {
+  void *symbol = llvm::sys::DynamicLibrary::getPermanentLibrary(path.c_str()).getAddressOfSymbol("qccExtensionInterface");
+  unsigned version = symbol ? reinterpret_cast<unsigned (*)()>(symbol)() : kExtensionInterfaceVersion;
+  if (version == kExtensionInterfaceVersion)
+    return ExitSuccess;
+  return complain(ExitUsage, option + ": '" + path + "' was built for version " + Twine(version) + " of qcc's extension interface; this is version " +
+                                 Twine(kExtensionInterfaceVersion));
+}
+
 int Compilation::loadPlugins(DialectRegistry &registry) {
   for (const std::string &path : options.dialectPlugins) {
     auto plugin = DialectPlugin::load(path);
     if (!plugin)
       return complain(ExitUsage, "--load-dialect-plugin: " + llvm::toString(plugin.takeError()));
+    if (int code = checkInterface("--load-dialect-plugin", path))
+      return code;
     plugin->registerDialectRegistryCallbacks(registry);
   }
   for (const std::string &path : options.passPlugins) {
     auto plugin = PassPlugin::load(path);
     if (!plugin)
       return complain(ExitUsage, "--load-pass-plugin: " + llvm::toString(plugin.takeError()));
+    if (int code = checkInterface("--load-pass-plugin", path))
+      return code;
     plugin->registerPassRegistryCallbacks();
   }
   return ExitSuccess;
