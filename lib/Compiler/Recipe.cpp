@@ -8,7 +8,7 @@
 #include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Version.h"
 #include "qcc/Quantize/InputScales.h"
-#include "qcc/Quantize/Method.h"
+#include "qcc/Quantize/ScalingMethod.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
@@ -28,7 +28,7 @@ namespace qcc {
 static bool fromJSON(const json::Value &value, RecipeWeight &weight, json::Path path) {
   json::ObjectMapper map(value, path);
   return map && map.map("weight", weight.weight) && map.map("tensors", weight.tensors) && map.map("format", weight.format) && map.map("reason", weight.reason) &&
-         map.map("method", weight.method) && map.map("input_scale", weight.inputScale);
+         map.map("method", weight.method) && map.mapOptional("scaling", weight.scaling) && map.map("input_scale", weight.inputScale);
 }
 
 static bool fromJSON(const json::Value &value, Recipe &recipe, json::Path path) {
@@ -101,6 +101,8 @@ void qcc::writeRecipe(ModuleOp decided, const CompilerOptions &options, llvm::ra
           out.attribute("format", qnt::formatName(element));
           out.attribute("reason", utf8(reason.getValue()));
           out.attribute("method", isa<qnt::BlockType>(element) && !decl.arrivesQuantized() ? StringRef(options.method) : StringRef());
+          if (decl.getColumnFactors())
+            out.attribute("scaling", options.scaling);
           if (auto scale = inputScales.find(decl); scale != inputScales.end())
             out.attribute("input_scale", double(scale->second));   // as many digits as it takes
         });
@@ -187,6 +189,11 @@ int qcc::checkRecipeOptions(const Recipe &recipe, const CompilerOptions &options
     if (!weight.method.empty() && weight.method != options.method)
       return complain(ExitUnsupported, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "' has the method " + weight.method + " and the options say " + options.method +
                                            ": all weights have one method so far [recipe-method]");
+    if (!weight.scaling.empty() && !findScalingMethod(weight.scaling))
+      return complain(ExitMalformed, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "': '" + weight.scaling + "' is no method of scales; there are:\n" + listMethods());
+    if (!weight.scaling.empty() && weight.scaling != options.scaling)
+      return complain(ExitUnsupported, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "' has scales of " + weight.scaling + " and the options say " +
+                                           options.algorithm() + ": all weights have one method so far [recipe-method]");
   }
   return ExitSuccess;
 }

@@ -19,6 +19,8 @@ static void writeWeight(json::OStream &out, const WeightReport &weight) {
       out.attribute("reason", utf8(weight.reason));
     if (!weight.method.empty())
       out.attribute("method", weight.method);
+    if (!weight.scaling.empty())
+      out.attribute("scaling", weight.scaling);
     out.attribute("bits_per_weight", weight.bits);
     out.attribute("bytes", weight.bytes);
     if (weight.difference)
