@@ -180,6 +180,9 @@ void HtmlWriter::table() {
     WeightError error;
     bool measured = true;
     std::optional<double> difference;
+    std::string decided = one.reason;
+    if (auto scaled = llvm::find_if(group.weights, [](const WeightReport *weight) { return !weight->scaling.empty(); }); scaled != group.weights.end())
+      decided += "; channels scaled by " + (*scaled)->scaling;
     for (const WeightReport *weight : group.weights) {
       bytes += weight->bytes;
       measured &= bool(weight->error);
@@ -190,7 +193,7 @@ void HtmlWriter::table() {
     }
     out << "<tr><td>" << escaped(group.name) << "<td>" << group.weights.size() << "<td>" << one.rows << " x " << one.columns << "<td class=\"t\">" << escaped(one.format) << "<td>"
         << number(one.bits, 3) << "<td>" << bytesText(double(bytes)) << "<td>" << (!measured ? "" : std::isfinite(error.sqnr()) ? number(error.sqnr(), 2) : "exact")
-        << (!verified ? "" : !difference ? "<td>" : "<td>" + llvm::formatv("{0:e1}", *difference).str()) << "<td class=\"t\">" << escaped(one.reason) << "</tr>\n";
+        << (!verified ? "" : !difference ? "<td>" : "<td>" + llvm::formatv("{0:e1}", *difference).str()) << "<td class=\"t\">" << escaped(decided) << "</tr>\n";
   }
   out << "</table></div>\n";
 }
