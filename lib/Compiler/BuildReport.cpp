@@ -50,6 +50,8 @@ static std::vector<WeightReport> describeWeights(ModuleOp module, const Compiler
       weight.reason = reason.str();
     if (isa<qnt::BlockType>(element) && !decl.arrivesQuantized())
       weight.method = options.method;
+    if (decl.getColumnFactors())
+      weight.scaling = options.scaling;
     weight.rows = type.getRank() ? type.getDimSize(0) : 1;
     weight.columns = weight.rows ? type.getNumElements() / weight.rows : 0;
     weight.bits = qnt::bitsPerWeight(element, weight.columns);

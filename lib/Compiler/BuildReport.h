@@ -23,6 +23,7 @@ struct WeightReport {
   std::string weight, tensors;        // symbol; name of its section: its tensors' names joined by '+'
   WeightKind kind = WeightKind::Other;
   std::string format, reason, method; // reason: empty where there was nothing to decide; method: empty where there was nothing to choose
+  std::string scaling;                // method whose scales of input channels it was multiplied by; empty: none
   int64_t rows = 0, columns = 0;
   double bits = 0;                    // of a weight, padding excluded
   int64_t bytes = 0;                  // in the weights file, padding included

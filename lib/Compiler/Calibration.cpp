@@ -37,9 +37,10 @@ struct Wanted {
 } // namespace
 
 /// Chooses the codes of one weight.
-static int encodeOne(qnt::WeightDeclOp decl, const SourceFiles &sources, const QuantizationMethod &method, const InputStatistics *inputs, qnt::QuantizedBuffer &out) {
+static int encodeOne(qnt::WeightDeclOp decl, const SourceFiles &sources, const QuantizationMethod &method, const ParameterValues &parameters,
+                     const InputStatistics *inputs, qnt::QuantizedBuffer &out) {
   auto type = cast<RankedTensorType>(decl.getType());
-  WeightProblem problem{type.getElementType(), type.getDimSize(0), type.getDimSize(1), {}, inputs};
+  WeightProblem problem{type.getElementType(), type.getDimSize(0), type.getDimSize(1), {}, inputs, {.parameters = parameters}};
   std::vector<float> values;
   if (ExitCode code = readWeight(decl, sources, values))
     return code;
@@ -66,7 +67,7 @@ static int encodeUnreached(const CalibrationJob &job, const QuantizationMethod &
                          << (method.needsInputs() ? "its weights are rounded to nearest" : "its codes are chosen without inputs") << " [uncalibrated]";
     if (method.needsInputs())
       continue;
-    if (int code = encodeOne(decl, job.sources, method, nullptr, encoded.add(decl)))
+    if (int code = encodeOne(decl, job.sources, method, job.options.parameters, nullptr, encoded.add(decl)))
       return code;
   }
   return ExitSuccess;
@@ -111,7 +112,7 @@ std::vector<float> InOrder::decode(ArrayAttr source) const {
 int InOrder::choose(ArrayAttr source, const InputStatistics &inputs) {
   for (qnt::WeightDeclOp decl : wanted.bySource.lookup(source)) {
     job.phases.step(++done, int64_t(wanted.order.size()));
-    if (int code = encodeOne(decl, job.sources, method, &inputs, encoded.add(decl)))
+    if (int code = encodeOne(decl, job.sources, method, job.options.parameters, &inputs, encoded.add(decl)))
       return code;
   }
   chosen.push_back(source);
@@ -198,7 +199,8 @@ int InOrder::run() {
 
 int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded) { return InOrder(std::move(job), method, encoded).run(); }
 
-int qcc::quantizeWithoutText(ModuleOp decided, const SourceFiles &sources, Phases &phases, const QuantizationMethod &method, EncodedWeights &encoded) {
+int qcc::quantizeWithoutText(ModuleOp decided, const SourceFiles &sources, Phases &phases, const QuantizationMethod &method, const ParameterValues &parameters,
+                             EncodedWeights &encoded) {
   Wanted wanted;
   if (int code = wanted.find(decided, method))
     return code;
@@ -206,7 +208,7 @@ int qcc::quantizeWithoutText(ModuleOp decided, const SourceFiles &sources, Phase
   int64_t done = 0;
   for (qnt::WeightDeclOp decl : wanted.order) {
     phases.step(++done, int64_t(wanted.order.size()));
-    if (int code = encodeOne(decl, sources, method, nullptr, encoded.add(decl)))
+    if (int code = encodeOne(decl, sources, method, parameters, nullptr, encoded.add(decl)))
       return code;
   }
   return ExitSuccess;

@@ -31,7 +31,8 @@ int chooseChannelScales(CalibrationJob job, const ScalingMethod &method);
 int quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded);
 
 /// Encodes every weight that is to be quantized by `method`, without calibration text.
-int quantizeWithoutText(mlir::ModuleOp decided, const SourceFiles &sources, Phases &phases, const QuantizationMethod &method, EncodedWeights &encoded);
+int quantizeWithoutText(mlir::ModuleOp decided, const SourceFiles &sources, Phases &phases, const QuantizationMethod &method, const ParameterValues &parameters,
+                        EncodedWeights &encoded);
 
 /// The first `count` tokens of the first window of the text, or what it has.
 int readCalibrationSample(const CompilerOptions &options, mlir::ModuleOp module, int64_t count, std::vector<int64_t> &tokens);

@@ -50,7 +50,7 @@ static int scaleSite(const ScaleSite &site, const CalibrationJob &job, const Sca
   }
   qnt::WeightDeclOp first = site.readers.front();
   std::string why;
-  FailureOr<std::vector<float>> scales = method.choose(problems, {job.options.smoothQuantAlpha}, why);
+  FailureOr<std::vector<float>> scales = method.choose(problems, job.options.parameters, why);
   if (failed(scales)) {
     first.emitError() << "tensor '" << sectionName(first) << "': " << why << " [unencodable-value]";
     return ExitQuantization;

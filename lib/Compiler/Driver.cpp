@@ -17,6 +17,7 @@
 #include "lib/Compiler/Backend.h"
 #include "lib/Compiler/BuildReport.h"
 #include "lib/Compiler/Calibration.h"
+#include "lib/Compiler/FormatTable.h"
 #include "lib/Compiler/InternalErrors.h"
 #include "lib/Compiler/Library.h"
 #include "lib/Compiler/OutputFiles.h"
@@ -34,6 +35,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
+#include "llvm/Support/DynamicLibrary.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Parallel.h"
@@ -105,17 +107,31 @@ private:
   int errors = 0, warnings = 0;
 };
 
+/// Of a plugin that is loaded.
+static int checkInterface(llvm::StringRef option, const std::string &path) {
+  void *symbol = llvm::sys::DynamicLibrary::getPermanentLibrary(path.c_str()).getAddressOfSymbol("qccExtensionInterface");
+  unsigned version = symbol ? reinterpret_cast<unsigned (*)()>(symbol)() : kExtensionInterfaceVersion;
+  if (version == kExtensionInterfaceVersion)
+    return ExitSuccess;
+  return complain(ExitUsage, option + ": '" + path + "' was built for version " + Twine(version) + " of qcc's extension interface; this is version " +
+                                 Twine(kExtensionInterfaceVersion));
+}
+
 int Compilation::loadPlugins(DialectRegistry &registry) {
   for (const std::string &path : options.dialectPlugins) {
     auto plugin = DialectPlugin::load(path);
     if (!plugin)
       return complain(ExitUsage, "--load-dialect-plugin: " + llvm::toString(plugin.takeError()));
+    if (int code = checkInterface("--load-dialect-plugin", path))
+      return code;
     plugin->registerDialectRegistryCallbacks(registry);
   }
   for (const std::string &path : options.passPlugins) {
     auto plugin = PassPlugin::load(path);
     if (!plugin)
       return complain(ExitUsage, "--load-pass-plugin: " + llvm::toString(plugin.takeError()));
+    if (int code = checkInterface("--load-pass-plugin", path))
+      return code;
     plugin->registerPassRegistryCallbacks();
   }
   return ExitSuccess;
@@ -436,7 +452,7 @@ int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
   if (options.dryRun || options.writesText() || !method.choosesCodes())
     return ExitSuccess;
   if (!graph || !method.usesMoments())
-    return quantizeWithoutText(*module, *sources, phases, method, encoded);
+    return quantizeWithoutText(*module, *sources, phases, method, options.parameters, encoded);
   return quantizeInOrder({std::move(graph), *module, *sources, options, calibration, runner, phases}, method, encoded);
 }
 
@@ -532,6 +548,12 @@ int Compilation::run() {
     return flushScreen();
   case Table::Operators:
     printSupportedOps(llvm::outs());
+    return flushScreen();
+  case Table::Formats:
+    printFormatTable(llvm::outs());
+    return flushScreen();
+  case Table::Methods:
+    llvm::outs() << listMethods();
     return flushScreen();
   case Table::ExtensionPoints:
     for (const ExtensionPoint &point : extensionPoints())

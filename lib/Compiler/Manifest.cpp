@@ -1,29 +1,24 @@
 // Writes the manifest. The order of keys is part of the format: equal inputs give equal bytes.
 #include "lib/Compiler/Manifest.h"
+#include "lib/Compiler/Text.h"
 #include "dialects/Quant/Formats/Format.h"
 #include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Version.h"
+#include "qcc/Quantize/Method.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
-#include <charconv>
 using namespace mlir;
 using namespace qcc;
 namespace json = llvm::json;
-
-/// The shortest text that is read as the same number.
-static std::string shortest(double value) {
-  char text[32];
-  return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
-}
 
 std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   std::vector<std::string> words = {"--target=" + o.target, "--wbits=" + std::to_string(o.weightBits), "--abits=" + std::to_string(o.activationBits),
                                     "--head-bits=" + std::to_string(o.headBits), "--kv-bits=" + std::to_string(o.kvBits),
                                     "--act-group-size=" + std::to_string(o.activationGroup),
                                     o.kvState ? "--kv-cache=state" : "--kv-cache=io", "-O" + std::to_string(o.optLevel)};
-  if (!o.twoLevel)
+  if (!o.defaultFormat)
     words.insert(words.end(), {"--group-size=" + std::to_string(o.groupSize), o.symmetric ? "--sym" : "--asym"});
   if (!o.cpu.empty())
     words.push_back("--mcpu=" + o.cpu);
@@ -50,10 +45,11 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   if (o.sensitivity != Sensitivity::Default)
     words.push_back(o.sensitivity == Sensitivity::Kl ? "--sensitivity=kl" : "--sensitivity=hessian");
   std::string text = o.calibration.empty() ? o.recipeCalibration : llvm::sys::path::filename(o.calibration).str();
-  if (!o.scaling.empty() || o.method != "rtn" || !text.empty())   // with a text, rtn is no default
+  if (!o.scaling.empty() || o.method != defaultMethod(/*hasText=*/false).name() || !text.empty())
     words.push_back("--algo=" + o.algorithm());
-  if (o.algorithmReads("smooth-alpha"))
-    words.push_back("--smooth-alpha=" + shortest(o.smoothQuantAlpha));
+  for (const MethodParameter &parameter : allParameters())
+    if (o.algorithmReads(parameter.name))
+      words.push_back(("--" + parameter.name + "=" + shortest(o.parameters[parameter])).str());
   if (o.staticActivations)
     words.push_back("--act-scales=static");
   for (const std::string &type : o.activationTypes)
@@ -73,9 +69,6 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   return words;
 }
 
-/// Names come from files and need not be UTF-8, which JSON is.
-static std::string text(llvm::StringRef name) { return json::isUTF8(name) ? name.str() : json::fixUTF8(name); }
-
 namespace {
 struct Writer {
   json::OStream out;
@@ -90,11 +83,11 @@ struct Writer {
     out.attributeArray(key, [&] {
       for (const ProgramPort &port : list)
         out.object([&] {
-          out.attribute("name", text(port.name));
+          out.attribute("name", utf8(port.name));
           out.attribute("dtype", typeName(port));
           out.attributeArray("shape", [&] {
             for (int64_t extent : port.shape)
-              extent >= 0 ? out.value(extent) : out.value(text(program.dims[-1 - extent].name));
+              extent >= 0 ? out.value(extent) : out.value(utf8(program.dims[-1 - extent].name));
           });
           out.attribute("role", roles[port.role]);
         });
@@ -154,14 +147,14 @@ struct Writer {
           if (part.getData())
             names.push_back(part.getData().getName().str());
         out.object([&] {
-          out.attribute("name", text(names.empty() ? decl.getSymName().str() : llvm::join(names, "+")));
+          out.attribute("name", utf8(names.empty() ? decl.getSymName().str() : llvm::join(names, "+")));
           out.attributeArray("shape", [&] {
             for (int64_t extent : type.getShape())
               out.value(extent);
           });
           out.attribute("format", qnt::formatName(type.getElementType()));
           if (auto reason = decl->getAttrOfType<StringAttr>("qnt.decided"))
-            out.attribute("reason", text(reason.getValue()));
+            out.attribute("reason", utf8(reason.getValue()));
           out.attribute("bits_per_weight", qnt::bitsPerWeight(type.getElementType(), columns));
           if (auto layout = decl.getLayout()) {
             out.attribute("layout", qnt::stringifyWeightLayout(layout->getKind()));
@@ -186,11 +179,11 @@ std::string qcc::buildManifest(ModuleOp module, const CompilerOptions &options, 
   w.out.object([&] {
     w.out.attribute("manifest", 1);
     w.out.attribute("qcc", kVersion);
-    w.out.attribute("model", text(llvm::sys::path::filename(options.input)));
+    w.out.attribute("model", utf8(llvm::sys::path::filename(options.input)));
     w.out.attributeArray("sources", [&] {
       for (int64_t i = 0; i < sources.count(); ++i)
         w.out.object([&] {
-          w.out.attribute("name", text(llvm::sys::path::filename(sources.name(i))));
+          w.out.attribute("name", utf8(llvm::sys::path::filename(sources.name(i))));
           w.out.attribute("bytes", sources.size(i));
         });
     });
@@ -198,7 +191,7 @@ std::string qcc::buildManifest(ModuleOp module, const CompilerOptions &options, 
     w.variants();
     w.out.attributeArray("dims", [&] {
       for (const ProgramDim &dim : program.dims)
-        w.out.value(text(dim.name));
+        w.out.value(utf8(dim.name));
     });
     w.ports("inputs", program.inputs);
     w.ports("outputs", program.outputs);
@@ -207,7 +200,7 @@ std::string qcc::buildManifest(ModuleOp module, const CompilerOptions &options, 
     w.out.attribute("vocabulary", program.vocabulary);
     w.out.attributeArray("options", [&] {
       for (const std::string &word : reproducingOptions(options))
-        w.out.value(text(word));
+        w.out.value(utf8(word));
     });
     w.out.attributeObject("weights", [&] {
       w.out.attribute("bytes", program.weightsBytes);

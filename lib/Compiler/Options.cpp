@@ -2,6 +2,8 @@
 #include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Registration.h"
 #include "lib/Compiler/Recipe.h"
+#include "lib/Compiler/Text.h"
+#include "dialects/Quant/Formats/Defaults.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Quantize/Method.h"
 #include "qcc/Quantize/ScalingMethod.h"
@@ -16,8 +18,8 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Regex.h"
 #include "llvm/Support/raw_ostream.h"
-#include <array>
 #include <cmath>
+#include <deque>
 namespace cl = llvm::cl;
 using namespace qcc;
 using llvm::StringRef;
@@ -123,6 +125,8 @@ struct TargetOptions {
       cl::desc("Preset, a floor (default host); --print-targets lists them"), cl::value_desc("preset"), cl::init("host"), cl::cat(category)};
   cl::opt<bool> printOperators{"print-operators", cl::desc("List the ONNX operators that are supported"), cl::Hidden, cl::cat(category)};
   cl::opt<bool> printTargets{"print-targets", cl::desc("List the presets and what they need"), cl::cat(category)};
+  cl::opt<bool> printFormats{"print-formats", cl::desc("List the weight formats, what they cost, and what makes and reads them"), cl::Hidden, cl::cat(category)};
+  cl::opt<bool> printMethods{"print-methods", cl::desc("List the methods that --algo names"), cl::Hidden, cl::cat(category)};
   cl::opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU, refines the preset"), cl::value_desc("name"), cl::Hidden, cl::cat(category)};
   cl::list<std::string> attributes{"mattr",
       cl::desc("LLVM features, refine the preset"), cl::value_desc("+f,-g"), cl::CommaSeparated, cl::Hidden, cl::cat(category)};
@@ -134,7 +138,7 @@ struct TargetOptions {
 
   bool isReference() const { return kernels == "reference"; }
   void read(CompilerOptions &o, Problems &problems) const {
-    o.print = printTargets ? Table::Targets : printOperators ? Table::Operators : Table::None;
+    readTables(o, problems);
     o.target = target;
     o.cpu = cpu;
     o.attributes = llvm::join(attributes, ",");
@@ -143,6 +147,19 @@ struct TargetOptions {
     o.multiversion = multiversion != "off";
     problems.unlessEither(kernels, "fast", "reference");
     o.kernels = isReference() ? Kernels::Reference : Kernels::Fast;
+  }
+
+private:
+  void readTables(CompilerOptions &o, Problems &problems) const {
+    std::pair<const cl::opt<bool> *, Table> tables[] = {{&printTargets, Table::Targets}, {&printOperators, Table::Operators}, {&printFormats, Table::Formats}, {&printMethods, Table::Methods}};
+    const cl::opt<bool> *asked = nullptr;
+    for (auto [option, table] : tables) {
+      if (!*option)
+        continue;
+      problems.refuseIf(asked, "--" + (asked ? asked->ArgStr : "") + " and --" + option->ArgStr + " exclude each other");
+      asked = option;
+      o.print = table;
+    }
   }
 };
 
@@ -177,15 +194,23 @@ struct OutputOptions {
 
 //===-- quantization: methods and what they read -------------------------------------------------------------------------------===//
 
+/// The option of one parameter.
+struct ParameterOption {
+  ParameterOption(const MethodParameter &parameter, cl::OptionCategory &category)
+      : parameter(parameter), help((parameter.summary + ", " + shortest(parameter.least) + " to " + shortest(parameter.most) + " (default " + shortest(parameter.value) + ")").str()),
+        value(parameter.name, cl::desc(help), cl::value_desc("x"), cl::init(parameter.value), cl::Hidden, cl::cat(category)) {}
+  MethodParameter parameter;
+  std::string help;
+  cl::opt<double> value;
+};
+
 struct MethodOptions {
   cl::OptionCategory &category;
 
+  std::string algoHelp = "How codes are chosen: " + methodNames();
   cl::opt<std::string> algo{"algo",
-      cl::desc("How codes are chosen: rtn (default), mse, hqq, gptq (default with --calib), llm-int8; awq or smoothquant before them: awq+gptq"),
+      cl::desc(algoHelp),
       cl::value_desc("method"), cl::cat(category)};
-  cl::opt<double> smoothAlpha{"smooth-alpha",
-      cl::desc("SmoothQuant: how much of the inputs' range moves into weights, 0 to 1 (default 0.5)"),
-      cl::value_desc("x"), cl::init(0.5), cl::Hidden, cl::cat(category)};
   cl::opt<std::string> calib{"calib", cl::desc("Text to calibrate on (UTF-8), or its token ids (.npy)"), cl::value_desc("file"), cl::cat(category)};
   cl::opt<std::string> calibCache{"calib-cache",
       cl::desc("Keep what calibration finds in a file, and read it where it is there"), cl::value_desc("file"), cl::cat(category)};
@@ -195,8 +220,8 @@ struct MethodOptions {
       cl::desc("Windows of the text to use (default 128)"), cl::value_desc("n"), cl::init(128), cl::Hidden, cl::cat(category)};
   cl::opt<int64_t> calibLength{"calib-length", cl::desc("Tokens of a window (default 512)"), cl::value_desc("n"), cl::init(512), cl::Hidden, cl::cat(category)};
 
-  /// Those that are refused where no method reads them.
-  std::array<const cl::Option *, 1> ofSomeMethods() const { return {&smoothAlpha}; }
+  std::deque<ParameterOption> parameters = declareParameters();
+
   bool samplesText() const { return isGiven(calibSamples) || isGiven(calibLength); }
   void read(CompilerOptions &o, Problems &problems) const {
     o.calibration = calib;
@@ -206,15 +231,25 @@ struct MethodOptions {
     o.calibrationSamples = calibSamples;
     o.calibrationLength = calibLength;
     problems.refuseIf(calibSamples < 1 || calibLength < 1, "--calib-samples and --calib-length are at least 1");
-    o.smoothQuantAlpha = smoothAlpha;
-    problems.refuseIf(!(smoothAlpha >= 0 && smoothAlpha <= 1), "--smooth-alpha is outside 0 .. 1");
+    for (auto &[parameter, help, value] : parameters) {
+      problems.refuseIf(!(value >= parameter.least && value <= parameter.most),
+                        "--" + parameter.name + " is outside " + shortest(parameter.least) + " .. " + shortest(parameter.most));
+      o.parameters.set(parameter.name, value);
+    }
     readAlgorithm(o, problems);
   }
 
 private:
+  std::deque<ParameterOption> declareParameters() {
+    std::deque<ParameterOption> options;
+    for (const MethodParameter &parameter : allParameters())
+      options.emplace_back(parameter, category);
+    return options;
+  }
+
   /// "gptq", "awq" or "awq+gptq".
   void readAlgorithm(CompilerOptions &o, Problems &problems) const {
-    std::string name = !algo.empty() ? algo.getValue() : calib.empty() ? "rtn" : "gptq";
+    std::string name = !algo.empty() ? algo.getValue() : defaultMethod(!calib.empty()).name().str();
     auto [first, second] = StringRef(name).split('+');
     const ScalingMethod *scaling = findScalingMethod(first);
     o.scaling = scaling ? first.str() : "";
@@ -232,8 +267,9 @@ private:
 struct FormatOptions {
   cl::OptionCategory &category;
 
+  std::string weightBitsHelp = "Bits of a weight: " + qnt::listBits() + " (default 16)";
   cl::opt<unsigned> weightBits{"wbits",
-      cl::desc("Bits of a weight: 2 3 4 5 6 8 16 32 (default 16)"), cl::value_desc("n"), cl::init(16), cl::cat(category)};
+      cl::desc(weightBitsHelp), cl::value_desc("n"), cl::init(16), cl::cat(category)};
   cl::opt<int64_t> groupSize{"group-size",
       cl::desc("Weights per scale, -1 for the whole row (default 32; below 5 bits two levels)"), cl::value_desc("n"), cl::init(32), cl::cat(category)};
   cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default, but for two levels)"), cl::cat(category)};
@@ -278,7 +314,8 @@ struct FormatOptions {
     o.groupSize = rows ? -1 : groupSize.getValue();
     o.activationGroup = rows ? -1 : actGroupSize.getValue();
     o.symmetric = !asym;
-    o.twoLevel = o.weightBits <= 4 && !isGiven(groupSize) && !sym && !asym;
+    const qnt::DefaultFormats *byDefault = qnt::defaultFormats(o.weightBits);
+    o.defaultFormat = byDefault && byDefault->layers != byDefault->head && !isGiven(groupSize) && !sym && !asym;
     problems.unlessRules(tensorTypes);
     o.tensorTypes.assign(tensorTypes.begin(), tensorTypes.end());
   }
@@ -298,11 +335,11 @@ struct FormatOptions {
 
 private:
   void checkValues(Problems &problems) const {
-    problems.unlessOneOf(weightBits, {2, 3, 4, 5, 6, 8, 16, 32});
+    problems.unlessOneOf(weightBits, qnt::supportedBits());
     if (isGiven(activationBits))
       problems.unlessOneOf(activationBits, {8, 16, 32});
     if (isGiven(headBits))
-      problems.unlessOneOf(headBits, {2, 3, 4, 5, 6, 8, 16, 32});
+      problems.unlessOneOf(headBits, qnt::supportedBits());
     if (isGiven(kvBits))
       problems.unlessOneOf(kvBits, {4, 8, 16, 32});
     constexpr int64_t longest = qnt::BlockType::maxGroup;
@@ -472,7 +509,7 @@ struct CommandLine {
     recipes.read(o, problems);
     shapes.read(o, problems);
     work.read(o, problems);
-    if (!isGiven(recipes.recipe) && !isGiven(methods.algo) && o.twoLevel && o.weightBits == 4 && !o.calibration.empty() && !o.hasBudget()) {
+    if (!isGiven(recipes.recipe) && !isGiven(methods.algo) && o.defaultFormat && o.weightBits == 4 && !o.calibration.empty() && !o.hasBudget()) {
       o.targetBpw = bpwOfText;
       o.clampsBudget = true;
     }
@@ -499,7 +536,6 @@ void refuseContradictions(const ActivationOptions &activations, const CompilerOp
 void refuseContradictions(const CommandLine &line, const CompilerOptions &o, const Recipe *recipe, Problems &problems) {
   auto &[target, output, category, methods, formats, activations, recipes, shapes, work] = line;
   // What is asked for at all.
-  problems.refuseIf(target.printTargets && target.printOperators, "--print-targets and --print-operators exclude each other");
   problems.refuseIf(output.input.empty() && o.print == Table::None, "no input file; qcc --help shows the use");
   problems.refuseIf(isGiven(output.output) && o.output.empty(), "-o names a file, or - for standard output");
   problems.refuseIf(o.compileTo != Stage::Link && isGiven(output.emit) && o.emit != Emit::Mlir, "--compile-to excludes --emit, but for --emit=mlir");
@@ -523,9 +559,9 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
   // Methods and the text that they read.
   if (o.outlierThreshold > 0)
     formats.refuseUnlessRows(o.method, problems);
-  for (const cl::Option *option : methods.ofSomeMethods())
-    problems.refuseIf(!recipe && isGiven(*option) && !o.algorithmReads(option->ArgStr),
-                      "--" + option->ArgStr + " is not for --algo=" + o.algorithm() + "; methods that read it: " + llvm::join(methodsReading(option->ArgStr), ", "));
+  for (auto &[parameter, help, value] : methods.parameters)
+    problems.refuseIf(!recipe && isGiven(value) && !o.algorithmReads(parameter.name),
+                      "--" + parameter.name + " is not for --algo=" + o.algorithm() + "; methods that read it: " + llvm::join(methodsReading(parameter.name), ", "));
   problems.refuseIf(!recipe && methods.calib.empty() && methods.samplesText(),
                     "--calib-samples and --calib-length say how much of a text is read: --calib=<file>");
   problems.refuseIf(methods.calib.empty() && isGiven(methods.calibCache), "--calib-cache keeps what a text tells: --calib=<file>");
@@ -628,8 +664,8 @@ bool CompilerOptions::hasStaticActivations() const {
   return staticActivations || llvm::any_of(activationTypes, [](StringRef type) { return type.ends_with("=static"); });
 }
 
-bool CompilerOptions::algorithmReads(StringRef option) const {
-  return llvm::any_of(methodsReading(option), [&](StringRef name) { return name == scaling || name == method; });
+bool CompilerOptions::algorithmReads(StringRef name) const {
+  return llvm::any_of(methodsReading(name), [&](StringRef reader) { return reader == scaling || reader == method; });
 }
 
 ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {

@@ -41,7 +41,7 @@ void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   formats.wbits = options.weightBits;
   formats.groupSize = options.groupSize;
   formats.asym = !options.symmetric;
-  formats.twoLevel = options.twoLevel;
+  formats.defaultFormat = options.defaultFormat;
   formats.headBits = options.headBits;
   formats.tensorTypes.assign(options.tensorTypes.begin(), options.tensorTypes.end());
   pm.addPass(createAssignFormats(formats));

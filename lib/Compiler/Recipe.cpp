@@ -2,12 +2,13 @@
 #include "dialects/Quant/Formats/Format.h"
 #include "lib/Compiler/Library.h"
 #include "lib/Compiler/Manifest.h"
+#include "lib/Compiler/Text.h"
 #include "lib/Quantize/WeightUses.h"
 #include "qcc/Base/SourceFiles.h"
 #include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Version.h"
 #include "qcc/Quantize/InputScales.h"
-#include "qcc/Quantize/Method.h"
+#include "qcc/Quantize/ScalingMethod.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
@@ -27,7 +28,7 @@ namespace qcc {
 static bool fromJSON(const json::Value &value, RecipeWeight &weight, json::Path path) {
   json::ObjectMapper map(value, path);
   return map && map.map("weight", weight.weight) && map.map("tensors", weight.tensors) && map.map("format", weight.format) && map.map("reason", weight.reason) &&
-         map.map("method", weight.method) && map.map("input_scale", weight.inputScale);
+         map.map("method", weight.method) && map.mapOptional("scaling", weight.scaling) && map.map("input_scale", weight.inputScale);
 }
 
 static bool fromJSON(const json::Value &value, Recipe &recipe, json::Path path) {
@@ -63,14 +64,11 @@ int qcc::readRecipe(StringRef path, Recipe &recipe) {
   return complain(ExitMalformed, "--recipe: '" + path + "': " + llvm::toString(root.getError()) + " [malformed-recipe]");
 }
 
-/// Names come from files and need not be UTF-8, which JSON is.
-static std::string text(StringRef name) { return json::isUTF8(name) ? name.str() : json::fixUTF8(name); }
-
 static std::vector<std::string> tensorsOf(qnt::WeightDeclOp decl) {
   std::vector<std::string> names;
   for (auto part : decl.getParts().getAsRange<qnt::PartAttr>())
     if (part.getData())
-      names.push_back(text(part.getData().getName()));
+      names.push_back(utf8(part.getData().getName()));
   return names;
 }
 
@@ -83,10 +81,10 @@ void qcc::writeRecipe(ModuleOp decided, const CompilerOptions &options, llvm::ra
   out.object([&] {
     out.attribute("recipe", Recipe::currentVersion);
     out.attribute("qcc", kVersion);
-    out.attribute("model", text(llvm::sys::path::filename(options.input)));
+    out.attribute("model", utf8(llvm::sys::path::filename(options.input)));
     out.attributeArray("options", [&] {
       for (const std::string &word : reproducingOptions(options))
-        out.value(text(word));
+        out.value(utf8(word));
     });
     out.attributeArray("weights", [&] {
       for (auto decl : decided.getOps<qnt::WeightDeclOp>()) {
@@ -95,14 +93,16 @@ void qcc::writeRecipe(ModuleOp decided, const CompilerOptions &options, llvm::ra
           continue;
         Type element = cast<RankedTensorType>(decl.getType()).getElementType();
         out.object([&] {
-          out.attribute("weight", text(decl.getSymName()));
+          out.attribute("weight", utf8(decl.getSymName()));
           out.attributeArray("tensors", [&] {
             for (const std::string &name : tensorsOf(decl))
               out.value(name);
           });
           out.attribute("format", qnt::formatName(element));
-          out.attribute("reason", text(reason.getValue()));
+          out.attribute("reason", utf8(reason.getValue()));
           out.attribute("method", isa<qnt::BlockType>(element) && !decl.arrivesQuantized() ? StringRef(options.method) : StringRef());
+          if (decl.getColumnFactors())
+            out.attribute("scaling", options.scaling);
           if (auto scale = inputScales.find(decl); scale != inputScales.end())
             out.attribute("input_scale", double(scale->second));   // as many digits as it takes
         });
@@ -189,6 +189,11 @@ int qcc::checkRecipeOptions(const Recipe &recipe, const CompilerOptions &options
     if (!weight.method.empty() && weight.method != options.method)
       return complain(ExitUnsupported, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "' has the method " + weight.method + " and the options say " + options.method +
                                            ": all weights have one method so far [recipe-method]");
+    if (!weight.scaling.empty() && !findScalingMethod(weight.scaling))
+      return complain(ExitMalformed, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "': '" + weight.scaling + "' is no method of scales; there are:\n" + listMethods());
+    if (!weight.scaling.empty() && weight.scaling != options.scaling)
+      return complain(ExitUnsupported, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "' has scales of " + weight.scaling + " and the options say " +
+                                           options.algorithm() + ": all weights have one method so far [recipe-method]");
   }
   return ExitSuccess;
 }
@@ -208,7 +213,7 @@ int qcc::applyRecipe(const Recipe &recipe, ModuleOp graph) {
   Builder b(graph.getContext());
   for (auto &[op, use] : findWeightUses(graph)) {
     auto decl = cast<qnt::WeightDeclOp>(op);
-    std::string name = text(decl.getSymName());
+    std::string name = utf8(decl.getSymName());
     if (!use.matmul && !use.gather)
       continue;
     const RecipeWeight *weight = byName.lookup(name);
@@ -245,7 +250,7 @@ static std::string numberText(double value) {
 int qcc::applyInputScales(const Recipe &recipe, ModuleOp decided) {
   llvm::StringMap<InputScale> byWeight;
   for (InputScale &scale : findInputScales(decided))
-    byWeight[text(scale.weight.getSymName())] = scale;
+    byWeight[utf8(scale.weight.getSymName())] = scale;
   int code = ExitSuccess;
   auto problem = [&](int exitCode, const RecipeWeight &weight, const Twine &message) {
     code = complain(exitCode, "--recipe: '" + recipe.path + "': weight '" + weight.weight + "' has " + message);

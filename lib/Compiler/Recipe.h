@@ -14,6 +14,7 @@ struct RecipeWeight {
   std::vector<std::string> tensors;     // what it is made of, in the model file; empty: computed by the compiler
   std::string format, reason;           // as in FormatDecision
   std::string method;                   // how its codes were chosen; empty: there was nothing to choose
+  std::string scaling;                  // method of its scales of input channels, which --calib finds again; empty: none, or not chosen yet (--dry-run)
   std::optional<double> inputScale;     // static, of what it is multiplied with; none: there is none, or another weight that reads the same has it
 };
 

@@ -1,11 +1,11 @@
 // The report for people: one file that any browser shows, without scripts and without anything from elsewhere. Names come from model files and are
 // escaped wherever they are written.
 #include "lib/Compiler/BuildReport.h"
+#include "lib/Compiler/Text.h"
 #include "qcc/Compiler/Version.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/JSON.h"
 #include <algorithm>
 #include <cmath>
 using namespace qcc;
@@ -20,7 +20,7 @@ th:first-child,td:first-child,td.t,th.t{text-align:left}svg{max-width:100%;heigh
 .linear{fill:#3b6fb6}.head{fill:#c8553d}.embedding{fill:#e0a030}.other{fill:#888}.cache{fill:#4f9d69}.arena{fill:#8e6bb0}.wide{overflow-x:auto})";
 
 std::string escaped(StringRef text) {
-  std::string valid = llvm::json::isUTF8(text) ? text.str() : llvm::json::fixUTF8(text), out;
+  std::string valid = utf8(text), out;
   llvm::raw_string_ostream stream(out);
   llvm::printHTMLEscaped(valid, stream);
   llvm::erase_if(out, [](char c) { return (unsigned char)c < 0x20; });
@@ -180,6 +180,9 @@ void HtmlWriter::table() {
     WeightError error;
     bool measured = true;
     std::optional<double> difference;
+    std::string decided = one.reason;
+    if (auto scaled = llvm::find_if(group.weights, [](const WeightReport *weight) { return !weight->scaling.empty(); }); scaled != group.weights.end())
+      decided += "; channels scaled by " + (*scaled)->scaling;
     for (const WeightReport *weight : group.weights) {
       bytes += weight->bytes;
       measured &= bool(weight->error);
@@ -190,7 +193,7 @@ void HtmlWriter::table() {
     }
     out << "<tr><td>" << escaped(group.name) << "<td>" << group.weights.size() << "<td>" << one.rows << " x " << one.columns << "<td class=\"t\">" << escaped(one.format) << "<td>"
         << number(one.bits, 3) << "<td>" << bytesText(double(bytes)) << "<td>" << (!measured ? "" : std::isfinite(error.sqnr()) ? number(error.sqnr(), 2) : "exact")
-        << (!verified ? "" : !difference ? "<td>" : "<td>" + llvm::formatv("{0:e1}", *difference).str()) << "<td class=\"t\">" << escaped(one.reason) << "</tr>\n";
+        << (!verified ? "" : !difference ? "<td>" : "<td>" + llvm::formatv("{0:e1}", *difference).str()) << "<td class=\"t\">" << escaped(decided) << "</tr>\n";
   }
   out << "</table></div>\n";
 }

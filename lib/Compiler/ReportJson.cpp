@@ -1,26 +1,26 @@
 // The report for programs. The order of keys is part of the format (docs/CommandLine.md): equal builds give equal bytes.
 #include "lib/Compiler/BuildReport.h"
+#include "lib/Compiler/Text.h"
 #include "qcc/Compiler/Version.h"
 #include "llvm/Support/JSON.h"
 #include <cmath>
 using namespace qcc;
 namespace json = llvm::json;
 
-/// Names come from files and need not be UTF-8, which JSON is.
-static std::string text(llvm::StringRef name) { return json::isUTF8(name) ? name.str() : json::fixUTF8(name); }
-
 static void writeWeight(json::OStream &out, const WeightReport &weight) {
   out.object([&] {
-    out.attribute("weight", text(weight.weight));
-    out.attribute("tensors", text(weight.tensors));
+    out.attribute("weight", utf8(weight.weight));
+    out.attribute("tensors", utf8(weight.tensors));
     out.attribute("kind", weightKindName(weight.kind));
     out.attribute("rows", weight.rows);
     out.attribute("columns", weight.columns);
     out.attribute("format", weight.format);
     if (!weight.reason.empty())
-      out.attribute("reason", text(weight.reason));
+      out.attribute("reason", utf8(weight.reason));
     if (!weight.method.empty())
       out.attribute("method", weight.method);
+    if (!weight.scaling.empty())
+      out.attribute("scaling", weight.scaling);
     out.attribute("bits_per_weight", weight.bits);
     out.attribute("bytes", weight.bytes);
     if (weight.difference)
@@ -68,13 +68,13 @@ void qcc::printReportJson(const BuildReport &report, llvm::raw_ostream &stream) 
   out.object([&] {
     out.attribute("report", 1);
     out.attribute("qcc", kVersion);
-    out.attribute("model", text(report.model));
+    out.attribute("model", utf8(report.model));
     out.attribute("target", report.target);
     out.attribute("dry_run", report.isDryRun);
     out.attribute("shapes_only", report.hasAbsentData);
     out.attributeArray("options", [&] {
       for (const std::string &word : report.options)
-        out.value(text(word));
+        out.value(utf8(word));
     });
     out.attributeObject("totals", [&] {
       for (WeightKind kind : weightKinds) {

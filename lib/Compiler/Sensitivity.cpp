@@ -129,7 +129,7 @@ int Sensitivities::measureWithInputs(Measured &weight, const InputStatistics &in
   if (ExitCode code = readWeight(weight.decl, job.sources, values))
     return code;
   auto type = cast<RankedTensorType>(weight.decl.getType());
-  WeightProblem problem{formats.front(), type.getDimSize(0), type.getDimSize(1), values, &inputs};
+  WeightProblem problem{formats.front(), type.getDimSize(0), type.getDimSize(1), values, &inputs, {.parameters = job.options.parameters}};
   std::vector<double> costs = method.columnCosts(problem);
   for (Type format : formats)
     if (std::optional<RoundingError> error = estimateRoundingError(format, values, problem.K, costs)) // else as in measureAlone, but of outputs

@@ -13,13 +13,11 @@ struct RowLayout {
 
   /// Fails, after `emitError`, for formats that have no row layout.
   static mlir::FailureOr<RowLayout> get(mlir::Type element, int64_t k, llvm::function_ref<mlir::InFlightDiagnostic()> emitError) {
-    if (auto block = mlir::dyn_cast<qnt::BlockType>(element))
-      if (block.getElement() != qnt::Element::Int || block.getSuper() || block.getZero() == qnt::ZeroKind::Min ||
-          !qnt::scaleType(element.getContext(), block.getScale())) {
-        mlir::InFlightDiagnostic error = emitError() << "no row layout for tables of format " << qnt::formatName(element) << " [unsupported-format]";
-        error.attachNote() << "supported here: f32, f16, bf16 and one-level integer formats";
-        return mlir::failure();
-      }
+    if (mlir::isa<qnt::BlockType>(element) && !qnt::servesTables(element)) {
+      mlir::InFlightDiagnostic error = emitError() << "no row layout for tables of format " << qnt::formatName(element) << " [unsupported-format]";
+      error.attachNote() << "supported here: f32, f16, bf16 and one-level integer formats";
+      return mlir::failure();
+    }
     return RowLayout{element, k};
   }
   qnt::BlockType block() const { return mlir::dyn_cast<qnt::BlockType>(element); }

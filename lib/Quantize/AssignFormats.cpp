@@ -2,6 +2,7 @@
 #include "RetypeWeights.h"
 #include "WeightNames.h"
 #include "WeightUses.h"
+#include "dialects/Quant/Formats/Defaults.h"
 #include "dialects/Quant/Formats/Format.h"
 #include "qcc/Quantize/Passes.h"
 #include "llvm/ADT/SetVector.h"
@@ -36,8 +37,10 @@ struct AssignFormats : qcc::impl::AssignFormatsBase<AssignFormats> {
 private:
   LogicalResult readOptions();
   LogicalResult readRule(StringRef text);
-  FailureOr<Type> formatOfBits(unsigned bits, StringRef option);
+  FailureOr<Type> formatOfBits(unsigned bits, StringRef option, StringRef qnt::DefaultFormats::*byDefault);
   Choice choose(qnt::WeightDeclOp decl, const WeightUse &use);
+  Choice chooseByDefault(qnt::WeightDeclOp decl, const WeightUse &use);
+  Choice chooseForTable(qnt::WeightDeclOp decl, const WeightUse &use, Choice refused);
   Type matchRules(qnt::WeightDeclOp decl, std::string &text);
   void countOverride(StringRef rule);
   void warnOfFloats(const llvm::MapVector<Operation *, WeightUse> &uses);
@@ -65,15 +68,14 @@ static Type groupWithinRow(Type element, int64_t columns) {
   return qnt::familyOf(whole) ? whole : element;
 }
 
-FailureOr<Type> AssignFormats::formatOfBits(unsigned bits, StringRef option) {
-  if (bits == 32)
-    return Type(Float32Type::get(&getContext()));
-  if (bits == 16)
-    return Type(Float16Type::get(&getContext()));
-  if (!llvm::is_contained({2u, 3u, 4u, 5u, 6u, 8u}, bits))
-    return getOperation().emitError() << option << " = " << bits << " is not supported, expected 2, 3, 4, 5, 6, 8, 16 or 32";
+FailureOr<Type> AssignFormats::formatOfBits(unsigned bits, StringRef option, StringRef qnt::DefaultFormats::*byDefault) {
+  const qnt::DefaultFormats *row = qnt::defaultFormats(bits);
+  if (!row)
+    return getOperation().emitError() << option << " = " << bits << " is not supported, expected one of " << qnt::listBits();
+  if (defaultFormat)
+    return qnt::parseFormat(row->*byDefault, &getContext());
   int64_t group = groupSize < 1 || groupSize > qnt::BlockType::maxGroup ? -1 : groupSize.getValue();   // others are refused below
-  return Type(qnt::BlockType::get(&getContext(), qnt::Element::Int, bits, group, qnt::ScaleKind::F16, asym ? qnt::ZeroKind::Int : qnt::ZeroKind::None, 0, 0, StringAttr()));
+  return qnt::formatOfBits(&getContext(), bits, group, asym);
 }
 
 LogicalResult AssignFormats::readRule(StringRef text) {
@@ -94,10 +96,11 @@ LogicalResult AssignFormats::readOptions() {
   bool good = groupSize == -1 || (groupSize >= 1 && groupSize <= qnt::BlockType::maxGroup);  // all problems at once
   if (!good)
     getOperation().emitError() << "group-size = " << groupSize.getValue() << " is not supported, expected 1 to " << qnt::BlockType::maxGroup << ", or -1 for the whole row";
-  FailureOr<Type> weight = formatOfBits(wbits, "wbits"), head = formatOfBits(headBits ? headBits : wbits < 16 ? 8 : wbits, "head-bits");
+  FailureOr<Type> weight = formatOfBits(wbits, "wbits", &qnt::DefaultFormats::layers);
+  FailureOr<Type> head = formatOfBits(headBits ? headBits : wbits < 16 ? 8 : wbits, "head-bits", &qnt::DefaultFormats::head);
   good &= succeeded(weight) && succeeded(head);
   if (good) {
-    weightFormat = twoLevel && wbits <= 4 ? qnt::parseFormat("w" + std::to_string(wbits) + "tasym", &getContext()) : *weight;
+    weightFormat = *weight;
     headFormat = *head;
     tableFormat = weightFormat.isF32() ? weightFormat : Float16Type::get(&getContext());
   }
@@ -135,6 +138,30 @@ void AssignFormats::countOverride(StringRef text) {
       return void(++rule.overrides);
 }
 
+/// What neither a rule nor a recipe says.
+Choice AssignFormats::chooseByDefault(qnt::WeightDeclOp decl, const WeightUse &use) {
+  if (use.head)
+    return {headFormat, "head-bits"};
+  if (use.matmul)
+    return {weightFormat, format.empty() ? "wbits" : "format", /*isFree=*/!use.gather};
+  bool isTied = llvm::any_of(bytesOf(decl), [&](ByteRange range) { return headBytes.contains(range); });
+  return isTied ? Choice{headFormat, "head-bits: tied to the head"} : Choice{tableFormat, "embedding table"};
+}
+
+/// In the place of a format whose rows kernels cannot read one by one: what the table would have without it. A rule that matches everything means the
+/// layers, so this is no error, as in llama.cpp.
+Choice AssignFormats::chooseForTable(qnt::WeightDeclOp decl, const WeightUse &use, Choice refused) {
+  Choice choice = chooseByDefault(decl, use);
+  if (!qnt::servesTables(choice.element))
+    choice = {headFormat, "head-bits"};
+  choice.isFree = false;
+  choice.reason += " (tables have no " + qnt::formatName(refused.element) + ")";
+  InFlightDiagnostic warning = decl.emitWarning() << "weight '" << decl.getSymName() << "' is an embedding table, which has no format " << qnt::formatName(refused.element)
+                                                  << " (" << refused.reason << "): it gets " << qnt::formatName(choice.element);
+  warning.attachNote() << "formats of tables: f32, f16 and integers with one level of scales";
+  return choice;
+}
+
 Choice AssignFormats::choose(qnt::WeightDeclOp decl, const WeightUse &use) {
   auto type = cast<RankedTensorType>(decl.getType());
   std::string rule;
@@ -155,18 +182,15 @@ Choice AssignFormats::choose(qnt::WeightDeclOp decl, const WeightUse &use) {
   if (use.other || type.getRank() != 2 || !isa<FloatType>(type.getElementType()))
     return keep("is read as plain values");
   auto fits = [&](Type format) { return groupWithinRow(format, type.getShape().back()); };
-  if (ruled && known && fits(ruled) != fits(known))
-    countOverride(rule);
-  if (ruled)
-    return Choice{fits(ruled), "tensor-types: " + rule};
-  if (known)
+  if (known && !ruled)
     return Choice{fits(known), recipe.getAs<StringAttr>("reason").str()};
-  if (use.head)
-    return Choice{fits(headFormat), "head-bits"};
-  if (use.matmul)
-    return Choice{fits(weightFormat), format.empty() ? "wbits" : "format", /*isFree=*/true};
-  bool isTied = llvm::any_of(bytesOf(decl), [&](ByteRange range) { return headBytes.contains(range); });
-  return isTied ? Choice{fits(headFormat), "head-bits: tied to the head"} : Choice{tableFormat, "embedding table"};
+  Choice choice = ruled ? Choice{ruled, "tensor-types: " + rule} : chooseByDefault(decl, use);
+  if (use.gather && !qnt::servesTables(choice.element))
+    choice = chooseForTable(decl, use, choice);
+  choice.element = fits(choice.element);
+  if (known && choice.element != fits(known))
+    countOverride(rule);
+  return choice;
 }
 
 /// Weights that cost, and that only linear layers would read in `weightFormat`.

@@ -1,11 +1,7 @@
 // Vectors run over columns, and products are never contracted, so every machine gets the same sums (as in GroupSearch.cpp).
 #include "SecondMoments.h"
+#include "qcc/Base/Clones.h"
 #include <cstring>
-#if defined(__x86_64__)
-#define QCC_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define QCC_CLONES
-#endif
 using namespace qcc;
 
 typedef float Lanes __attribute__((vector_size(64), aligned(4)));
@@ -18,7 +14,7 @@ void qcc::packMoments(const float *values, int64_t rows, int64_t K, int64_t pane
     memcpy(out + r * momentLanes, values + r * K + first, n * sizeof *out);
 }
 
-QCC_CLONES void qcc::addMomentRows(const float *packed, int64_t K, int64_t panel, float *moments) {
+QCC_CLONES("avx512f", "avx2", "default") void qcc::addMomentRows(const float *packed, int64_t K, int64_t panel, float *moments) {
   int64_t panels = (K + momentLanes - 1) / momentLanes;
   const float *left = packed + panel * momentRows * momentLanes;
   for (int64_t other = panel; other < panels; ++other) {

@@ -8,7 +8,7 @@ A block in a Markdown file:
     ...
     ```
     <!-- end -->
-The command's program comes from TOOLS_DIR; %models is test/Models. After "|", optionally: `function NAME` keeps that function, `function NAME N`
+The command's program comes from TOOLS_DIR, or is a script in Inputs beside this one, which is called with TOOLS_DIR; %models is test/Models. After "|", optionally: `function NAME` keeps that function, `function NAME N`
 its first N lines, `lines A B` keeps lines A to B (1-based), `around TEXT N` N lines about TEXT's
 first line, `table` drops the fence, for commands that print Markdown. Long lines are cut.
 """
@@ -45,7 +45,9 @@ def keep(text, choice):
 
 def generate(match):
     words = shlex.split(match["command"].replace("%models", str(root / "test/Models")))
-    run = subprocess.run([str(tools / words[0]), *words[1:]], capture_output=True, text=True)
+    script = pathlib.Path(__file__).parent / "Inputs" / words[0]
+    program = [sys.executable, str(script), str(tools)] if words[0].endswith(".py") else [str(tools / words[0])]
+    run = subprocess.run([*program, *words[1:]], capture_output=True, text=True)
     text = keep(run.stdout.rstrip("\n"), match["filter"]) if run.returncode == 0 else f"exit code {run.returncode}\n{run.stderr}"
     if match["filter"] != "table":
         text = "\n".join(line if len(line) <= 220 else line[:217] + "..." for line in text.splitlines())

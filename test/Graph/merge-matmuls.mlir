@@ -17,6 +17,10 @@ qnt.weight_decl @b.kb : tensor<4xf32> [#qnt.part<rows = 4, transposed = false, d
 qnt.weight_decl @tied : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = true, data = <"tied", file 0, offset 40000, length 8192> : tensor<64x32xf32>>]
 qnt.weight_decl @empty.a : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = false, data = <"empty.a", file 0, offset 0, length 8192> : tensor<32x64xf32>>]
 qnt.weight_decl @empty.b : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = false, data = <"empty.b", file 0, offset 0, length 8192> : tensor<32x64xf32>>]
+qnt.weight_decl @f.rows : tensor<2x64xf32> [#qnt.part<rows = 2, transposed = false, data = <"f.rows", file 0, offset 0, length 512> : tensor<2x64xf32>>] {row_factors = dense<[2.0, 4.0]> : tensor<2xf32>}
+qnt.weight_decl @f.plain : tensor<2x64xf32> [#qnt.part<rows = 2, transposed = false, data = <"f.plain", file 0, offset 0, length 512> : tensor<2x64xf32>>]
+qnt.weight_decl @f.narrow : tensor<2x2xf32> [#qnt.part<rows = 2, transposed = false, data = <"f.narrow", file 0, offset 0, length 16> : tensor<2x2xf32>>]
+qnt.weight_decl @f.columns : tensor<2x2xf32> [#qnt.part<rows = 2, transposed = false, data = <"f.columns", file 0, offset 0, length 16> : tensor<2x2xf32>>] {column_factors = dense<[2.0, 4.0]> : tensor<2xf32>}
 qnt.weight_decl @other : tensor<32x64xf32> [#qnt.part<rows = 32, transposed = true, data = <"other", file 0, offset 50000, length 8192> : tensor<64x32xf32>>]
 
 // CHECK-LABEL: func @keys_and_values
@@ -68,6 +72,26 @@ func.func @shared_weight_stays(%x: tensor<?x?x64xf32>, %z: tensor<?x?x64xf32>) -
   %b = qnt.matmul %x, %w1 : tensor<?x?x64xf32>, tensor<32x64xf32> -> tensor<?x?x32xf32>
   %c = qnt.matmul %z, %w0 : tensor<?x?x64xf32>, tensor<32x64xf32> -> tensor<?x?x32xf32>
   return %a, %b, %c : tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>
+}
+
+// A weight that carries factors (of scales that were folded) is whole: a merged declaration has none for its parts.
+// CHECK-LABEL: func @factors
+// CHECK-COUNT-2: qnt.matmul %arg0
+// CHECK-LABEL: func @column_factors
+// CHECK-COUNT-2: qnt.matmul %arg0
+func.func @factors(%x: tensor<?x64xf32>) -> (tensor<?x2xf32>, tensor<?x2xf32>) {
+  %w0 = qnt.weight @f.rows : tensor<2x64xf32>
+  %w1 = qnt.weight @f.plain : tensor<2x64xf32>
+  %a = qnt.matmul %x, %w0 : tensor<?x64xf32>, tensor<2x64xf32> -> tensor<?x2xf32>
+  %b = qnt.matmul %x, %w1 : tensor<?x64xf32>, tensor<2x64xf32> -> tensor<?x2xf32>
+  return %a, %b : tensor<?x2xf32>, tensor<?x2xf32>
+}
+func.func @column_factors(%x: tensor<?x2xf32>) -> (tensor<?x2xf32>, tensor<?x2xf32>) {
+  %w0 = qnt.weight @f.narrow : tensor<2x2xf32>
+  %w1 = qnt.weight @f.columns : tensor<2x2xf32>
+  %a = qnt.matmul %x, %w0 : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+  %b = qnt.matmul %x, %w1 : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+  return %a, %b : tensor<?x2xf32>, tensor<?x2xf32>
 }
 
 // A part of no rows is none.

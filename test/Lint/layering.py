@@ -1,4 +1,5 @@
-"""Fails on an #include that goes up or sideways in the layer order. Include paths are global, so the build alone would not notice.
+"""Fails on an #include that goes up or sideways in the layer order. Include paths are global, so the build alone would not notice. Paths relative to the
+including file are followed.
 
 usage: layering.py SOURCE_ROOT
 """
@@ -34,7 +35,12 @@ def room(include):
         return "/".join(parts[:3]) if parts[1] == "Target" else "/".join(parts[:2])
     return None
 
-root = pathlib.Path(sys.argv[1])
+def path_of(include, file):
+    """What an include means: the file beside the one that includes it, if there is one, else a path of the tree."""
+    beside = (file.parent / include).resolve()
+    return str(beside.relative_to(root)).removeprefix("include/") if beside.exists() and beside.is_relative_to(root) else include
+
+root = pathlib.Path(sys.argv[1]).resolve()
 for target in (root / "lib/Target").iterdir():
     if target.is_dir() and target.name != "Common":
         ALLOWED[f"lib/Target/{target.name}"] = {"dialects/Kernel", "lib/Kernel", "lib/Target/Common", "lib/Runtime"}  # of lib/Runtime: the ABI headers
@@ -48,7 +54,7 @@ for folder, allowed in ALLOWED.items():
             continue
         for n, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             match = re.match(r'\s*(?:#\s*include|include)\s+"([^"]+)"', line)
-            target = match and room(match[1])
+            target = match and room(path_of(match[1], path))
             if not target or target == folder or target == "lib/Base" or "*" in allowed or target in allowed:
                 continue
             bad.append(f"{path.relative_to(root)}:{n}: {folder} must not include {match[1]} ({target})")

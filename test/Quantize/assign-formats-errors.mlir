@@ -8,7 +8,7 @@
 // RUN: not qcc-opt %s --qcc-quantize-assign-formats="wbits=4" 2>&1 | FileCheck %s --check-prefix=PUBLIC
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=32 tensor-types=nothing=w4,nbits=w2" 2>&1 | FileCheck %s --check-prefix=WARN
 
-// BITS: error: wbits = 7 is not supported, expected 2, 3, 4, 5, 6, 8, 16 or 32
+// BITS: error: wbits = 7 is not supported, expected one of 2 3 4 5 6 8 16 32
 // GROUP: error: group-size = {{0|4294967328|4611686018427387904}} is not supported, expected 1 to 1048576, or -1 for the whole row
 // FORM: error: tensor-types 'w' is not of the form regex=format
 // REGEX: error: tensor-types '(=w4' has a bad regular expression: parentheses not balanced

@@ -1,8 +1,8 @@
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=2 group-size=64 asym" | FileCheck %s --check-prefix=ASYM
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=8 group-size=-1 head-bits=4" | FileCheck %s --check-prefix=ROW
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="format=w4t wbits=4 head-bits=16" | FileCheck %s --check-prefix=NAMED
-// RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=3 two-level" | FileCheck %s --check-prefix=TWO
-// RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=6 two-level" | FileCheck %s --check-prefix=SIX
+// RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=3 default-format" | FileCheck %s --check-prefix=TWO
+// RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=6 default-format" | FileCheck %s --check-prefix=SIX
 // RUN: qcc-opt %s --qcc-quantize-assign-formats | FileCheck %s --check-prefix=HALF
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=32" | FileCheck %s --check-prefix=FLOAT
 // RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=4 tensor-types=layers.0.*q=w8row,layers=w3g32asym print" 2>&1 | FileCheck %s --check-prefix=RULES

@@ -1,13 +1,9 @@
 // See the header. Loops are written on 8-lane vectors; target_clones lets AVX2 hosts run them twice as fast with the same results,
 // since products and sums are never contracted (-ffp-contract=off).
 #include "dialects/Quant/Formats/GroupSearch.h"
+#include "qcc/Base/Clones.h"
 #include <cmath>
 #include <initializer_list>
-#if defined(__x86_64__)
-#define QCC_CLONES __attribute__((target_clones("avx2", "default")))
-#else
-#define QCC_CLONES
-#endif
 using namespace qcc::qnt;
 
 typedef float Lanes __attribute__((vector_size(32), aligned(4)));
@@ -19,7 +15,7 @@ typedef float Lanes __attribute__((vector_size(32), aligned(4)));
 #define LOAD_LANES(p) (*reinterpret_cast<const Lanes *>(p))
 #define SUM_LANES(v) (((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7])))
 
-QCC_CLONES Extent qcc::qnt::extentOf(const float *x, int64_t n) {
+QCC_CLONES("avx2", "default") Extent qcc::qnt::extentOf(const float *x, int64_t n) {
   float min = 0, max = 0;
   uint32_t largest = 0;
   for (int64_t i = 0; i < n; ++i) {
@@ -31,7 +27,7 @@ QCC_CLONES Extent qcc::qnt::extentOf(const float *x, int64_t n) {
   return {min, max, largest < 0x7f800000u};
 }
 
-QCC_CLONES CodeSums qcc::qnt::codeSums(const float *x, const float *importance, int64_t n, float inverse, float lo, float hi) {
+QCC_CLONES("avx2", "default") CodeSums qcc::qnt::codeSums(const float *x, const float *importance, int64_t n, float inverse, float lo, float hi) {
   Lanes xq = {}, qq = {}, low = xq + lo, high = xq + hi;
   for (int64_t i = 0; importance && i < n; i += searchLanes) {
     Lanes v = LOAD_LANES(x + i), q = CLAMP_LANES(ROUND_LANES(v * inverse), low, high), weighted = q * LOAD_LANES(importance + i);
@@ -46,7 +42,7 @@ QCC_CLONES CodeSums qcc::qnt::codeSums(const float *x, const float *importance, 
   return {SUM_LANES(xq), SUM_LANES(qq)};
 }
 
-QCC_CLONES float qcc::qnt::squaredError(const float *x, const float *importance, int64_t n, float inverse, float scale, float lo, float hi) {
+QCC_CLONES("avx2", "default") float qcc::qnt::squaredError(const float *x, const float *importance, int64_t n, float inverse, float scale, float lo, float hi) {
   Lanes error = {}, low = error + lo, high = error + hi;
   for (int64_t i = 0; importance && i < n; i += searchLanes) {
     Lanes v = LOAD_LANES(x + i), q = CLAMP_LANES(ROUND_LANES(v * inverse), low, high), d = v - q * scale;
@@ -59,7 +55,7 @@ QCC_CLONES float qcc::qnt::squaredError(const float *x, const float *importance,
   return SUM_LANES(error);
 }
 
-QCC_CLONES float qcc::qnt::squaredErrorOfLine(const float *x, const float *importance, int64_t n, float inverse, float scale, float offset, float lo, float hi) {
+QCC_CLONES("avx2", "default") float qcc::qnt::squaredErrorOfLine(const float *x, const float *importance, int64_t n, float inverse, float scale, float offset, float lo, float hi) {
   Lanes error = {}, low = error + lo, high = error + hi;
   for (int64_t i = 0; i < n; i += searchLanes) {
     Lanes v = LOAD_LANES(x + i) - offset, q = CLAMP_LANES(ROUND_LANES(v * inverse), low, high), d = v - q * scale;
@@ -68,7 +64,7 @@ QCC_CLONES float qcc::qnt::squaredErrorOfLine(const float *x, const float *impor
   return SUM_LANES(error);
 }
 
-QCC_CLONES LineSums qcc::qnt::lineSums(const float *x, const float *importance, int64_t n, float inverse, float offset, float lo, float hi) {
+QCC_CLONES("avx2", "default") LineSums qcc::qnt::lineSums(const float *x, const float *importance, int64_t n, float inverse, float offset, float lo, float hi) {
   Lanes sw = {}, sx = {}, sq = {}, sxq = {}, sqq = {}, low = sw + lo, high = sw + hi;
   for (int64_t i = 0; i < n; i += searchLanes) {
     Lanes v = LOAD_LANES(x + i), w = LOAD_LANES(importance + i), q = CLAMP_LANES(ROUND_LANES((v - offset) * inverse), low, high), wq = w * q;
@@ -81,7 +77,7 @@ QCC_CLONES LineSums qcc::qnt::lineSums(const float *x, const float *importance, 
   return {SUM_LANES(sw), SUM_LANES(sx), SUM_LANES(sq), SUM_LANES(sxq), SUM_LANES(sqq)};
 }
 
-QCC_CLONES void qcc::qnt::encodeGroup(const float *x, int64_t n, float scale, float lo, float hi, uint8_t *codes) {
+QCC_CLONES("avx2", "default") void qcc::qnt::encodeGroup(const float *x, int64_t n, float scale, float lo, float hi, uint8_t *codes) {
   for (int64_t i = 0; i < n; ++i) {
     float q = x[i] / scale;
     q = q < lo ? lo : q > hi ? hi : q; // before rounding: a tiny scale must not leave the range in which rounding is exact

@@ -2,6 +2,7 @@
 //
 // Scales: below 8 bits the range is searched for the least squared error, starting from the signed maximum, since a grid of
 // +-(2^(bits-1)-1) would waste a code (at 4 bits: KL 38 against 30). At 8 bits absmax/127, as everywhere.
+#include "dialects/Quant/Formats/Defaults.h"
 #include "dialects/Quant/Formats/Format.h"
 #include "dialects/Quant/Formats/GroupSearch.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -83,7 +84,7 @@ struct IntFormat : FormatFamily {
            llvm::is_contained({ScaleKind::F16, ScaleKind::F32}, block.getScale());
   }
   void addCandidates(MLIRContext *context, SmallVectorImpl<Type> &formats) const override {
-    for (unsigned bits : {2, 3, 4, 5, 6, 8})           // 7 saves an eighth of 8 and is slower to unpack than either neighbour
+    for (unsigned bits : integerBits())
       for (int64_t group : {128, 64, 32})
         for (ZeroKind zero : {ZeroKind::None, ZeroKind::Int})
           if (zero == ZeroKind::None || bits <= 4)     // with more bits, half a bit for zero points gains less than another bit

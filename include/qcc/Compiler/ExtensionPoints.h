@@ -15,8 +15,11 @@ class OpPassManager;
 } // namespace mlir
 namespace qcc {
 
-/// The version of this interface; a plugin says which one it was built for in its PassPluginLibraryInfo.
+/// The version of this interface, raised when what is declared here or what plugins may rely on in a program at a point changes.
 constexpr unsigned kExtensionInterfaceVersion = 1;
+/// Which one a library was built for: every plugin that includes this header has it, and qcc refuses another one. One that does not include it uses MLIR
+/// alone, whose version MLIR checks.
+extern "C" inline __attribute__((used, visibility("default"))) unsigned qccExtensionInterface() { return kExtensionInterfaceVersion; }
 
 struct ExtensionPoint {
   llvm::StringRef name, description;

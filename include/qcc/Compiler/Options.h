@@ -3,6 +3,7 @@
 #define QCC_COMPILER_OPTIONS_H
 #include "qcc/Frontend/InputShape.h"
 #include "qcc/Quantize/ActivationRange.h"
+#include "qcc/Quantize/MethodParameters.h"
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <memory>
@@ -23,7 +24,7 @@ enum class WeightsPlace { Auto, Embed, File };
 /// has a head.
 enum class Sensitivity { Default, Kl, Hessian };
 /// A table that is printed instead of compiling.
-enum class Table { None, Targets, Operators, ExtensionPoints };
+enum class Table { None, Targets, Operators, Formats, Methods, ExtensionPoints };
 
 struct CompilerOptions {
   std::string input;                          // .onnx, .mlir, .mlirbc, or - for MLIR on standard input
@@ -49,7 +50,7 @@ struct CompilerOptions {
   unsigned weightBits = 16, activationBits = 0, headBits = 0, kvBits = 0;  // 0: the documented default for weightBits
   int64_t groupSize = 32, activationGroup = 32;             // -1: the whole row
   bool symmetric = true;
-  bool twoLevel = false;                      // weights of 2 to 4 bits in w<N>tasym, whatever the two say: the default
+  bool defaultFormat = false;                 // weights in the default format of weightBits (Defaults.def) where that is no plain group of 32, whatever the two say
   bool staticActivations = false;             // one scale for all that a norm makes, from calibration; else scales are found at run time
   std::vector<std::string> activationTypes;   // regex=float|dynamic|static, first match wins
   RangeRule activationRange;                  // of static scales
@@ -66,12 +67,12 @@ struct CompilerOptions {
   std::string recipeCalibration;              // the name of the text that it was made with, where none is read again
   std::vector<std::string> recipeTensorTypes; // the tensorTypes that it was made with: no rules any more
   std::string saveRecipe;                     // file to write one to; empty: none
-  std::string method = "rtn";                 // how codes are chosen (findMethod); with calibration one that reads it
+  std::string method;                         // how codes are chosen (findMethod)
   std::string scaling;                        // how scales of input channels are chosen before (findScalingMethod); empty: not at all
   std::string algorithm() const { return (scaling.empty() ? "" : scaling + "+") + method; }  // as --algo says it
-  /// Whether one of the two reads an option that only some methods read (QuantizationMethod::readOptions).
-  bool algorithmReads(llvm::StringRef option) const;
-  double smoothQuantAlpha = 0.5;
+  ParameterValues parameters;                 // of both
+  /// Whether one of the two reads the parameter `name`.
+  bool algorithmReads(llvm::StringRef name) const;
   double outlierThreshold = 0;                // of the method: channels with such activations are multiplied as floats; 0: none
   std::string calibration;                    // token ids (.npy) or text; empty: no calibration
   std::string calibrationCache;               // file of what calibration has collected; empty: none

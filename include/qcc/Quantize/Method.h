@@ -4,6 +4,7 @@
 #define QCC_QUANTIZE_METHOD_H
 #include "dialects/Quant/Formats/Format.h"
 #include "qcc/Quantize/InputStatistics.h"
+#include "qcc/Quantize/MethodParameters.h"
 
 namespace qcc {
 /// What methods can be told.
@@ -11,6 +12,7 @@ struct MethodOptions {
   double damping = 0.01;  // gptq: > 0; so much of the mean diagonal element of X^T X is added to all. Doubled while there is no Cholesky factor, nine times
   bool actOrder = true;   // gptq: columns are rounded in the order of falling diagonal elements ("act-order"), not in their own
   bool refit = true;      // gptq: scales are fitted to the codes, and codes chosen once more
+  ParameterValues parameters = {};
 };
 
 /// One weight to encode. A view; owns nothing.
@@ -36,8 +38,8 @@ public:
   /// Channels of activations with a magnitude of so much are multiplied as floats (AssignActivations); 0: none. Such a method is for 8-bit weights and
   /// activations, one scale a row.
   virtual double outlierThreshold() const { return 0; }
-  /// Options of the command line, without dashes, that only some methods read.
-  virtual llvm::ArrayRef<llvm::StringRef> readOptions() const { return {}; }
+  /// Numbers that users may set; `encode` finds them in `WeightProblem::options`. Methods that read the same one return the same parameter.
+  virtual llvm::ArrayRef<MethodParameter> parameters() const { return {}; }
   /// What to ask for where it handles none of a model's formats.
   virtual llvm::StringRef hint() const { return ""; }
   /// Chooses codes, scales and zero points: `out` is sized for all rows. The same bits at any number of threads (llvm::parallel::strategy).
@@ -51,9 +53,17 @@ public:
 
 /// The method named `name`, or null.
 const QuantizationMethod *findMethod(llvm::StringRef name);
-/// Methods, scaling methods too, that read `option` (QuantizationMethod::readOptions).
-std::vector<llvm::StringRef> methodsReading(llvm::StringRef option);
-/// One line per method, scaling methods (ScalingMethod.h) too, for messages: name, summary.
+/// Numbers that users may set, of all methods, scaling methods too, each once.
+std::vector<MethodParameter> allParameters();
+/// Methods, scaling methods too, that read the parameter `name`.
+std::vector<llvm::StringRef> methodsReading(llvm::StringRef name);
+/// All, in the order of Methods.def.
+llvm::ArrayRef<const QuantizationMethod *> allMethods();
+/// What `--algo` means where it is not given.
+const QuantizationMethod &defaultMethod(bool hasText);
+/// One line per method, scaling methods (ScalingMethod.h) too, for `--print-methods` and messages: name, summary, what it needs.
 std::string listMethods();
+/// All names on one line, for `--help`.
+std::string methodNames();
 } // namespace qcc
 #endif

@@ -10,9 +10,10 @@ def AssignFormats : Pass<"qcc-quantize-assign-formats", "::mlir::ModuleOp"> {
     2. `tensor-types`, the first `regex=format` that finds a match in the name of the weight, of one of its tensors, or of a node that uses them;
        a weight that carries `qnt.recipe = {format, reason}` and meets no such rule gets what was decided in an earlier build;
     3. the head, and an embedding table that shares its bytes: `head-bits`; any other embedding table: f16, or f32 with 32-bit weights;
-    4. everything else: `wbits`, `group-size`, `asym` (or `two-level`, or `format`, by name). Only these keep a `qnt.sensitivity`, for `assign-precision`.
+    4. everything else: `wbits`, `group-size`, `asym` (or `default-format`, that of `wbits` in Defaults.def, or `format`, by name). Only these keep a `qnt.sensitivity`, for `assign-precision`.
 
-    Large weights in products that are no qnt.matmul stay float: one warning names them where `wbits` asks for less.
+    A table whose rows kernels cannot read one by one in the format that 2 or 4 say gets what it would have without it (or what `head-bits` says), with a
+    warning: `.*=mxfp4` means the layers. Large weights in products that are no qnt.matmul stay float: one warning names them where `wbits` asks for less.
 
     Weights reach their users through calls of outlined layers. A layer that is called with different formats is copied, one
     function per list of types. Every decision is written on the declaration (`qnt.decided`) and printable (FormatDecisions.h).
@@ -26,10 +27,10 @@ def AssignFormats : Pass<"qcc-quantize-assign-formats", "::mlir::ModuleOp"> {
       %y = qnt.matmul %x, %w : tensor<?x32xf32>, tensor<64x32x!qnt.block<bits = 4, group = 32>> -> tensor<?x64xf32>
   }];
   let options = [
-    Option<"wbits", "wbits", "unsigned", "16", "bits of a weight: 2 3 4 5 6 8 16 32">,
+    Option<"wbits", "wbits", "unsigned", "16", "bits of a weight, as Defaults.def lists them">,
     Option<"groupSize", "group-size", "int64_t", "32", "weights per scale, -1 for the whole row">,
     Option<"asym", "asym", "bool", "false", "weights with a zero point">,
-    Option<"twoLevel", "two-level", "bool", "false", "of 2 to 4 bits: w<N>tasym, whatever group-size and asym say">,
+    Option<"defaultFormat", "default-format", "bool", "false", "the default formats of wbits and head-bits, whatever group-size and asym say">,
     Option<"headBits", "head-bits", "unsigned", "0", "bits of the head; 0: 8 when wbits is below 16, else wbits">,
     Option<"format", "format", "std::string", "\"\"", "format by name, instead of wbits, group-size and asym">,
     ListOption<"tensorTypes", "tensor-types", "std::string", "regex=format, first match wins">,

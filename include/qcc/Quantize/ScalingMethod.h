@@ -5,11 +5,6 @@
 #include "qcc/Quantize/Method.h"
 
 namespace qcc {
-/// What scaling methods can be told.
-struct ScalingOptions {
-  double alpha = 0.5;  // smoothquant: 0 .. 1; how much of the inputs' range moves into the weights
-};
-
 class ScalingMethod {
 public:
   virtual ~ScalingMethod() = default;
@@ -20,13 +15,15 @@ public:
   virtual bool scalesLinearInputs() const = 0;
   /// The method that chooses codes where `--algo` names none.
   virtual llvm::StringRef codes() const = 0;
-  /// As QuantizationMethod::readOptions.
-  virtual llvm::ArrayRef<llvm::StringRef> readOptions() const { return {}; }
+  /// As QuantizationMethod::parameters.
+  virtual llvm::ArrayRef<MethodParameter> parameters() const { return {}; }
   /// Scales [K], above 0 and finite, for weights that read the same inputs: `readers` have the same K and the same statistics. The same bits at any number
   /// of threads (llvm::parallel::strategy). Fails when a row has no encoding; `why` says which. Else it may be a remark: statistics of no use, all 1.
-  virtual llvm::FailureOr<std::vector<float>> choose(llvm::ArrayRef<WeightProblem> readers, const ScalingOptions &options, std::string &why) const = 0;
+  virtual llvm::FailureOr<std::vector<float>> choose(llvm::ArrayRef<WeightProblem> readers, const ParameterValues &parameters, std::string &why) const = 0;
 };
 
+/// All, in the order of Methods.def.
+llvm::ArrayRef<const ScalingMethod *> allScalingMethods();
 /// The method named `name`, or null.
 const ScalingMethod *findScalingMethod(llvm::StringRef name);
 } // namespace qcc

@@ -12,7 +12,7 @@ struct Awq : ScalingMethod {
   bool usesMoments() const override { return true; }
   bool scalesLinearInputs() const override { return true; }
   StringRef codes() const override { return "mse"; }
-  FailureOr<std::vector<float>> choose(ArrayRef<WeightProblem> readers, const ScalingOptions &, std::string &why) const override {
+  FailureOr<std::vector<float>> choose(ArrayRef<WeightProblem> readers, const ParameterValues &, std::string &why) const override {
     const InputStatistics &inputs = *readers.front().inputs;
     for (int64_t k = 0; k < inputs.K; ++k)
       if (!std::isfinite(inputs.energy(k))) {

@@ -1,14 +1,10 @@
 // The same bits on every machine: each element has one product and one difference at a time, never contracted.
 #include "ErrorFeedback.h"
-#if defined(__x86_64__)
-#define QCC_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define QCC_CLONES
-#endif
+#include "qcc/Base/Clones.h"
 
 typedef float Lanes __attribute__((vector_size(4 * qcc::feedbackLanes), aligned(4)));
 
-QCC_CLONES void qcc::feedBack(float *rows, int64_t stride, const float *errors, const float *u, int64_t n) {
+QCC_CLONES("avx512f", "avx2", "default") void qcc::feedBack(float *rows, int64_t stride, const float *errors, const float *u, int64_t n) {
   float *a = rows, *b = rows + stride, *c = rows + 2 * stride, *d = rows + 3 * stride;
   for (int64_t j = 0; j < n; ++j) {
     a[j] -= errors[0] * u[j];
@@ -18,7 +14,7 @@ QCC_CLONES void qcc::feedBack(float *rows, int64_t stride, const float *errors, 
   }
 }
 
-QCC_CLONES void qcc::feedBackBlock(float *rows, int64_t stride, const float *errors, int64_t count, const float *u, int64_t n) {
+QCC_CLONES("avx512f", "avx2", "default") void qcc::feedBackBlock(float *rows, int64_t stride, const float *errors, int64_t count, const float *u, int64_t n) {
   for (int64_t j = 0; j < n; j += feedbackLanes) {
     Lanes *a = reinterpret_cast<Lanes *>(rows + j), *b = reinterpret_cast<Lanes *>(rows + stride + j);
     Lanes *c = reinterpret_cast<Lanes *>(rows + 2 * stride + j), *d = reinterpret_cast<Lanes *>(rows + 3 * stride + j);

@@ -9,9 +9,11 @@ struct LlmInt8 : QuantizationMethod {
   StringRef name() const override { return "llm-int8"; }
   bool choosesCodes() const override { return false; }
   double outlierThreshold() const override { return 6; }
+  bool handles(qnt::BlockType format) const override {
+    return format.getElement() == qnt::Element::Int && format.getBits() == 8 && format.getGroup() < 0 && format.getZero() == qnt::ZeroKind::None;
+  }
   LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
-    const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
-    return forEachRow(problem, why, [&](int64_t row, std::string &why) { return family.encodeRow(problem.values.slice(row * problem.K, problem.K), out, row, why); });
+    return encodeRows(problem, out, why);
   }
 };
 } // namespace

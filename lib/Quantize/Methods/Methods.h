@@ -6,7 +6,7 @@
 #include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace qcc {
-#define QCC_METHOD(Class, Summary) const QuantizationMethod &get##Class();
+#define QCC_METHOD(Class, Default, Summary) const QuantizationMethod &get##Class();
 #include "Methods.def"
 #undef QCC_METHOD
 #define QCC_SCALING(Class, Summary) const ScalingMethod &get##Class();
@@ -26,6 +26,8 @@ std::vector<float> normalizedImportance(llvm::ArrayRef<double> costs);
 /// FitOptions::largest for the problem's format.
 float largestOf(const WeightProblem &problem);
 
+/// What formats do by themselves, for all rows: scales, then the nearest codes.
+mlir::LogicalResult encodeRows(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why);
 /// Chooses scales for all rows, thoroughly.
 mlir::LogicalResult fitRows(const WeightProblem &problem, llvm::ArrayRef<float> importance, qnt::QuantizedBuffer &out, std::string &why);
 /// The nearest codes for all rows, under scales that are chosen.

@@ -1,20 +1,22 @@
 // The table of methods, and their common tools.
 #include "Methods.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/Parallel.h"
 #include <cmath>
 using namespace mlir;
 using namespace qcc;
 
-static ArrayRef<const QuantizationMethod *> methods() {
+ArrayRef<const QuantizationMethod *> qcc::allMethods() {
   static const QuantizationMethod *const all[] = {
-#define QCC_METHOD(Class, Summary) &get##Class(),
+#define QCC_METHOD(Class, Default, Summary) &get##Class(),
 #include "Methods.def"
 #undef QCC_METHOD
   };
   return all;
 }
 
-static ArrayRef<const ScalingMethod *> scalingMethods() {
+ArrayRef<const ScalingMethod *> qcc::allScalingMethods() {
   static const ScalingMethod *const all[] = {
 #define QCC_SCALING(Class, Summary) &get##Class(),
 #include "Methods.def"
@@ -28,29 +30,108 @@ template <typename Method> static const Method *findNamed(ArrayRef<const Method 
   return found == all.end() ? nullptr : *found;
 }
 
-const QuantizationMethod *qcc::findMethod(StringRef name) { return findNamed(methods(), name); }
-const ScalingMethod *qcc::findScalingMethod(StringRef name) { return findNamed(scalingMethods(), name); }
+const QuantizationMethod *qcc::findMethod(StringRef name) { return findNamed(allMethods(), name); }
+const ScalingMethod *qcc::findScalingMethod(StringRef name) { return findNamed(allScalingMethods(), name); }
 
-std::vector<StringRef> qcc::methodsReading(StringRef option) {
-  std::vector<StringRef> names;
-  auto add = [&](auto all) {
+/// Of every method that has any: its name and each parameter.
+static void forEachParameter(llvm::function_ref<void(StringRef method, const MethodParameter &)> body) {
+  auto visit = [&](auto all) {
     for (auto *method : all)
-      if (llvm::is_contained(method->readOptions(), option))
-        names.push_back(method->name());
+      for (const MethodParameter &parameter : method->parameters())
+        body(method->name(), parameter);
   };
-  add(methods());
-  add(scalingMethods());
+  visit(allMethods());
+  visit(allScalingMethods());
+}
+
+std::vector<MethodParameter> qcc::allParameters() {
+  std::vector<MethodParameter> parameters;
+  forEachParameter([&](StringRef, const MethodParameter &parameter) {
+    if (llvm::none_of(parameters, [&](const MethodParameter &known) { return known.name == parameter.name; }))
+      parameters.push_back(parameter);
+  });
+  return parameters;
+}
+
+std::vector<StringRef> qcc::methodsReading(StringRef name) {
+  std::vector<StringRef> names;
+  forEachParameter([&](StringRef method, const MethodParameter &parameter) {
+    if (parameter.name == name)
+      names.push_back(method);
+  });
   return names;
+}
+
+namespace {
+enum class DefaultMethod { None, WithoutText, WithText };
+}
+
+static DefaultMethod defaultOf(const QuantizationMethod &method) {
+  static constexpr DefaultMethod defaults[] = {
+#define QCC_METHOD(Class, Default, Summary) DefaultMethod::Default,
+#include "Methods.def"
+#undef QCC_METHOD
+  };
+  constexpr auto count = [](DefaultMethod which) {
+    int n = 0;
+    for (DefaultMethod each : defaults)
+      n += each == which;
+    return n;
+  };
+  static_assert(count(DefaultMethod::WithoutText) == 1 && count(DefaultMethod::WithText) == 1);
+  return defaults[llvm::find(allMethods(), &method) - allMethods().begin()];
+}
+
+const QuantizationMethod &qcc::defaultMethod(bool hasText) {
+  DefaultMethod wanted = hasText ? DefaultMethod::WithText : DefaultMethod::WithoutText;
+  return **llvm::find_if(allMethods(), [&](const QuantizationMethod *method) { return defaultOf(*method) == wanted; });
+}
+
+static std::string defaultNote(const QuantizationMethod &method) {
+  DefaultMethod use = defaultOf(method);
+  return use == DefaultMethod::WithoutText ? "default" : use == DefaultMethod::WithText ? "default with --calib" : "";
 }
 
 std::string qcc::listMethods() {
   std::string text;
-#define QCC_METHOD(Class, Summary) text += std::string(Summary) + "\n";
-#define QCC_SCALING(Class, Summary) text += std::string(Summary) + "\n";
+  llvm::raw_string_ostream out(text);
+  auto row = [&](StringRef name, StringRef summary, ArrayRef<std::string> notes) {
+    out << llvm::left_justify(name, 12) << "  " << summary;
+    for (auto [i, note] : llvm::enumerate(notes))
+      out << (i ? "; " : " (") << note;
+    out << (notes.empty() ? "\n" : ")\n");
+  };
+  auto addMethod = [&](const QuantizationMethod &method, StringRef summary) {
+    SmallVector<std::string> notes;
+    if (method.needsInputs())
+      notes.push_back("needs --calib");
+    if (method.outlierThreshold() > 0)
+      notes.push_back("sets --wbits=8");
+    if (std::string note = defaultNote(method); !note.empty())
+      notes.push_back(note);
+    row(method.name(), summary, notes);
+  };
+  auto addScaling = [&](const ScalingMethod &method, StringRef summary) {
+    std::string then = ("then " + method.codes() + ", or " + method.name() + "+<method>").str();
+    row(method.name(), summary, {then, "needs --calib"});
+  };
+#define QCC_METHOD(Class, Default, Summary) addMethod(get##Class(), Summary);
+#define QCC_SCALING(Class, Summary) addScaling(get##Class(), Summary);
 #include "Methods.def"
 #undef QCC_METHOD
 #undef QCC_SCALING
   return text;
+}
+
+std::string qcc::methodNames() {
+  auto withNote = [](const QuantizationMethod *method) {
+    std::string note = defaultNote(*method);
+    return method->name().str() + (note.empty() ? "" : " (" + note + ")");
+  };
+  auto nameOf = [](const ScalingMethod *method) { return method->name(); };
+  std::string scaling = llvm::join(llvm::map_range(allScalingMethods(), nameOf), " or ");
+  std::string both = (allScalingMethods().front()->name() + "+" + defaultMethod(/*hasText=*/true).name()).str();
+  return llvm::join(llvm::map_range(allMethods(), withNote), ", ") + "; " + scaling + " before them: " + both;
 }
 
 LogicalResult qcc::forEachRow(const WeightProblem &problem, std::string &why, llvm::function_ref<LogicalResult(int64_t, std::string &)> body) {
@@ -115,6 +196,15 @@ float qcc::largestOf(const WeightProblem &problem) {
     for (float value : problem.values)
       largest = std::max(largest, std::fabs(value));
   return largest;
+}
+
+LogicalResult qcc::encodeRows(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) {
+  const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
+  qnt::FitOptions options;
+  options.largest = largestOf(problem);
+  return forEachRow(problem, why, [&](int64_t row, std::string &why) {
+    return family.encodeRow(problem.values.slice(row * problem.K, problem.K), out, row, why, options);
+  });
 }
 
 LogicalResult qcc::fitRows(const WeightProblem &problem, ArrayRef<float> importance, qnt::QuantizedBuffer &out, std::string &why) {

@@ -1,13 +1,12 @@
 """One model with many linear layers of awkward sizes, in every weight format: a build of kernels against a build of reference lowerings.
 
-usage: matmul_cases.py write KIND FOLDER             FOLDER/model.onnx, FOLDER/formats (options for qcc)
+usage: matmul_cases.py write KIND FOLDER QCC         FOLDER/model.onnx, FOLDER/formats (options for qcc), FOLDER/cases.json
        matmul_cases.py compare KIND FOLDER VARIANT QCC_INSPECT QCC_RUN [EMULATOR .. QCC_RUN]
 Runs FOLDER/reference.so, and FOLDER/fast.so (by the emulator's qcc-run, if given). KIND is int or float (activations), or one of them and -few: a format of
 each kind of scale, zero point and code, for targets whose formats are read by the code of one that meets them all. Integer activations: every result is
 bit-equal. Float activations: both are within 2 * K * eps * sum |x| |w| of the product in float64.
 """
 import json
-import pathlib
 import re
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from onnx import TensorProto as T, helper as h, numpy_helper as nh
 
 # (format, N, K), and MatMulNBits: (bits, block, zero points, N, K). Sizes: 1, 7, 31, 33, 127, 4095 and primes between and above; few K are
 # multiples of the group. Code sizes: every one, as they differ in bit planes. Floats, 8-bit ones too, have float
-# kernels only. Float activations meet every format of the registry.
+# kernels only. Every format that `qcc --print-formats` shows is added where it is not listed.
 every = {
     "int": [("w4", 33, 4095), ("w2", 33, 127), ("w3g64", 53, 331), ("w5", 127, 33), ("w6", 7, 31), ("w8", 4095, 7), ("w8", 1, 1021),
             ("w8row", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 4095), ("w4s32", 17, 67), (4, 32, None, 127, 1), (4, 32, "int", 31, 33),
@@ -33,17 +32,6 @@ every = {
 }
 
 
-def examples():
-    """The formats that each family of the registry names as examples."""
-    rows = (pathlib.Path(__file__).parents[3] / "dialects/Quant/Formats/Formats.def").read_text()
-    families = re.findall(r'^QCC_FORMAT\(\w+, "[^"]*", "([^"]*)"', rows, re.M)
-    if len(families) != len(re.findall(r"^QCC_FORMAT\(", rows, re.M)):
-        sys.exit("matmul_cases.py: a row of Formats.def has no examples, or another form")
-    return [name for names in families for name in names.split()]
-
-
-listed = {case[0] for case in every["float"]}
-every["float"] += [(name, 33, 331) for name in examples() if name not in listed]
 every["int-few"] = [("q4_1", 17, 67), ("q4_k", 33, 331), ("w4", 33, 4095), ("w8", 31, 127), ("w4rowasym", 33, 31), ("w4t", 31, 1021), (8, 64, "int", 7, 331),
                     ("nf4", 53, 331), ("mxfp4", 31, 127), ("w4tasym", 33, 331)]
 every["float-few"] = [("w4", 33, 1021), ("w8row", 1, 127), ("f16", 33, 127), ("w3g64asym", 53, 331), ("nf4", 53, 331), ("mxfp4", 31, 127), ("fp8e4m3", 33, 331),
@@ -62,7 +50,24 @@ tables = {"nf4": np.array([-1.0, -0.6961928009986877, -0.5250730514526367, -0.39
           "fp4": signed(np.float32([0, 1 / 192, 2 / 3, 1, 1 / 3, 1 / 2, 1 / 6, 1 / 4]).astype(float)), "mxfp4": signed([0, 0.5, 1, 1.5, 2, 3, 4, 6]), "nvfp4": signed([0, 0.5, 1, 1.5, 2, 3, 4, 6]),
           "fp8e4m3": signed(float8(3, 7)), "fp8e5m2": signed(float8(2, 15))}
 kind, folder = sys.argv[2:4]
-cases = every[kind]
+
+
+def choose(qcc):
+    """The list of this kind and, where it is to be complete, what the registry shows besides: those formats of which matrix products have such activations."""
+    listed = {case[0] for case in every[kind]}
+    if kind in ("int", "float"):
+        table = subprocess.check_output([qcc, "--print-formats"], text=True).split("\n\n")[0].splitlines()
+        column = table[0].index("activations")
+        shown = {row.split()[0]: row[column:].split("  ")[0].split(", ") for row in table[1:]}
+        every[kind] += [(name, 33, 331) for name, activations in shown.items() if {"int": "int8"}.get(kind, kind) in activations and name not in listed]
+    return every[kind]
+
+
+if sys.argv[1] == "write":
+    cases = choose(sys.argv[4])
+else:
+    with open(f"{folder}/cases.json") as f:
+        cases = json.load(f)
 rows = [1, 7, 31, 33, 127]
 eps = 2.0**-24  # half a unit in the last place of 1
 
@@ -106,6 +111,8 @@ def write():
         outputs.append(h.make_tensor_value_info("y." + name, T.FLOAT, ["seq", n]))
     graph = h.make_graph(nodes, "matmuls", inputs, outputs, constants)
     onnx.save(h.make_model(graph, ir_version=10, opset_imports=[h.make_opsetid("", 21), h.make_opsetid("com.microsoft", 1)]), f"{folder}/model.onnx")
+    with open(f"{folder}/cases.json", "w") as f:
+        json.dump(cases, f)
     with open(f"{folder}/formats", "w") as f:
         for (name, _, _), case in zip(names(), cases):
             if len(case) == 3:

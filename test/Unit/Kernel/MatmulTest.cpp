@@ -1,5 +1,6 @@
 // Every matmul kernel against plain scalar code: integer activations bit for bit, float activations within 2 K eps sum |x||w|.
 #include "MatmulProblem.h"
+#include "llvm/ADT/StringSet.h"
 #include "gtest/gtest.h"
 using namespace qcc;
 using namespace qcc::kernel;
@@ -62,7 +63,7 @@ MatmulSpec productOf(mlir::Type element, unsigned lanes, RowClass rows, int64_t 
 }
 
 // Every row class of every format in the list, on one version; skipped where this machine cannot run it.
-void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::StringRef versionName, llvm::ArrayRef<const char *> formats, bool intActivations,
+void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::StringRef versionName, std::vector<llvm::StringRef> formats, bool intActivations,
                   int64_t activationGroup = 32) {
   const Target &target = getX86Target();
   auto info = findTarget({&target}, presetName, "", "", true);
@@ -72,9 +73,9 @@ void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::
     GTEST_SKIP() << "this machine has no " << versionName.str();
   std::vector<MatmulSpec> specs;
   std::vector<mlir::Type> elements;
-  for (const char *format : formats) {
-    elements.push_back(format == llvm::StringRef("bf16") ? mlir::BFloat16Type::get(&context) : qnt::parseFormat(format, &context));
-    ASSERT_TRUE(elements.back()) << format;
+  for (llvm::StringRef format : formats) {
+    elements.push_back(format == "bf16" ? mlir::BFloat16Type::get(&context) : qnt::parseFormat(format, &context));
+    ASSERT_TRUE(elements.back()) << format.str();
     for (RowClass rows : {RowClass::Decode, RowClass::Short, RowClass::Long}) {
       specs.push_back(productOf(elements.back(), info->panelLanes, rows, activationGroup, elements.size() % 2));
       specs.back().intActivations = intActivations;
@@ -97,14 +98,32 @@ void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::
   }
 }
 
-constexpr const char *intFormats[] = {"w2g32",    "w3g64",     "w4g16",      "w4g32",      "w4g48",        "w4g128", "w4row", "w5g32", "w6g32", "w7g32",
+/// And every format that the registry shows, where matrix products of such activations have it: one for each layout, which is all that kernels see.
+std::vector<llvm::StringRef> withExamples(mlir::MLIRContext &context, std::vector<llvm::StringRef> formats, bool intActivations) {
+  auto layoutOf = [&](llvm::StringRef name) {
+    mlir::Type element = name == "bf16" ? mlir::BFloat16Type::get(&context) : qnt::parseFormat(name, &context);
+    return PanelLayout::get(element, 16, nullptr)->name();
+  };
+  llvm::StringSet<> layouts;
+  for (llvm::StringRef name : formats)
+    layouts.insert(layoutOf(name));
+  for (llvm::StringRef name : qnt::exampleFormats()) {
+    auto block = mlir::dyn_cast<qnt::BlockType>(qnt::parseFormat(name, &context));
+    if ((!intActivations || (block && qnt::hasIntegers(block))) && layouts.insert(layoutOf(name)).second)
+      formats.push_back(name);
+  }
+  return formats;
+}
+
+// Code sizes, groups and zero points that differ in layout.
+const std::vector<llvm::StringRef> intFormats = {"w2g32",    "w3g64",     "w4g16",      "w4g32",      "w4g48",        "w4g128", "w4row", "w5g32", "w6g32", "w7g32",
                                       "w8g32",    "w8row",     "w2g16asym",  "w4g32asym",  "w4rowasym",    "w8g64asym", "w4g32zf", "w8rowzf", "w3g32zfs32", "w4t", "w4tasym", "w3tasym", "w2t",
                                       "q4_1",     "q5_1",      "q2_k",       "q3_k",       "q4_k",       "q5_k",     "q6_k", "nf4", "fp4rows32", "mxfp4", "nvfp4", "nf4dq", "fp4g16dq"};
-constexpr const char *floatFormats[] = {"f32", "f16", "bf16", "w3g16", "w4g32", "w4g32asym", "w4g128zf", "w4t", "w4tasym", "w3t", "w2tasym", "w5rows32", "w8row", "nf4",
+const std::vector<llvm::StringRef> floatFormats = {"f32", "f16", "bf16", "w3g16", "w4g32", "w4g32asym", "w4g128zf", "w4t", "w4tasym", "w3t", "w2tasym", "w5rows32", "w8row", "nf4",
                                         "fp4rows32", "mxfp4", "nvfp4", "nf4dq", "fp4g16dq", "fp8e4m3", "fp8e5m2g16", "q4_1", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k"};
-constexpr const char *narrowFormats[] = {"w2g32", "w3g64", "w4g16", "w4g32", "w5g32", "w6g32asym", "w7g48", "w8g32", "w4rowzf", "w4t", "w4tasym", "q4_1", "q2_k", "q3_k", "q4_k", "q6_k", "nf4", "fp4g48", "mxfp4", "nvfp4"};
-constexpr const char *fewFormats[] = {"w4g32", "w8g32asym", "w4g16", "w4t", "w4tasym", "q4_1", "q4_k", "q6_k", "nf4", "mxfp4"};
-constexpr const char *narrowFloatFormats[] = {"f16", "w4g32", "w3g64zf", "w8row", "nf4g32", "mxfp4", "nvfp4", "nf4dq", "fp8e4m3g32", "q4_1", "q4_k", "q6_k"};
+const std::vector<llvm::StringRef> narrowFormats = {"w2g32", "w3g64", "w4g16", "w4g32", "w5g32", "w6g32asym", "w7g48", "w8g32", "w4rowzf", "w4t", "w4tasym", "q4_1", "q2_k", "q3_k", "q4_k", "q6_k", "nf4", "fp4g48", "mxfp4", "nvfp4"};
+const std::vector<llvm::StringRef> fewFormats = {"w4g32", "w8g32asym", "w4g16", "w4t", "w4tasym", "q4_1", "q4_k", "q6_k", "nf4", "mxfp4"};
+const std::vector<llvm::StringRef> narrowFloatFormats = {"f16", "w4g32", "w3g64zf", "w8row", "nf4g32", "mxfp4", "nvfp4", "nf4dq", "fp8e4m3g32", "q4_1", "q4_k", "q6_k"};
 
 const TargetVersion &versionNamed(const TargetInfo &info, llvm::StringRef name) {
   return *llvm::find_if(info.versions, [&](const TargetVersion &v) { return v.name == name; });
@@ -402,17 +421,17 @@ TEST_F(MatmulTest, targets) {
 }
 
 // Runs of a block, several, more than a chunk, and a whole row.
-constexpr const char *longFormats[] = {"w4g32", "w8g128", "w4rowasym", "w8row", "w4t", "w4tasym", "w8rowzf", "w4g48", "q5_1", "q2_k", "q4_k", "q6_k", "nf4", "nf4g512", "fp4row", "mxfp4"};
-constexpr const char *narrowLongFormats[] = {"w4g64asym", "w8row", "w4t"};
+const std::vector<llvm::StringRef> longFormats = {"w4g32", "w8g128", "w4rowasym", "w8row", "w4t", "w4tasym", "w8rowzf", "w4g48", "q5_1", "q2_k", "q4_k", "q6_k", "nf4", "nf4g512", "fp4row", "mxfp4"};
+const std::vector<llvm::StringRef> narrowLongFormats = {"w4g64asym", "w8row", "w4t"};
 TEST_F(MatmulTest, groupsOf96Avx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", longFormats, true, 96); }
 TEST_F(MatmulTest, groupsOf1024Avx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", longFormats, true, 1024); }
 TEST_F(MatmulTest, wholeRowsAvx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", longFormats, true, -1); }
 TEST_F(MatmulTest, groupsOf128Avx2) { checkFormats(context, "x86-avx2", "avx2", narrowLongFormats, true, 128); }
 TEST_F(MatmulTest, wholeRowsAvx2) { checkFormats(context, "x86-avx2", "avx2", narrowLongFormats, true, -1); }
-TEST_F(MatmulTest, integerAvx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", intFormats, true); }
+TEST_F(MatmulTest, integerAvx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", withExamples(context, intFormats, true), true); }
 TEST_F(MatmulTest, integerAvx512) { checkFormats(context, "x86-avx512", "avx512", fewFormats, true); }
 TEST_F(MatmulTest, integerAvxVnni) { checkFormats(context, "x86-avx2", "avxvnni", fewFormats, true); }
 TEST_F(MatmulTest, integerAvx2) { checkFormats(context, "x86-avx2", "avx2", narrowFormats, true); }
-TEST_F(MatmulTest, floatAvx512) { checkFormats(context, "x86-avx512", "avx512", floatFormats, false); }
+TEST_F(MatmulTest, floatAvx512) { checkFormats(context, "x86-avx512", "avx512", withExamples(context, floatFormats, false), false); }
 TEST_F(MatmulTest, floatAvx2) { checkFormats(context, "x86-avx2", "avx2", narrowFloatFormats, false); }
 } // namespace

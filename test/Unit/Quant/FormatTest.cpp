@@ -1,5 +1,6 @@
 // Format families: names, sizes, every code point there and back, degenerate groups, and pinned encodings.
 #include "dialects/Quant/Formats/CodeTables.h"
+#include "dialects/Quant/Formats/Defaults.h"
 #include "dialects/Quant/Formats/Format.h"
 #include "dialects/Quant/Formats/Half.h"
 #include "mlir/IR/MLIRContext.h"
@@ -85,6 +86,19 @@ TEST_F(FormatTest, NamesComeBack) {
   EXPECT_EQ(format("fp8e4m3"), format("fp8e4m3row"));
   for (StringRef name : {"", "w", "w1", "w9", "w4g0", "w4g", "w4g32x", "q4_2", "q4_K", "q7_k", "f64", "w4t2", "w5t", "w1tasym", "w4tzf", "W4", "nf4g0", "nf3", "mxfp4g32", "nvfp4g32", "nvfp4s32", "fp8", "fp8e4m3s32", "fp8e4m3dq", "nf4s32dq", "w4g1048577", "w4g9223372036854775807", "nf4g1048592"})
     EXPECT_FALSE(format(name)) << name.str();
+}
+
+TEST_F(FormatTest, DefaultsAreFormatsOfTheirBits) {
+  for (const DefaultFormats &row : defaultFormats()) {
+    Type layers = format(row.layers), head = format(row.head);
+    ASSERT_TRUE(layers && head) << row.bits;
+    EXPECT_TRUE(servesTables(head)) << row.bits; // a tied embedding follows it
+    EXPECT_EQ(head, formatOfBits(&context, row.bits, 32, /*asym=*/false)) << row.bits;
+    EXPECT_EQ(int64_t(bitsPerWeight(layers, 4096)), row.bits);
+  }
+  EXPECT_EQ(listBits(), "2 3 4 5 6 8 16 32");
+  EXPECT_EQ(integerBits(), (SmallVector<unsigned>{2, 3, 4, 5, 6, 8}));
+  EXPECT_FALSE(formatOfBits(&context, 7, 32, false));
 }
 
 TEST_F(FormatTest, BitsPerWeight) {

@@ -75,7 +75,7 @@ struct MethodTest : testing::Test {
   mlir::Type format(llvm::StringRef name) { return qnt::parseFormat(name, &context); }
   bool handles(llvm::StringRef name, llvm::StringRef format) {
     auto block = mlir::dyn_cast<qnt::BlockType>(this->format(format));
-    return block ? method(name).handles(block) : name != "hqq"; // which takes block types only
+    return block ? method(name).handles(block) : !method(name).choosesCodes(); // floats have no codes
   }
   WeightProblem problem(llvm::StringRef name, const std::vector<float> &values, int64_t K, const InputStatistics *inputs = nullptr) {
     return {format(name), int64_t(values.size()) / K, K, values, inputs, {}};

@@ -1,21 +1,30 @@
 // What holds for every method: rtn is what formats do, mse searches further, hqq chooses zero points, degenerate weights, refusals, threads.
 #include "MethodProblem.h"
+#include "qcc/Quantize/ScalingMethod.h"
 #include "llvm/Support/Parallel.h"
 using namespace mlir;
 using namespace qcc;
 
-static constexpr const char *methodNames[] = {"rtn", "mse", "hqq", "gptq"};
+static std::vector<StringRef> names() {
+  std::vector<StringRef> names;
+  for (const QuantizationMethod *method : allMethods())
+    names.push_back(method->name());
+  return names;
+}
 
 TEST_F(MethodTest, AreFoundByName) {
-  for (StringRef name : methodNames) {
-    ASSERT_TRUE(findMethod(name)) << name.str();
-    EXPECT_EQ(findMethod(name)->name(), name);
-    EXPECT_NE(StringRef(listMethods()).find((name + ": ").str()), StringRef::npos) << name.str();
+  std::string list = "\n" + listMethods();
+  for (const QuantizationMethod *method : allMethods()) {
+    EXPECT_EQ(findMethod(method->name()), method) << method->name().str();
+    EXPECT_NE(StringRef(list).find(("\n" + method->name() + "  ").str()), StringRef::npos) << method->name().str();
+    EXPECT_FALSE(findScalingMethod(method->name())) << method->name().str();
   }
   for (StringRef name : {"", "GPTQ", "gptq2", "none"})
     EXPECT_FALSE(findMethod(name)) << name.str();
   EXPECT_TRUE(method("gptq").needsInputs());
   EXPECT_FALSE(method("mse").needsInputs());
+  EXPECT_EQ(defaultMethod(/*hasText=*/false).name(), "rtn");
+  EXPECT_EQ(defaultMethod(/*hasText=*/true).name(), "gptq");
 }
 
 TEST_F(MethodTest, RtnIsWhatFormatsDo) {
@@ -149,7 +158,7 @@ TEST_F(MethodTest, GroupsOfZerosAndConstantsComeBack) {
     return block && qnt::scaleStorage(block.getScale()).table;
   };
   for (StringRef name : qnt::exampleFormats())
-    for (StringRef method : methodNames)
+    for (StringRef method : names())
       if (handles(method, name) && !hasCodedScales(name))
         for (auto [decoded, value] : llvm::zip(decode(encode(method, problem(name, values, K, &inputs))), values))
           ASSERT_NEAR(decoded, value, 0.05f) << name.str() << " " << method.str();
@@ -162,7 +171,7 @@ TEST_F(MethodTest, AScaleThatOverflowsIsRefusedByRow) {
     std::fill_n(values.begin() + row * K, K, row == 33 ? 1e9f : 2e9f);
   InputStatistics inputs = statisticsOf(correlatedInputs(100, K), K);
   for (StringRef name : {"w4g32", "w4g32asym", "w4g64zf", "w4t", "nf4", "f16"})
-    for (StringRef method : methodNames) {
+    for (StringRef method : names()) {
       if (!handles(method, name))
         continue;
       qnt::QuantizedBuffer out;
@@ -180,7 +189,7 @@ TEST_F(MethodTest, TheSameBitsAtAnyNumberOfThreads) {
   InputStatistics inputs = statisticsOf(correlatedInputs(400, K), K);
   auto strategy = llvm::parallel::strategy;
   for (StringRef name : qnt::exampleFormats())
-    for (StringRef method : methodNames) {
+    for (StringRef method : names()) {
       if (!handles(method, name))
         continue;
       llvm::parallel::strategy = llvm::hardware_concurrency(1);

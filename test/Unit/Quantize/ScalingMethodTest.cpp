@@ -7,8 +7,8 @@ using namespace qcc;
 
 namespace {
 struct ScalingMethodTest : MethodTest {
-  std::vector<float> choose(StringRef name, ArrayRef<WeightProblem> readers, ScalingOptions options = {}) {
-    FailureOr<std::vector<float>> scales = findScalingMethod(name)->choose(readers, options, remark = "");
+  std::vector<float> choose(StringRef name, ArrayRef<WeightProblem> readers, ParameterValues values = {}) {
+    FailureOr<std::vector<float>> scales = findScalingMethod(name)->choose(readers, values, remark = "");
     EXPECT_TRUE(succeeded(scales)) << remark;
     return succeeded(scales) ? *scales : std::vector<float>();
   }
@@ -22,7 +22,9 @@ TEST_F(ScalingMethodTest, SmoothQuantIsItsFormula) {
   inputs.absMax = {4, 16, 0};
   std::vector<float> a = {1, -0.5f, 2, 0.25f, 1, 1}, b = {-1, 4, -0.5f};
   WeightProblem readers[] = {problem("w8row", a, 3, &inputs), problem("w8row", b, 3, &inputs)};
-  std::vector<float> half = choose("smoothquant", readers), most = choose("smoothquant", readers, {0.75});
+  ParameterValues values;
+  values.set("smooth-alpha", 0.75);
+  std::vector<float> half = choose("smoothquant", readers), most = choose("smoothquant", readers, values);
   EXPECT_FLOAT_EQ(half[0], 2);
   EXPECT_FLOAT_EQ(half[1], 2);
   EXPECT_FLOAT_EQ(half[2], std::sqrt(1e-5f / 2));
