@@ -17,6 +17,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Regex.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
 #include <deque>
@@ -631,6 +632,16 @@ void forgetOptions(const CommandLine &line) {
     option->removeArgument();
 }
 
+/// LLVM's messages, "qcc: <what is wrong>.  Try: 'qcc --help'" and "qcc: Did you mean '..'?", in the form of ours. (Those of wrong values have gone to
+/// the screen by themselves.)
+void printParseErrors(StringRef messages, StringRef program) {
+  for (StringRef line : llvm::split(messages.trim(), '\n')) {
+    bool isOwn = line.consume_front((program + ": ").str()), isNote = !isOwn || line.starts_with("Did you mean");
+    if (!line.empty())
+      llvm::errs() << (isNote ? "  note: " : "qcc: error: ") << line.substr(0, line.find(".  Try: ")) << (isNote ? "\n" : " [bad-option]\n");
+  }
+}
+
 /// Gives options their values. Fails after a message.
 int parseWords(int argc, const char *const *argv) {
   std::vector<std::string> words(argv, argv + argc);
@@ -644,7 +655,7 @@ int parseWords(int argc, const char *const *argv) {
   static constexpr char what[] = "qcc: compiles a quantized transformer to native code\n";
   if (cl::ParseCommandLineOptions(args.size(), args.data(), what, &errorStream, nullptr, "QCC_FLAGS"))
     return ExitSuccess;
-  llvm::errs() << errors;
+  printParseErrors(errors, llvm::sys::path::filename(argv[0]));
   return ExitUsage;
 }
 
