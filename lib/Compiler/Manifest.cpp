@@ -50,7 +50,7 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   if (o.sensitivity != Sensitivity::Default)
     words.push_back(o.sensitivity == Sensitivity::Kl ? "--sensitivity=kl" : "--sensitivity=hessian");
   std::string text = o.calibration.empty() ? o.recipeCalibration : llvm::sys::path::filename(o.calibration).str();
-  if (!o.scaling.empty() || o.method != "rtn" || !text.empty())   // with a text, rtn is no default
+  if (o.rotates || !o.scaling.empty() || o.method != "rtn" || !text.empty())   // with a text, rtn is no default
     words.push_back("--algo=" + o.algorithm());
   if (o.algorithmReads("smooth-alpha"))
     words.push_back("--smooth-alpha=" + shortest(o.smoothQuantAlpha));

@@ -181,7 +181,7 @@ struct MethodOptions {
   cl::OptionCategory &category;
 
   cl::opt<std::string> algo{"algo",
-      cl::desc("How codes are chosen: rtn (default), mse, hqq, gptq (default with --calib), llm-int8; awq or smoothquant before them: awq+gptq"),
+      cl::desc("How codes are chosen: rtn (default), mse, hqq, gptq (default with --calib), llm-int8; awq, smoothquant or rotate before them: awq+gptq"),
       cl::value_desc("method"), cl::cat(category)};
   cl::opt<double> smoothAlpha{"smooth-alpha",
       cl::desc("SmoothQuant: how much of the inputs' range moves into weights, 0 to 1 (default 0.5)"),
@@ -212,13 +212,17 @@ struct MethodOptions {
   }
 
 private:
-  /// "gptq", "awq" or "awq+gptq".
+  /// "gptq", "awq", "awq+gptq", each also behind "rotate+", or "rotate".
   void readAlgorithm(CompilerOptions &o, Problems &problems) const {
-    std::string name = !algo.empty() ? algo.getValue() : calib.empty() ? "rtn" : "gptq";
-    auto [first, second] = StringRef(name).split('+');
+    StringRef byDefault = calib.empty() ? "rtn" : "gptq", rest = algo.empty() ? byDefault : StringRef(algo);
+    std::string name = rest.str();
+    o.rotates = rest == "rotate" || rest.starts_with("rotate+");
+    if (o.rotates)
+      rest = rest == "rotate" ? byDefault : rest.drop_front(StringRef("rotate+").size());
+    auto [first, second] = rest.split('+');
     const ScalingMethod *scaling = findScalingMethod(first);
     o.scaling = scaling ? first.str() : "";
-    o.method = !scaling ? name : name == first ? scaling->codes().str() : second.str();
+    o.method = !scaling ? rest.str() : rest == first ? scaling->codes().str() : second.str();
     const QuantizationMethod *method = findMethod(o.method);
     if (!method)
       return problems.refuse("--algo=" + name + " is no method", "  note: there are:\n" + listMethods());
@@ -517,7 +521,7 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
   bool staysFloat = o.weightBits >= 16 && o.headBits >= 16 && !o.hasBudget() && o.tensorTypes.empty() && !recipe;
   problems.refuseIf(staysFloat && (isGiven(formats.groupSize) || formats.sym || formats.asym),
                     "--group-size, --sym and --asym are for weights of less than 16 bits: --wbits, --head-bits");
-  problems.refuseIf(staysFloat && isGiven(methods.algo) && o.scaling.empty(), "--algo=" + o.algorithm() + " is for weights of less than 16 bits: --wbits, --target-bpw, --tensor-type");
+  problems.refuseIf(staysFloat && isGiven(methods.algo) && o.scaling.empty() && !o.rotates, "--algo=" + o.algorithm() + " is for weights of less than 16 bits: --wbits, --target-bpw, --tensor-type");
   problems.refuseIf(shapes.kvCache == "io" && isGiven(formats.kvBits) && formats.kvBits < 32, "--kv-bits=" + llvm::Twine(formats.kvBits) +
                     " is for a cache that the program keeps; with --kv-cache=io keys and values are float inputs and outputs");
   // Methods and the text that they read.

@@ -36,6 +36,8 @@ void qcc::addGraphStage(OpPassManager &pm, const CompilerOptions &options) {
   runExtensions("graph-end", pm);
 }
 
+void qcc::addRotationStage(OpPassManager &pm) { pm.addPass(createRotateResiduals()); }
+
 void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   AssignFormatsOptions formats;
   formats.wbits = options.weightBits;

@@ -165,7 +165,7 @@ Choice AssignFormats::choose(qnt::WeightDeclOp decl, const WeightUse &use) {
     return Choice{fits(headFormat), "head-bits"};
   if (use.matmul)
     return Choice{fits(weightFormat), format.empty() ? "wbits" : "format", /*isFree=*/true};
-  bool isTied = llvm::any_of(bytesOf(decl), [&](ByteRange range) { return headBytes.contains(range); });
+  bool isTied = !decl.isChanged() && llvm::any_of(bytesOf(decl), [&](ByteRange range) { return headBytes.contains(range); });
   return isTied ? Choice{fits(headFormat), "head-bits: tied to the head"} : Choice{tableFormat, "embedding table"};
 }
 

@@ -68,7 +68,8 @@ struct CompilerOptions {
   std::string saveRecipe;                     // file to write one to; empty: none
   std::string method = "rtn";                 // how codes are chosen (findMethod); with calibration one that reads it
   std::string scaling;                        // how scales of input channels are chosen before (findScalingMethod); empty: not at all
-  std::string algorithm() const { return (scaling.empty() ? "" : scaling + "+") + method; }  // as --algo says it
+  bool rotates = false;                       // before both: the residual stream, and what down projections read
+  std::string algorithm() const { return (rotates ? "rotate+" : "") + (scaling.empty() ? "" : scaling + "+") + method; }  // as --algo says it
   /// Whether one of the two reads an option that only some methods read (QuantizationMethod::readOptions).
   bool algorithmReads(llvm::StringRef option) const;
   double smoothQuantAlpha = 0.5;

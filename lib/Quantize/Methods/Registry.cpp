@@ -47,7 +47,9 @@ std::string qcc::listMethods() {
   std::string text;
 #define QCC_METHOD(Class, Summary) text += std::string(Summary) + "\n";
 #define QCC_SCALING(Class, Summary) text += std::string(Summary) + "\n";
+#define QCC_ROTATION(Summary) text += std::string(Summary) + "\n";
 #include "Methods.def"
+#undef QCC_ROTATION
 #undef QCC_METHOD
 #undef QCC_SCALING
   return text;
