@@ -2,7 +2,8 @@
 #include <cmath>
 using namespace qcc::qnt;
 
-/// Products with Paley's matrix take as many operations per channel as its order has rows: larger ones cost more than they are worth.
+/// Products with Paley's matrix take as many operations per channel as its order has rows: larger ones cost more than they are worth, and
+/// a column's signs are no longer a word.
 static constexpr int64_t largestOuter = 64;
 
 static bool isPrime(int64_t n) {

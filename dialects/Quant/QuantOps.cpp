@@ -138,6 +138,15 @@ LogicalResult TapOp::verify() {
   return success();
 }
 
+LogicalResult HadamardOp::verify() {
+  int64_t channels = dim(getType(), -1), block = getBlock();
+  if (!hadamardOrder(block))
+    return emitOpError("no Hadamard matrix of order ") << block << " is known";
+  if (ShapedType::isDynamic(channels) || channels % block)
+    return emitOpError("input has no whole number of blocks of ") << block << " channels: " << getType();
+  return success();
+}
+
 LogicalResult RotaryOp::verify() {
   int64_t channels = dim(getType(), -1), heads = getHeads(), half = dim(getCos().getType(), -1);
   if (heads < 1 || (!ShapedType::isDynamic(channels) && channels % heads))

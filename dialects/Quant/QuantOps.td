@@ -214,6 +214,21 @@ def Qnt_ActivateOp : Qnt_PureOp<"activate", [Qnt_KeepsRows, AllTypesMatch<["inpu
   let assemblyFormat = "$activation $input attr-dict `:` type($input)";
 }
 
+def Qnt_HadamardOp : Qnt_PureOp<"hadamard", [Qnt_KeepsRows, AllTypesMatch<["input", "result"]>]> {
+  let summary = "Channels times a Hadamard matrix, at run time";
+  let description = [{
+    Every `block` channels x of `input [.., K]` become `x H / sqrt(block)`, as `#qnt.rotation<block = ..>` says (without signs): the weight behind it has
+    that as its `column_rotation`, so that their product stays the same. n log n additions, and no channel that stands out is left.
+    Source: Ashkboos et al. 2024, QuaRot, arXiv 2404.00456, section 4.
+    Example:
+      %y = qnt.hadamard %x block 768 : tensor<?x?x768xf32>
+  }];
+  let arguments = (ins Qnt_F32Tensor:$input, I64Attr:$block);
+  let results = (outs Qnt_F32Tensor:$result);
+  let assemblyFormat = "$input `block` $block attr-dict `:` type($input)";
+  let hasVerifier = 1;
+}
+
 //===-- quantization ------------------------------------------------------------------------------------------------------------===//
 
 def Qnt_SplitOutliersOp : Qnt_PureOp<"split_outliers", [Qnt_KeepsRows, AllTypesMatch<["input", "rest", "outliers"]>]> {

@@ -36,7 +36,10 @@ void qcc::addGraphStage(OpPassManager &pm, const CompilerOptions &options) {
   runExtensions("graph-end", pm);
 }
 
-void qcc::addRotationStage(OpPassManager &pm) { pm.addPass(createRotateResiduals()); }
+void qcc::addRotationStage(OpPassManager &pm) {
+  pm.addPass(createRotateResiduals());
+  pm.addPass(createInsertHadamards());
+}
 
 void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   AssignFormatsOptions formats;

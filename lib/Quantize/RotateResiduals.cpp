@@ -1,6 +1,6 @@
-// Multiplies the residual stream by an orthogonal matrix, which RMS norms and sums do not notice: what writes the stream and what reads it is multiplied
-// as well, in the declarations of the weights. Layers are outlined, and may be cut anywhere: a copy of the program in which all calls are inlined says
-// what is part of the stream.
+// Multiplies the residual stream by an orthogonal matrix, which RMS norms and sums do not notice: what writes the stream and what reads it is
+// multiplied as well, in the declarations of the weights. Layers are outlined, and may be cut anywhere: a copy of the program in which all calls are
+// inlined says what is part of the stream.
 #include "InlinedCopy.h"
 #include "WeightUses.h"
 #include "dialects/Quant/Hadamard.h"
@@ -175,7 +175,8 @@ private:
           own = cast<qnt::WeightDeclOp>(decl->clone());
           own.setSymName((decl.getSymName() + ".head").str());
           symbols.insert(own, std::next(Block::iterator(decl)));   // makes the name unique
-          decl.emitRemark() << "'" << decl.getSymName() << "' is embedding and head; rotated they differ, and the head is kept as '" << own.getSymName() << "'" << rule;
+          decl.emitRemark() << "'" << decl.getSymName() << "' is embedding and head; rotated they differ, and the head is kept as '"
+                            << own.getSymName() << "'" << rule;
         }
         OpBuilder b(value);
         use.set(qnt::WeightOp::create(b, value.getLoc(), value.getType(), own.getSymName()));
@@ -187,7 +188,8 @@ private:
       return &use == &matmul.getWeightMutable();
     auto call = dyn_cast<func::CallOp>(use.getOwner());
     auto callee = call ? symbols.lookup<func::FuncOp>(call.getCallee()) : func::FuncOp();
-    return callee && !callee.isExternal() && llvm::all_of(callee.getArgument(use.getOperandNumber()).getUses(), [&](OpOperand &inner) { return isMultiplied(inner); });
+    return callee && !callee.isExternal() &&
+           llvm::all_of(callee.getArgument(use.getOperandNumber()).getUses(), [&](OpOperand &inner) { return isMultiplied(inner); });
   }
 
   ModuleOp module;

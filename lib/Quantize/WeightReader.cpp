@@ -198,7 +198,8 @@ static std::optional<ReadError> readGains(ArrayAttr parts, int64_t K, const Sour
 }
 
 /// Every column of the weight rotated, which takes all of its rows.
-static std::optional<ReadError> rotateRows(MutableArrayRef<PartReader> parts, int64_t rows, int64_t K, const RowChange &change, qnt::RotationAttr rotation) {
+static std::optional<ReadError> rotateRows(MutableArrayRef<PartReader> parts, int64_t rows, int64_t K, const RowChange &change,
+                                           qnt::RotationAttr rotation) {
   constexpr int64_t pieceRows = 64, strip = 32;        // columns that are rotated together: whole cache lines
   auto values = std::make_shared<std::vector<double>>(rows * K);
   int64_t first = 0;

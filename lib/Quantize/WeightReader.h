@@ -74,7 +74,7 @@ private:
   int64_t firstKnown = 0;
 };
 
-/// All parts of a weight, to be read as `type` (the declaration's, or its shape with another element), under the weight's gains, rotations and factors.
+/// All parts of a weight, to be read as `type` (the declaration's, or its shape with another element), under its gains, rotations and factors.
 /// Of a weight whose columns are rotated, all values are in memory for as long as `parts` live, 8 bytes each.
 std::optional<ReadError> openParts(qnt::WeightDeclOp decl, mlir::RankedTensorType type, const SourceFiles &sources, std::vector<PartReader> &parts);
 

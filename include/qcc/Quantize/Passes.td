@@ -205,6 +205,27 @@ def RotateResiduals : Pass<"qcc-quantize-rotate-residuals", "::mlir::ModuleOp"> 
   let statistics = [Statistic<"numRotated", "num-rotated", "weights that were rotated">];
 }
 
+def InsertHadamards : Pass<"qcc-quantize-insert-hadamards", "::mlir::ModuleOp"> {
+  let summary = "Rotate what activations and gated units make, at run time";
+  let description = [{
+    The inputs of down projections have the largest outliers of a transformer, and no weight in front could rotate them: an activation function is not
+    linear. `qnt.hadamard` does it when the program runs, and the columns of the weight behind it are rotated as well, which leaves the function of the
+    program as it is (QuaRot's online Hadamard, arXiv 2404.00456; SpinQuant's R4). One for each value that an activation function, a gated unit or a
+    product makes and linear layers read. Of n channels as many at a time are mixed as a matrix of that order is known for; fewer than 16 are not worth it.
+    Inputs of weights with other users, weights that arrive quantized and those whose columns something multiplies already stay as they are.
+    Example:
+      qnt.weight_decl @down : tensor<8x16xf32> [...]
+      %a = qnt.activate relu %x : tensor<?x16xf32>
+      %y = qnt.matmul %a, %down : tensor<?x16xf32>, tensor<8x16xf32> -> tensor<?x8xf32>
+    becomes
+      qnt.weight_decl @down : tensor<8x16xf32> [...] {column_rotation = #qnt.rotation<block = 16>}
+      %a = qnt.activate relu %x : tensor<?x16xf32>
+      %h = qnt.hadamard %a block 16 : tensor<?x16xf32>
+      %y = qnt.matmul %h, %down : tensor<?x16xf32>, tensor<8x16xf32> -> tensor<?x8xf32>
+  }];
+  let statistics = [Statistic<"numInserted", "num-inserted", "Hadamard matrices at run time">];
+}
+
 def LowerReference : Pass<"qcc-quantize-lower-reference", "::mlir::ModuleOp"> {
   let summary = "Replace qnt operations by their reference lowerings";
   let description = [{

@@ -159,3 +159,15 @@ func.func @other_channels(%x: tensor<?x64xf32>, %w: tensor<8x32xf32>) {
 // -----
 // expected-error @below {{no Hadamard matrix of order 6 is known}}
 #rotation = #qnt.rotation<block = 6>
+// -----
+func.func @no_matrix(%x: tensor<?x40xf32>) -> tensor<?x40xf32> {
+  // expected-error @below {{no Hadamard matrix of order 10 is known}}
+  %y = qnt.hadamard %x block 10 : tensor<?x40xf32>
+  return %y : tensor<?x40xf32>
+}
+// -----
+func.func @blocks(%x: tensor<?x40xf32>) -> tensor<?x40xf32> {
+  // expected-error @below {{input has no whole number of blocks of 16 channels: 'tensor<?x40xf32>'}}
+  %y = qnt.hadamard %x block 16 : tensor<?x40xf32>
+  return %y : tensor<?x40xf32>
+}

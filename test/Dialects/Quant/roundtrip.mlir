@@ -83,6 +83,13 @@ func.func @tapped(%x: tensor<?x?x40xf32>) -> tensor<?x?x40xf32> {
   return %y : tensor<?x?x40xf32>
 }
 
+// CHECK-LABEL: func @mixed
+func.func @mixed(%x: tensor<?x?x40xf32>) -> tensor<?x?x40xf32> {
+  // CHECK: qnt.hadamard %{{.*}} block 20 : tensor<?x?x40xf32>
+  %y = qnt.hadamard %x block 20 : tensor<?x?x40xf32>
+  return %y : tensor<?x?x40xf32>
+}
+
 // CHECK-LABEL: func @outliers
 func.func @outliers(%x: tensor<?x?x40xf32>) -> (tensor<?x?x40xf32>, tensor<?x?x40xf32>) {
   // CHECK: %{{.*}}, %{{.*}} = qnt.split_outliers %{{.*}} above 6.000000e+00 : tensor<?x?x40xf32>
