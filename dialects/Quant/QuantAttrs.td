@@ -57,4 +57,17 @@ def Qnt_PartAttr : AttrDef<Qnt_Dialect, "Part"> {
   }];
   let assemblyFormat = "`<` struct(params) `>`";
 }
+
+def Qnt_RotationAttr : AttrDef<Qnt_Dialect, "Rotation"> {
+  let mnemonic = "rotation";
+  let summary = "An orthogonal matrix that channels are multiplied by: Hadamard matrices and random signs";
+  let description = [{
+    Channels x, as a row vector, become `x diag(signs) H / sqrt(block)`: `block` channels at a time are multiplied by a Hadamard matrix of that order
+    (`Hadamard.h` says which). Signs follow from `seed` and the channel; without a seed all are 1.
+    Example: `#qnt.rotation<block = 512, seed = 1>`
+  }];
+  let parameters = (ins "int64_t":$block, DefaultValuedParameter<"int64_t", "0">:$seed);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
 #endif

@@ -1,6 +1,7 @@
 // Verifiers of the qnt operations: shapes and formats that fit together. Messages give the fact and the expectation.
 #include "dialects/Quant/Quant.h"
 #include "dialects/Quant/Formats/Format.h"
+#include "dialects/Quant/Hadamard.h"
 using namespace mlir;
 using namespace qcc::qnt;
 #define GET_OP_CLASSES
@@ -16,13 +17,25 @@ static int64_t dim(Type type, int64_t i) {
 }
 static bool differ(int64_t a, int64_t b) { return !ShapedType::isDynamic(a) && !ShapedType::isDynamic(b) && a != b; }
 
+void WeightDeclOp::build(OpBuilder &builder, OperationState &state, const Twine &name, RankedTensorType type, ArrayAttr parts) {
+  Properties &properties = state.getOrAddProperties<Properties>();
+  properties.sym_name = builder.getStringAttr(name);
+  properties.type = TypeAttr::get(type);
+  properties.parts = parts;
+}
+
+static int64_t rowsOf(ArrayAttr parts) {
+  int64_t rows = 0;
+  for (auto part : parts.getAsRange<PartAttr>())
+    rows += part.getRows();
+  return rows;
+}
+
 LogicalResult WeightDeclOp::verify() {
   auto type = cast<RankedTensorType>(getType());
   if (type.getRank() < 1 || !type.hasStaticShape())
     return emitOpError("needs a static shape of rank 1 or more, got ") << type;
-  int64_t rows = 0;
-  for (auto part : getParts().getAsRange<PartAttr>())
-    rows += part.getRows();
+  int64_t rows = rowsOf(getParts());
   if (rows != type.getDimSize(0))
     return emitOpError("has ") << type.getDimSize(0) << " rows, but its parts have " << rows;
   int64_t columns = rows ? type.getNumElements() / rows : 0;
@@ -30,13 +43,31 @@ LogicalResult WeightDeclOp::verify() {
     return emitOpError("has ") << rows << " rows, but row_factors is " << factors->getType();
   if (auto factors = getColumnFactors(); factors && (factors->getType().getRank() != 1 || factors->getNumElements() != columns))
     return emitOpError("has rows of ") << columns << " elements, but column_factors is " << factors->getType();
+  if (auto gains = getColumnGainsAttr(); gains && rowsOf(gains) != columns)
+    return emitOpError("has rows of ") << columns << " elements, but column_gains has " << rowsOf(gains);
+  if (auto rotation = getRowRotationAttr(); rotation && rows % rotation.getBlock())
+    return emitOpError("has ") << rows << " rows, no whole number of row_rotation's blocks of " << rotation.getBlock();
+  if (auto rotation = getColumnRotationAttr(); rotation && columns % rotation.getBlock())
+    return emitOpError("has rows of ") << columns << " elements, no whole number of column_rotation's blocks of " << rotation.getBlock();
   return success();
 }
 
-ArrayAttr WeightDeclOp::getSource() {
+static ArrayAttr withoutNodes(ArrayAttr list) {
   SmallVector<Attribute> parts;
-  for (auto part : getParts().getAsRange<PartAttr>())
+  for (auto part : list.getAsRange<PartAttr>())
     parts.push_back(part.withoutNode());
+  return ArrayAttr::get(list.getContext(), parts);
+}
+
+ArrayAttr WeightDeclOp::getSource() {
+  SmallVector<Attribute> parts(withoutNodes(getParts()).getValue());
+  auto add = [&](StringAttr name, Attribute value) { parts.append({name, value}); };
+  if (auto gains = getColumnGainsAttr())
+    add(getColumnGainsAttrName(), withoutNodes(gains));
+  if (auto rotation = getRowRotationAttr())
+    add(getRowRotationAttrName(), rotation);
+  if (auto rotation = getColumnRotationAttr())
+    add(getColumnRotationAttrName(), rotation);
   for (Attribute factors : {getRowFactorsAttr(), getColumnFactorsAttr()})
     if (factors)
       parts.push_back(factors);
@@ -46,6 +77,8 @@ ArrayAttr WeightDeclOp::getSource() {
 bool WeightDeclOp::arrivesQuantized() {
   return llvm::any_of(getParts().getAsRange<PartAttr>(), [](PartAttr part) { return bool(part.getScales()); });
 }
+
+bool WeightDeclOp::isChanged() { return getRowFactors() || getColumnFactors() || getColumnGains() || getRowRotation() || getColumnRotation(); }
 
 LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto decl = symbols.lookupNearestSymbolFrom<WeightDeclOp>(*this, getDeclAttr());
@@ -102,6 +135,15 @@ LogicalResult TapOp::verify() {
   auto type = cast<RankedTensorType>(getType());
   if (!type.getRank() || type.isDynamicDim(type.getRank() - 1))
     return emitOpError("shows rows of one width, got ") << type;
+  return success();
+}
+
+LogicalResult HadamardOp::verify() {
+  int64_t channels = dim(getType(), -1), block = getBlock();
+  if (!hadamardOrder(block))
+    return emitOpError("no Hadamard matrix of order ") << block << " is known";
+  if (ShapedType::isDynamic(channels) || channels % block)
+    return emitOpError("input has no whole number of blocks of ") << block << " channels: " << getType();
   return success();
 }
 

@@ -22,20 +22,26 @@ def Qnt_WeightDeclOp : Qnt_Op<"weight_decl", [Symbol]> {
   let description = [{
     Values never enter the IR: `parts` refer to byte ranges of input files. Parts are stacked along the first dimension (merged QKV).
     `row_factors` (one for each row) and `column_factors` (one for each of the other elements of a row) multiply what the parts say: scales that were
-    folded in. After the quant stage `type`'s element is a `!qnt.block`; after packing `layout` and `offset` say where in the weights file it lies.
+    folded in. What becomes of a channel that was rotated is said before that: `column_gains` (parts of a vector, one value for each column: a norm's
+    scale) multiply the columns, `column_rotation` then rotates every row, `row_rotation` every column. The reader of weights does all of it in double,
+    before anything is encoded. After the quant stage `type`'s element is a `!qnt.block`; after packing `layout` and `offset` say where in the weights file it lies.
     Example:
       qnt.weight_decl @qkv0 : tensor<512x256xf32> [#qnt.part<rows = 256, transposed = true, data = #qnt.bytes<"onnx::MatMul_1", file 0, offset 64, length 262144> : tensor<256x256xf32>>]
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, TypedArrayAttrBase<Qnt_PartAttr, "parts">:$parts,
     OptionalAttr<Qnt_LayoutAttr>:$layout, OptionalAttr<I64Attr>:$offset, OptionalAttr<StrAttr>:$role,
-    OptionalAttr<FloatElementsAttr<32>>:$row_factors, OptionalAttr<FloatElementsAttr<32>>:$column_factors);
+    OptionalAttr<FloatElementsAttr<32>>:$row_factors, OptionalAttr<FloatElementsAttr<32>>:$column_factors,
+    OptionalAttr<TypedArrayAttrBase<Qnt_PartAttr, "parts">>:$column_gains, OptionalAttr<Qnt_RotationAttr>:$row_rotation, OptionalAttr<Qnt_RotationAttr>:$column_rotation);
   let assemblyFormat = "$sym_name `:` $type $parts attr-dict";
+  let builders = [OpBuilder<(ins "const ::llvm::Twine &":$name, "::mlir::RankedTensorType":$type, "::mlir::ArrayAttr":$parts)>];
   let extraClassDeclaration = [{
     /// Its parts without the nodes that use them: declarations with equal sources have equal values. Names of tensors do not tell, since one tensor may
     /// be read as it is and transposed.
     ::mlir::ArrayAttr getSource();
     /// Whether the file holds codes, which are kept.
     bool arrivesQuantized();
+    /// Whether its values are not what the parts say: factors, gains or rotations.
+    bool isChanged();
   }];
   let hasVerifier = 1;
 }
@@ -206,6 +212,21 @@ def Qnt_ActivateOp : Qnt_PureOp<"activate", [Qnt_KeepsRows, AllTypesMatch<["inpu
   let arguments = (ins Qnt_F32Tensor:$input, Qnt_Activation:$activation);
   let results = (outs Qnt_F32Tensor:$result);
   let assemblyFormat = "$activation $input attr-dict `:` type($input)";
+}
+
+def Qnt_HadamardOp : Qnt_PureOp<"hadamard", [Qnt_KeepsRows, AllTypesMatch<["input", "result"]>]> {
+  let summary = "Channels times a Hadamard matrix, at run time";
+  let description = [{
+    Every `block` channels x of `input [.., K]` become `x H / sqrt(block)`, as `#qnt.rotation<block = ..>` says (without signs): the weight behind it has
+    that as its `column_rotation`, so that their product stays the same. n log n additions, and no channel that stands out is left.
+    Source: Ashkboos et al. 2024, QuaRot, arXiv 2404.00456, section 4.
+    Example:
+      %y = qnt.hadamard %x block 768 : tensor<?x?x768xf32>
+  }];
+  let arguments = (ins Qnt_F32Tensor:$input, I64Attr:$block);
+  let results = (outs Qnt_F32Tensor:$result);
+  let assemblyFormat = "$input `block` $block attr-dict `:` type($input)";
+  let hasVerifier = 1;
 }
 
 //===-- quantization ------------------------------------------------------------------------------------------------------------===//

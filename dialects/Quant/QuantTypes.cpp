@@ -1,6 +1,7 @@
 // Types and attributes of the qnt dialect: printing is generated, the rules are here.
 #include "dialects/Quant/Formats/CodeTables.h"
 #include "dialects/Quant/Formats/Format.h"
+#include "dialects/Quant/Hadamard.h"
 #include "dialects/Quant/Quant.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -25,6 +26,12 @@ void QntDialect::registerTypesAndAttributes() {
 
 PartAttr PartAttr::withoutNode() const {
   return PartAttr::get(getContext(), getRows(), getTransposed(), getData(), getScales(), getZeros(), getValues(), getRotary(), StringAttr());
+}
+
+LogicalResult RotationAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t block, int64_t seed) {
+  if (hadamardOrder(block))
+    return success();
+  return emitError() << "no Hadamard matrix of order " << block << " is known";
 }
 
 LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, WeightLayout kind, int64_t bytes, unsigned lanes) {

@@ -1,4 +1,5 @@
 // Reference lowerings of everything but quantized arithmetic (ReferenceMatmul.cpp): one formula for an element of the result.
+#include "dialects/Quant/Hadamard.h"
 #include "dialects/Quant/ReferenceBuilder.h"
 #include <cmath>
 using namespace mlir;
@@ -75,6 +76,52 @@ Lowered PositionsOp::lowerToReference(OpBuilder &builder) {
   return SmallVector<Value>{r.generate(type, extents, [&](ValueRange at) {
     Value start = getStarts() ? r.indexAt(getStarts(), {at[0]}) : Value(getPast());
     return r.make<arith::IndexCastOp>(type.getElementType(), r.add(start, at.back()));
+  })};
+}
+
+/// -1 where the bit sets of `i` and `j` share an odd number, else 1: an entry of Sylvester's matrix.
+static Value sylvester(ReferenceBuilder &r, Value i, Value j) {
+  auto word = [&](Value v) { return r.make<arith::IndexCastOp>(r.b.getI64Type(), v); };
+  Value shared = r.make<math::CtPopOp>(r.make<arith::AndIOp>(word(i), word(j)));
+  Value odd = r.make<arith::TruncIOp>(r.b.getI1Type(), shared);
+  return r.select(odd, r.f32(-1), r.f32(1));
+}
+
+/// Column `j` of Paley's matrix, a bit for each row that is set where the entry is -1: a constant of the program, which needs no memory.
+static Value paleyColumn(ReferenceBuilder &r, ArrayRef<int8_t> matrix, int64_t order, Value j) {
+  Value bits;
+  for (int64_t column = 0; column < order; ++column) {
+    uint64_t word = 0;                                 // orders end at 64
+    for (int64_t row = 0; row < order; ++row)
+      word |= uint64_t(matrix[row * order + column] < 0) << row;
+    Value constant = r.make<arith::ConstantIntOp>(r.b.getI64Type(), int64_t(word));
+    Value isIt = r.make<arith::CmpIOp>(arith::CmpIPredicate::eq, j, r.index(column));
+    bits = bits ? r.select(isIt, constant, bits) : constant;
+  }
+  return bits;
+}
+
+/// One matrix after the other: within runs of `inner` channels, then over the runs. Sums are ascending; the root comes last.
+Lowered HadamardOp::lowerToReference(OpBuilder &builder) {
+  ReferenceBuilder r(builder, getLoc());
+  HadamardOrder order = *hadamardOrder(getBlock());
+  Value sums = r.generate(getType(), getInput(), [&](ValueRange at) {
+    Value i = r.rest(at.back(), order.inner), first = r.make<arith::SubIOp>(at.back(), i);
+    return r.fold(r.index(0), r.index(order.inner), r.f32(0), [&](Value k, Value sum) {
+      return r.addf(sum, r.mulf(r.at(getInput(), withLast(at, r.add(first, k))), sylvester(r, k, i)));
+    });
+  });
+  std::vector<int8_t> matrix = paleyMatrix(order.outer);
+  return SmallVector<Value>{r.generate(getType(), getInput(), [&](ValueRange at) {
+    Value channel = r.rest(at.back(), order.size()), first = r.make<arith::SubIOp>(at.back(), channel), sum = r.at(sums, at);
+    if (order.outer > 1) {
+      Value bits = paleyColumn(r, matrix, order.outer, r.over(channel, order.inner)), i = r.add(first, r.rest(channel, order.inner));
+      sum = r.fold(r.index(0), r.index(order.outer), r.f32(0), [&](Value k, Value sum) {
+        Value isNegative = r.make<arith::TruncIOp>(r.b.getI1Type(), r.make<arith::ShRUIOp>(bits, r.make<arith::IndexCastOp>(r.b.getI64Type(), k)));
+        return r.addf(sum, r.mulf(r.at(sums, withLast(at, r.add(i, r.times(k, order.inner)))), r.select(isNegative, r.f32(-1), r.f32(1))));
+      });
+    }
+    return r.mulf(sum, r.f32(float(1 / std::sqrt(double(order.size())))));
   })};
 }
 

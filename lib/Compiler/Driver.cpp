@@ -462,7 +462,11 @@ int Compilation::check(int recognized) {
     module = ModuleOp::create(onnxLocation(context.get(), options.input));
   CompilerOptions rules = options;                     // a budget needs measured weights
   rules.targetBpw = rules.maxKl = std::nullopt;
-  bool quantized = succeeded(runner.run(*module, [&](OpPassManager &pm) { addQuantStage(pm, rules); }));
+  bool quantized = succeeded(runner.run(*module, [&](OpPassManager &pm) {
+    if (options.rotates && !recognized)
+      addRotationStage(pm);
+    addQuantStage(pm, rules);
+  }));
   if (recognized)
     return recognized;
   if (!quantized)
@@ -501,6 +505,8 @@ int Compilation::stages() {
     return recognized;
   if (options.compileTo == Stage::Graph)
     return writeIr();
+  if (int code = options.rotates ? runStage("rotation", ExitQuantization, addRotationStage) : int(ExitSuccess))
+    return code;                                       // before anything is measured or decided: everything later sees the rotated program
   OwningOpRef<ModuleOp> graph = options.calibration.empty() ? OwningOpRef<ModuleOp>() : OwningOpRef<ModuleOp>(module->clone());
   phases.begin("choosing formats");
   if (ExitCode code = sources->anyAbsent() ? ExitSuccess : narrowScales(*module, *sources))  // before formats are assigned: it changes what arrives quantized

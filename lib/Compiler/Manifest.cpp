@@ -45,7 +45,7 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
   if (o.sensitivity != Sensitivity::Default)
     words.push_back(o.sensitivity == Sensitivity::Kl ? "--sensitivity=kl" : "--sensitivity=hessian");
   std::string text = o.calibration.empty() ? o.recipeCalibration : llvm::sys::path::filename(o.calibration).str();
-  if (!o.scaling.empty() || o.method != defaultMethod(/*hasText=*/false).name() || !text.empty())
+  if (o.rotates || !o.scaling.empty() || o.method != defaultMethod(/*hasText=*/false).name() || !text.empty())   // with a text, rtn is no default
     words.push_back("--algo=" + o.algorithm());
   for (const MethodParameter &parameter : allParameters())
     if (o.algorithmReads(parameter.name))

@@ -248,13 +248,17 @@ private:
     return options;
   }
 
-  /// "gptq", "awq" or "awq+gptq".
+  /// "gptq", "awq" or "awq+gptq", each also behind "rotate+", or "rotate".
   void readAlgorithm(CompilerOptions &o, Problems &problems) const {
-    std::string name = !algo.empty() ? algo.getValue() : defaultMethod(!calib.empty()).name().str();
-    auto [first, second] = StringRef(name).split('+');
+    StringRef byDefault = defaultMethod(!calib.empty()).name(), rest = algo.empty() ? byDefault : StringRef(algo);
+    std::string name = rest.str();
+    o.rotates = rest == "rotate" || rest.starts_with("rotate+");
+    if (o.rotates)
+      rest = rest == "rotate" ? byDefault : rest.drop_front(StringRef("rotate+").size());
+    auto [first, second] = rest.split('+');
     const ScalingMethod *scaling = findScalingMethod(first);
     o.scaling = scaling ? first.str() : "";
-    o.method = !scaling ? name : name == first ? scaling->codes().str() : second.str();
+    o.method = !scaling ? rest.str() : rest == first ? scaling->codes().str() : second.str();
     const QuantizationMethod *method = findMethod(o.method);
     if (!method)
       return problems.refuse("--algo=" + name + " is no method", "  note: there are:\n" + listMethods());
@@ -554,7 +558,7 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
   bool staysFloat = o.weightBits >= 16 && o.headBits >= 16 && !o.hasBudget() && o.tensorTypes.empty() && !recipe;
   problems.refuseIf(staysFloat && (isGiven(formats.groupSize) || formats.sym || formats.asym),
                     "--group-size, --sym and --asym are for weights of less than 16 bits: --wbits, --head-bits");
-  problems.refuseIf(staysFloat && isGiven(methods.algo) && o.scaling.empty(), "--algo=" + o.algorithm() + " is for weights of less than 16 bits: --wbits, --target-bpw, --tensor-type");
+  problems.refuseIf(staysFloat && isGiven(methods.algo) && o.scaling.empty() && !o.rotates, "--algo=" + o.algorithm() + " is for weights of less than 16 bits: --wbits, --target-bpw, --tensor-type");
   problems.refuseIf(shapes.kvCache == "io" && isGiven(formats.kvBits) && formats.kvBits < 32, "--kv-bits=" + llvm::Twine(formats.kvBits) +
                     " is for a cache that the program keeps; with --kv-cache=io keys and values are float inputs and outputs");
   // Methods and the text that they read.

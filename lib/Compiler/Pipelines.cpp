@@ -36,6 +36,11 @@ void qcc::addGraphStage(OpPassManager &pm, const CompilerOptions &options) {
   runExtensions("graph-end", pm);
 }
 
+void qcc::addRotationStage(OpPassManager &pm) {
+  pm.addPass(createRotateResiduals());
+  pm.addPass(createInsertHadamards());
+}
+
 void qcc::addQuantStage(OpPassManager &pm, const CompilerOptions &options) {
   AssignFormatsOptions formats;
   formats.wbits = options.weightBits;

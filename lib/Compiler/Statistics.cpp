@@ -89,6 +89,24 @@ void printFormats(ModuleOp module, unsigned maxLines, llvm::raw_ostream &out) {
     out << llvm::format("  %.1f million weights, %.3f bits each, ", weights / 1e6, bits / weights) << size(bits / 8) << "\n";
 }
 
+/// What --algo=rotate has made of the program.
+void printRotations(ModuleOp module, llvm::raw_ostream &out) {
+  int64_t rotated = 0;
+  for (auto decl : module.getOps<qnt::WeightDeclOp>())
+    rotated += decl.getRowRotation() || decl.getColumnRotation();
+  llvm::MapVector<std::pair<int64_t, int64_t>, int64_t> online;
+  for (auto &[function, times] : callCounts(module))
+    function->walk([&, times = times](qnt::HadamardOp op) {
+      online[{cast<RankedTensorType>(op.getType()).getShape().back(), int64_t(op.getBlock())}] += times;
+    });
+  if (!rotated)
+    return;
+  out << "rotation: " << rotated << " weights";
+  for (auto &[shape, times] : online)
+    out << "; at run time " << times << " x " << shape.first << " channels in blocks of " << shape.second;
+  out << "\n";
+}
+
 void printCache(ModuleOp module, llvm::raw_ostream &out) {
   int64_t layers = 0, bytes = 0;
   qnt::CacheType last;
@@ -161,7 +179,7 @@ void printGenericPath(ModuleOp module, unsigned maxLines, llvm::raw_ostream &out
   double total = 0;
   int64_t recognised = 0;
   module.walk([&](Operation *op) {
-    recognised += isa<qnt::MatmulOp, qnt::AttentionOp, qnt::NormOp, qnt::GatherOp, qnt::RotaryOp, qnt::GluOp, qnt::ActivateOp>(op);
+    recognised += isa<qnt::MatmulOp, qnt::AttentionOp, qnt::NormOp, qnt::GatherOp, qnt::RotaryOp, qnt::GluOp, qnt::ActivateOp, qnt::HadamardOp>(op);
   });
   for (auto &[function, times] : callCounts(module)) {
     int64_t count = times;
@@ -199,6 +217,7 @@ void printGenericPath(ModuleOp module, unsigned maxLines, llvm::raw_ostream &out
 
 void qcc::printStatistics(ModuleOp module, llvm::raw_ostream &out, unsigned maxLines) {
   printFormats(module, maxLines, out);
+  printRotations(module, out);
   printCache(module, out);
   printGenericPath(module, maxLines, out);
 }

@@ -47,7 +47,7 @@ Value Weights::get(OpBuilder &builder, Location loc, RankedTensorType type, qnt:
     for (Operation &op : *module.getBody())
       if (isa<qnt::WeightDeclOp>(op))
         builder.setInsertionPointAfter(&op);
-    decl = qnt::WeightDeclOp::create(builder, loc, symbolFor(part), TypeAttr::get(type), builder.getArrayAttr(part), qnt::LayoutAttr(), IntegerAttr(), StringAttr(), nullptr, nullptr);
+    decl = qnt::WeightDeclOp::create(builder, loc, symbolFor(part).getValue(), type, builder.getArrayAttr(part));
   }
   return qnt::WeightOp::create(builder, loc, type, FlatSymbolRefAttr::get(decl.getSymNameAttr()));
 }

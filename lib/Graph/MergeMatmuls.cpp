@@ -85,7 +85,7 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
       if (type.getElementType() != shape.getElementType() || type.getDimSize(1) != shape.getDimSize(1) || !matmul.getBias() != !group.front().getBias())
         return skip("their weights have other element types or columns, or only some have a bias");
       auto decl = symbols.lookup<qnt::WeightDeclOp>(matmul.getWeight().getDefiningOp<qnt::WeightOp>().getDecl());
-      if (!decl || decl.getLayout() || decl.getRowFactors() || decl.getColumnFactors())
+      if (!decl || decl.getLayout() || decl.isChanged())
         return skip("a weight is placed or scaled already");
       decls.push_back(decl);
       llvm::append_range(parts, decl.getParts());
@@ -106,7 +106,7 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
     Location loc = FusedLoc::get(locations, StringAttr::get(&getContext(), "merged"), &getContext());
     auto type = RankedTensorType::get({rows, shape.getDimSize(1)}, shape.getElementType());
     b.setInsertionPoint(decls.front());
-    auto decl = qnt::WeightDeclOp::create(b, loc, b.getStringAttr(joinNames(decls)), TypeAttr::get(type), b.getArrayAttr(parts), qnt::LayoutAttr(), IntegerAttr(), StringAttr(), nullptr, nullptr);
+    auto decl = qnt::WeightDeclOp::create(b, loc, joinNames(decls), type, b.getArrayAttr(parts));
     symbols.insert(decl, Block::iterator(decls.front()));
     b.setInsertionPoint(first);
     Value weight = qnt::WeightOp::create(b, loc, type, FlatSymbolRefAttr::get(decl.getSymNameAttr()));
@@ -117,7 +117,7 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
     if (!biases.empty()) { // the old declarations may have other users: they go when nothing reads them
       auto biasType = RankedTensorType::get({rows}, b.getF32Type());
       OpBuilder atModule(biases.front());
-      auto biasDecl = qnt::WeightDeclOp::create(atModule, loc, b.getStringAttr(joinNames(biases)), TypeAttr::get(biasType), b.getArrayAttr(biasParts), qnt::LayoutAttr(), IntegerAttr(), StringAttr(), nullptr, nullptr);
+      auto biasDecl = qnt::WeightDeclOp::create(atModule, loc, joinNames(biases), biasType, b.getArrayAttr(biasParts));
       symbols.insert(biasDecl, Block::iterator(biases.front()));
       bias = qnt::WeightOp::create(b, loc, biasType, FlatSymbolRefAttr::get(biasDecl.getSymNameAttr()));
     }

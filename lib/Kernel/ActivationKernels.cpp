@@ -7,7 +7,7 @@ static Value sigmoid(KernelBuilder &b, Value x) {
   return b.div(b.splat(1), b.add(b.splat(1), b.exp(b.sub(b.splat(0), x))));
 }
 
-static Value activate(KernelBuilder &b, qnt::Activation kind, Value x) {
+Value qcc::activated(KernelBuilder &b, qnt::Activation kind, Value x) {
   switch (kind) {
   case qnt::Activation::None:
     return x;
@@ -32,7 +32,7 @@ FlatSymbolRefAttr qcc::activationKernel(KernelLibrary &library, qnt::Activation 
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
     b.shareTiles(b.size(args[1], 0), width, b.facts.version.shareColumns, [&](Value row, Value lo, Value hi) {
       b.columns(lo, hi, width, [&](Value at, Value mask) {
-        Value y = activate(b, kind, b.loadVec(args[0], {row, at}, mask));
+        Value y = activated(b, kind, b.loadVec(args[0], {row, at}, mask));
         if (gated)
           y = b.mul(y, b.loadVec(args[0], {row, b.add(at, width)}, mask));
         b.storeVec(y, args[1], {row, at}, mask);
@@ -57,10 +57,10 @@ FlatSymbolRefAttr qcc::gluQuantizeKernel(KernelLibrary &library, qnt::Activation
           up.push_back(b.loadVec(args[0], {row, b.add(lo, spec.k + i * b.lanes())}));
         }
         for (int64_t i = 0; i < vectors; ++i)
-          b.storeVec(b.mul(activate(b, kind, gate[i]), up[i]), line, b.idx(i * b.lanes()));
+          b.storeVec(b.mul(activated(b, kind, gate[i]), up[i]), line, b.idx(i * b.lanes()));
       } else {
         b.columns(lo, hi, spec.k, [&](Value at, Value mask) {
-          Value gate = activate(b, kind, b.loadVec(args[0], {row, at}, mask));
+          Value gate = activated(b, kind, b.loadVec(args[0], {row, at}, mask));
           b.storeVec(b.mul(gate, b.loadVec(args[0], {row, b.add(at, spec.k)}, mask)), line, b.sub(at, lo), mask);
         });
       }

@@ -55,10 +55,18 @@ void quantizeColumns(KernelBuilder &b, const QuantizedRow &spec, mlir::Value sou
 /// Zeros behind the row's end.
 void padQuantized(KernelBuilder &b, const QuantizedRow &spec, mlir::Value row, mlir::ValueRange out);
 
+/// The function of a vector.
+mlir::Value activated(KernelBuilder &b, qnt::Activation kind, mlir::Value x);
 /// (input [.., 2F], output [.., F]); `gated` = false: (input [.., F], output): act(input)
 FlatSymbolRefAttr activationKernel(KernelLibrary &, qnt::Activation, int64_t width, bool gated);
 /// (input [.., 2F], [scale of codes], codes, scales, sums)
 FlatSymbolRefAttr gluQuantizeKernel(KernelLibrary &, qnt::Activation, const QuantizedRow &);
+struct HadamardSpec {
+  int64_t width, block;
+  std::optional<qnt::Activation> gate;   // of a gated unit in front: the input has 2 * width channels
+};
+/// (input, output), or with `row8` (input, [scale of codes], codes, scales, sums)
+FlatSymbolRefAttr hadamardKernel(KernelLibrary &, const HadamardSpec &, const QuantizedRow *row8);
 /// (input, weight): shows the program's caller the rows before they are multiplied with the weight
 FlatSymbolRefAttr observeKernel(KernelLibrary &, int64_t width, mlir::Type weight);
 /// (input, output), both `rowsOf(width)`: the input, or what the caller makes of it.

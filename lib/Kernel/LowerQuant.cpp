@@ -147,6 +147,8 @@ LogicalResult QuantLowering::convert(Operation *op) {
     return cacheStore(o);
   if (auto o = dyn_cast<qnt::ObserveOp>(op))
     return observe(o);
+  if (auto o = dyn_cast<qnt::HadamardOp>(op))
+    return hadamard(o);
   if (auto o = dyn_cast<qnt::GluOp>(op))
     return activation(o, o.getActivation(), true);
   if (auto o = dyn_cast<qnt::ActivateOp>(op))

@@ -102,7 +102,11 @@ LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
   bool fuse = producer && producer->hasOneUse();
   SmallVector<Value> outs;
   Builder types(op.getContext());
-  Value like = fuse && isa<qnt::NormOp, qnt::GluOp>(producer) ? producer->getOperand(0) : Value(op.getInput());   // what stays
+  auto hadamard = dyn_cast_or_null<qnt::HadamardOp>(producer);
+  fuse &= !hadamard || library.facts.version.shuffles;
+  Value like = fuse && isa<qnt::NormOp, qnt::GluOp, qnt::HadamardOp>(producer) ? producer->getOperand(0) : Value(op.getInput());   // what stays
+  if (qnt::GluOp gate = fuse && hadamard ? gateOf(hadamard) : qnt::GluOp())
+    like = gate.getInput();
   outs.push_back(empty(op, like, row->paddedK, types.getI8Type()));
   outs.push_back(empty(op, like, row->scales(), types.getF32Type()));
   outs.push_back(empty(op, like, row->sums(), types.getI32Type()));
@@ -114,6 +118,10 @@ LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
     setWork(parts[0], parameterBytes(norm), 0, input);
   } else if (auto glu = dyn_cast_or_null<qnt::GluOp>(producer); glu && fuse) {
     parts = launch(op, gluQuantizeKernel(library, glu.getActivation(), *row), withScale(op, {glu.getInput()}), outs, glu);
+  } else if (hadamard && fuse) {
+    qnt::GluOp gate = gateOf(hadamard);
+    HadamardSpec spec{width(op.getInput()), int64_t(hadamard.getBlock()), gate ? std::optional(gate.getActivation()) : std::nullopt};
+    parts = launch(op, hadamardKernel(library, spec, &*row), withScale(op, {like}), outs, gate ? gate.getOperation() : hadamard.getOperation());
   } else {
     Value input = op.getInput();
     Columns from = columns(input);
@@ -388,9 +396,29 @@ LogicalResult QuantLowering::observe(qnt::ObserveOp op) {
   return success();
 }
 
+qnt::GluOp QuantLowering::gateOf(qnt::HadamardOp op) {
+  auto gate = op.getInput().getDefiningOp<qnt::GluOp>();
+  return gate && gate->hasOneUse() && library.facts.version.shuffles ? gate : qnt::GluOp();
+}
+
+LogicalResult QuantLowering::hadamard(qnt::HadamardOp op) {
+  if (!library.facts.version.shuffles)
+    return reference(op);
+  if (op->hasOneUse() && isa<qnt::QuantizeOp>(*op->user_begin()))
+    return success();                                               // fused there
+  qnt::GluOp gate = gateOf(op);
+  Value input = gate ? Value(gate.getInput()) : Value(op.getInput());
+  HadamardSpec spec{width(op.getResult()), int64_t(op.getBlock()), gate ? std::optional(gate.getActivation()) : std::nullopt};
+  Value init = empty(op, input, spec.width, f32(op));
+  op.replaceAllUsesWith(launch(op, hadamardKernel(library, spec, nullptr), input, init, gate ? gate.getOperation() : op.getOperation())[0]);
+  return success();
+}
+
 LogicalResult QuantLowering::activation(Operation *op, qnt::Activation kind, bool gated) {
   if (gated && op->hasOneUse() && isa<qnt::QuantizeOp>(*op->user_begin()))
     return success();                                               // fused there
+  if (auto hadamard = op->hasOneUse() ? dyn_cast<qnt::HadamardOp>(*op->user_begin()) : qnt::HadamardOp(); hadamard && gateOf(hadamard) == op)
+    return success();
   if (!hasWidth(op->getOperand(0)))
     return reference(op);
   Value result = op->getResult(0), init = empty(op, op->getOperand(0), width(result), f32(op));

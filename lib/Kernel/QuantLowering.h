@@ -38,6 +38,7 @@ private:
   mlir::LogicalResult cacheLoad(qnt::CacheLoadOp op);
   mlir::LogicalResult cacheStore(qnt::CacheStoreOp op);
   mlir::LogicalResult observe(qnt::ObserveOp op);
+  mlir::LogicalResult hadamard(qnt::HadamardOp op);
   mlir::LogicalResult activation(mlir::Operation *op, qnt::Activation kind, bool gated);
   mlir::LogicalResult reference(mlir::Operation *op);
 
@@ -52,6 +53,8 @@ private:
   mlir::SmallVector<mlir::OpFoldResult> leading(OpBuilder &b, Value tensor);
   /// `tensor` as columns of a wider one, when it is a slice of columns; then `tensor` becomes that one.
   Columns columns(Value &tensor);
+  /// The gated unit whose result `op` alone reads, if it has a kernel for both.
+  qnt::GluOp gateOf(qnt::HadamardOp op);
   bool isDecode(mlir::Operation *op);
   CacheLayout layout(Value cache);
   /// The memref behind a packed weight or a cache.

@@ -144,7 +144,7 @@ Choice AssignFormats::chooseByDefault(qnt::WeightDeclOp decl, const WeightUse &u
     return {headFormat, "head-bits"};
   if (use.matmul)
     return {weightFormat, format.empty() ? "wbits" : "format", /*isFree=*/!use.gather};
-  bool isTied = llvm::any_of(bytesOf(decl), [&](ByteRange range) { return headBytes.contains(range); });
+  bool isTied = !decl.isChanged() && llvm::any_of(bytesOf(decl), [&](ByteRange range) { return headBytes.contains(range); });
   return isTied ? Choice{headFormat, "head-bits: tied to the head"} : Choice{tableFormat, "embedding table"};
 }
 

@@ -25,7 +25,7 @@ qnt::WeightDeclOp qcc::declareInputScale(ModuleOp module, qnt::WeightDeclOp weig
   OpBuilder b(weight.getContext());
   auto type = RankedTensorType::get({1}, b.getF32Type());
   ArrayAttr parts = b.getArrayAttr(part(b.getContext(), {}));
-  auto decl = qnt::WeightDeclOp::create(b, weight.getLoc(), (weight.getSymName() + ".input_scale").str(), type, parts, {}, {}, {}, {}, {});
+  auto decl = qnt::WeightDeclOp::create(b, weight.getLoc(), weight.getSymName() + ".input_scale", type, parts);
   decl->setAttr(inputOf, FlatSymbolRefAttr::get(weight.getSymNameAttr()));
   SymbolTable(module).insert(decl, std::next(Block::iterator(weight)));   // makes the name unique
   return decl;

@@ -1,52 +1,17 @@
 // Follows the inputs of linear layers back to the weights that make them. Everything on the way has to be linear in each channel, and read by nobody
 // else. Layers are outlined, and may be cut anywhere: a copy of the program is looked at in which all calls are inlined.
 #include "qcc/Quantize/ScaleSites.h"
+#include "InlinedCopy.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/SymbolTable.h"
 using namespace mlir;
 using namespace qcc;
 
-/// Replaces `call` by the body of `callee`. The copies of its operations join `added`.
-static void inlineCall(func::CallOp call, func::FuncOp callee, SmallVectorImpl<func::CallOp> &added) {
-  IRMapping mapping;
-  mapping.map(callee.getArguments(), call.getOperands());
-  OpBuilder b(call);
-  for (Operation &op : callee.front().without_terminator())
-    if (auto inner = dyn_cast<func::CallOp>(b.clone(op, mapping)))
-      added.push_back(inner);
-  for (auto [result, value] : llvm::zip(call.getResults(), callee.front().getTerminator()->getOperands()))
-    result.replaceAllUsesWith(mapping.lookupOrDefault(value));
-  call.erase();
-}
-
-/// A copy of the module whose public functions call nothing; those that were called are gone.
-static OwningOpRef<ModuleOp> inlined(ModuleOp module) {
-  OwningOpRef<ModuleOp> copy(module.clone());
-  SymbolTable symbols(*copy);
-  constexpr int64_t most = 1 << 16; // programs whose functions call themselves are left as they are
-  SmallVector<func::CallOp> calls;
-  for (auto function : copy->getOps<func::FuncOp>())
-    if (function.isPublic())
-      function.walk([&](func::CallOp call) { calls.push_back(call); });
-  for (int64_t done = 0; !calls.empty() && done < most; ++done) {
-    func::CallOp call = calls.pop_back_val();
-    auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
-    if (callee && callee.isPrivate() && callee.getBody().hasOneBlock())
-      inlineCall(call, callee, calls);
-  }
-  for (auto function : llvm::make_early_inc_range(copy->getOps<func::FuncOp>()))
-    if (function.isPrivate())
-      function.erase();
-  return copy;
-}
-
 namespace {
 class SiteFinder {
 public:
-  explicit SiteFinder(ModuleOp module) : flat(inlined(module)), symbols(module) {
+  explicit SiteFinder(ModuleOp module) : flat(inlinedCopy(module)), symbols(module) {
     flat->walk([&](qnt::WeightOp weight) {
       for (OpOperand &use : weight->getUses())
         uses[weight.getDeclAttr().getAttr()].push_back(&use);

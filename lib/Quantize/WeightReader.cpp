@@ -2,6 +2,8 @@
 #include "WeightReader.h"
 #include "dialects/Quant/Formats/GroupSearch.h"
 #include "dialects/Quant/Formats/Half.h"
+#include "dialects/Quant/Hadamard.h"
+#include "llvm/Support/Parallel.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
 using namespace mlir;
@@ -98,7 +100,8 @@ template <typename Load> static void transposeRows(int64_t K, int64_t count, flo
         values[r * K + k] = load(k, r);
 }
 
-std::optional<ReadError> PartReader::readFloats(int64_t from, int64_t count, float *values) const {
+/// As the file has them.
+void PartReader::readStored(int64_t from, int64_t count, float *values) const {
   bool isTransposed = part.getTransposed();
   int64_t stride = part.getRows();
   if (part.getRotary())
@@ -117,20 +120,48 @@ std::optional<ReadError> PartReader::readFloats(int64_t from, int64_t count, flo
   else
     for (int64_t i = 0; i < count * K; ++i)
       values[i] = loadFloat(data, from * K + i);
+}
 
+std::optional<ReadError> PartReader::checkFinite(int64_t from, int64_t count, const float *values) const {
+  if (qnt::extentOf(values, count * K).finite)
+    return std::nullopt;
+  int64_t bad = std::find_if(values, values + count * K, [](float value) { return !std::isfinite(value); }) - values;
+  int64_t row = from + bad / K, column = bad % K;
+  StringRef name = part.getData() ? part.getData().getName().getValue() : "computed";
+  bool isTransposed = part.getTransposed();
+  return ReadError{describe(name, isTransposed ? column : row, isTransposed ? row : column, std::isnan(values[bad]) ? "NaN" : "infinite"), true};
+}
+
+void RowChange::apply(const float *values, double *row, int64_t K) const {
+  for (int64_t k = 0; k < K; ++k)
+    row[k] = gains.empty() ? values[k] : values[k] * gains[k];
+  if (rotation)
+    qnt::rotateChannels(row, K, 1, rotation.getBlock(), rotation.getSeed());
+}
+
+std::optional<ReadError> PartReader::readFloats(int64_t from, int64_t count, float *values) const {
+  if (known)
+    for (int64_t i = 0; i < count * K; ++i)
+      values[i] = float((*known)[(firstKnown + from) * K + i]);
+  else
+    readStored(from, count, values);
+  if (rowChange && !known) {
+    if (auto error = checkFinite(from, count, values))
+      return error;                                    // while it is known which value it is
+    std::vector<double> row(K);
+    for (int64_t r = 0; r < count; ++r) {
+      rowChange.apply(values + r * K, row.data(), K);
+      for (int64_t k = 0; k < K; ++k)
+        values[r * K + k] = float(row[k]);
+    }
+  }
   for (int64_t r = 0; r < count && !rowFactors.empty(); ++r)
     for (int64_t k = 0; k < K; ++k)
       values[r * K + k] *= rowFactors[from + r];
   for (int64_t r = 0; r < count && !columnFactors.empty(); ++r)
     for (int64_t k = 0; k < K; ++k)
       values[r * K + k] *= columnFactors[k];
-
-  if (qnt::extentOf(values, count * K).finite)
-    return std::nullopt;
-  int64_t bad = std::find_if(values, values + count * K, [](float value) { return !std::isfinite(value); }) - values;
-  int64_t row = from + bad / K, column = bad % K;
-  StringRef name = part.getData() ? part.getData().getName().getValue() : "computed";
-  return ReadError{describe(name, isTransposed ? column : row, isTransposed ? row : column, std::isnan(values[bad]) ? "NaN" : "infinite"), true};
+  return checkFinite(from, count, values);
 }
 
 void PartReader::readRaw(int64_t from, int64_t count, uint8_t *bytes) const {
@@ -146,6 +177,65 @@ void PartReader::multiplyBy(ArrayRef<float> rows, ArrayRef<float> columns) {
   columnFactors = columns;
 }
 
+/// A norm's scale, as the columns of the layers behind it are multiplied by it.
+static std::optional<ReadError> readGains(ArrayAttr parts, int64_t K, const SourceFiles &sources, std::vector<double> &gains) {
+  auto type = RankedTensorType::get({K}, Float32Type::get(parts.getContext()));
+  std::vector<float> values(K);
+  int64_t first = 0;
+  for (auto part : parts.getAsRange<qnt::PartAttr>()) {
+    PartReader reader;
+    std::optional<ReadError> error = PartReader::open(part, type, 1, sources, reader);
+    if (!error && reader.isQuantized())
+      error = ReadError{"a norm's scale arrives quantized"};
+    if (!error)
+      error = reader.readFloats(0, part.getRows(), values.data() + first);
+    if (error)
+      return error;
+    first += part.getRows();
+  }
+  gains.assign(values.begin(), values.end());
+  return std::nullopt;
+}
+
+/// Every column of the weight rotated, which takes all of its rows.
+static std::optional<ReadError> rotateRows(MutableArrayRef<PartReader> parts, int64_t rows, int64_t K, const RowChange &change,
+                                           qnt::RotationAttr rotation) {
+  constexpr int64_t pieceRows = 64, strip = 32;        // columns that are rotated together: whole cache lines
+  auto values = std::make_shared<std::vector<double>>(rows * K);
+  int64_t first = 0;
+  for (PartReader &part : parts) {
+    int64_t pieces = llvm::divideCeil(part.rows(), pieceRows);
+    std::vector<std::optional<ReadError>> problems(pieces);
+    llvm::parallelFor(0, pieces, [&](size_t piece) {
+      int64_t from = int64_t(piece) * pieceRows, count = std::min(pieceRows, part.rows() - from);
+      std::vector<float> floats(count * K);
+      if ((problems[piece] = part.readFloats(from, count, floats.data())))
+        return;
+      for (int64_t r = 0; r < count; ++r)
+        change.apply(floats.data() + r * K, values->data() + (first + from + r) * K, K);
+    });
+    for (const std::optional<ReadError> &problem : problems)
+      if (problem)
+        return problem;
+    first += part.rows();
+  }
+  llvm::parallelFor(0, llvm::divideCeil(K, strip), [&](size_t number) {
+    int64_t from = int64_t(number) * strip, width = std::min(strip, K - from);
+    std::vector<double> columns(rows * width);
+    for (int64_t r = 0; r < rows; ++r)
+      std::copy_n(values->data() + r * K + from, width, columns.data() + r * width);
+    qnt::rotateChannels(columns.data(), rows, width, rotation.getBlock(), rotation.getSeed());
+    for (int64_t r = 0; r < rows; ++r)
+      std::copy_n(columns.data() + r * width, width, values->data() + r * K + from);
+  });
+  first = 0;
+  for (PartReader &part : parts) {
+    part.replaceBy(values, first);
+    first += part.rows();
+  }
+  return std::nullopt;
+}
+
 std::optional<ReadError> qcc::openParts(qnt::WeightDeclOp decl, RankedTensorType type, const SourceFiles &sources, std::vector<PartReader> &parts) {
   auto listOf = [](std::optional<DenseElementsAttr> factors) { return factors ? llvm::to_vector(factors->getValues<float>()) : SmallVector<float>(); };
   SmallVector<float> rowFactors = listOf(decl.getRowFactors()), columnFactors = listOf(decl.getColumnFactors());
@@ -154,10 +244,21 @@ std::optional<ReadError> qcc::openParts(qnt::WeightDeclOp decl, RankedTensorType
     PartReader &reader = parts.emplace_back();
     if (auto error = PartReader::open(part, type, K, sources, reader))
       return error;
-    if ((reader.isQuantized() || !qnt::familyOf(type.getElementType())) && !(rowFactors.empty() && columnFactors.empty()))
-      return ReadError{"weight '" + decl.getSymName().str() + "' has factors, but its values are no floats"};
-    reader.multiplyBy(rowFactors.empty() ? ArrayRef<float>() : ArrayRef(rowFactors).slice(first, part.getRows()), columnFactors);
-    first += part.getRows();
+    if ((reader.isQuantized() || !qnt::familyOf(type.getElementType())) && decl.isChanged())
+      return ReadError{"weight '" + decl.getSymName().str() + "' has factors, gains or rotations, but its values are no floats"};
+  }
+  RowChange change;
+  change.rotation = decl.getColumnRotationAttr();
+  if (ArrayAttr gains = decl.getColumnGainsAttr())
+    if (auto error = readGains(gains, K, sources, change.gains))
+      return error;
+  if (qnt::RotationAttr rotation = decl.getRowRotationAttr())
+    if (auto error = rotateRows(parts, rows, K, change, rotation))
+      return error;
+  for (PartReader &reader : parts) {
+    reader.change(change);
+    reader.multiplyBy(rowFactors.empty() ? ArrayRef<float>() : ArrayRef(rowFactors).slice(first, reader.rows()), columnFactors);
+    first += reader.rows();
   }
   return std::nullopt;
 }

@@ -49,6 +49,25 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
     %y = arith.addf %b, %a : tensor<?x?x64xf32>
     return %y : tensor<?x?x64xf32>
   }
+  // A gated unit, the matrix behind it and the codes are one kernel; so are the first two where nothing is quantized. Two readers are not fused.
+  // CHECK-LABEL: func.func @mixed
+  // CHECK: qk.launch @glu_silu_hadamard64_64_a8_64(%arg0 :
+  // CHECK: qk.launch @glu_silu_hadamard32_64(%arg0 :
+  // CHECK: %[[G:.*]] = qk.launch @glu_silu_64(%arg0 :
+  // CHECK: %[[H:.*]] = qk.launch @hadamard64_64(%[[G]] :
+  // CHECK: return %{{.*}}, %{{.*}}, %[[G]], %[[H]]
+  func.func @mixed(%x: tensor<?x?x128xf32>, %m: memref<4352xi8>) -> (tensor<?x?x64xf32>, tensor<?x?x64xf32>, tensor<?x?x64xf32>, tensor<?x?x64xf32>) attributes {qk.rows = "long"} {
+    %w = builtin.unrealized_conversion_cast %m : memref<4352xi8> to tensor<64x64x!qnt.block<bits = 8, group = -1>>
+    %g = qnt.glu silu %x : tensor<?x?x128xf32> -> tensor<?x?x64xf32>
+    %h = qnt.hadamard %g block 64 : tensor<?x?x64xf32>
+    %q = qnt.quantize %h : tensor<?x?x64xf32> -> tensor<?x?x64x!qnt.block<bits = 8, group = 32, scale = f32>>
+    %y = qnt.matmul %q, %w : tensor<?x?x64x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x64x!qnt.block<bits = 8, group = -1>> -> tensor<?x?x64xf32>
+    %g2 = qnt.glu silu %x : tensor<?x?x128xf32> -> tensor<?x?x64xf32>
+    %h2 = qnt.hadamard %g2 block 32 : tensor<?x?x64xf32>
+    %g3 = qnt.glu silu %x : tensor<?x?x128xf32> -> tensor<?x?x64xf32>
+    %h3 = qnt.hadamard %g3 block 64 : tensor<?x?x64xf32>
+    return %y, %h2, %g3, %h3 : tensor<?x?x64xf32>, tensor<?x?x64xf32>, tensor<?x?x64xf32>, tensor<?x?x64xf32>
+  }
   // One thread shows the rows. The weight is an output: whoever looks on may change it, so the product comes after a barrier.
   // CHECK-LABEL: func.func @observed
   // CHECK: qk.launch @observe_64_of16384(%arg0 : tensor<?x?x64xf32>) outs(%arg1 : memref<16384xi8>)

@@ -35,6 +35,7 @@ func.func @main() {
   call @norm() : () -> ()
   call @rotary() : () -> ()
   call @activations() : () -> ()
+  call @hadamard() : () -> ()
   return
 }
 
@@ -244,5 +245,20 @@ func.func @activations() {
   %e = qnt.glu relu %g : tensor<4xf32> -> tensor<2xf32>
   %ue = tensor.cast %e : tensor<2xf32> to tensor<*xf32>
   call @printMemrefF32(%ue) : (tensor<*xf32>) -> ()
+  return
+}
+
+// Two blocks of Sylvester's matrix of order 4, halved; row 1 of Paley's of order 12: 1 where the difference is a square modulo 11 (1 3 4 5 9).
+// CHECK: [5,  -1,  -2,  0,  4,  0,  0,  0]
+// CHECK: [-1,  1,  -1,  1,  -1,  -1,  -1,  1,  1,  1,  -1,  1]
+func.func @hadamard() {
+  %x = arith.constant dense<[1.0, 2.0, 3.0, 4.0, 2.0, 2.0, 2.0, 2.0]> : tensor<8xf32>
+  %y = qnt.hadamard %x block 4 : tensor<8xf32>
+  %u = tensor.cast %y : tensor<8xf32> to tensor<*xf32>
+  call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+  %p = arith.constant dense<[0.0, 3.46410161, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]> : tensor<12xf32>
+  %z = qnt.hadamard %p block 12 : tensor<12xf32>
+  %v = tensor.cast %z : tensor<12xf32> to tensor<*xf32>
+  call @printMemrefF32(%v) : (tensor<*xf32>) -> ()
   return
 }

@@ -11,6 +11,8 @@ struct TargetInfo;
 
 void addGraphStage(mlir::OpPassManager &pm, const CompilerOptions &options);
 void addQuantStage(mlir::OpPassManager &pm, const CompilerOptions &options);
+/// Before the quant stage, and before anything is measured: with --algo=rotate.
+void addRotationStage(mlir::OpPassManager &pm);
 /// After the quant stage, where scales of input channels have been chosen: folds them.
 void addScaleStage(mlir::OpPassManager &pm);
 /// For calibration, in place of the quant stage and with placed weights: a float program that shows what reaches its matmuls.

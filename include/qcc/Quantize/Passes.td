@@ -175,6 +175,58 @@ def FoldScales : Pass<"qcc-quantize-fold-scales", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"numFolded", "num-folded", "inputs whose scales were folded">];
 }
 
+def RotateResiduals : Pass<"qcc-quantize-rotate-residuals", "::mlir::ModuleOp"> {
+  let summary = "Rotate the residual stream, by the weights that write and read it";
+  let description = [{
+    The residual stream is what an embedding table begins and linear layers add to. An RMS norm of a rotated row is the rotated norm of the row, so the
+    stream can be multiplied by any orthogonal matrix R, here a Hadamard matrix with random signs: rows of embedding tables and what linear layers add
+    (their biases too) by R, the columns of what reads the stream as well. A norm's scale goes into the columns of the layers behind it first, and is 1
+    from then on. The function of the program stays the same; no channel of the stream or column of a weight stands out any more (QuaRot,
+    arXiv 2404.00456; SpinQuant's R1). Weights are references into files: their declarations say what becomes of them. Of n channels as many at a time are
+    mixed as a Hadamard matrix of that order is known for: n, or the largest power of two that divides n.
+    A head that shares its table with the embedding gets a declaration of its own, since only it has the norm's scale.
+    Refused, with an error: streams that meet anything but linear layers, sums and RMS norms (a layer norm subtracts the mean, which a rotation moves);
+    norms and weights with other users; weights that arrive quantized, or that are scaled or rotated already; programs without such a stream.
+    Example:
+      qnt.weight_decl @table : tensor<8x2xf32> [...]
+      qnt.weight_decl @n : tensor<2xf32> [#qnt.part<..., data = <"n", ...>>]
+      qnt.weight_decl @w : tensor<4x2xf32> [...]
+      %x = qnt.gather %ids, %table ...
+      %h = qnt.norm rms %x, %n ...
+      %y = qnt.matmul %h, %w ...
+    becomes
+      qnt.weight_decl @table : tensor<8x2xf32> [...] {column_rotation = #qnt.rotation<block = 2, seed = 1>}
+      qnt.weight_decl @n : tensor<2xf32> [#qnt.part<..., values = dense<1.0> : tensor<2xf32>>]
+      qnt.weight_decl @w : tensor<4x2xf32> [...] {column_gains = [#qnt.part<..., data = <"n", ...>>], column_rotation = #qnt.rotation<block = 2, seed = 1>}
+      %x = qnt.gather %ids, %table ...
+      %h = qnt.norm rms %x, %n ...
+      %y = qnt.matmul %h, %w ...
+  }];
+  let options = [Option<"seed", "seed", "int64_t", "1", "of the signs; 0: none">];
+  let statistics = [Statistic<"numRotated", "num-rotated", "weights that were rotated">];
+}
+
+def InsertHadamards : Pass<"qcc-quantize-insert-hadamards", "::mlir::ModuleOp"> {
+  let summary = "Rotate what activations and gated units make, at run time";
+  let description = [{
+    The inputs of down projections have the largest outliers of a transformer, and no weight in front could rotate them: an activation function is not
+    linear. `qnt.hadamard` does it when the program runs, and the columns of the weight behind it are rotated as well, which leaves the function of the
+    program as it is (QuaRot's online Hadamard, arXiv 2404.00456; SpinQuant's R4). One for each value that an activation function, a gated unit or a
+    product makes and linear layers read. Of n channels as many at a time are mixed as a matrix of that order is known for; fewer than 16 are not worth it.
+    Inputs of weights with other users, weights that arrive quantized and those whose columns something multiplies already stay as they are.
+    Example:
+      qnt.weight_decl @down : tensor<8x16xf32> [...]
+      %a = qnt.activate relu %x : tensor<?x16xf32>
+      %y = qnt.matmul %a, %down : tensor<?x16xf32>, tensor<8x16xf32> -> tensor<?x8xf32>
+    becomes
+      qnt.weight_decl @down : tensor<8x16xf32> [...] {column_rotation = #qnt.rotation<block = 16>}
+      %a = qnt.activate relu %x : tensor<?x16xf32>
+      %h = qnt.hadamard %a block 16 : tensor<?x16xf32>
+      %y = qnt.matmul %h, %down : tensor<?x16xf32>, tensor<8x16xf32> -> tensor<?x8xf32>
+  }];
+  let statistics = [Statistic<"numInserted", "num-inserted", "Hadamard matrices at run time">];
+}
+
 def LowerReference : Pass<"qcc-quantize-lower-reference", "::mlir::ModuleOp"> {
   let summary = "Replace qnt operations by their reference lowerings";
   let description = [{

@@ -117,7 +117,9 @@ std::string qcc::listMethods() {
   };
 #define QCC_METHOD(Class, Default, Summary) addMethod(get##Class(), Summary);
 #define QCC_SCALING(Class, Summary) addScaling(get##Class(), Summary);
+#define QCC_ROTATION(Name, Summary) row(Name, Summary, {"then the default method, or " Name "+<method>"});
 #include "Methods.def"
+#undef QCC_ROTATION
 #undef QCC_METHOD
 #undef QCC_SCALING
   return text;
@@ -131,7 +133,11 @@ std::string qcc::methodNames() {
   auto nameOf = [](const ScalingMethod *method) { return method->name(); };
   std::string scaling = llvm::join(llvm::map_range(allScalingMethods(), nameOf), " or ");
   std::string both = (allScalingMethods().front()->name() + "+" + defaultMethod(/*hasText=*/true).name()).str();
-  return llvm::join(llvm::map_range(allMethods(), withNote), ", ") + "; " + scaling + " before them: " + both;
+  std::string rotations;
+#define QCC_ROTATION(Name, Summary) rotations += " or " Name;
+#include "Methods.def"
+#undef QCC_ROTATION
+  return llvm::join(llvm::map_range(allMethods(), withNote), ", ") + "; " + scaling + rotations + " before them: " + both;
 }
 
 LogicalResult qcc::forEachRow(const WeightProblem &problem, std::string &why, llvm::function_ref<LogicalResult(int64_t, std::string &)> body) {

@@ -30,6 +30,7 @@ TargetInfo preset(const char *name, const char *description, const char *version
   version.teamThreads = 16;                            // warps: with the few blocks of a narrow layer they still keep memory busy
   version.shareColumns = lanes;
   version.shareRows = 32;                              // a few thousand warps share a prompt's rows and columns
+  version.shuffles = false;                            // lanes are threads (SpreadLanes)
   version.laneMma = true;                              // PTX ISA, mma.m16n8k32: sm_80
   version.overlapsSteps = needs.capability >= 90;      // PTX ISA, griddepcontrol
   version.minOptLevel = 1;                             // or vectors of lanes would stay in local memory

@@ -147,3 +147,27 @@ func.func @other_channels(%x: tensor<?x64xf32>, %w: tensor<8x32xf32>) {
 // -----
 // expected-error @below {{has rows of 4 elements, but column_factors is 'tensor<2x2xf32>'}}
 "qnt.weight_decl"() {sym_name = "w", type = tensor<2x4xf32>, column_factors = dense<1.0> : tensor<2x2xf32>, parts = [#qnt.part<rows = 2, transposed = false, values = dense<1.0> : tensor<2x4xf32>>]} : () -> ()
+// -----
+// expected-error @below {{has rows of 4 elements, but column_gains has 2}}
+"qnt.weight_decl"() {sym_name = "w", type = tensor<2x4xf32>, column_gains = [#qnt.part<rows = 2, transposed = false, values = dense<1.0> : tensor<2xf32>>], parts = [#qnt.part<rows = 2, transposed = false, values = dense<1.0> : tensor<2x4xf32>>]} : () -> ()
+// -----
+// expected-error @below {{has 2 rows, no whole number of row_rotation's blocks of 4}}
+"qnt.weight_decl"() {sym_name = "w", type = tensor<2x4xf32>, row_rotation = #qnt.rotation<block = 4>, parts = [#qnt.part<rows = 2, transposed = false, values = dense<1.0> : tensor<2x4xf32>>]} : () -> ()
+// -----
+// expected-error @below {{has rows of 4 elements, no whole number of column_rotation's blocks of 8}}
+"qnt.weight_decl"() {sym_name = "w", type = tensor<2x4xf32>, column_rotation = #qnt.rotation<block = 8>, parts = [#qnt.part<rows = 2, transposed = false, values = dense<1.0> : tensor<2x4xf32>>]} : () -> ()
+// -----
+// expected-error @below {{no Hadamard matrix of order 6 is known}}
+#rotation = #qnt.rotation<block = 6>
+// -----
+func.func @no_matrix(%x: tensor<?x40xf32>) -> tensor<?x40xf32> {
+  // expected-error @below {{no Hadamard matrix of order 10 is known}}
+  %y = qnt.hadamard %x block 10 : tensor<?x40xf32>
+  return %y : tensor<?x40xf32>
+}
+// -----
+func.func @blocks(%x: tensor<?x40xf32>) -> tensor<?x40xf32> {
+  // expected-error @below {{input has no whole number of blocks of 16 channels: 'tensor<?x40xf32>'}}
+  %y = qnt.hadamard %x block 16 : tensor<?x40xf32>
+  return %y : tensor<?x40xf32>
+}

@@ -15,6 +15,9 @@ qnt.weight_decl @cos : tensor<2x2xf32> [#qnt.part<rows = 2, transposed = false, 
 qnt.weight_decl @panels : tensor<4x32xf32> [#qnt.part<rows = 4, transposed = false, values = dense<1.0> : tensor<4x32xf32>>] {layout = #qnt.layout<panels, bytes = 2048, lanes = 16>, offset = 64 : i64}
 // CHECK: qnt.weight_decl @rows {{.*}} {layout = #qnt.layout<rows, bytes = 512>}
 qnt.weight_decl @rows : tensor<4x32xf32> [#qnt.part<rows = 4, transposed = false, values = dense<1.0> : tensor<4x32xf32>>] {layout = #qnt.layout<rows, bytes = 512>}
+// What becomes of values before they are encoded.
+// CHECK: qnt.weight_decl @rotated {{.*}} {column_gains = [#qnt.part<rows = 4, transposed = false, values = dense<2.000000e+00> : tensor<4xf32>>], column_rotation = #qnt.rotation<block = 4, seed = 7>, row_rotation = #qnt.rotation<block = 2>}
+qnt.weight_decl @rotated : tensor<2x4xf32> [#qnt.part<rows = 2, transposed = false, values = dense<1.0> : tensor<2x4xf32>>] {column_gains = [#qnt.part<rows = 4, transposed = false, values = dense<2.0> : tensor<4xf32>>], column_rotation = #qnt.rotation<block = 4, seed = 7>, row_rotation = #qnt.rotation<block = 2>}
 
 // CHECK-LABEL: func @types
 // CHECK-SAME: !qnt.block<bits = 4, group = 32, super = 256, subBits = 4>
@@ -77,6 +80,13 @@ func.func @observed(%x: tensor<?x?x40xf32>, %w: tensor<8x40xf32>) {
 func.func @tapped(%x: tensor<?x?x40xf32>) -> tensor<?x?x40xf32> {
   // CHECK: qnt.tap %{{.*}} : tensor<?x?x40xf32>
   %y = qnt.tap %x : tensor<?x?x40xf32>
+  return %y : tensor<?x?x40xf32>
+}
+
+// CHECK-LABEL: func @mixed
+func.func @mixed(%x: tensor<?x?x40xf32>) -> tensor<?x?x40xf32> {
+  // CHECK: qnt.hadamard %{{.*}} block 20 : tensor<?x?x40xf32>
+  %y = qnt.hadamard %x block 20 : tensor<?x?x40xf32>
   return %y : tensor<?x?x40xf32>
 }
 

@@ -136,11 +136,43 @@ TEST_F(WeightPipelineTest, FactorsMultiplyRowsAndColumns) {
 
 TEST_F(WeightPipelineTest, FactorsThatDoNotApplyAreRefused) {
   EXPECT_EQ(run(R"(qnt.weight_decl @ids : tensor<2xi64> [#qnt.part<rows = 2, transposed = false, values = dense<[7, 8]> : tensor<2xi64>>] {row_factors = dense<1.0> : tensor<2xf32>})"), ExitMalformed);
-  EXPECT_EQ(message, "weight 'ids' has factors, but its values are no floats\n");
+  EXPECT_EQ(message, "weight 'ids' has factors, gains or rotations, but its values are no floats\n");
   message.clear();
   put<float>({1, 3e38f});
   EXPECT_EQ(run(R"(qnt.weight_decl @w : tensor<1x2xf32> [#qnt.part<rows = 1, transposed = false, data = <"w", file 0, offset 0, length 8> : tensor<1x2xf32>>] {row_factors = dense<10.0> : tensor<1xf32>})"), ExitQuantization);
   EXPECT_EQ(message, "tensor 'w': value [0, 1] is infinite [unencodable-value]\n");
+}
+
+// Gains multiply columns, then every row is rotated, then every column, across parts; factors come last. All of it in double, rounded once.
+TEST_F(WeightPipelineTest, GainsAndRotations) {
+  put<float>({1, 2, 3, 4});                         // [2, 2]
+  put<float>({5, 7, 6, 8});                         // [K = 2, rows = 2]: the rows 5 6 and 7 8
+  put<float>({1, 3});                               // the gains
+  put<float>({1, INFINITY});
+  std::string parts = R"([
+      #qnt.part<rows = 2, transposed = false, data = <"a", file 0, offset 0, length 16> : tensor<2x2xf32>>,
+      #qnt.part<rows = 2, transposed = true, data = <"b", file 0, offset 16, length 16> : tensor<2x2xf32>>])";
+  std::string gains = R"(column_gains = [#qnt.part<rows = 2, transposed = false, data = <"g", file 0, offset 32, length 8> : tensor<2xf32>>])";
+  ASSERT_EQ(run("qnt.weight_decl @columns : tensor<4x2xf32> " + parts + " {" + gains + ", column_rotation = #qnt.rotation<block = 2>}\n" +
+                "qnt.weight_decl @both : tensor<4x2xf32> " + parts + " {" + gains + R"(, column_rotation = #qnt.rotation<block = 2>, row_rotation = #qnt.rotation<block = 4>,
+                  row_factors = dense<[1.0, 1.0, 10.0, 1.0]> : tensor<4xf32>})"), ExitSuccess) << message;
+  auto root = [](double value) { return float(value / std::sqrt(2.0)); };
+  EXPECT_EQ(read<float>(0, 8), (std::vector<float>{root(7), root(-5), root(15), root(-9), root(23), root(-13), root(31), root(-17)}));
+  // Columns 7 15 23 31 and -5 -9 -13 -17: sums and differences of four, halved.
+  std::vector<float> both = read<float>(64, 8);
+  std::vector<float> want = {root(38), root(-22), root(-8), root(4), root(-160), root(80), 0, 0};
+  for (size_t i = 0; i < 8; ++i)
+    EXPECT_NEAR(both[i], want[i], 1e-6) << i;
+  std::vector<float> values;
+  EXPECT_EQ(readWeight(decl("both"), sources, values), ExitSuccess);
+  EXPECT_EQ(values, both);
+  // A value that is not finite is named where it is, not where a rotation takes it.
+  for (std::string side : {"row", "column"}) {
+    message.clear();
+    EXPECT_EQ(run(R"(qnt.weight_decl @w : tensor<1x2xf32> [#qnt.part<rows = 1, transposed = false, data = <"w", file 0, offset 40, length 8> : tensor<1x2xf32>>] {)" + side +
+                  "_rotation = #qnt.rotation<block = 1>}"), ExitQuantization);
+    EXPECT_EQ(message, "tensor 'w': value [0, 1] is infinite [unencodable-value]\n");
+  }
 }
 
 // Two parts of which one is transposed, in w8 per row: the scale is 127 / 127, codes are the values rounded.
