@@ -26,15 +26,15 @@ static int64_t chooseRowTile(int64_t group, int64_t most) {
 AttentionBlock::AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, ValueRange inputs, bool manyRows)
     : b(b), spec(spec), headDim(spec.cache.headDim), lanes(spec.cache.lanes), group(spec.heads / spec.cache.kvHeads),
       slots(spec.cache.slots), codes(spec.cache.codesPerSlot()), slotVectors((slots + lanes - 1) / lanes), width(codes * slotVectors * lanes),
-      panels(manyRows && !b.facts.version.shareRows && !spec.cache.element.isF32()), query(inputs[0]), mask(spec.mask ? inputs[2] : Value()),
+      tile(manyRows ? mostTile : std::min(mostTile, attentionChunk(b.facts))), oneRow(!manyRows && b.facts.version.shareRows), panels(manyRows && !b.facts.version.shareRows && !spec.cache.element.isF32()), query(inputs[0]), mask(spec.mask ? inputs[2] : Value()),
       starts(spec.rows ? inputs.back() : Value()),
       past(b.dim("past")), seq(b.dim("seq")), total(b.add(past, seq)), cache(b, spec.cache, inputs[1], b.dim("batch")),
       f32s(b.vec(lanes, b.getF32Type())), i32s(b.vec(lanes, b.getI32Type())) {
   bool manyRegisters = b.facts.version.numVectorRegisters >= 32, sharesRows = manyRows && b.facts.version.shareRows;
   rowVectors = manyRegisters ? 4 : 2;
-  rowTile = manyRows && !sharesRows ? 4 : chooseRowTile(group, manyRegisters ? 6 : 4);
+  rowTile = oneRow ? 1 : manyRows && !sharesRows ? 4 : chooseRowTile(group, manyRegisters ? 6 : 4);
   // With a panel of values about the size of an L1 cache. Where threads share rows too, few: scratch is what limits the threads of a multiprocessor.
-  rows = sharesRows ? 2 * rowTile : roundUp(headDim <= 64 ? 32 : 16, rowTile);
+  rows = oneRow ? 1 : sharesRows ? 2 * rowTile : roundUp(headDim <= 64 ? 32 : 16, rowTile);
   Type f32 = b.getF32Type(), i32 = b.getI32Type();
   int64_t padded = roundUp(rows, lanes);
   queries = b.scratch({rows, headDim}, f32);
@@ -87,13 +87,15 @@ void AttentionBlock::start(Value batchRow, Value kvHead, Value first, Value coun
   keys = cache.head(b, batchRow, kvHead);
   values = b.add(cache.half, keys);
   keyScales = cache.scale(b, batchRow, kvHead);
-  usedRows = b.mul(b.ceilDiv(b.min(b.sub(count, first), b.idx(rows)), rowTile), rowTile);
+  usedRows = oneRow ? b.idx(1) : b.mul(b.ceilDiv(b.min(b.sub(count, first), b.idx(rows)), rowTile), rowTile);
   Value scale = b.splat(b.f32(spec.scale), f32s), zero = b.zero(f32s);
   b.loop(b.idx(0), usedRows, 1, [&](Value r) {                      // rows of a tile past the last one repeat it, and are not written
     Value i = number(r), position = b.div(i, group), head = b.add(b.mul(kvHead, group), b.rem(i, group));
     Value row = b.add(b.mul(batchRow, seq), position), column = b.mul(head, headDim);
-    eachColumn([&](Value c, Value channel, Value m) {
-      b.storeVec(b.mul(b.loadVec(query, {row, b.add(column, channel)}, m, lanes), scale), queries, {r, channel}, m);
+    KernelBuilder::Values scaled;                                   // all are read before the first is stored, which no later load passes
+    eachColumn([&](Value, Value channel, Value m) { scaled.push_back(b.mul(b.loadVec(query, {row, b.add(column, channel)}, m, lanes), scale)); });
+    eachColumn([&, next = scaled.begin()](Value c, Value channel, Value m) mutable {
+      b.storeVec(*next++, queries, {r, channel}, m);
       b.storeVec(zero, sumsOfValues, {r, c});
     });
     b.storeVec(zero, sums, {r, b.idx(0)});
@@ -152,7 +154,7 @@ void AttentionBlock::unpack(Value from, Value elements) {
 
 /// score[row + r][t] = query . key, without the key's scale, for the tokens of a tile.
 void AttentionBlock::scores(Value row, Value lo, Value n) {
-  int64_t columns = rowVectors * lanes, perSlot = panels ? 1 : codes, size = headDim / perSlot, unroll = headDim % 4 ? 1 : 4 / perSlot;
+  int64_t rowVectors = std::min(this->rowVectors, tile / lanes), columns = rowVectors * lanes, perSlot = panels ? 1 : codes, size = headDim / perSlot, unroll = headDim % 4 ? 1 : 4 / perSlot;
   Value memref = panels ? panel : cache.memref, base = panels ? b.idx(0) : b.add(keys, b.mul(lo, slots));
   KernelBuilder::Values zeros(rowTile * rowVectors, b.zero(f32s));
   b.loop(b.idx(0), n, columns, [&](Value t) {
@@ -267,9 +269,10 @@ void AttentionBlock::weigh(Value row, Value lo, Value n) {
     for (int64_t r = 0; r < rowTile; ++r)
       for (int64_t at : columns)
         acc.push_back(b.mul(b.loadVec(sumsOfValues, {b.add(row, r), b.idx(at)}, {}, lanes), scale[r]));
-    acc = b.loop(b.idx(0), n, 1, acc, [&](Value t, ValueRange carried) {
+    // One row reads a value for every score of the tile, those past the last token again and with weight 0, so that no turn waits for another.
+    acc = b.loop(b.idx(0), oneRow ? b.idx(tile) : n, 1, acc, [&](Value t, ValueRange carried) {
       KernelBuilder::Values acc(carried);
-      Value at = b.add(base, b.mul(t, stride));
+      Value at = b.add(base, b.mul(oneRow ? b.min(t, b.sub(n, b.idx(1))) : t, stride));
       KernelBuilder::Values x;
       for (int64_t v = from; v < from + count / perSlot; ++v) {
         bool partial = !panels && (v + 1) * lanes > slots;

@@ -12,12 +12,12 @@ namespace qcc {
 class AttentionBlock {
 public:
   using Value = mlir::Value;
-  /// Tokens of a tile. Keys are read for whole tiles, so it divides the cache's granule.
-  static constexpr int64_t tile = 64;
-  static_assert(CacheLayout::granule % tile == 0);
+  /// The most tokens of a tile.
+  static constexpr int64_t mostTile = 64;
 
   /// `inputs`: query, cache, [mask], [starts]. Allocates scratch on the stack: build it at the kernel's entry. `manyRows`: a tile of the cache is
-  /// converted to f32 once, for all rows, which pays off from about three row tiles on; threads that share rows (TargetVersion::shareRows) have fewer.
+  /// converted to f32 once, for all rows, which pays off from about three row tiles on; threads that share rows (TargetVersion::shareRows) have fewer,
+  /// and without `manyRows` one.
   AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, mlir::ValueRange inputs, bool manyRows);
 
   /// Begins with rows [first, first + maxRows()) of the `count` rows of (batch row, KV head).
@@ -55,6 +55,8 @@ private:
   const AttentionSpec &spec;
   const int64_t headDim, lanes, group;
   const int64_t slots, codes, slotVectors, width;                   // of a value: elements of memory, codes in each, vectors of them, floats in whole vectors
+  const int64_t tile;                                               // tokens; keys are read for whole tiles, so it divides the cache's granule
+  const bool oneRow;                                                // threads are many: each has a row and a tile, and asks for all of it at once
   int64_t rowTile, rowVectors, rows;
   const bool panels;
   Value query, mask, starts;

@@ -72,6 +72,51 @@ FlatSymbolRefAttr qcc::attentionChunkKernel(KernelLibrary &library, const Attent
   });
 }
 
+/// Sums of a row's partial results, `together` at a time: a thread that shares rows waits for memory once for all of these. Those past the last chunk
+/// are the last one's with weight 0.
+static void mergeTogether(KernelBuilder &b, int64_t headDim, Value partials, Value chunks, Value row, function_ref<void(Value, ArrayRef<Value>)> finish) {
+  constexpr int64_t together = 8;
+  int64_t vectors = headDim / b.lanes();
+  auto one = b.vec(1, b.getF32Type());                              // exp takes vectors
+  SmallVector<Value> at(together);
+  auto places = [&](Value first) {
+    for (int64_t i = 0; i < together; ++i)
+      at[i] = b.add(b.mul(row, chunks), b.min(b.add(first, i), b.add(chunks, -1)));
+  };
+  Value most = b.loop(b.idx(0), chunks, together, b.f32(-3e38), [&](Value first, ValueRange m) -> KernelBuilder::Values {
+    places(first);
+    SmallVector<Value> x;
+    for (Value place : at)
+      x.push_back(b.load(partials, {place, b.idx(headDim)}));
+    Value most = m[0];
+    for (Value v : x)
+      most = b.max(most, v);
+    return {most};
+  })[0];
+  KernelBuilder::Values zeros(vectors, b.zero(b.vecF32()));
+  zeros.push_back(b.f32(0));
+  auto sums = b.loop(b.idx(0), chunks, together, zeros, [&](Value first, ValueRange carried) {
+    places(first);
+    KernelBuilder::Values acc(carried);
+    SmallVector<Value> maxima, parts, values;
+    for (Value place : at) {
+      maxima.push_back(b.load(partials, {place, b.idx(headDim)}));
+      parts.push_back(b.load(partials, {place, b.idx(headDim + 1)}));
+      for (int64_t v = 0; v < vectors; ++v)
+        values.push_back(b.loadVec(partials, {place, b.idx(v * b.lanes())}));
+    }
+    for (int64_t i = 0; i < together; ++i) {
+      Value w = vector::ExtractOp::create(b, b.exp(b.splat(b.sub(maxima[i], most), one)), ArrayRef<int64_t>{0});
+      w = b.select(b.less(b.add(first, i), chunks), w, b.f32(0));
+      acc.back() = b.fma(w, parts[i], acc.back());
+      for (int64_t v = 0; v < vectors; ++v)
+        acc[v] = b.fma(b.splat(w, b.vecF32()), values[i * vectors + v], acc[v]);
+    }
+    return acc;
+  });
+  finish(sums.back(), ArrayRef(sums).drop_back());
+}
+
 FlatSymbolRefAttr qcc::attentionMergeKernel(KernelLibrary &library, const AttentionSpec &spec) {
   int64_t headDim = spec.cache.headDim;
   return library.get("attention_merge_h" + Twine(spec.heads) + "_" + Twine(headDim), {rows(library, headDim + 2), rows(library, spec.heads * headDim)}, [&](KernelBuilder &b, ValueRange args) {
@@ -80,6 +125,13 @@ FlatSymbolRefAttr qcc::attentionMergeKernel(KernelLibrary &library, const Attent
     auto at = [&](Value row, Value chunk) { return b.add(b.mul(row, chunks), chunk); };
     auto one = b.vec(1, b.getF32Type());                            // exp takes vectors
     b.share(b.mul(b.mul(b.dim("batch"), b.dim("seq")), spec.heads), [&](Value row) {
+      if (b.facts.version.shareRows && headDim % b.lanes() == 0)
+        return mergeTogether(b, headDim, partials, chunks, row, [&](Value sum, ArrayRef<Value> values) {
+          Value any = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, sum, zero), to = b.mul(b.rem(row, spec.heads), headDim);
+          Value factor = b.splat(b.select(any, b.div(b.f32(1), sum), zero), b.vecF32());
+          for (auto [v, value] : llvm::enumerate(values))
+            b.storeVec(b.mul(value, factor), output, {b.div(row, spec.heads), b.add(to, v * b.lanes())});
+        });
       Value most = b.loop(b.idx(0), chunks, 1, b.f32(-3e38), [&](Value chunk, ValueRange m) -> KernelBuilder::Values {
         return {b.max(m[0], b.load(partials, {at(row, chunk), b.idx(headDim)}))};
       })[0];

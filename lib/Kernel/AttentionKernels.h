@@ -27,8 +27,10 @@ struct AttentionSpec {
   std::string name() const;
 };
 
-/// Tokens of a partial result: whole tiles of AttentionBlock.
-inline int64_t attentionChunk(const TargetFacts &facts) { return std::max<int64_t>(64, facts.version.shareColumns); }
+/// Tokens of a partial result: whole tiles of AttentionBlock. Where threads share rows, so many that a short cache should keep them busy, a register.
+inline int64_t attentionChunk(const TargetFacts &facts) {
+  return facts.version.shareRows ? facts.panelLanes : std::max<int64_t>(64, facts.version.shareColumns);
+}
 
 /// (query, cache, [mask], [starts], output)
 mlir::FlatSymbolRefAttr attentionKernel(KernelLibrary &, const AttentionSpec &);

@@ -103,7 +103,10 @@ FlatSymbolRefAttr qcc::kvUpdateKernel(KernelLibrary &library, const CacheLayout 
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
     Value past = b.dim("past"), seq = b.dim("seq"), memref = args.back();
     CacheView view(b, cache, memref, b.dim("batch"));
-    b.share(b.mul(b.size(args[0], 0), cache.kvHeads), [&](Value unit) {
+    // Codes of a head have a scale; other channels are divided further where a thread's share is less.
+    int64_t least = b.facts.version.shareColumns, part = !cache.isQuantized() && cache.headDim % least == 0 ? least : cache.headDim, parts = cache.headDim / part;
+    b.share(b.mul(b.size(args[0], 0), cache.kvHeads * parts), [&](Value piece) {
+      Value unit = b.div(piece, parts), begin = b.mul(b.rem(piece, parts), part), end = b.add(begin, part);
       Value row = b.div(unit, cache.kvHeads), h = b.rem(unit, cache.kvHeads);
       Value batchRow = b.div(row, seq), start = rows ? startOf(b, args[2], batchRow) : past;
       Value t = b.add(start, b.rem(row, seq)), head = view.head(b, batchRow, h), from = b.mul(h, cache.headDim);
@@ -112,11 +115,16 @@ FlatSymbolRefAttr qcc::kvUpdateKernel(KernelLibrary &library, const CacheLayout 
         updateCodes(b, view, args, row, b.add(from, key.offset), b.add(from, value.offset), keys, values, b.add(view.scale(b, batchRow, h), t));
         return;
       }
-      b.loop(b.idx(0), b.idx(cache.headDim), 1, [&](Value d) {
-        Value x = b.load(args[0], {row, b.add(b.add(from, d), key.offset)});
-        b.store(toCache(b, cache, x), memref, b.add(keys, b.mul(d, cache.lanes)));
+      // A load does not pass a store that it may read: several first.
+      int64_t together = part < cache.headDim ? part : 1;
+      b.loop(begin, end, together, [&](Value d) {
+        SmallVector<Value> x;
+        for (int64_t i = 0; i < together; ++i)
+          x.push_back(b.load(args[0], {row, b.add(b.add(from, b.add(d, i)), key.offset)}));
+        for (int64_t i = 0; i < together; ++i)
+          b.store(toCache(b, cache, x[i]), memref, b.add(keys, b.mul(b.add(d, i), cache.lanes)));
       });
-      b.columns(cache.headDim, [&](Value d, Value mask) {
+      b.columns(begin, end, part, [&](Value d, Value mask) {
         Value x = b.loadVec(args[1], {row, b.add(b.add(from, d), value.offset)}, mask);
         b.storeVec(toCache(b, cache, x), memref, b.add(values, d), mask);
       });

@@ -26,6 +26,8 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
   types.push_back(rowsOf(spec.n, f32));
   std::string name = "linear_" + std::to_string(spec.n) + "x" + std::to_string(spec.k) + "_s" + std::to_string(spec.stride) + matmul.name().substr(2);
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    if (matmul.streams() && b.facts.version.overlapsSteps)
+      qk::ReadAheadOp::create(b, args[matmul.intActivations ? 3 : 1]);
     kernel::MatmulArgs call;
     unsigned next = 0;
     auto take = [&] { return flat(b, args[next++]); };
