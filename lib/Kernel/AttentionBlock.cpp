@@ -6,6 +6,7 @@
 // Codes of a quantized cache become floats in registers, as they are. A scale belongs to a token: that of its key multiplies its score, that of its
 // value its weight, a vector of tokens at a time.
 #include "AttentionBlock.h"
+#include "lib/Kernel/Kernels.h"
 using namespace mlir;
 using namespace qcc;
 
@@ -26,7 +27,8 @@ static int64_t chooseRowTile(int64_t group, int64_t most) {
 AttentionBlock::AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, ValueRange inputs, bool manyRows)
     : b(b), spec(spec), headDim(spec.cache.headDim), lanes(spec.cache.lanes), group(spec.heads / spec.cache.kvHeads),
       slots(spec.cache.slots), codes(spec.cache.codesPerSlot()), slotVectors((slots + lanes - 1) / lanes), width(codes * slotVectors * lanes),
-      tile(manyRows ? mostTile : std::min(mostTile, attentionChunk(b.facts))), oneRow(!manyRows && b.facts.version.shareRows), panels(manyRows && !b.facts.version.shareRows && !spec.cache.element.isF32()), query(inputs[0]), mask(spec.mask ? inputs[2] : Value()),
+      tile(manyRows ? mostTile : std::min(mostTile, attentionChunk(b.facts))), oneRow(!manyRows && b.facts.version.shareRows), panels(manyRows && !b.facts.version.shareRows && !spec.cache.element.isF32()), query(inputs[0]), cos(spec.rotary ? inputs[2] : Value()),
+      sin(spec.rotary ? inputs[3] : Value()), mask(spec.mask ? inputs[spec.rotary ? 4 : 2] : Value()),
       starts(spec.rows ? inputs.back() : Value()),
       past(b.dim("past")), seq(b.dim("seq")), total(b.add(past, seq)), cache(b, spec.cache, inputs[1], b.dim("batch")),
       f32s(b.vec(lanes, b.getF32Type())), i32s(b.vec(lanes, b.getI32Type())) {
@@ -75,6 +77,25 @@ KernelBuilder::Values AttentionBlock::decode(Value loaded) {
 
 static Value toI32(KernelBuilder &b, Value v) { return arith::IndexCastOp::create(b, b.getI32Type(), v); }
 
+KernelBuilder::Values AttentionBlock::loadQuery(Value row, Value column) {
+  KernelBuilder::Values loaded;
+  if (!spec.rotary) {
+    eachColumn([&](Value, Value channel, Value m) { loaded.push_back(b.loadVec(query, {row, b.add(column, channel)}, m, lanes)); });
+    return loaded;
+  }
+  int64_t half = spec.rotary->half;
+  Value position = rotaryPosition(b, *spec.rotary, row);
+  column = b.add(column, spec.rotary->columns.offset);
+  for (int64_t channel = 0; channel < headDim; channel += lanes) {
+    bool lower = channel < half;
+    Value at = b.idx(lower ? channel : channel - half), partner = b.add(column, lower ? channel + half : channel - half);
+    loaded.push_back(rotated(b, b.loadVec(query, {row, b.add(column, channel)}, {}, lanes), b.loadVec(query, {row, partner}, {}, lanes),
+                             b.loadVec(cos, {position, at}, {}, lanes), b.loadVec(sin, {position, at}, {}, lanes),
+                             arith::ConstantOp::create(b, b.getBoolAttr(lower))));
+  }
+  return loaded;
+}
+
 void AttentionBlock::start(Value batchRow, Value kvHead, Value first, Value count) {
   this->batchRow = batchRow;
   if (starts) {
@@ -92,10 +113,9 @@ void AttentionBlock::start(Value batchRow, Value kvHead, Value first, Value coun
   b.loop(b.idx(0), usedRows, 1, [&](Value r) {                      // rows of a tile past the last one repeat it, and are not written
     Value i = number(r), position = b.div(i, group), head = b.add(b.mul(kvHead, group), b.rem(i, group));
     Value row = b.add(b.mul(batchRow, seq), position), column = b.mul(head, headDim);
-    KernelBuilder::Values scaled;                                   // all are read before the first is stored, which no later load passes
-    eachColumn([&](Value, Value channel, Value m) { scaled.push_back(b.mul(b.loadVec(query, {row, b.add(column, channel)}, m, lanes), scale)); });
-    eachColumn([&, next = scaled.begin()](Value c, Value channel, Value m) mutable {
-      b.storeVec(*next++, queries, {r, channel}, m);
+    KernelBuilder::Values loaded = loadQuery(row, column);          // all are read before the first is stored, which no later load passes
+    eachColumn([&, next = loaded.begin()](Value c, Value channel, Value m) mutable {
+      b.storeVec(b.mul(*next++, scale), queries, {r, channel}, m);
       b.storeVec(zero, sumsOfValues, {r, c});
     });
     b.storeVec(zero, sums, {r, b.idx(0)});
@@ -269,16 +289,18 @@ void AttentionBlock::weigh(Value row, Value lo, Value n) {
     for (int64_t r = 0; r < rowTile; ++r)
       for (int64_t at : columns)
         acc.push_back(b.mul(b.loadVec(sumsOfValues, {b.add(row, r), b.idx(at)}, {}, lanes), scale[r]));
-    // One row reads a value for every score of the tile, those past the last token again and with weight 0, so that no turn waits for another.
+    // One row reads a value for every score of the tile, and takes those past the last token as 0, so that no turn waits for another.
     acc = b.loop(b.idx(0), oneRow ? b.idx(tile) : n, 1, acc, [&](Value t, ValueRange carried) {
       KernelBuilder::Values acc(carried);
-      Value at = b.add(base, b.mul(oneRow ? b.min(t, b.sub(n, b.idx(1))) : t, stride));
+      Value at = b.add(base, b.mul(t, stride));
       KernelBuilder::Values x;
       for (int64_t v = from; v < from + count / perSlot; ++v) {
         bool partial = !panels && (v + 1) * lanes > slots;
         Value loaded = b.loadVec(memref, b.add(at, v * lanes), partial ? tail() : Value(), lanes);
         panels ? x.push_back(loaded) : x.append(decode(loaded));
       }
+      for (Value &value : x)
+        value = oneRow ? b.select(b.less(t, n), value, b.zero(f32s)) : value;
       for (int64_t r = 0; r < rowTile; ++r) {
         Value p = b.splat(b.load(score, {b.add(row, r), t}), f32s);
         for (int64_t v = 0; v < count; ++v)

@@ -78,8 +78,8 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
     call.panelBegin = b.mul(b.div(b.mul(thread, steps), threads), step);
     call.panelEnd = b.min(b.mul(b.div(b.mul(b.add(thread, 1), steps), threads), step), b.idx(panels));
     // Teams divide the sums of a share among their threads.
-    if (matmul.streams() && b.facts.version.teamThreads > 1)
-      b.getInsertionBlock()->getParentOp()->setAttr("qk.team", b.getI64IntegerAttr(b.facts.version.teamThreads));
+    if (matmul.team > 1)
+      b.getInsertionBlock()->getParentOp()->setAttr("qk.team", b.getI64IntegerAttr(matmul.team));
     kernel::callMatmul(b, b.getLoc(), function, matmul, call);
   });
 }
