@@ -139,9 +139,14 @@ static SmallVector<KernelBuilder::Values> mergeTogether(KernelBuilder &b, int64_
 
 static bool mergesTogether(const TargetFacts &facts, int64_t headDim) { return facts.version.shareRows && headDim % facts.lanes() == 0; }
 
+/// Columns of a row that a thread merges and quantizes: whole groups and heads, or mergeQuantizes refuses them.
+static int64_t mergedTile(const TargetFacts &facts, const AttentionSpec &spec, const QuantizedRow &row8) {
+  return row8.tile(std::max<int64_t>(facts.version.shareColumns, spec.cache.headDim));
+}
+
 bool qcc::mergeQuantizes(const TargetFacts &facts, const AttentionSpec &spec, const QuantizedRow &row8) {
   constexpr int64_t mostVectors = 8;                                // of a thread's tile
-  int64_t tile = row8.tile(facts.version.shareColumns);
+  int64_t tile = mergedTile(facts, spec, row8);
   return mergesTogether(facts, spec.cache.headDim) && row8.k % tile == 0 && tile % spec.cache.headDim == 0 && tile / facts.lanes() <= mostVectors;
 }
 
@@ -151,7 +156,7 @@ FlatSymbolRefAttr qcc::attentionMergeQuantizeKernel(KernelLibrary &library, cons
   row8.addTypes(types, library.context());
   std::string name = ("attention_merge_h" + Twine(spec.heads) + "_" + Twine(headDim) + "_a8_" + row8.name()).str();
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
-    int64_t tile = row8.tile(b.facts.version.shareColumns);
+    int64_t tile = mergedTile(b.facts, spec, row8);
     Value line = b.scratch({tile}, b.getF32Type()), scale = row8.isStatic ? args[1] : Value();
     Value chunks = b.ceilDiv(b.add(b.dim("past"), b.dim("seq")), attentionChunk(b.facts));
     ValueRange out = args.take_back(3);
