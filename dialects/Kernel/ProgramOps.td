@@ -69,6 +69,17 @@ def Qk_PrefetchDistanceOp : Qk_Op<"prefetch_distance", [Pure]> {
   let assemblyFormat = "attr-dict";
 }
 
+def Qk_ReadAheadOp : Qk_Op<"read_ahead", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "All threads together will read all of this memory, which no step writes";
+  let description = [{
+    Where a step may start before the one it follows has ended (TargetVersion::overlapsSteps), it brings the memory near while it waits.
+    Example:
+      qk.read_ahead %weights : memref<3244032xi8>
+  }];
+  let arguments = (ins AnyMemRef:$memory);
+  let assemblyFormat = "$memory attr-dict `:` type($memory)";
+}
+
 def Qk_BarrierOp : Qk_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "Wait until every thread is here; what they wrote before is visible after";
   let description = [{

@@ -6,6 +6,7 @@
 // Codes of a quantized cache become floats in registers, as they are. A scale belongs to a token: that of its key multiplies its score, that of its
 // value its weight, a vector of tokens at a time.
 #include "AttentionBlock.h"
+#include "lib/Kernel/Kernels.h"
 using namespace mlir;
 using namespace qcc;
 
@@ -26,15 +27,16 @@ static int64_t chooseRowTile(int64_t group, int64_t most) {
 AttentionBlock::AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, ValueRange inputs, bool manyRows)
     : b(b), spec(spec), headDim(spec.cache.headDim), lanes(spec.cache.lanes), group(spec.heads / spec.cache.kvHeads),
       slots(spec.cache.slots), codes(spec.cache.codesPerSlot()), slotVectors((slots + lanes - 1) / lanes), width(codes * slotVectors * lanes),
-      panels(manyRows && !b.facts.version.shareRows && !spec.cache.element.isF32()), query(inputs[0]), mask(spec.mask ? inputs[2] : Value()),
+      tile(manyRows ? mostTile : std::min(mostTile, attentionChunk(b.facts))), oneRow(!manyRows && b.facts.version.shareRows), panels(manyRows && !b.facts.version.shareRows && !spec.cache.element.isF32()), query(inputs[0]), cos(spec.rotary ? inputs[2] : Value()),
+      sin(spec.rotary ? inputs[3] : Value()), mask(spec.mask ? inputs[spec.rotary ? 4 : 2] : Value()),
       starts(spec.rows ? inputs.back() : Value()),
       past(b.dim("past")), seq(b.dim("seq")), total(b.add(past, seq)), cache(b, spec.cache, inputs[1], b.dim("batch")),
       f32s(b.vec(lanes, b.getF32Type())), i32s(b.vec(lanes, b.getI32Type())) {
   bool manyRegisters = b.facts.version.numVectorRegisters >= 32, sharesRows = manyRows && b.facts.version.shareRows;
   rowVectors = manyRegisters ? 4 : 2;
-  rowTile = manyRows && !sharesRows ? 4 : chooseRowTile(group, manyRegisters ? 6 : 4);
+  rowTile = oneRow ? 1 : manyRows && !sharesRows ? 4 : chooseRowTile(group, manyRegisters ? 6 : 4);
   // With a panel of values about the size of an L1 cache. Where threads share rows too, few: scratch is what limits the threads of a multiprocessor.
-  rows = sharesRows ? 2 * rowTile : roundUp(headDim <= 64 ? 32 : 16, rowTile);
+  rows = oneRow ? 1 : sharesRows ? 2 * rowTile : roundUp(headDim <= 64 ? 32 : 16, rowTile);
   Type f32 = b.getF32Type(), i32 = b.getI32Type();
   int64_t padded = roundUp(rows, lanes);
   queries = b.scratch({rows, headDim}, f32);
@@ -75,6 +77,25 @@ KernelBuilder::Values AttentionBlock::decode(Value loaded) {
 
 static Value toI32(KernelBuilder &b, Value v) { return arith::IndexCastOp::create(b, b.getI32Type(), v); }
 
+KernelBuilder::Values AttentionBlock::loadQuery(Value row, Value column) {
+  KernelBuilder::Values loaded;
+  if (!spec.rotary) {
+    eachColumn([&](Value, Value channel, Value m) { loaded.push_back(b.loadVec(query, {row, b.add(column, channel)}, m, lanes)); });
+    return loaded;
+  }
+  int64_t half = spec.rotary->half;
+  Value position = rotaryPosition(b, *spec.rotary, row);
+  column = b.add(column, spec.rotary->columns.offset);
+  for (int64_t channel = 0; channel < headDim; channel += lanes) {
+    bool lower = channel < half;
+    Value at = b.idx(lower ? channel : channel - half), partner = b.add(column, lower ? channel + half : channel - half);
+    loaded.push_back(rotated(b, b.loadVec(query, {row, b.add(column, channel)}, {}, lanes), b.loadVec(query, {row, partner}, {}, lanes),
+                             b.loadVec(cos, {position, at}, {}, lanes), b.loadVec(sin, {position, at}, {}, lanes),
+                             arith::ConstantOp::create(b, b.getBoolAttr(lower))));
+  }
+  return loaded;
+}
+
 void AttentionBlock::start(Value batchRow, Value kvHead, Value first, Value count) {
   this->batchRow = batchRow;
   if (starts) {
@@ -87,13 +108,14 @@ void AttentionBlock::start(Value batchRow, Value kvHead, Value first, Value coun
   keys = cache.head(b, batchRow, kvHead);
   values = b.add(cache.half, keys);
   keyScales = cache.scale(b, batchRow, kvHead);
-  usedRows = b.mul(b.ceilDiv(b.min(b.sub(count, first), b.idx(rows)), rowTile), rowTile);
+  usedRows = oneRow ? b.idx(1) : b.mul(b.ceilDiv(b.min(b.sub(count, first), b.idx(rows)), rowTile), rowTile);
   Value scale = b.splat(b.f32(spec.scale), f32s), zero = b.zero(f32s);
   b.loop(b.idx(0), usedRows, 1, [&](Value r) {                      // rows of a tile past the last one repeat it, and are not written
     Value i = number(r), position = b.div(i, group), head = b.add(b.mul(kvHead, group), b.rem(i, group));
     Value row = b.add(b.mul(batchRow, seq), position), column = b.mul(head, headDim);
-    eachColumn([&](Value c, Value channel, Value m) {
-      b.storeVec(b.mul(b.loadVec(query, {row, b.add(column, channel)}, m, lanes), scale), queries, {r, channel}, m);
+    KernelBuilder::Values loaded = loadQuery(row, column);          // all are read before the first is stored, which no later load passes
+    eachColumn([&, next = loaded.begin()](Value c, Value channel, Value m) mutable {
+      b.storeVec(b.mul(*next++, scale), queries, {r, channel}, m);
       b.storeVec(zero, sumsOfValues, {r, c});
     });
     b.storeVec(zero, sums, {r, b.idx(0)});
@@ -152,7 +174,7 @@ void AttentionBlock::unpack(Value from, Value elements) {
 
 /// score[row + r][t] = query . key, without the key's scale, for the tokens of a tile.
 void AttentionBlock::scores(Value row, Value lo, Value n) {
-  int64_t columns = rowVectors * lanes, perSlot = panels ? 1 : codes, size = headDim / perSlot, unroll = headDim % 4 ? 1 : 4 / perSlot;
+  int64_t rowVectors = std::min(this->rowVectors, tile / lanes), columns = rowVectors * lanes, perSlot = panels ? 1 : codes, size = headDim / perSlot, unroll = headDim % 4 ? 1 : 4 / perSlot;
   Value memref = panels ? panel : cache.memref, base = panels ? b.idx(0) : b.add(keys, b.mul(lo, slots));
   KernelBuilder::Values zeros(rowTile * rowVectors, b.zero(f32s));
   b.loop(b.idx(0), n, columns, [&](Value t) {
@@ -267,7 +289,8 @@ void AttentionBlock::weigh(Value row, Value lo, Value n) {
     for (int64_t r = 0; r < rowTile; ++r)
       for (int64_t at : columns)
         acc.push_back(b.mul(b.loadVec(sumsOfValues, {b.add(row, r), b.idx(at)}, {}, lanes), scale[r]));
-    acc = b.loop(b.idx(0), n, 1, acc, [&](Value t, ValueRange carried) {
+    // One row reads a value for every score of the tile, and takes those past the last token as 0, so that no turn waits for another.
+    acc = b.loop(b.idx(0), oneRow ? b.idx(tile) : n, 1, acc, [&](Value t, ValueRange carried) {
       KernelBuilder::Values acc(carried);
       Value at = b.add(base, b.mul(t, stride));
       KernelBuilder::Values x;
@@ -276,6 +299,8 @@ void AttentionBlock::weigh(Value row, Value lo, Value n) {
         Value loaded = b.loadVec(memref, b.add(at, v * lanes), partial ? tail() : Value(), lanes);
         panels ? x.push_back(loaded) : x.append(decode(loaded));
       }
+      for (Value &value : x)
+        value = oneRow ? b.select(b.less(t, n), value, b.zero(f32s)) : value;
       for (int64_t r = 0; r < rowTile; ++r) {
         Value p = b.splat(b.load(score, {b.add(row, r), t}), f32s);
         for (int64_t v = 0; v < count; ++v)

@@ -12,12 +12,12 @@ namespace qcc {
 class AttentionBlock {
 public:
   using Value = mlir::Value;
-  /// Tokens of a tile. Keys are read for whole tiles, so it divides the cache's granule.
-  static constexpr int64_t tile = 64;
-  static_assert(CacheLayout::granule % tile == 0);
+  /// The most tokens of a tile.
+  static constexpr int64_t mostTile = 64;
 
-  /// `inputs`: query, cache, [mask], [starts]. Allocates scratch on the stack: build it at the kernel's entry. `manyRows`: a tile of the cache is
-  /// converted to f32 once, for all rows, which pays off from about three row tiles on; threads that share rows (TargetVersion::shareRows) have fewer.
+  /// `inputs`: query, cache, [cos, sin], [mask], [starts]. Allocates scratch on the stack: build it at the kernel's entry. `manyRows`: a tile of the cache is
+  /// converted to f32 once, for all rows, which pays off from about three row tiles on; threads that share rows (TargetVersion::shareRows) have fewer,
+  /// and without `manyRows` one.
   AttentionBlock(KernelBuilder &b, const AttentionSpec &spec, mlir::ValueRange inputs, bool manyRows);
 
   /// Begins with rows [first, first + maxRows()) of the `count` rows of (batch row, KV head).
@@ -34,6 +34,8 @@ public:
   void finishPartial(Value partials, mlir::function_ref<Value(Value, Value)> rowOf);
 
 private:
+  /// The query's vectors at column `column` of row `row`, in the order of eachColumn.
+  KernelBuilder::Values loadQuery(Value row, Value column);
   void attendTile(Value lo, Value n);
   void unpack(Value from, Value elements);
   /// What a loaded vector of the cache holds: one vector of floats, or one for each code of a slot.
@@ -55,9 +57,11 @@ private:
   const AttentionSpec &spec;
   const int64_t headDim, lanes, group;
   const int64_t slots, codes, slotVectors, width;                   // of a value: elements of memory, codes in each, vectors of them, floats in whole vectors
+  const int64_t tile;                                               // tokens; keys are read for whole tiles, so it divides the cache's granule
+  const bool oneRow;                                                // threads are many: each has a row and a tile, and asks for all of it at once
   int64_t rowTile, rowVectors, rows;
   const bool panels;
-  Value query, mask, starts;
+  Value query, cos, sin, mask, starts;
   Value past, seq, total;                                           // past and total: of the block's batch row
   CacheView cache;
   mlir::VectorType f32s, i32s;

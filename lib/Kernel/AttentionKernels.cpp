@@ -1,5 +1,6 @@
 // How attention is divided among threads (AttentionKernels.h); the arithmetic is AttentionBlock's.
 #include "AttentionBlock.h"
+#include "lib/Kernel/Kernels.h"
 #include "llvm/ADT/StringExtras.h"
 using namespace mlir;
 using namespace qcc;
@@ -19,13 +20,22 @@ std::string AttentionSpec::name() const {
     out << "_rows";
   if (!causal)
     out << "_all";
+  if (rotary)
+    out << "_r" << rotary->half << "x" << rotary->context << "_" << rotary->columns.name();
   return name;
 }
 
 static MemRefType rows(KernelLibrary &library, int64_t width) { return rowsOf(width, Float32Type::get(library.context())); }
 
+bool qcc::canRotateQueries(const TargetFacts &facts, const CacheLayout &cache, const RotarySpec &spec) {
+  return facts.version.shareRows && !spec.interleaved && !spec.positions && 2 * spec.half == cache.headDim && spec.half % facts.lanes() == 0 &&
+         cache.slots % facts.lanes() == 0;
+}
+
 static SmallVector<Type> inputs(KernelLibrary &library, const AttentionSpec &spec) {
-  SmallVector<Type> types = {rows(library, spec.heads * spec.cache.headDim), spec.cache.type()};
+  SmallVector<Type> types = {spec.rotary ? spec.rotary->columns.type(library.context()) : rows(library, spec.heads * spec.cache.headDim), spec.cache.type()};
+  if (spec.rotary)
+    types.append(2, rotaryTable(library.context(), *spec.rotary));
   if (spec.mask)
     types.push_back(MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic}, spec.mask));
   if (spec.rows)
@@ -72,6 +82,100 @@ FlatSymbolRefAttr qcc::attentionChunkKernel(KernelLibrary &library, const Attent
   });
 }
 
+/// Sums of the partial results of `rows`, `together` at a time: a thread that shares rows waits for memory once for all of these. Those past the last
+/// chunk are the last one's with weight 0. Vectors of weighted values of each row.
+static SmallVector<KernelBuilder::Values> mergeTogether(KernelBuilder &b, int64_t headDim, Value partials, Value chunks, ArrayRef<Value> rows) {
+  constexpr int64_t together = 8;
+  int64_t vectors = headDim / b.lanes();
+  auto one = b.vec(1, b.getF32Type());                              // exp takes vectors
+  auto exp = [&](Value x) { return Value(vector::ExtractOp::create(b, b.exp(b.splat(x, one)), ArrayRef<int64_t>{0})); };
+  // Of each row: maximum, sum of weights, weighted values.
+  KernelBuilder::Values carried;
+  for (size_t row = 0; row < rows.size(); ++row) {
+    carried.append({b.f32(-1e30), b.f32(0)});
+    carried.append(vectors, b.zero(b.vecF32()));
+  }
+  carried = b.loop(b.idx(0), chunks, together, carried, [&](Value first, ValueRange carried) {
+    SmallVector<KernelBuilder::Values> loaded;                      // of each row and chunk
+    for (Value row : rows)
+      for (int64_t i = 0; i < together; ++i) {
+        Value at = b.add(b.mul(row, chunks), b.min(b.add(first, i), b.add(chunks, -1)));
+        KernelBuilder::Values one = {b.load(partials, {at, b.idx(headDim)}), b.load(partials, {at, b.idx(headDim + 1)})};
+        for (int64_t v = 0; v < vectors; ++v)
+          one.push_back(b.loadVec(partials, {at, b.idx(v * b.lanes())}));
+        loaded.push_back(one);
+      }
+    KernelBuilder::Values sums(carried);
+    for (size_t row = 0; row < rows.size(); ++row) {
+      auto of = MutableArrayRef(sums).slice(row * (2 + vectors), 2 + vectors);
+      auto parts = ArrayRef(loaded).slice(row * together, together);
+      Value before = of[0];
+      for (const KernelBuilder::Values &part : parts)
+        of[0] = b.max(of[0], part[0]);
+      Value rescale = exp(b.sub(before, of[0]));
+      of[1] = b.mul(of[1], rescale);
+      for (Value &value : of.drop_front(2))
+        value = b.mul(value, b.splat(rescale, b.vecF32()));
+      for (auto [i, part] : llvm::enumerate(parts)) {
+        Value weight = b.select(b.less(b.add(first, i), chunks), exp(b.sub(part[0], of[0])), b.f32(0));
+        of[1] = b.fma(weight, part[1], of[1]);
+        for (int64_t v = 0; v < vectors; ++v)
+          of[2 + v] = b.fma(b.splat(weight, b.vecF32()), part[2 + v], of[2 + v]);
+      }
+    }
+    return sums;
+  });
+  SmallVector<KernelBuilder::Values> results;
+  for (size_t row = 0; row < rows.size(); ++row) {
+    auto of = ArrayRef(carried).slice(row * (2 + vectors), 2 + vectors);
+    Value zero = b.f32(0), any = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, of[1], zero);
+    Value factor = b.splat(b.select(any, b.div(b.f32(1), of[1]), zero), b.vecF32());
+    KernelBuilder::Values &result = results.emplace_back();
+    for (Value value : of.drop_front(2))
+      result.push_back(b.mul(value, factor));
+  }
+  return results;
+}
+
+static bool mergesTogether(const TargetFacts &facts, int64_t headDim) { return facts.version.shareRows && headDim % facts.lanes() == 0; }
+
+/// Columns of a row that a thread merges and quantizes: whole groups and heads, or mergeQuantizes refuses them.
+static int64_t mergedTile(const TargetFacts &facts, const AttentionSpec &spec, const QuantizedRow &row8) {
+  return row8.tile(std::max<int64_t>(facts.version.shareColumns, spec.cache.headDim));
+}
+
+bool qcc::mergeQuantizes(const TargetFacts &facts, const AttentionSpec &spec, const QuantizedRow &row8) {
+  constexpr int64_t mostVectors = 8;                                // of a thread's tile
+  int64_t tile = mergedTile(facts, spec, row8);
+  return mergesTogether(facts, spec.cache.headDim) && row8.k % tile == 0 && tile % spec.cache.headDim == 0 && tile / facts.lanes() <= mostVectors;
+}
+
+FlatSymbolRefAttr qcc::attentionMergeQuantizeKernel(KernelLibrary &library, const AttentionSpec &spec, const QuantizedRow &row8) {
+  int64_t headDim = spec.cache.headDim;
+  SmallVector<Type> types = {rows(library, headDim + 2)};
+  row8.addTypes(types, library.context());
+  std::string name = ("attention_merge_h" + Twine(spec.heads) + "_" + Twine(headDim) + "_a8_" + row8.name()).str();
+  return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    int64_t tile = mergedTile(b.facts, spec, row8);
+    Value line = b.scratch({tile}, b.getF32Type()), scale = row8.isStatic ? args[1] : Value();
+    Value chunks = b.ceilDiv(b.add(b.dim("past"), b.dim("seq")), attentionChunk(b.facts));
+    ValueRange out = args.take_back(3);
+    b.shareTiles(b.size(out[0], 0), row8.k, tile, [&](Value row, Value lo, Value hi) {
+      SmallVector<Value> heads;
+      for (int64_t i = 0; i < tile / headDim; ++i)
+        heads.push_back(b.add(b.add(b.mul(row, spec.heads), b.div(lo, headDim)), i));
+      int64_t at = 0;
+      for (const KernelBuilder::Values &values : mergeTogether(b, headDim, args[0], chunks, heads))
+        for (Value value : values) {
+          b.storeVec(value, line, b.idx(at));
+          at += b.lanes();
+        }
+      quantizeColumns(b, row8, line, {}, lo, row, lo, hi, scale, out);
+      b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, hi, b.idx(row8.k)), [&] { padQuantized(b, row8, row, out); });
+    });
+  });
+}
+
 FlatSymbolRefAttr qcc::attentionMergeKernel(KernelLibrary &library, const AttentionSpec &spec) {
   int64_t headDim = spec.cache.headDim;
   return library.get("attention_merge_h" + Twine(spec.heads) + "_" + Twine(headDim), {rows(library, headDim + 2), rows(library, spec.heads * headDim)}, [&](KernelBuilder &b, ValueRange args) {
@@ -80,6 +184,12 @@ FlatSymbolRefAttr qcc::attentionMergeKernel(KernelLibrary &library, const Attent
     auto at = [&](Value row, Value chunk) { return b.add(b.mul(row, chunks), chunk); };
     auto one = b.vec(1, b.getF32Type());                            // exp takes vectors
     b.share(b.mul(b.mul(b.dim("batch"), b.dim("seq")), spec.heads), [&](Value row) {
+      if (mergesTogether(b.facts, headDim)) {
+        Value to = b.mul(b.rem(row, spec.heads), headDim);
+        for (auto [v, value] : llvm::enumerate(mergeTogether(b, headDim, partials, chunks, row)[0]))
+          b.storeVec(value, output, {b.div(row, spec.heads), b.add(to, v * b.lanes())});
+        return;
+      }
       Value most = b.loop(b.idx(0), chunks, 1, b.f32(-3e38), [&](Value chunk, ValueRange m) -> KernelBuilder::Values {
         return {b.max(m[0], b.load(partials, {at(row, chunk), b.idx(headDim)}))};
       })[0];

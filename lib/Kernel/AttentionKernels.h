@@ -13,6 +13,7 @@
 #ifndef QCC_LIB_KERNEL_ATTENTIONKERNELS_H
 #define QCC_LIB_KERNEL_ATTENTIONKERNELS_H
 #include "lib/Kernel/CacheLayout.h"
+#include "lib/Kernel/Rows.h"
 namespace qcc {
 
 /// As qnt.attention: everything that a kernel's body depends on.
@@ -24,19 +25,28 @@ struct AttentionSpec {
   int64_t window;                // 0: none
   bool rows;                     // starts of the batch's rows `memref<?xi64>` stand for past
   mlir::Type mask;               // element type of the key mask `memref<?x?x..>` [batch][at least total], or null
+  /// Of the query, which comes unrotated, in these columns of its rows (canRotateQueries); for attentionChunkKernel.
+  std::optional<RotarySpec> rotary = std::nullopt;
   std::string name() const;
 };
 
-/// Tokens of a partial result: whole tiles of AttentionBlock.
-inline int64_t attentionChunk(const TargetFacts &facts) { return std::max<int64_t>(64, facts.version.shareColumns); }
+/// Tokens of a partial result: whole tiles of AttentionBlock. Where threads share rows, so many that a short cache should keep them busy, a register.
+inline int64_t attentionChunk(const TargetFacts &facts) {
+  return facts.version.shareRows ? facts.panelLanes : std::max<int64_t>(64, facts.version.shareColumns);
+}
+
+bool canRotateQueries(const TargetFacts &facts, const CacheLayout &cache, const RotarySpec &spec);
 
 /// (query, cache, [mask], [starts], output)
 mlir::FlatSymbolRefAttr attentionKernel(KernelLibrary &, const AttentionSpec &);
-/// (query, cache, [mask], [starts], partials). Partials: `rowsOf(D + 2)`, a row for every (row, head, chunk): weighted values, maximum, sum;
+/// (query, cache, [cos, sin], [mask], [starts], partials). Partials: `rowsOf(D + 2)`, a row for every (row, head, chunk): weighted values, maximum, sum;
 /// ceil(total / attentionChunk) chunks.
 mlir::FlatSymbolRefAttr attentionChunkKernel(KernelLibrary &, const AttentionSpec &);
 /// (partials, output)
 mlir::FlatSymbolRefAttr attentionMergeKernel(KernelLibrary &, const AttentionSpec &);
+/// (partials, [static scale], codes, scales, sums): the same to int8, for the rows that mergeQuantizes takes.
+mlir::FlatSymbolRefAttr attentionMergeQuantizeKernel(KernelLibrary &, const AttentionSpec &, const QuantizedRow &);
+bool mergeQuantizes(const TargetFacts &facts, const AttentionSpec &spec, const QuantizedRow &row8);
 
 } // namespace qcc
 #endif

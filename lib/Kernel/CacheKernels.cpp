@@ -93,17 +93,47 @@ static void updateCodes(KernelBuilder &b, const CacheView &view, ValueRange sour
 static MemRefType startsType(MLIRContext *context) { return MemRefType::get({ShapedType::kDynamic}, IntegerType::get(context, 64)); }
 static Value startOf(KernelBuilder &b, Value starts, Value row) { return arith::IndexCastOp::create(b, b.getIndexType(), b.load(starts, row)); }
 
-FlatSymbolRefAttr qcc::kvUpdateKernel(KernelLibrary &library, const CacheLayout &cache, const Columns &key, const Columns &value, bool rows) {
+/// Channels of a head that a thread stores: codes of a head have a scale; others are divided where a thread's share is less.
+static int64_t partOf(const TargetFacts &facts, const CacheLayout &cache) {
+  int64_t least = facts.version.shareColumns;
+  return !cache.isQuantized() && cache.headDim % least == 0 ? least : cache.headDim;
+}
+
+bool qcc::canRotateKeys(const TargetFacts &facts, const CacheLayout &cache, const RotarySpec &spec) {
+  int64_t part = partOf(facts, cache);
+  return !spec.interleaved && !spec.positions && !cache.isQuantized() && 2 * spec.half == cache.headDim && spec.half % part == 0 && part % facts.lanes() == 0;
+}
+
+/// Channels [begin, begin + n) of a head whose channels start at column `from`, rotated, in scratch.
+static Value rotatedPart(KernelBuilder &b, const RotarySpec &spec, Value source, Value cos, Value sin, Value row, Value from, Value begin, int64_t n) {
+  Value line = b.scratch({n}, b.getF32Type()), lower = b.less(begin, b.idx(spec.half)), position = rotaryPosition(b, spec, row);
+  Value inTable = b.select(lower, begin, b.add(begin, -spec.half)), partner = b.select(lower, b.add(begin, spec.half), inTable);
+  KernelBuilder::Values parts;
+  for (int64_t v = 0; v < n; v += b.lanes())
+    parts.push_back(rotated(b, b.loadVec(source, {row, b.add(from, b.add(begin, v))}), b.loadVec(source, {row, b.add(from, b.add(partner, v))}),
+                            b.loadVec(cos, {position, b.add(inTable, v)}), b.loadVec(sin, {position, b.add(inTable, v)}), lower));
+  for (auto [v, x] : llvm::enumerate(parts))
+    b.storeVec(x, line, b.idx(v * b.lanes()));
+  return line;
+}
+
+FlatSymbolRefAttr qcc::kvUpdateKernel(KernelLibrary &library, const CacheLayout &cache, const Columns &key, const Columns &value, bool rows, const RotarySpec *rotary) {
   MLIRContext *context = library.context();
   SmallVector<Type> types{key.type(context), value.type(context)};
   if (rows)
     types.push_back(startsType(context));
+  if (rotary)
+    types.append(2, rotaryTable(context, *rotary));
   types.push_back(cache.type());
   std::string name = "kv_update_" + cacheName(cache) + "_" + key.name() + "_" + value.name() + (rows ? "_rows" : "");
+  if (rotary)
+    name += "_r" + std::to_string(rotary->half) + "x" + std::to_string(rotary->context);
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
     Value past = b.dim("past"), seq = b.dim("seq"), memref = args.back();
     CacheView view(b, cache, memref, b.dim("batch"));
-    b.share(b.mul(b.size(args[0], 0), cache.kvHeads), [&](Value unit) {
+    int64_t part = partOf(b.facts, cache), parts = cache.headDim / part;
+    b.share(b.mul(b.size(args[0], 0), cache.kvHeads * parts), [&](Value piece) {
+      Value unit = b.div(piece, parts), begin = b.mul(b.rem(piece, parts), part), end = b.add(begin, part);
       Value row = b.div(unit, cache.kvHeads), h = b.rem(unit, cache.kvHeads);
       Value batchRow = b.div(row, seq), start = rows ? startOf(b, args[2], batchRow) : past;
       Value t = b.add(start, b.rem(row, seq)), head = view.head(b, batchRow, h), from = b.mul(h, cache.headDim);
@@ -112,11 +142,19 @@ FlatSymbolRefAttr qcc::kvUpdateKernel(KernelLibrary &library, const CacheLayout 
         updateCodes(b, view, args, row, b.add(from, key.offset), b.add(from, value.offset), keys, values, b.add(view.scale(b, batchRow, h), t));
         return;
       }
-      b.loop(b.idx(0), b.idx(cache.headDim), 1, [&](Value d) {
-        Value x = b.load(args[0], {row, b.add(b.add(from, d), key.offset)});
-        b.store(toCache(b, cache, x), memref, b.add(keys, b.mul(d, cache.lanes)));
+      // A load does not pass a store that it may read: several first.
+      int64_t together = part < cache.headDim ? part : 1;
+      Value line;
+      if (rotary)
+        line = rotatedPart(b, *rotary, args[0], args[args.size() - 3], args[args.size() - 2], row, b.add(from, key.offset), begin, part);
+      b.loop(begin, end, together, [&](Value d) {
+        SmallVector<Value> x;
+        for (int64_t i = 0; i < together; ++i)
+          x.push_back(line ? b.load(line, b.add(b.sub(d, begin), i)) : b.load(args[0], {row, b.add(b.add(from, b.add(d, i)), key.offset)}));
+        for (int64_t i = 0; i < together; ++i)
+          b.store(toCache(b, cache, x[i]), memref, b.add(keys, b.mul(b.add(d, i), cache.lanes)));
       });
-      b.columns(cache.headDim, [&](Value d, Value mask) {
+      b.columns(begin, end, part, [&](Value d, Value mask) {
         Value x = b.loadVec(args[1], {row, b.add(b.add(from, d), value.offset)}, mask);
         b.storeVec(toCache(b, cache, x), memref, b.add(values, d), mask);
       });

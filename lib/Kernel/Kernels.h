@@ -7,32 +7,9 @@
 #include "lib/Kernel/KernelBuilder.h"
 #include "lib/Kernel/MatmulKernels.h"
 #include "lib/Kernel/RowLayout.h"
+#include "lib/Kernel/Rows.h"
 namespace qcc {
 using mlir::FlatSymbolRefAttr;
-
-/// `width` columns from `offset` on, of rows of `stride` floats.
-struct Columns {
-  int64_t width, offset = 0, stride = 0;
-  Columns(int64_t width) : width(width), stride(width) {}
-  Columns(int64_t width, int64_t offset, int64_t stride) : width(width), offset(offset), stride(stride) {}
-  std::string name() const;      // "256", "256at128of512": part of kernels' names
-  mlir::MemRefType type(mlir::MLIRContext *context) const { return rowsOf(stride, mlir::Float32Type::get(context)); }
-};
-
-/// Activations in int8, per row: codes padded with zeros to `paddedK`, a scale for every `group` of them, and their sum for every `sumGroup`.
-struct QuantizedRow {
-  int64_t k, paddedK;
-  int64_t group = 32, sumGroup = 32;   // multiples of 32, -1: the whole row; `sumGroup` divides `group`
-  bool isStatic = false;               // one scale for all rows, which is known; `group` is -1
-  int64_t scales() const { return group < 0 ? 1 : (paddedK + group - 1) / group; }
-  int64_t sums() const { return sumGroup < 0 ? 1 : (paddedK + sumGroup - 1) / sumGroup; }
-  /// Columns of a piece of work: whole groups (static: whole sums), `atLeast` columns of them if the row has as many.
-  int64_t tile(int64_t atLeast) const;
-  std::string name() const;            // "256", "256_g128_s32", "256_grow_static": part of kernels' names
-  mlir::SmallVector<mlir::Type> types(mlir::MLIRContext *context) const;   // codes, scales, sums
-  /// Adds what a kernel that quantizes takes last: [the scale: memref<1xf32>, where it is static], codes, scales, sums.
-  void addTypes(mlir::SmallVectorImpl<mlir::Type> &types, mlir::MLIRContext *context) const;
-};
 
 struct NormSpec {
   Columns columns;
@@ -95,17 +72,20 @@ struct LinearSpec {
 /// weights: memref<bytes x i8>
 FlatSymbolRefAttr linearKernel(KernelLibrary &, const LinearSpec &);
 
-struct RotarySpec {
-  Columns columns;
-  int64_t heads, half, context;  // rotates 2 * half channels of a head; rows of the tables
-  bool interleaved;
-  mlir::Type positions;          // element type of a tensor of positions, or null: past + s
-};
 /// (input, [positions], cos, sin, output)
 FlatSymbolRefAttr rotaryKernel(KernelLibrary &, const RotarySpec &);
 
-/// (key, value, [starts], cache); with `rows`, each row of the batch has a start `memref<?xi64>` in place of past
-FlatSymbolRefAttr kvUpdateKernel(KernelLibrary &, const CacheLayout &, const Columns &key, const Columns &value, bool rows);
+/// Of vectors at channels `at` of a head and `partner`, half of the rotated ones away, the rotated one at `at`, which is the lower if `lower` (i1).
+mlir::Value rotated(KernelBuilder &b, mlir::Value at, mlir::Value partner, mlir::Value cos, mlir::Value sin, mlir::Value lower);
+/// The row of the tables for row `row` of the program's rows, at past + s.
+mlir::Value rotaryPosition(KernelBuilder &b, const RotarySpec &spec, mlir::Value row);
+mlir::MemRefType rotaryTable(mlir::MLIRContext *context, const RotarySpec &spec);
+
+/// (key, value, [starts], [cos, sin], cache); with `rows`, each row of the batch has a start `memref<?xi64>` in place of past. With `rotary` keys are
+/// rotated on their way (canRotateKeys): its columns are the key's.
+FlatSymbolRefAttr kvUpdateKernel(KernelLibrary &, const CacheLayout &, const Columns &key, const Columns &value, bool rows,
+                                       const RotarySpec *rotary = nullptr);
+bool canRotateKeys(const TargetFacts &facts, const CacheLayout &cache, const RotarySpec &spec);
 /// (lengths, starts)
 FlatSymbolRefAttr rowStartsKernel(KernelLibrary &, mlir::Type length);
 /// (pastKey, pastValue, cache): memref<?x kvHeads x ? x D> each

@@ -26,6 +26,8 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
   types.push_back(rowsOf(spec.n, f32));
   std::string name = "linear_" + std::to_string(spec.n) + "x" + std::to_string(spec.k) + "_s" + std::to_string(spec.stride) + matmul.name().substr(2);
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    if (matmul.streams() && b.facts.version.overlapsSteps)
+      qk::ReadAheadOp::create(b, args[matmul.intActivations ? 3 : 1]);
     kernel::MatmulArgs call;
     unsigned next = 0;
     auto take = [&] { return flat(b, args[next++]); };
@@ -76,8 +78,8 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
     call.panelBegin = b.mul(b.div(b.mul(thread, steps), threads), step);
     call.panelEnd = b.min(b.mul(b.div(b.mul(b.add(thread, 1), steps), threads), step), b.idx(panels));
     // Teams divide the sums of a share among their threads.
-    if (matmul.streams() && b.facts.version.teamThreads > 1)
-      b.getInsertionBlock()->getParentOp()->setAttr("qk.team", b.getI64IntegerAttr(b.facts.version.teamThreads));
+    if (matmul.team > 1)
+      b.getInsertionBlock()->getParentOp()->setAttr("qk.team", b.getI64IntegerAttr(matmul.team));
     kernel::callMatmul(b, b.getLoc(), function, matmul, call);
   });
 }

@@ -175,6 +175,7 @@ LogicalResult QuantLowering::convert(func::FuncOp function) {
   }
   done.clear();
   quantized.clear();
+  unmerged.clear();
   function.walk([](UnrealizedConversionCastOp cast) {
     if (cast->use_empty())
       cast.erase();

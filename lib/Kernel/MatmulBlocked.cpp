@@ -47,7 +47,7 @@ void MatmulEmitter::overChunks(int64_t chunk, Value end, function_ref<void(Value
 int64_t kernel::panelStep(const MatmulSpec &spec, const TargetVersion &version) {
   if (spec.rowRange && spec.intActivations && version.laneMma)
     return 1;
-  return version.teamThreads > 1 && spec.streams() ? 1 : spec.rows == RowClass::Short ? 4 : 2;
+  return spec.team > 1 ? 1 : spec.rows == RowClass::Short ? 4 : 2;
 }
 
 void MatmulEmitter::forChunks(int64_t k, function_ref<void(const Chunk &)> unpack, function_ref<void(const Chunk &, Value, unsigned)> tile) {

@@ -13,7 +13,18 @@ std::string MatmulSpec::name() const {
   if (intActivations && sumGroup != 32)
     s += "s" + number(sumGroup);
   s += rows == RowClass::Decode ? "_decode" : rows == RowClass::Short ? "_short" : "_long";
+  if (team > 1)
+    s += "_t" + std::to_string(team);
   return s + (rowRange ? "_range" : "") + (bias ? "_bias" : "") + (addend ? "_add" : "");
+}
+
+unsigned kernel::teamFor(const MatmulSpec &spec, int64_t n, int64_t k, const TargetVersion &version) {
+  unsigned usual = version.teamThreads;
+  if (!spec.streams() || usual == 1 || !version.busyThreads)
+    return spec.streams() ? usual : 1;
+  // A thread has a superblock at least.
+  auto supers = unsigned(llvm::divideCeil(k, spec.weight.superK())), wanted = std::max(1u, unsigned(version.busyThreads / spec.weight.panels(n)));
+  return std::clamp(std::min(llvm::bit_ceil(supers), llvm::bit_floor(wanted)), usual / 2, usual * 2);
 }
 
 // A sub-scale multiplies the sum of its own group, unless it is folded into the codes.

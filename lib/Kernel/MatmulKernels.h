@@ -35,6 +35,7 @@ struct MatmulSpec {
   int64_t sumGroup = 32;                             // k per stored sum of i8 codes: a multiple of 32 that divides sumK(); -1: the whole row
   bool bf16 = false;                                 // float activations that come as bf16 tiles, for a matrix unit; Long only
   RowClass rows = RowClass::Decode;
+  unsigned team = 1;                                 // threads that divide K; decode and short only
   bool rowRange = false;                             // a call computes rows rowBegin..m: threads divide them too; Long only
   bool bias = false;                                 // + bias[n]
   bool addend = false;                               // + addend[m][n] (residual); may be the output itself
@@ -48,7 +49,7 @@ struct MatmulSpec {
   bool foldsSubscales() const { return rows == RowClass::Long && hasSubscales() && weight.foldsSubscale(); }
   /// k of the longest sums of i8 codes that are of use: a multiple of 32, or -1: the whole row.
   int64_t sumK() const;
-  /// `qk_matmul_w4g32_a8_decode`, `.._a8g128s32_..` for other activation and sum groups, with `_range`, `_bias`, `_add`.
+  /// `qk_matmul_w4g32_a8_decode`, `.._a8g128s32_..` for other activation and sum groups, with `_t16` (team), `_range`, `_bias`, `_add`.
   std::string name() const;
 };
 
@@ -67,6 +68,8 @@ struct MatmulArgs {
   mlir::Value addend, addendStride;                  // memref<?xf32>, index, if the spec has it
 };
 
+/// The team for a product with weights [n][k]: the same for decode and short kernels, so that rows do not change what is added up in which order.
+unsigned teamFor(const MatmulSpec &spec, int64_t n, int64_t k, const TargetVersion &version);
 /// Whether `version` has what spec.bf16 needs.
 bool hasBf16Tiles(const TargetVersion &version, const PanelLayout &weight, RowClass rows);
 /// Panels that a kernel computes together (0: any number is as good): dividing work at multiples keeps every thread on the fast path.

@@ -16,7 +16,7 @@ using namespace qcc;
 using namespace qcc::kernel;
 
 // Registers: two chains of sums a panel for one row, one for each of four rows; 16 registers are enough for half of that.
-int64_t MatmulEmitter::streamCount() const { return version.teamThreads > 1 ? 1 : spec.rows == RowClass::Decode && version.numVectorRegisters >= 32 ? 4 : 2; }
+int64_t MatmulEmitter::streamCount() const { return spec.team > 1 ? 1 : spec.rows == RowClass::Decode && version.numVectorRegisters >= 32 ? 4 : 2; }
 
 void MatmulEmitter::forStreams(function_ref<void(ArrayRef<Value>)> body) {
   int64_t streams = streamCount();
@@ -93,20 +93,20 @@ Values MatmulEmitter::addProducts(const Streams &s, ValueRange y) {
 
 // Teams: every thread sums a part of K of the same panels, so that few panels keep many threads busy.
 std::pair<Value, Value> MatmulEmitter::partOf(Value begin, Value end) {
-  if (version.teamThreads == 1)
+  if (spec.team == 1)
     return {begin, end};
   if (oneRun()) {                                     // cannot be divided: the last thread has it
-    Value last = equal(qk::TeamRankOp::create(b, loc, b.getIndexType()), index(version.teamThreads - 1));
+    Value last = equal(qk::TeamRankOp::create(b, loc, b.getIndexType()), index(spec.team - 1));
     return {select(last, begin, end), end};
   }
   int64_t unit = spec.intActivations ? std::max<int64_t>(1, spec.run() / w.superK()) : 1;
   Value rank = qk::TeamRankOp::create(b, loc, b.getIndexType()), count = div(add(sub(end, begin), unit - 1), unit);
-  auto at = [&](Value r) { return min(add(begin, mul(div(mul(count, r), version.teamThreads), unit)), end); };
+  auto at = [&](Value r) { return min(add(begin, mul(div(mul(count, r), spec.team), unit)), end); };
   return {at(rank), at(add(rank, 1))};
 }
 
 void MatmulEmitter::joinParts(ValueRange y, function_ref<void(ValueRange)> store) {
-  int64_t team = version.teamThreads, count = y.size();
+  int64_t team = spec.team, count = y.size();
   if (team == 1)
     return store(y);
   auto type = MemRefType::get({team * count * lanes}, b.getF32Type());
@@ -129,7 +129,7 @@ void MatmulEmitter::joinParts(ValueRange y, function_ref<void(ValueRange)> store
 // The sums of a part; of an empty one, nothing (a run's zero points would be subtracted).
 Values MatmulEmitter::productsOfPart(const Streams &s) {
   Values y = addProducts(s, Values(s.count(), splatFloat(0)));
-  if (version.teamThreads > 1 && oneRun())
+  if (spec.team > 1 && oneRun())
     for (Value &sum : y)
       sum = select(less(s.superBegin, s.superEnd), sum, splatFloat(0));
   return y;
@@ -178,7 +178,7 @@ void MatmulEmitter::emitTeamShort() {
 void MatmulEmitter::emitShort() {
   if (!spec.intActivations)
     copyInputTail();
-  if (version.teamThreads > 1)
+  if (spec.team > 1)
     return emitTeamShort();
   makeNumbers();
   // Half of L1 for the chunk of all streams.
@@ -264,7 +264,7 @@ void MatmulEmitter::shortRows(ArrayRef<Value> panels, Value m, unsigned rows, Va
 bool MatmulEmitter::decodesNumbers() const {
   bool twoLevels = w.super && !spec.hasSubscales() && (spec.rows == RowClass::Short || w.group < 32);
   bool takesLong = qnt::scaleStorage(w.scale).table || twoLevels;
-  return spec.intActivations && takesLong && !w.perRow() && version.teamThreads == 1;
+  return spec.intActivations && takesLong && !w.perRow() && spec.team == 1;
 }
 
 Value MatmulEmitter::numberPlace(Value kInSuper, unsigned panel, bool ofMin) {

@@ -107,6 +107,8 @@ LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
   Value like = fuse && isa<qnt::NormOp, qnt::GluOp, qnt::HadamardOp>(producer) ? producer->getOperand(0) : Value(op.getInput());   // what stays
   if (qnt::GluOp gate = fuse && hadamard ? gateOf(hadamard) : qnt::GluOp())
     like = gate.getInput();
+  if (auto found = unmerged.find(op.getInput()); found != unmerged.end())
+    like = found->second.query;
   outs.push_back(empty(op, like, row->paddedK, types.getI8Type()));
   outs.push_back(empty(op, like, row->scales(), types.getF32Type()));
   outs.push_back(empty(op, like, row->sums(), types.getI32Type()));
@@ -122,6 +124,9 @@ LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
     qnt::GluOp gate = gateOf(hadamard);
     HadamardSpec spec{width(op.getInput()), int64_t(hadamard.getBlock()), gate ? std::optional(gate.getActivation()) : std::nullopt};
     parts = launch(op, hadamardKernel(library, spec, &*row), withScale(op, {like}), outs, gate ? gate.getOperation() : hadamard.getOperation());
+  } else if (auto found = unmerged.find(op.getInput()); found != unmerged.end()) {
+    auto &[spec, query, partials] = found->second;
+    parts = launch(op, attentionMergeQuantizeKernel(library, spec, *row), withScale(op, {partials}), outs, producer);
   } else {
     Value input = op.getInput();
     Columns from = columns(input);
@@ -228,6 +233,7 @@ LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *a
   SmallVector<Value> operands;
   auto found = quantized.find(op.getInput());
   spec.matmul = productOf(op, *panels, found != quantized.end() ? found->second.row : QuantizedRow{spec.k, spec.k});
+  spec.matmul.team = kernel::teamFor(spec.matmul, spec.n, spec.k, library.facts.version);
   spec.matmul.bias = bool(op.getBias());
   spec.matmul.addend = bool(addend);
   spec.matmul.intActivations = found != quantized.end();
@@ -282,16 +288,34 @@ static bool isConsecutive(Value positions) {
   return op && !op.getStarts();
 }
 
+static RotarySpec specOf(qnt::RotaryOp op, const Columns &from) {
+  auto table = tensorType(op.getCos());
+  Type positions = isConsecutive(op.getPositions()) ? Type() : tensorType(op.getPositions()).getElementType();
+  return {from, int64_t(op.getHeads()), table.getDimSize(1), table.getDimSize(0), op.getInterleaved(), positions};
+}
+
+/// A rotation whose only reader rotates itself: fewer steps.
+bool QuantLowering::readerRotates(qnt::RotaryOp op) {
+  if (!op->hasOneUse())
+    return false;
+  Value input = op.getInput();
+  RotarySpec spec = specOf(op, columns(input));
+  Operation *user = *op->user_begin();
+  if (auto update = dyn_cast<qnt::KvUpdateOp>(user))
+    return library.facts.version.shareRows && update.getKey() == op.getResult() && canRotateKeys(library.facts, layout(update.getCache()), spec);
+  auto attention = dyn_cast<qnt::AttentionOp>(user);
+  return attention && attention.getQuery() == op.getResult() && isDecode(user) && canRotateQueries(library.facts, layout(attention.getCache()), spec);
+}
+
 LogicalResult QuantLowering::rotary(qnt::RotaryOp op) {
+  if (readerRotates(op))
+    return success();
   Value input = op.getInput();
   Columns from = columns(input);
-  auto table = tensorType(op.getCos());
-  RotarySpec spec{from, int64_t(op.getHeads()), table.getDimSize(1), table.getDimSize(0), op.getInterleaved(), Type()};
+  RotarySpec spec = specOf(op, from);
   SmallVector<Value> operands = {input};
-  if (!isConsecutive(op.getPositions())) {
-    spec.positions = tensorType(op.getPositions()).getElementType();
+  if (spec.positions)
     operands.push_back(op.getPositions());
-  }
   operands.append({op.getCos(), op.getSin()});
   Value init = empty(op, op.getResult(), from.width, f32(op));
   op.replaceAllUsesWith(launch(op, rotaryKernel(library, spec), operands, init)[0]);
@@ -317,12 +341,20 @@ LogicalResult QuantLowering::positions(qnt::PositionsOp op) {
 }
 
 LogicalResult QuantLowering::kvUpdate(qnt::KvUpdateOp op) {
-  Value key = op.getKey(), value = op.getValue();
+  auto rotary = op.getKey().getDefiningOp<qnt::RotaryOp>();
+  if (rotary && !readerRotates(rotary))
+    rotary = {};
+  Value key = rotary ? rotary.getInput() : op.getKey(), value = op.getValue();
   Columns keys = columns(key), values = columns(value);
   SmallVector<Value> operands{key, value};
   if (op.getStarts())
     operands.push_back(op.getStarts());
-  launch(op, kvUpdateKernel(library, layout(op.getCache()), keys, values, bool(op.getStarts())), operands, memory(op.getCache()));
+  std::optional<RotarySpec> spec;
+  if (rotary) {
+    spec = specOf(rotary, keys);
+    operands.append({rotary.getCos(), rotary.getSin()});
+  }
+  launch(op, kvUpdateKernel(library, layout(op.getCache()), keys, values, bool(op.getStarts()), spec ? &*spec : nullptr), operands, memory(op.getCache()));
   return success();
 }
 
@@ -339,13 +371,18 @@ LogicalResult QuantLowering::attention(qnt::AttentionOp op) {
   AttentionSpec spec{layout(op.getCache()), int64_t(op.getHeads()), op.getScale().convertToFloat(), op.getSoftcap().convertToFloat(),
                      op.getCausal(), int64_t(op.getWindow()), bool(op.getStarts()), maskType};
   SmallVector<Value> operands = {op.getQuery(), memory(op.getCache())};
+  if (auto rotary = op.getQuery().getDefiningOp<qnt::RotaryOp>(); rotary && readerRotates(rotary)) {
+    operands[0] = rotary.getInput();
+    spec.rotary = specOf(rotary, columns(operands[0]));
+    operands.append({rotary.getCos(), rotary.getSin()});
+  }
   if (op.getKeyMask())
     operands.push_back(op.getKeyMask());
   if (op.getStarts())
     operands.push_back(op.getStarts());
-  Value output = empty(op, op.getResult(), width(op.getResult()), f32(op));
+  auto output = [&] { return empty(op, op.getResult(), width(op.getResult()), f32(op)); };
   if (!isDecode(op)) {
-    op.replaceAllUsesWith(launch(op, attentionKernel(library, spec), operands, output)[0]);
+    op.replaceAllUsesWith(launch(op, attentionKernel(library, spec), operands, output())[0]);
     return success();
   }
   OpBuilder ops(op);
@@ -354,7 +391,16 @@ LogicalResult QuantLowering::attention(qnt::AttentionOp op) {
   Value rows = b.mul(b.mul(chunks, materializeDim(b, op.getLoc(), "batch")), spec.heads);
   Value partials = tensor::EmptyOp::create(b, RankedTensorType::get({ShapedType::kDynamic, spec.cache.headDim + 2}, f32(op)), rows);
   partials = launch(op, attentionChunkKernel(library, spec), operands, partials)[0];
-  op.replaceAllUsesWith(launch(op, attentionMergeKernel(library, spec), partials, output)[0]);
+  if (auto quantize = op->hasOneUse() ? dyn_cast<qnt::QuantizeOp>(*op->user_begin()) : qnt::QuantizeOp()) {
+    auto row = rowFor(quantize);
+    if (failed(row))
+      return failure();
+    if (mergeQuantizes(library.facts, spec, *row)) {
+      unmerged.try_emplace(op.getResult(), Unmerged{spec, operands[0], partials});
+      return success();                                             // merged there
+    }
+  }
+  op.replaceAllUsesWith(launch(op, attentionMergeKernel(library, spec), partials, output())[0]);
   return success();
 }
 

@@ -31,6 +31,7 @@ private:
   mlir::LogicalResult matmul(qnt::MatmulOp op, Value addend, mlir::Operation *at);
   mlir::LogicalResult add(mlir::arith::AddFOp op);
   mlir::LogicalResult rotary(qnt::RotaryOp op);
+  bool readerRotates(qnt::RotaryOp op);
   mlir::LogicalResult positions(qnt::PositionsOp op);
   mlir::LogicalResult rowStarts(qnt::RowStartsOp op);
   mlir::LogicalResult kvUpdate(qnt::KvUpdateOp op);
@@ -74,6 +75,12 @@ private:
   kernel::RowClass rowClass(mlir::Operation *op);
 
   llvm::DenseMap<Value, Quantized> quantized;
+  /// Attention whose partial results are merged where it is quantized.
+  struct Unmerged {
+    AttentionSpec spec;
+    Value query, partials;
+  };
+  llvm::DenseMap<Value, Unmerged> unmerged;
   llvm::DenseMap<Value, Tiles> rounded;
   llvm::DenseMap<Value, Value> found;      // which channels of outliers are not 0
   mlir::SmallVector<mlir::Operation *> done;

@@ -12,10 +12,21 @@ static void rotate(KernelBuilder &b, ValueRange io, Value row, Value inI, Value 
   put(b.add(b.mul(y, cos), b.mul(x, sin)), outJ);
 }
 
+Value qcc::rotated(KernelBuilder &b, Value at, Value partner, Value cos, Value sin, Value lower) {
+  Value x = b.mul(at, cos), y = b.mul(partner, sin);
+  return b.select(lower, b.sub(x, y), b.add(x, y));
+}
+
+Value qcc::rotaryPosition(KernelBuilder &b, const RotarySpec &spec, Value row) {
+  return b.min(b.add(b.dim("past"), b.rem(row, b.dim("seq"))), b.idx(spec.context - 1));
+}
+
+MemRefType qcc::rotaryTable(MLIRContext *context, const RotarySpec &spec) { return MemRefType::get({spec.context, spec.half}, Float32Type::get(context)); }
+
 FlatSymbolRefAttr qcc::rotaryKernel(KernelLibrary &library, const RotarySpec &spec) {
   MLIRContext *context = library.context();
   Type f32 = Float32Type::get(context);
-  auto table = MemRefType::get({spec.context, spec.half}, f32);
+  auto table = rotaryTable(context, spec);
   SmallVector<Type> types = {spec.columns.type(context)};
   if (spec.positions)
     types.push_back(MemRefType::get({ShapedType::kDynamic}, spec.positions));
@@ -25,11 +36,6 @@ FlatSymbolRefAttr qcc::rotaryKernel(KernelLibrary &library, const RotarySpec &sp
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
     Value input = args[0], output = args.back(), cos = args[args.size() - 3], sin = args[args.size() - 2];
     int64_t head = spec.columns.width / spec.heads, half = spec.half;
-    Value past, seq;
-    if (!spec.positions) {
-      past = b.dim("past");
-      seq = b.dim("seq");
-    }
     b.shareTiles(b.size(output, 0), spec.heads, std::max<int64_t>(1, b.facts.version.shareColumns / head), [&](Value row, Value firstHead, Value lastHead) {
       Value position;
       if (spec.positions) {
@@ -38,7 +44,7 @@ FlatSymbolRefAttr qcc::rotaryKernel(KernelLibrary &library, const RotarySpec &sp
         b.when(outside, [&] { qk::FailOp::create(b, 1, arith::IndexCastOp::create(b, b.getI64Type(), position)); });
         position = b.select(outside, b.idx(0), position);
       } else {
-        position = b.min(b.add(past, b.rem(row, seq)), b.idx(spec.context - 1));
+        position = rotaryPosition(b, spec, row);
       }
       b.loop(firstHead, lastHead, 1, [&](Value h) {
         Value to = b.mul(h, head), from = b.add(to, spec.columns.offset);

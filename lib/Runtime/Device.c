@@ -12,7 +12,7 @@ typedef struct { CUdeviceptr data; size_t bytes; } Buffer;
 /* An entry's launches, recorded: valid while the memory that they got stays where it was. */
 typedef struct {
   CUgraphExec instance;
-  CUdeviceptr arena, state;
+  CUdeviceptr arena, state, call;
   bool seen;                                                  /* launched with this memory before: worth recording */
 } Recording;
 
@@ -28,11 +28,13 @@ struct qccrt_device {
   unsigned *blocks;                                           /* how many of each fill the device */
   Recording *recordings;                                      /* of the variant's entries */
   int64_t numEntries;
-  Buffer weights, arena, scratch, call;
-  Buffer *ports;                                              /* inputs, then outputs */
+  Buffer weights, arena, scratch;
+  Buffer call;                                                /* the call's numbers, then the ports that are small: one copy in, one out */
+  Buffer *ports;                                              /* the others: inputs, then outputs */
   int64_t numPorts;
-  int64_t *staging;                                           /* what is copied to `call`, and its status back, in memory that the device reads */
-  size_t callBytes;
+  size_t *places;                                             /* of small ports in `call`; 0: in memory of its own */
+  uint8_t *staging;                                           /* as `call`, in memory that the device reads and writes */
+  size_t callBytes;                                           /* of the numbers */
 };
 
 /* Blocks on a multiprocessor at a time: enough to hide latency; more would only wait their turn. */
@@ -41,6 +43,8 @@ enum { BlocksPerProcessor = 4 };
 static const int64_t mostScratch = INT64_C(256) << 20;
 /* CUDA 12.3 records programmatic dependencies in graphs (release notes). */
 enum { overlapDriver = 12030 };
+/* Ports up to this size are copied by the CPU too, from and to memory of the driver's, which takes less time than to make the driver do it. */
+static const size_t mostStaged = 1 << 20;
 /* Vector loads may run over the end of a buffer by a register. */
 static const size_t slack = 4096;
 
@@ -152,8 +156,6 @@ static qcc_status openContext(qcc_model *m, qccrt_device *d) {
   TRY(push(d->context), "enter the context");
   TRY(createStream(&d->stream, CU_STREAM_NON_BLOCKING), "make a stream");
   d->callBytes = (size_t)(QCC_CALL_DIMS + p->num_dims + d->numPorts) * sizeof(int64_t);
-  TRY(allocate(&d->call.data, d->callBytes), "give memory");
-  TRY(allocateHost((void **)&d->staging, d->callBytes), "give memory");
   qcc_status status = loadImage(m, d);
   return status ? status : findKernels(m, d);
 }
@@ -177,7 +179,8 @@ qcc_status qccrt_device_open(qcc_model *m, const qcc_device *image) {
   d->blocks = calloc((size_t)image->num_kernels + 1, sizeof *d->blocks);
   d->recordings = calloc((size_t)d->numEntries + 1, sizeof *d->recordings);
   d->ports = calloc((size_t)d->numPorts + 1, sizeof *d->ports);
-  if (!d->functions || !d->blocks || !d->recordings || !d->ports)
+  d->places = calloc((size_t)d->numPorts + 1, sizeof *d->places);
+  if (!d->functions || !d->blocks || !d->recordings || !d->ports || !d->places)
     return qccrt_fail(m, QCC_ERROR_MEMORY, "no memory for a device");
   qcc_status status = openDriver(m, &d->cuda);
   if (!status)
@@ -225,6 +228,7 @@ void qccrt_device_close(qccrt_device *d) {
   free(d->blocks);
   free(d->recordings);
   free(d->ports);
+  free(d->places);
   free(d);
 }
 
@@ -284,10 +288,10 @@ static qcc_status record(qcc_model *m, const qcc_entry *entry, CUdeviceptr state
 static qcc_status run(qcc_model *m, const qcc_entry *entry, CUdeviceptr state) {
   qccrt_device *d = m->device;
   Recording *recording = &d->recordings[entry - m->variant->entries];
-  if (!recording->seen || recording->arena != d->arena.data || recording->state != state) {
+  if (!recording->seen || recording->arena != d->arena.data || recording->state != state || recording->call != d->call.data) {
     if (recording->instance)
       d->cuda.destroyInstance(recording->instance);
-    *recording = (Recording){.arena = d->arena.data, .state = state, .seen = true};
+    *recording = (Recording){.arena = d->arena.data, .state = state, .call = d->call.data, .seen = true};
     return launchAll(m, entry, state);
   }
   if (!recording->instance) {
@@ -299,17 +303,60 @@ static qcc_status run(qcc_model *m, const qcc_entry *entry, CUdeviceptr state) {
   return QCC_OK;
 }
 
-static qcc_status copyPorts(qcc_model *m, const int64_t *dims, void *const *buffers, bool in) {
-  qccrt_device *d = m->device;
+static qcc_status portBytes(qcc_model *m, int64_t port, const int64_t *dims, size_t *bytes) {
   const qcc_program *p = m->program;
-  int64_t begin = in ? 0 : p->num_inputs, end = in ? p->num_inputs : d->numPorts;
+  if (!qccrt_port_bytes(port < p->num_inputs ? &p->inputs[port] : &p->outputs[port - p->num_inputs], dims, bytes))
+    return qccrt_fail(m, QCC_ERROR_MEMORY, "a buffer is too large");
+  return QCC_OK;
+}
+
+/* Makes `call` and its twin on the host at least `bytes` long. */
+static qcc_status reserveCall(qcc_model *m, size_t bytes) {
+  qccrt_device *d = m->device;
+  if (d->staging && d->call.bytes >= bytes)
+    return QCC_OK;
+  if (d->staging)
+    d->cuda.freeHost(d->staging);
+  d->staging = NULL;
+  TRY(allocateHost((void **)&d->staging, bytes), "give memory");
+  return reserve(m, &d->call, bytes, "give memory");
+}
+
+/* Gives every port a place; `inputs` and `all` are the bytes of `call` up to the end of the small inputs and of all small ports. */
+static qcc_status placePorts(qcc_model *m, const int64_t *dims, size_t *inputs, size_t *all) {
+  qccrt_device *d = m->device;
+  *inputs = *all = d->callBytes;
+  for (int64_t i = 0; i < d->numPorts; i++) {
+    size_t bytes;
+    qcc_status status = portBytes(m, i, dims, &bytes);
+    bool small = bytes <= mostStaged;
+    if (!status && !small)
+      status = reserve(m, &d->ports[i], bytes, "give memory for inputs and outputs");
+    if (status)
+      return status;
+    d->places[i] = small ? (*all + 63) / 64 * 64 : 0;
+    if (small)
+      *all = d->places[i] + bytes;
+    if (i < m->program->num_inputs)
+      *inputs = *all;
+  }
+  return reserveCall(m, *all);
+}
+
+/* Copies large ports between the caller and the device, small ones between the caller and `staging`. */
+static qcc_status copyPorts(qcc_model *m, const int64_t *dims, void *const *buffers, int64_t begin, int64_t end, bool small) {
+  qccrt_device *d = m->device;
+  bool in = begin < m->program->num_inputs;
   for (int64_t i = begin; i < end; i++) {
     size_t bytes;
-    if (!qccrt_port_bytes(in ? &p->inputs[i] : &p->outputs[i - p->num_inputs], dims, &bytes))
-      return qccrt_fail(m, QCC_ERROR_MEMORY, "a buffer is too large");
-    if (!bytes)
+    qcc_status status = portBytes(m, i, dims, &bytes);
+    if (status)
+      return status;
+    if (!bytes || small != (d->places[i] != 0))
       continue;
-    if (in)
+    if (small)
+      in ? memcpy(d->staging + d->places[i], buffers[i], bytes) : memcpy(buffers[i], d->staging + d->places[i], bytes);
+    else if (in)
       TRY(copyIn(d->ports[i].data, buffers[i], bytes, d->stream), "take inputs");
     else
       TRY(copyOut(buffers[i], d->ports[i].data, bytes, d->stream), "give outputs");
@@ -317,46 +364,47 @@ static qcc_status copyPorts(qcc_model *m, const int64_t *dims, void *const *buff
   return QCC_OK;
 }
 
-static qcc_status reservePorts(qcc_model *m, const int64_t *dims) {
+static qcc_status copyIn(qcc_model *m, const int64_t *dims, void *const *buffers, size_t bytes) {
   qccrt_device *d = m->device;
-  const qcc_program *p = m->program;
-  for (int64_t i = 0; i < d->numPorts; i++) {
-    size_t bytes;
-    if (!qccrt_port_bytes(i < p->num_inputs ? &p->inputs[i] : &p->outputs[i - p->num_inputs], dims, &bytes))
-      return qccrt_fail(m, QCC_ERROR_MEMORY, "a buffer is too large");
-    qcc_status status = reserve(m, &d->ports[i], bytes, "give memory for inputs and outputs");
-    if (status)
-      return status;
-  }
-  return QCC_OK;
+  int64_t numInputs = m->program->num_inputs, numDims = m->program->num_dims, *numbers = (int64_t *)d->staging;
+  memset(numbers, 0, QCC_CALL_DIMS * sizeof *numbers);
+  memcpy(numbers + QCC_CALL_DIMS, dims, (size_t)numDims * sizeof *dims);
+  for (int64_t i = 0; i < d->numPorts; i++)
+    numbers[QCC_CALL_DIMS + numDims + i] = (int64_t)(d->places[i] ? d->call.data + d->places[i] : d->ports[i].data);
+  qcc_status status = copyPorts(m, dims, buffers, 0, numInputs, /*small=*/true);
+  if (status)
+    return status;
+  TRY(copyIn(d->call.data, d->staging, bytes, d->stream), "take a call");
+  return copyPorts(m, dims, buffers, 0, numInputs, /*small=*/false);
+}
+
+static qcc_status copyOut(qcc_model *m, const int64_t *dims, void *const *buffers, size_t bytes) {
+  qccrt_device *d = m->device;
+  int64_t numInputs = m->program->num_inputs;
+  qcc_status status = copyPorts(m, dims, buffers, numInputs, d->numPorts, /*small=*/false);
+  if (status)
+    return status;
+  TRY(copyOut(d->staging, d->call.data, bytes, d->stream), "give the status");
+  TRY(synchronize(d->stream), "run the program");
+  return copyPorts(m, dims, buffers, numInputs, d->numPorts, /*small=*/true);
 }
 
 static qcc_status invoke(qcc_model *m, const qcc_entry *entry, const int64_t *dims, CUdeviceptr state, void *const *buffers) {
   qccrt_device *d = m->device;
-  const qcc_program *p = m->program;
   int64_t arenaBytes = entry->arena_bytes ? entry->arena_bytes(dims) : 0;
   if (arenaBytes < 0)
     return qccrt_fail(m, QCC_ERROR_MEMORY, "no memory for %lld bytes of scratch", (long long)arenaBytes);
+  size_t inputs, all;
   qcc_status status = reserve(m, &d->arena, (size_t)arenaBytes, "give memory for activations");
   if (!status)
-    status = reservePorts(m, dims);
-  if (status)
-    return status;
-  memset(d->staging, 0, QCC_CALL_DIMS * sizeof *d->staging);
-  memcpy(d->staging + QCC_CALL_DIMS, dims, (size_t)p->num_dims * sizeof *dims);
-  for (int64_t i = 0; i < d->numPorts; i++)
-    d->staging[QCC_CALL_DIMS + p->num_dims + i] = (int64_t)d->ports[i].data;
-  TRY(copyIn(d->call.data, d->staging, d->callBytes, d->stream), "take a call");
-  status = copyPorts(m, dims, buffers, true);
+    status = placePorts(m, dims, &inputs, &all);
+  if (!status)
+    status = copyIn(m, dims, buffers, inputs);
   if (!status)
     status = run(m, entry, state);
   if (!status)
-    status = copyPorts(m, dims, buffers, false);
-  if (status)
-    return status;
-  TRY(copyOut(d->staging, d->call.data, QCC_CALL_DIMS * sizeof *d->staging, d->stream), "give the status");
-  TRY(synchronize(d->stream), "run the program");
-  return qccrt_check_status(m, d->staging);
+    status = copyOut(m, dims, buffers, all);
+  return status ? status : qccrt_check_status(m, (const int64_t *)d->staging);
 }
 
 qcc_status qccrt_device_invoke(qcc_model *m, const qcc_entry *entry, const int64_t *dims, uint8_t *state, void *const *buffers) {

@@ -24,6 +24,7 @@ constexpr int64_t warp = 32;
 constexpr int64_t mostWarps = 4;
 /// Static shared memory of a block on every device since sm_20 (CUDA programming guide, table of compute capabilities).
 constexpr int64_t sharedBytes = 48 << 10;
+constexpr const char *wait = "griddepcontrol.wait;";
 
 class StepLowering {
 public:
@@ -43,8 +44,9 @@ public:
     (void)step.insertArguments(positions, types, attributes, locations);
     OpBuilder at = OpBuilder::atBlockBegin(&step.front());
     ImplicitLocOpBuilder b(loc, at);
-    if (getTargetFacts(module).version.overlapsSteps)
-      waitForStepBefore(b);
+    bool overlaps = getTargetFacts(module).version.overlapsSteps;
+    if (overlaps)
+      letNextStepStart(b);
     describe(b);
     bool failed = false;
     step.walk([&](Operation *op) {
@@ -69,12 +71,16 @@ public:
         result = bind(here, binding);
       else if (auto failing = dyn_cast<qk::FailOp>(op))
         fail(here, failing);
+      else if (auto ahead = dyn_cast<qk::ReadAheadOp>(op))
+        readAhead(here, ahead);
       else if (!isa<memref::PrefetchOp>(op))           // other warps run while one waits
         return;
       if (result)
         op->getResult(0).replaceAllUsesWith(result);
       op->erase();
     });
+    if (overlaps && !failed)
+      waitForStepBefore();
     return success(!failed);
   }
 
@@ -83,13 +89,72 @@ private:
   Value toI64(ImplicitLocOpBuilder &b, Value v) { return arith::IndexCastOp::create(b, i64, v); }
   Value index(ImplicitLocOpBuilder &b, int64_t v) { return arith::ConstantIndexOp::create(b, v); }
 
+  static Operation *assembly(ImplicitLocOpBuilder &b, StringRef text) {
+    // The intrinsics claim to touch no memory, so that LLVM may move loads across; assembly with a clobber says the opposite.
+    return LLVM::InlineAsmOp::create(b, TypeRange(), ValueRange(), text, "~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false,
+                                     LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+  }
+
   /// Programmatic dependent launch (PTX ISA, griddepcontrol): the next step's blocks may take their places while this one runs, and this one's have
-  /// taken theirs while the one before ran. After the wait everything that was stored by then is visible. The intrinsics claim to touch no
-  /// memory, so that LLVM may move loads across; assembly with a clobber says the opposite.
-  void waitForStepBefore(ImplicitLocOpBuilder &b) {
-    LLVM::InlineAsmOp::create(b, TypeRange(), ValueRange(), "griddepcontrol.launch_dependents;\n\tgriddepcontrol.wait;", "~{memory}", /*has_side_effects=*/true,
-                              /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+  /// taken theirs while the one before ran.
+  void letNextStepStart(ImplicitLocOpBuilder &b) {
+    early = assembly(b, "griddepcontrol.launch_dependents;");
     step->setAttr("qk.waits", b.getUnitAttr());
+  }
+
+  /// Memory that a step before may have written: any but the call's numbers and what `qk.read_ahead` names.
+  static bool touchesMemory(Operation &op) {
+    return op.walk([](Operation *inner) {
+      auto load = dyn_cast<LLVM::LoadOp>(inner);
+      bool same = inner->hasTrait<OpTrait::HasRecursiveMemoryEffects>() || isa<LLVM::AssumeOp, NVVM::CpAsyncBulkPrefetchOp>(inner) || (load && load.getInvariant());
+      return same || isMemoryEffectFree(inner) ? WalkResult::advance() : WalkResult::interrupt();
+    }).wasInterrupted();
+  }
+
+  /// Waits before the first operation that touches memory: after that everything that was stored by the steps before is visible. A thread without work
+  /// ends instead, so that the blocks of later steps find places; those of block 0 wait always, since a step must not end before the one it follows.
+  void waitForStepBefore() {
+    Block &body = step.front();
+    SmallVector<Operation *> touching;
+    for (Operation &op : body.without_terminator())
+      if (&op != early && touchesMemory(op))
+        touching.push_back(&op);
+    if (touching.empty())
+      touching.push_back(body.getTerminator());
+    ImplicitLocOpBuilder b(step.getLoc(), touching.front());
+    auto known = [&](Value v) { return !v.getDefiningOp() || v.getDefiningOp()->isBeforeInBlock(touching.front()); };
+    Value works;
+    for (Operation *op : touching) {
+      auto loop = dyn_cast<scf::ForOp>(op);
+      if (!loop || !known(loop.getLowerBound()) || !known(loop.getUpperBound()))
+        return (void)assembly(b, wait);
+      Value some = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, loop.getLowerBound(), loop.getUpperBound());
+      works = works ? arith::OrIOp::create(b, works, some).getResult() : some;
+    }
+    Value first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, block, index(b, 0));
+    scf::IfOp::create(b, arith::OrIOp::create(b, first, works), [&](OpBuilder &then, Location loc) {
+      ImplicitLocOpBuilder in(loc, then);
+      assembly(in, wait);
+      scf::YieldOp::create(in);
+    });
+  }
+
+  /// Blocks bring parts of the same size into the L2 cache, each its own, up to a length of which all blocks' together leave room for more.
+  void readAhead(ImplicitLocOpBuilder &b, qk::ReadAheadOp op) {
+    constexpr int64_t most = 64 << 10, line = 128;
+    auto type = cast<MemRefType>(op.getMemory().getType());
+    Value bytes = index(b, type.getNumElements() * bitsOf(type.getElementType()) / 8);
+    Value lines = arith::CeilDivUIOp::create(b, bytes, index(b, line));
+    Value part = arith::MulIOp::create(b, arith::CeilDivUIOp::create(b, lines, blocks), index(b, line)), from = arith::MulIOp::create(b, block, part);
+    Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, from, bytes), first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, threadInBlock, index(b, 0));
+    scf::IfOp::create(b, arith::AndIOp::create(b, inside, first), [&](OpBuilder &then, Location loc) {
+      ImplicitLocOpBuilder in(loc, then);
+      Value left = arith::SubIOp::create(in, bytes, from), size = arith::MinUIOp::create(in, arith::MinUIOp::create(in, part, left), index(in, most));
+      Value base = toI64(in, memref::ExtractAlignedPointerAsIndexOp::create(in, op.getMemory()));
+      Value address = LLVM::IntToPtrOp::create(in, LLVM::LLVMPointerType::get(context, 1), arith::AddIOp::create(in, base, toI64(in, from)).getResult());
+      NVVM::CpAsyncBulkPrefetchOp::create(in, address, arith::IndexCastOp::create(in, in.getI32Type(), size), Value());
+      scf::YieldOp::create(in);
+    });
   }
 
   /// The shape of a block, and who the caller is.
@@ -115,8 +180,10 @@ private:
     step->setAttr("qk.block", b.getI64IntegerAttr(warps * warp));
     step->setAttr("qk.scratch_bytes", b.getI64IntegerAttr(shared ? 0 : warps * scratchBytes));
     auto special = [&](auto op) { return toIndex(b, op.getResult()); };
-    Value block = special(NVVM::BlockIdXOp::create(b, b.getI32Type())), blocks = special(NVVM::GridDimXOp::create(b, b.getI32Type()));
-    Value inBlock = special(NVVM::ThreadIdXOp::create(b, b.getI32Type()));
+    block = special(NVVM::BlockIdXOp::create(b, b.getI32Type()));
+    blocks = special(NVVM::GridDimXOp::create(b, b.getI32Type()));
+    threadInBlock = special(NVVM::ThreadIdXOp::create(b, b.getI32Type()));
+    Value inBlock = threadInBlock;
     if (spread)
       inBlock = arith::DivUIOp::create(b, inBlock, index(b, warp));
     int64_t perBlock = spread ? warps : warps * warp;
@@ -219,7 +286,8 @@ private:
   SmallVector<StringRef> dims;
   int64_t scratchBytes = 0;
   bool shared = false;
-  Value threadId, numThreads, rank, scratch, teamMemory;
+  Value threadId, numThreads, rank, scratch, teamMemory, block, blocks, threadInBlock;
+  Operation *early = nullptr;                          // where the next step may start
 };
 
 struct LowerStepsPass : qcc::impl::LowerStepsBase<LowerStepsPass> {

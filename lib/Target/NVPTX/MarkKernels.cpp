@@ -7,9 +7,10 @@ namespace qcc {
 using namespace mlir;
 using namespace qcc;
 
-/// Blocks of a team that must fit a multiprocessor at once. Left alone, the assembler gives a thread of 512 32 registers, so that four blocks fit, and few
-/// of its loads are on their way at a time; two blocks leave it 64, which the loads of an unrolled loop need.
-static constexpr int32_t teamBlocks = 2;
+/// Blocks that must fit a multiprocessor at once. Left alone, the assembler takes as few registers as let the most threads fit, and few of a thread's
+/// loads are on their way at a time. Teams of 1024 threads together leave a thread 64 registers, which the loads of an unrolled loop need; four blocks
+/// of 128, the most that the runtime starts, leave it 128.
+static constexpr int32_t teamThreads = 1024, otherBlocks = 4;
 
 namespace {
 struct MarkKernelsPass : qcc::impl::MarkKernelsBase<MarkKernelsPass> {
@@ -21,8 +22,7 @@ struct MarkKernelsPass : qcc::impl::MarkKernelsBase<MarkKernelsPass> {
       Builder b(&getContext());
       function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
       function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(), b.getDenseI32ArrayAttr({int32_t(block.getInt())}));
-      if (function->hasAttr("qk.team"))
-        function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(teamBlocks));
+      function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(function->hasAttr("qk.team") ? std::max<int32_t>(1, teamThreads / block.getInt()) : otherBlocks));
     }
   }
 };

@@ -28,6 +28,7 @@ TargetInfo preset(const char *name, const char *description, const char *version
   version.l1Bytes = 16 << 10;                          // of a warp: scratch beyond it would leave shared memory to a few warps
   version.l2Bytes = 1 << 20;
   version.teamThreads = 16;                            // warps: with the few blocks of a narrow layer they still keep memory busy
+  version.busyThreads = 4096;                          // 32 warps of 64 registers on each of some 130 multiprocessors
   version.shareColumns = lanes;
   version.shareRows = 32;                              // a few thousand warps share a prompt's rows and columns
   version.shuffles = false;                            // lanes are threads (SpreadLanes)

@@ -92,15 +92,44 @@ func.func @step() attributes {qk.step} {
 
 // -----
 
-// Where steps overlap, a step lets the next one take its place and waits for the one before, before it reads anything.
+// Where steps overlap, a step lets the next one take its place and waits for the one before, before it reads what a step may have written. The call's
+// numbers are not.
 module attributes {qk.target = {overlaps_steps = true}, qnt.dims = ["seq"]} {
   // CHECK-LABEL: func.func @step_early
   // CHECK-SAME: qk.waits
-  // CHECK-NEXT: llvm.inline_asm has_side_effects {{.*}}"griddepcontrol.launch_dependents;{{.*}}griddepcontrol.wait;", "~{memory}"
+  // CHECK-NEXT: llvm.inline_asm has_side_effects {{.*}}"griddepcontrol.launch_dependents;", "~{memory}"
   // CHECK: llvm.load
+  // CHECK: llvm.inline_asm has_side_effects {{.*}}"griddepcontrol.wait;", "~{memory}"
+  // CHECK-NEXT: memref.store
   func.func @step_early(%y: memref<?xindex>) attributes {qk.step} {
     %n = qk.dim "seq"
     memref.store %n, %y[%n] : memref<?xindex>
+    return
+  }
+
+  // A thread without work ends without waiting, unless its block is the first: a step must not end before the one it follows. Blocks bring a part each of
+  // what all of them will read into the cache, before they wait.
+  // CHECK-LABEL: func.func @step_share
+  // CHECK: %[[BLOCK:.*]] = nvvm.read.ptx.sreg.ctaid.x
+  // CHECK: scf.if
+  // CHECK: nvvm.cp.async.bulk.prefetch
+  // CHECK: %[[WORKS:.*]] = arith.cmpi slt
+  // CHECK: %[[FIRST:.*]] = arith.cmpi eq
+  // CHECK: %[[WAITS:.*]] = arith.ori %[[FIRST]], %[[WORKS]]
+  // CHECK: scf.if %[[WAITS]] {
+  // CHECK-NEXT: llvm.inline_asm has_side_effects {{.*}}"griddepcontrol.wait;", "~{memory}" : () -> ()
+  // CHECK-NEXT: }
+  // CHECK-NEXT: scf.for
+  func.func @step_share(%y: memref<?xindex>) attributes {qk.step} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %w = qk.bind weights at %c0 : memref<4096xi8>
+    qk.read_ahead %w : memref<4096xi8>
+    %t = qk.thread_id
+    %n = qk.dim "seq"
+    scf.for %i = %t to %n step %c1 {
+      memref.store %i, %y[%i] : memref<?xindex>
+    }
     return
   }
 }

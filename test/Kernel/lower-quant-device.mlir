@@ -1,0 +1,27 @@
+// RUN: qcc-opt %s --qcc-kernel-lower-quant -split-input-file | FileCheck %s
+
+// Where threads share rows, a step costs more than what several threads do again: keys are rotated where they are stored, queries where they are read,
+// and partial results become int8 where they are merged. K of few panels is divided among more threads.
+module attributes {qnt.dims = ["batch", "seq", "past", "context"],
+                   qk.target = {panel_lanes = 32, vector_bits = 1024, vector_registers = 16, dot4 = true, team_threads = 16, busy_threads = 4096, share_columns = 32, share_rows = 32}} {
+  // CHECK-LABEL: func.func @decode
+  // CHECK-NOT: qk.launch @rotary
+  // CHECK: qk.launch @kv_update_2x64f16_128_128_r32x256(%{{.*}}, %{{.*}}, %[[COS:[a-z0-9]+]], %[[SIN:[a-z0-9]+]] :
+  // CHECK: %[[P:.*]] = qk.launch @attention_chunk_h2_kv2x64f16_{{.*}}_r32x256_128(%{{.*}}, %{{.*}}, %[[COS]], %[[SIN]] :
+  // CHECK: %[[Q:.*]]:3 = qk.launch @attention_merge_h2_64_a8_128(%[[P]] :
+  // CHECK: qk.launch @linear_64x128_{{.*}}_decode_t8(%[[Q]]#0, %[[Q]]#1, %[[Q]]#2,
+  func.func @decode(%q: tensor<?x?x128xf32> {qnt.dims = ["batch", "seq", "128"]}, %k: tensor<?x?x128xf32> {qnt.dims = ["batch", "seq", "128"]}, %v: tensor<?x?x128xf32> {qnt.dims = ["batch", "seq", "128"]}, %cos: tensor<256x32xf32>, %sin: tensor<256x32xf32>,
+                    %m: memref<?xf16>, %wm: memref<4608xi8>) -> tensor<?x?x64xf32> attributes {qk.rows = "decode"} {
+    %past = qk.dim "past"
+    %cache = builtin.unrealized_conversion_cast %m : memref<?xf16> to !qnt.cache<2x64xf16>
+    %w = builtin.unrealized_conversion_cast %wm : memref<4608xi8> to tensor<64x128x!qnt.block<bits = 4, group = 32>>
+    %at = qnt.positions at %past : tensor<?x?xi64>
+    %rk = qnt.rotary %k at %at, %cos, %sin heads 2 : tensor<?x?x128xf32>, tensor<?x?xi64>, tensor<256x32xf32>
+    qnt.kv_update %rk, %v into %cache at %past : tensor<?x?x128xf32>, !qnt.cache<2x64xf16>
+    %rq = qnt.rotary %q at %at, %cos, %sin heads 2 : tensor<?x?x128xf32>, tensor<?x?xi64>, tensor<256x32xf32>
+    %a = qnt.attention %rq over %cache at %past heads 2 scale 0.125 : tensor<?x?x128xf32>, !qnt.cache<2x64xf16>
+    %codes = qnt.quantize %a : tensor<?x?x128xf32> -> tensor<?x?x128x!qnt.block<bits = 8, group = 32, scale = f32>>
+    %y = qnt.matmul %codes, %w : tensor<?x?x128x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x128x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x64xf32>
+    return %y : tensor<?x?x64xf32>
+  }
+}
