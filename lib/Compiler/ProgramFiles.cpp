@@ -6,8 +6,10 @@
 #include "qcc/Compiler/Options.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/Analysis/CallGraph.h"
 #include "mlir/Bytecode/BytecodeReader.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/SCCIterator.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
@@ -52,6 +54,15 @@ static int mapWeights(ModuleOp program, StringRef input, SourceFiles &sources) {
   return ExitSuccess;
 }
 
+/// Calls are followed back to the first one, which a function that calls itself has not.
+static LogicalResult refuseRecursion(ModuleOp program) {
+  CallGraph graph(program);
+  for (auto component = llvm::scc_begin<const CallGraph *>(&graph); !component.isAtEnd(); ++component)
+    if (component.hasCycle())
+      return component->front()->getCallableRegion()->getParentOp()->emitOpError("calls itself, directly or through others: programs have no recursion [recursion]");
+  return success();
+}
+
 int qcc::readProgram(const CompilerOptions &options, MLIRContext &context, SourceFiles &sources, OwningOpRef<ModuleOp> &program) {
   if (!options.shapes.empty())
     return complain(ExitUsage, "--shape fixes inputs of ONNX models; '" + options.input + "' is MLIR [bad-option]");
@@ -64,7 +75,7 @@ int qcc::readProgram(const CompilerOptions &options, MLIRContext &context, Sourc
   llvm::SourceMgr manager;
   manager.AddNewSourceBuffer(std::move(*buffer), {});
   program = parseSourceFile<ModuleOp>(manager, &context);
-  if (!program)
+  if (!program || failed(refuseRecursion(*program)))
     return ExitMalformed;
   bool hasState = llvm::any_of(program->getOps<func::FuncOp>(), [](func::FuncOp function) {
     return function.isPublic() && llvm::any_of(function.getArgumentTypes(), [](Type type) { return isa<qnt::CacheType>(type); });
