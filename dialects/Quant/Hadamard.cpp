@@ -77,6 +77,8 @@ std::optional<HadamardOrder> qcc::qnt::hadamardOrder(int64_t size) {
   int64_t odd = size;
   while (odd % 2 == 0)
     odd /= 2;
+  if (odd > largestOuter / 4)
+    return std::nullopt;
   for (int64_t outer = 4 * odd; outer <= largestOuter && size % outer == 0; outer *= 2)
     if (hasPaleyMatrix(outer))
       return HadamardOrder{outer, size / outer};

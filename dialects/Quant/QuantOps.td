@@ -218,7 +218,7 @@ def Qnt_HadamardOp : Qnt_PureOp<"hadamard", [Qnt_KeepsRows, AllTypesMatch<["inpu
   let summary = "Channels times a Hadamard matrix, at run time";
   let description = [{
     Every `block` channels x of `input [.., K]` become `x H / sqrt(block)`, as `#qnt.rotation<block = ..>` says (without signs): the weight behind it has
-    that as its `column_rotation`, so that their product stays the same. n log n additions, and no channel that stands out is left.
+    that as its `column_rotation`, so that their product stays the same. n log n additions (n (q + log p) with a Paley matrix of order q), and no channel that stands out is left.
     Source: Ashkboos et al. 2024, QuaRot, arXiv 2404.00456, section 4.
     Example:
       %y = qnt.hadamard %x block 768 : tensor<?x?x768xf32>

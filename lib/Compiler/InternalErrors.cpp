@@ -30,6 +30,7 @@ void removeTemporaries() {
     llvm::sys::fs::remove_directories(scratchFolder);
 }
 
+timer_t watchdog;                                      // not alarm(): LLVM's handlers end that
 thread_local bool reporting = false;                   // this thread tells about a crash
 constexpr int crashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
 
@@ -47,7 +48,8 @@ void onCrash(int signal) {
     _exit(ExitResource);
   }
   std::signal(SIGALRM, [](int) { _exit(ExitInternal); });
-  alarm(20);                                           // the crash may have happened with a lock held that is needed below
+  constexpr itimerspec limit = {{0, 0}, {20, 0}};      // the crash may have happened with a lock held that is needed below
+  timer_settime(watchdog, 0, &limit, nullptr);
   llvm::sys::RunSignalHandlers();                      // LLVM's print the stack
   llvm::errs() << "qcc: internal compiler error: crashed while " << currentWork << "\n";
   if (const Reproducer *reproducer = active)
@@ -92,6 +94,10 @@ void qcc::handleSignals(int argc, const char *const *argv, llvm::ArrayRef<int> i
   }
   llvm::setBugReportMsg("");                           // LLVM's asks to write to LLVM
   useSignalStack();
+  sigevent event = {};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = SIGALRM;
+  timer_create(CLOCK_MONOTONIC, &event, &watchdog);
   struct sigaction action = {};
   action.sa_handler = onCrash;
   action.sa_flags = SA_ONSTACK | SA_NODEFER;

@@ -558,7 +558,7 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
   bool staysFloat = o.weightBits >= 16 && o.headBits >= 16 && !o.hasBudget() && o.tensorTypes.empty() && !recipe;
   problems.refuseIf(staysFloat && (isGiven(formats.groupSize) || formats.sym || formats.asym),
                     "--group-size, --sym and --asym are for weights of less than 16 bits: --wbits, --head-bits");
-  problems.refuseIf(staysFloat && isGiven(methods.algo) && o.scaling.empty() && !o.rotates, "--algo=" + o.algorithm() + " is for weights of less than 16 bits: --wbits, --target-bpw, --tensor-type");
+  problems.refuseIf(staysFloat && isGiven(methods.algo) && o.scaling.empty() && methods.algo != "rotate", "--algo=" + o.algorithm() + " is for weights of less than 16 bits: --wbits, --target-bpw, --tensor-type");
   problems.refuseIf(shapes.kvCache == "io" && isGiven(formats.kvBits) && formats.kvBits < 32, "--kv-bits=" + llvm::Twine(formats.kvBits) +
                     " is for a cache that the program keeps; with --kv-cache=io keys and values are float inputs and outputs");
   // Methods and the text that they read.
@@ -642,7 +642,7 @@ void printParseErrors(StringRef messages, StringRef program) {
   for (StringRef line : llvm::split(messages.trim(), '\n')) {
     bool isOwn = line.consume_front((program + ": ").str()), isNote = !isOwn || line.starts_with("Did you mean");
     if (!line.empty())
-      llvm::errs() << (isNote ? "  note: " : "qcc: error: ") << line.substr(0, line.find(".  Try: ")) << (isNote ? "\n" : " [bad-option]\n");
+      llvm::errs() << (isNote ? "  note: " : "qcc: error: ") << line.substr(0, std::min(line.find(".  Try: "), line.find(": See: "))) << (isNote ? "\n" : " [bad-option]\n");
   }
 }
 

@@ -19,8 +19,7 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
     auto main = getOperation().lookupSymbol<func::FuncOp>("main");
     if (!main || main.isExternal())
       return;
-    for (BlockArgument argument : main.getArguments())
-      vocabulary = std::max(vocabulary, rowsOfTable(argument));
+    findTokenTable(main);
     llvm::StringMap<std::string> canonical;
     NamedAttrList fixed;
     if (auto rows = main->getAttrOfType<ArrayAttr>("qnt.rows"))  // what attention computes together; without it, what embeddings do
@@ -60,8 +59,8 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
           canonical.try_emplace(cast<StringAttr>(dims[1]).getValue(), "total");
     evadeReserved(main, canonical, fixed);
     rename(main, canonical);
-    if (vocabulary)
-      getOperation()->setAttr("qnt.vocabulary", Builder(&getContext()).getI64IntegerAttr(vocabulary));
+    if (tokenTable)
+      getOperation()->setAttr("qnt.vocabulary", Builder(&getContext()).getI64IntegerAttr(rowsOf(tokenTable)));
   }
 
   /// `dim` is what the program calls `as`: a name, or the number of an extent that is fixed (and nobody's name). Rows of no tokens are none.
@@ -73,7 +72,7 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
       fixed.set(as, IntegerAttr::get(IntegerType::get(&getContext(), 64), extent));
   }
   int64_t fixedSeq = 0;
-  int64_t vocabulary = 0;                              // rows of the largest table that arguments select from
+  qnt::WeightOp tokenTable;                            // what tokens select from; null: no argument selects from a table
 
   /// Tables of segments have a row for each sentence (2 in BERT), those of learned positions one for each token of the longest input.
   static constexpr int64_t mostSegments = 16;
@@ -103,9 +102,9 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
   }
 
   /// What the program does with an argument.
-  StringRef roleOf(BlockArgument argument) const {
-    if (int64_t rows = rowsOfTable(argument))
-      return rows == vocabulary ? "tokens" : rows <= mostSegments ? "segments" : "positions";
+  StringRef roleOf(BlockArgument argument) {
+    if (qnt::WeightOp table = tableOf(argument))
+      return table.getDecl() == tokenTable.getDecl() ? "tokens" : rowsOf(table) <= mostSegments ? "segments" : "positions";
     for (OpOperand &use : argument.getUses()) {
       Operation *user = use.getOwner();
       if (auto rotary = dyn_cast<qnt::RotaryOp>(user); rotary && rotary.getPositions() == argument)
@@ -120,12 +119,28 @@ struct AssignRoles : qcc::impl::AssignRolesBase<AssignRoles> {
   /// Scores over the vocabulary: the result of a linear layer on a program that has tokens.
   static bool isLogits(Value value) { return value.getDefiningOp<qnt::MatmulOp>() && cast<ShapedType>(value.getType()).getRank() == 3; }
 
-  /// The rows of a table that an argument's numbers select; 0: they select none.
-  static int64_t rowsOfTable(BlockArgument argument) {
+  /// The table that an argument's numbers select from, if it is one.
+  static qnt::WeightOp tableOf(BlockArgument argument) {
     for (Operation *user : argument.getUsers())
       if (auto gather = dyn_cast<qnt::GatherOp>(user); gather && gather.getIds() == argument)
-        return cast<ShapedType>(gather.getTable().getType()).getDimSize(0);
-    return 0;
+        return gather.getTable().getDefiningOp<qnt::WeightOp>();
+    return {};
+  }
+  static int64_t rowsOf(qnt::WeightOp table) { return cast<ShapedType>(table.getType()).getDimSize(0); }
+
+  /// The first table with a row for every score that the program returns, else the largest one: where tokens are bytes or characters, the table of
+  /// learned positions is larger.
+  void findTokenTable(func::FuncOp main) {
+    int64_t scores = 0;
+    for (Value result : main.getBody().front().getTerminator()->getOperands())
+      if (isLogits(result))
+        scores = cast<ShapedType>(result.getType()).getDimSize(2);
+    for (BlockArgument argument : main.getArguments())
+      if (qnt::WeightOp table = tableOf(argument)) {
+        auto isBetter = [&](qnt::WeightOp other) { return rowsOf(table) == scores ? rowsOf(other) != scores : rowsOf(other) != scores && rowsOf(table) > rowsOf(other); };
+        if (!tokenTable || isBetter(tokenTable))
+          tokenTable = table;
+      }
   }
 
   /// The names that extents of inputs have, without those that are sums of others ("past + seq").

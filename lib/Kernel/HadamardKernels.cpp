@@ -113,11 +113,9 @@ private:
 };
 } // namespace
 
-/// Columns of a row that are computed together: whole blocks, and whole groups of codes.
-static int64_t tileOf(const HadamardSpec &spec, const QuantizedRow *row8) {
-  if (!row8)
-    return spec.block;
-  int64_t unit = row8->isStatic ? row8->sumGroup : row8->group;
+/// Columns of a row that are computed together: whole blocks, whole registers (or all of the row), and whole groups of codes.
+static int64_t tileOf(const HadamardSpec &spec, const QuantizedRow *row8, int64_t lanes) {
+  int64_t unit = !row8 ? lanes : row8->isStatic ? row8->sumGroup : row8->group;
   return unit > 0 && spec.block % unit == 0 ? spec.block : spec.width;
 }
 
@@ -132,7 +130,7 @@ FlatSymbolRefAttr qcc::hadamardKernel(KernelLibrary &library, const HadamardSpec
   std::string gate = spec.gate ? ("glu_" + stringifyActivation(*spec.gate) + "_").str() : "";
   std::string name = gate + "hadamard" + std::to_string(spec.block) + "_" + std::to_string(spec.width) + (row8 ? "_a8_" + row8->name() : "");
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
-    int64_t tile = tileOf(spec, row8);
+    int64_t tile = tileOf(spec, row8, b.lanes());
     Value line = b.scratch({int64_t(llvm::alignTo(tile, 32))}, b.getF32Type()), scale = row8 && row8->isStatic ? args[1] : Value();
     BlockRotation rotation(b, spec.block, line);
     b.shareTiles(b.size(args.back(), 0), spec.width, tile, [&](Value row, Value lo, Value hi) {

@@ -46,3 +46,19 @@ func.func @main(%segments: tensor<?x?xi64> {qnt.dims = ["b", "s"]}, %positions: 
   %z = qnt.gather %ids, %t : tensor<?x?xi64>, tensor<100x16xf32> -> tensor<?x?x16xf32>
   return %x, %y, %z : tensor<?x?x16xf32>, tensor<?x?x16xf32>, tensor<?x?x16xf32>
 }
+
+// -----
+
+// Where there are scores, they say which table is that of tokens: here it is smaller than that of learned positions.
+// CHECK: module attributes {qnt.vocabulary = 24 : i64}
+// CHECK: func.func @main(%arg0: tensor<?x?xi64> {{{.*}}qnt.role = "positions"}, %arg1: tensor<?x?xi64> {{{.*}}qnt.role = "tokens"})
+qnt.weight_decl @table : tensor<24x16xf32> [#qnt.part<rows = 24, transposed = false, data = <"t", file 0, offset 0, length 1536> : tensor<24x16xf32>>]
+qnt.weight_decl @learned : tensor<32x16xf32> [#qnt.part<rows = 32, transposed = false, data = <"l", file 0, offset 0, length 2048> : tensor<32x16xf32>>]
+func.func @main(%positions: tensor<?x?xi64> {qnt.dims = ["b", "s"]}, %ids: tensor<?x?xi64> {qnt.dims = ["b", "s"]}) -> (tensor<?x?x24xf32> {qnt.dims = ["b", "s", "24"]}, tensor<?x?x16xf32> {qnt.dims = ["b", "s", "16"]}) {
+  %l = qnt.weight @learned : tensor<32x16xf32>
+  %t = qnt.weight @table : tensor<24x16xf32>
+  %y = qnt.gather %positions, %l : tensor<?x?xi64>, tensor<32x16xf32> -> tensor<?x?x16xf32>
+  %z = qnt.gather %ids, %t : tensor<?x?xi64>, tensor<24x16xf32> -> tensor<?x?x16xf32>
+  %logits = qnt.matmul %z, %t : tensor<?x?x16xf32>, tensor<24x16xf32> -> tensor<?x?x24xf32>
+  return %logits, %y : tensor<?x?x24xf32>, tensor<?x?x16xf32>
+}

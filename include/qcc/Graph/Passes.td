@@ -9,7 +9,7 @@ class GraphPass<string flag> : Pass<"qcc-graph-" # flag, "mlir::ModuleOp"> {
 def AssignRoles : GraphPass<"assign-roles"> {
   let summary = "Say what inputs, outputs and dimensions are: tokens, segments, positions, mask, past, logits; batch, seq, past, total";
   let description = [{
-    By use, not by name: tokens are what selects from the largest table, segments what selects from a table of at most 16 rows, positions what
+    By use, not by name: tokens are what selects from the table with a row for every score, or else the largest one, segments what selects from a table of at most 16 rows, positions what
     selects from another table or what rotary turns by, the mask what attention masks keys by, the past what caches start with. Dimensions of these get their canonical names everywhere; others that the file calls so get another name (`total_1`).
     Example:
       func.func @main(%ids: tensor<?x?xi64> {qnt.name = "input_ids", qnt.dims = ["batch_size", "sequence_length"]}) ...
