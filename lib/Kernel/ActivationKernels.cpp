@@ -25,26 +25,26 @@ Value qcc::activated(KernelBuilder &b, qnt::Activation kind, Value x) {
   llvm_unreachable("all activations are above");
 }
 
-FlatSymbolRefAttr qcc::activationKernel(KernelLibrary &library, qnt::Activation kind, int64_t width, bool gated) {
-  Type f32 = Float32Type::get(library.context());
-  SmallVector<Type> types = {rowsOf(gated ? 2 * width : width, f32), rowsOf(width, f32)};
-  std::string name = ((gated ? "glu_" : "activate_") + stringifyActivation(kind) + "_" + Twine(width)).str();
+FlatSymbolRefAttr qcc::activationKernel(KernelLibrary &library, qnt::Activation kind, const Columns &input, bool gated) {
+  int64_t width = gated ? input.width / 2 : input.width;
+  SmallVector<Type> types = {input.type(library.context()), rowsOf(width, Float32Type::get(library.context()))};
+  std::string name = ((gated ? "glu_" : "activate_") + stringifyActivation(kind) + "_" + Twine(width) + input.place()).str();
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
     b.shareTiles(b.size(args[1], 0), width, b.facts.version.shareColumns, [&](Value row, Value lo, Value hi) {
       b.columns(lo, hi, width, [&](Value at, Value mask) {
-        Value y = activated(b, kind, b.loadVec(args[0], {row, at}, mask));
+        Value y = activated(b, kind, b.loadVec(args[0], {row, b.add(at, input.offset)}, mask));
         if (gated)
-          y = b.mul(y, b.loadVec(args[0], {row, b.add(at, width)}, mask));
+          y = b.mul(y, b.loadVec(args[0], {row, b.add(at, input.offset + width)}, mask));
         b.storeVec(y, args[1], {row, at}, mask);
       });
     });
   });
 }
 
-FlatSymbolRefAttr qcc::gluQuantizeKernel(KernelLibrary &library, qnt::Activation kind, const QuantizedRow &spec) {
-  SmallVector<Type> types = {rowsOf(2 * spec.k, Float32Type::get(library.context()))};
+FlatSymbolRefAttr qcc::gluQuantizeKernel(KernelLibrary &library, qnt::Activation kind, const Columns &input, const QuantizedRow &spec) {
+  SmallVector<Type> types = {input.type(library.context())};
   spec.addTypes(types, library.context());
-  std::string name = ("glu_" + stringifyActivation(kind) + "_" + Twine(spec.k) + "_a8_" + spec.name()).str();
+  std::string name = ("glu_" + stringifyActivation(kind) + "_" + Twine(spec.k) + input.place() + "_a8_" + spec.name()).str();
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
     int64_t tile = spec.tile(b.facts.version.shareColumns), vectors = tile / b.lanes();  // whole groups
     Value line = b.scratch({tile}, b.getF32Type()), scale = spec.isStatic ? args[1] : Value();
@@ -53,15 +53,15 @@ FlatSymbolRefAttr qcc::gluQuantizeKernel(KernelLibrary &library, qnt::Activation
       if (spec.k % tile == 0 && vectors <= 8) {      // few enough to be read before the first is stored
         KernelBuilder::Values gate, up;
         for (int64_t i = 0; i < vectors; ++i) {
-          gate.push_back(b.loadVec(args[0], {row, b.add(lo, i * b.lanes())}));
-          up.push_back(b.loadVec(args[0], {row, b.add(lo, spec.k + i * b.lanes())}));
+          gate.push_back(b.loadVec(args[0], {row, b.add(lo, input.offset + i * b.lanes())}));
+          up.push_back(b.loadVec(args[0], {row, b.add(lo, input.offset + spec.k + i * b.lanes())}));
         }
         for (int64_t i = 0; i < vectors; ++i)
           b.storeVec(b.mul(activated(b, kind, gate[i]), up[i]), line, b.idx(i * b.lanes()));
       } else {
         b.columns(lo, hi, spec.k, [&](Value at, Value mask) {
-          Value gate = activated(b, kind, b.loadVec(args[0], {row, at}, mask));
-          b.storeVec(b.mul(gate, b.loadVec(args[0], {row, b.add(at, spec.k)}, mask)), line, b.sub(at, lo), mask);
+          Value gate = activated(b, kind, b.loadVec(args[0], {row, b.add(at, input.offset)}, mask));
+          b.storeVec(b.mul(gate, b.loadVec(args[0], {row, b.add(at, input.offset + spec.k)}, mask)), line, b.sub(at, lo), mask);
         });
       }
       quantizeColumns(b, spec, line, {}, lo, row, lo, hi, scale, out);

@@ -122,22 +122,22 @@ static int64_t tileOf(const HadamardSpec &spec, const QuantizedRow *row8, int64_
 FlatSymbolRefAttr qcc::hadamardKernel(KernelLibrary &library, const HadamardSpec &spec, const QuantizedRow *row8) {
   MLIRContext *context = library.context();
   Type f32 = Float32Type::get(context);
-  SmallVector<Type> types = {rowsOf(spec.gate ? 2 * spec.width : spec.width, f32)};
+  SmallVector<Type> types = {spec.input.type(context)};
   if (row8)
     row8->addTypes(types, context);
   else
     types.push_back(rowsOf(spec.width, f32));
   std::string gate = spec.gate ? ("glu_" + stringifyActivation(*spec.gate) + "_").str() : "";
-  std::string name = gate + "hadamard" + std::to_string(spec.block) + "_" + std::to_string(spec.width) + (row8 ? "_a8_" + row8->name() : "");
+  std::string name = gate + "hadamard" + std::to_string(spec.block) + "_" + std::to_string(spec.width) + spec.input.place() + (row8 ? "_a8_" + row8->name() : "");
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
     int64_t tile = tileOf(spec, row8, b.lanes());
     Value line = b.scratch({int64_t(llvm::alignTo(tile, 32))}, b.getF32Type()), scale = row8 && row8->isStatic ? args[1] : Value();
     BlockRotation rotation(b, spec.block, line);
     b.shareTiles(b.size(args.back(), 0), spec.width, tile, [&](Value row, Value lo, Value hi) {
       b.columns(lo, hi, spec.width, [&](Value at, Value mask) {
-        Value x = b.loadVec(args[0], {row, at}, mask);
+        Value x = b.loadVec(args[0], {row, b.add(at, spec.input.offset)}, mask);
         if (spec.gate)
-          x = b.mul(activated(b, *spec.gate, x), b.loadVec(args[0], {row, b.add(at, spec.width)}, mask));
+          x = b.mul(activated(b, *spec.gate, x), b.loadVec(args[0], {row, b.add(at, spec.input.offset + spec.width)}, mask));
         b.storeVec(x, line, b.sub(at, lo), mask);
       });
       b.loop(b.idx(0), b.idx(tile), spec.block, [&](Value base) { rotation.run(base); });

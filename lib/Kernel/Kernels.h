@@ -35,10 +35,11 @@ void padQuantized(KernelBuilder &b, const QuantizedRow &spec, mlir::Value row, m
 /// The function of a vector.
 mlir::Value activated(KernelBuilder &b, qnt::Activation kind, mlir::Value x);
 /// (input [.., 2F], output [.., F]); `gated` = false: (input [.., F], output): act(input)
-FlatSymbolRefAttr activationKernel(KernelLibrary &, qnt::Activation, int64_t width, bool gated);
+FlatSymbolRefAttr activationKernel(KernelLibrary &, qnt::Activation, const Columns &input, bool gated);
 /// (input [.., 2F], [scale of codes], codes, scales, sums)
-FlatSymbolRefAttr gluQuantizeKernel(KernelLibrary &, qnt::Activation, const QuantizedRow &);
+FlatSymbolRefAttr gluQuantizeKernel(KernelLibrary &, qnt::Activation, const Columns &input, const QuantizedRow &);
 struct HadamardSpec {
+  Columns input;
   int64_t width, block;
   std::optional<qnt::Activation> gate;   // of a gated unit in front: the input has 2 * width channels
 };
@@ -67,6 +68,7 @@ struct LinearSpec {
   kernel::MatmulSpec matmul;
   int64_t n, k;
   int64_t stride;                // int: QuantizedRow::paddedK of the input; bf16: of the tiles; float: k
+  int64_t outputStride, addendStride;    // of rows of n
 };
 /// int: (codes, scales, sums, weights, [bias], [addend], output); float: (input, weights, [bias], [addend], output), input: f32 or bf16 tiles;
 /// weights: memref<bytes x i8>

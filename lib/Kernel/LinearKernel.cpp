@@ -22,9 +22,13 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
   if (matmul.bias)
     types.push_back(MemRefType::get({spec.n}, f32));
   if (matmul.addend)
-    types.push_back(rowsOf(spec.n, f32));
-  types.push_back(rowsOf(spec.n, f32));
+    types.push_back(rowsOf(spec.addendStride, f32));
+  types.push_back(rowsOf(spec.outputStride, f32));
   std::string name = "linear_" + std::to_string(spec.n) + "x" + std::to_string(spec.k) + "_s" + std::to_string(spec.stride) + matmul.name().substr(2);
+  if (spec.outputStride != spec.n)
+    name += "_y" + std::to_string(spec.outputStride);
+  if (matmul.addend && spec.addendStride != spec.n)
+    name += "_r" + std::to_string(spec.addendStride);
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
     if (matmul.streams() && b.facts.version.overlapsSteps)
       qk::ReadAheadOp::create(b, args[matmul.intActivations ? 3 : 1]);
@@ -46,10 +50,10 @@ FlatSymbolRefAttr qcc::linearKernel(KernelLibrary &library, const LinearSpec &sp
       call.bias = take();
     if (matmul.addend) {
       call.addend = take();
-      call.addendStride = b.idx(spec.n);
+      call.addendStride = b.idx(spec.addendStride);
     }
     call.output = take();
-    call.outputStride = b.idx(spec.n);
+    call.outputStride = b.idx(spec.outputStride);
     call.n = b.idx(spec.n);
     call.k = b.idx(spec.k);
     // Each thread gets whole steps, so that only the last one computes single panels.

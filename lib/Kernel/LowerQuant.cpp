@@ -68,24 +68,58 @@ Value QuantLowering::empty(Operation *at, Value like, int64_t width, Type elemen
 }
 
 Columns QuantLowering::columns(Value &tensor) {
-  int64_t width = cast<RankedTensorType>(tensor.getType()).getShape().back();
-  auto slice = tensor.getDefiningOp<tensor::ExtractSliceOp>();
-  if (!slice || slice.getSourceType().getRank() != slice.getType().getRank() || !slice.hasUnitStride())
-    return width;
-  int64_t rank = slice.getType().getRank(), stride = slice.getSourceType().getShape().back();
+  Columns found(cast<RankedTensorType>(tensor.getType()).getShape().back());
+  while (auto slice = tensor.getDefiningOp<tensor::ExtractSliceOp>()) {
+    std::optional<int64_t> offset = columnOf(slice);
+    if (!offset)
+      break;
+    tensor = slice.getSource();
+    found.offset += *offset;
+    found.stride = slice.getSourceType().getShape().back();
+  }
+  return found;
+}
+
+std::optional<int64_t> QuantLowering::columnOf(tensor::ExtractSliceOp slice) {
+  if (slice.getSourceType().getRank() != slice.getType().getRank() || !slice.hasUnitStride())
+    return {};
+  int64_t rank = slice.getType().getRank();
   auto offset = getConstantIntValue(slice.getMixedOffsets().back());
-  if (!offset || ShapedType::isDynamic(stride))
-    return width;
+  if (!offset || ShapedType::isDynamic(slice.getSourceType().getShape().back()))
+    return {};
   for (int64_t i = 0; i + 1 < rank; ++i) {
     auto from = dimName(slice.getSource(), i), to = dimName(slice.getResult(), i);
     if (getConstantIntValue(slice.getMixedOffsets()[i]) != 0 || !from)
-      return width;
+      return {};
     bool one = isDecode(slice) && (*from == "batch" || *from == "seq");   // sizes are the constant 1 there
     if (from != to && !(one && to == "1"))
-      return width;
+      return {};
   }
-  tensor = slice.getSource();
-  return Columns(width, *offset, stride);
+  return offset;
+}
+
+Value QuantLowering::firstColumns(Operation *at, Value wide, int64_t width) {
+  OpBuilder b(at);
+  SmallVector<OpFoldResult> sizes = leading(b, wide);
+  sizes.push_back(b.getIndexAttr(width));
+  SmallVector<OpFoldResult> zeros(sizes.size(), b.getIndexAttr(0)), ones(sizes.size(), b.getIndexAttr(1));
+  return tensor::ExtractSliceOp::create(b, at->getLoc(), wide, zeros, sizes, ones);
+}
+
+bool QuantLowering::takesColumns(OpOperand &use) {
+  Operation *user = use.getOwner();
+  Value value = use.get();
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(user))
+    return columnOf(slice) && llvm::all_of(slice->getUses(), [&](OpOperand &next) { return takesColumns(next); });
+  if (auto add = dyn_cast<arith::AddFOp>(user))
+    return bool(operandProduct(add, 1 - use.getOperandNumber()));          // it is added in that one's epilogue
+  if (auto rotary = dyn_cast<qnt::RotaryOp>(user))
+    return rotary.getInput() == value;
+  if (auto update = dyn_cast<qnt::KvUpdateOp>(user))
+    return update.getKey() == value || update.getValue() == value;
+  if (isa<qnt::HadamardOp>(user))
+    return library.facts.version.shuffles;
+  return isa<qnt::NormOp, qnt::QuantizeOp, qnt::GluOp, qnt::ActivateOp>(user) && use.getOperandNumber() == 0;
 }
 
 bool QuantLowering::isDecode(Operation *op) {

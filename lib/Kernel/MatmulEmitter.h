@@ -349,6 +349,7 @@ private:
   void decodeBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value panel, Value block, Value to);
   void prefetchBf16(const Bf16Job &job, Value panel, Value block);
   void decodeBlocksBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value from, Value to, Value buffer);
+  void prefetchOutputBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value m, unsigned halves, unsigned count);
   void multiplyBf16(const Bf16Jobs &jobs, const Bf16Job &job, Value m, unsigned halves, unsigned count, const Bf16Ahead &ahead);
 
   mlir::OpBuilder &b;

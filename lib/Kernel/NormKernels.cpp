@@ -4,10 +4,8 @@
 using namespace mlir;
 using namespace qcc;
 
-std::string Columns::name() const {
-  std::string text = std::to_string(width);
-  return stride == width ? text : text + "at" + std::to_string(offset) + "of" + std::to_string(stride);
-}
+std::string Columns::place() const { return stride == width ? "" : "at" + std::to_string(offset) + "of" + std::to_string(stride); }
+std::string Columns::name() const { return std::to_string(width) + place(); }
 
 static std::string nameOf(const NormSpec &spec) {
   uint32_t bits;

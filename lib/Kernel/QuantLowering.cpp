@@ -119,11 +119,15 @@ LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
     parts = launch(op, normQuantizeKernel(library, specOf(norm, from), *row), withScale(op, operandsOf(norm, input)), outs, norm);
     setWork(parts[0], parameterBytes(norm), 0, input);
   } else if (auto glu = dyn_cast_or_null<qnt::GluOp>(producer); glu && fuse) {
-    parts = launch(op, gluQuantizeKernel(library, glu.getActivation(), *row), withScale(op, {glu.getInput()}), outs, glu);
+    Value input = glu.getInput();
+    Columns from = columns(input);
+    parts = launch(op, gluQuantizeKernel(library, glu.getActivation(), from, *row), withScale(op, {input}), outs, glu);
   } else if (hadamard && fuse) {
     qnt::GluOp gate = gateOf(hadamard);
-    HadamardSpec spec{width(op.getInput()), int64_t(hadamard.getBlock()), gate ? std::optional(gate.getActivation()) : std::nullopt};
-    parts = launch(op, hadamardKernel(library, spec, &*row), withScale(op, {like}), outs, gate ? gate.getOperation() : hadamard.getOperation());
+    Value input = like;
+    Columns from = columns(input);
+    HadamardSpec spec{from, width(op.getInput()), int64_t(hadamard.getBlock()), gate ? std::optional(gate.getActivation()) : std::nullopt};
+    parts = launch(op, hadamardKernel(library, spec, &*row), withScale(op, {input}), outs, gate ? gate.getOperation() : hadamard.getOperation());
   } else if (auto found = unmerged.find(op.getInput()); found != unmerged.end()) {
     auto &[spec, query, partials] = found->second;
     parts = launch(op, attentionMergeQuantizeKernel(library, spec, *row), withScale(op, {partials}), outs, producer);
@@ -253,27 +257,44 @@ LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *a
   operands.push_back(weights);
   if (op.getBias())
     operands.push_back(op.getBias());
-  if (addend)
+  spec.outputStride = strideOf(at->getResult(0), spec.matmul.rows);
+  spec.addendStride = spec.n;
+  if (addend) {
+    Value wide = addend;
+    Columns from = columns(wide);
+    if (from.offset == 0)
+      addend = wide, spec.addendStride = from.stride;
     operands.push_back(addend);
-  Value init = empty(at, spec.matmul.bf16 ? Value(op.getInput()) : operands[0], spec.n, f32(op));
-  SmallVector<Value> results = launch(at, linearKernel(library, spec), operands, init, op);
-  setWork(results[0], panels->bytes(spec.n, spec.k) + (op.getBias() ? 4 * spec.n : 0), spec.n * spec.k, op.getInput());
-  at->replaceAllUsesWith(results);
+  }
+  Value init = empty(at, spec.matmul.bf16 ? Value(op.getInput()) : operands[0], spec.outputStride, f32(op));
+  Value result = launch(at, linearKernel(library, spec), operands, init, op)[0];
+  setWork(result, panels->bytes(spec.n, spec.k) + (op.getBias() ? 4 * spec.n : 0), spec.n * spec.k, op.getInput());
+  at->getResult(0).replaceAllUsesWith(spec.outputStride == spec.n ? result : firstColumns(at, result, spec.n));
   return success();
+}
+
+int64_t QuantLowering::strideOf(Value result, kernel::RowClass rows) {
+  constexpr int64_t line = 64 / sizeof(float);
+  int64_t n = width(result), rank = tensorType(result).getRank();
+  bool pads = library.facts.version.oddRows && rows == kernel::RowClass::Long && rank > 1 && n % (2 * line) == 0;
+  for (int64_t i = 0; i + 1 < rank; ++i)
+    pads &= dimName(result, i).has_value();                         // or `columns` does not see that a slice has all rows
+  return pads && llvm::all_of(result.getUses(), [&](OpOperand &use) { return takesColumns(use); }) ? n + line : n;
+}
+
+qnt::MatmulOp QuantLowering::operandProduct(arith::AddFOp add, unsigned i) {
+  auto matmul = add->getOperand(i).getDefiningOp<qnt::MatmulOp>();
+  return matmul && matmul->hasOneUse() && matmul->getBlock() == add->getBlock() ? matmul : qnt::MatmulOp();
 }
 
 LogicalResult QuantLowering::add(arith::AddFOp op) {
   auto type = dyn_cast<RankedTensorType>(op.getType());
   if (!type || !type.getElementType().isF32() || !hasWidth(op.getLhs()))
     return success();
-  auto productAt = [&](unsigned i) {
-    auto matmul = op->getOperand(i).getDefiningOp<qnt::MatmulOp>();
-    return matmul && matmul->hasOneUse() && matmul->getBlock() == op->getBlock() ? matmul : qnt::MatmulOp();
-  };
   for (unsigned i : {1u, 0u})
-    if (qnt::MatmulOp product = productAt(i)) {
+    if (qnt::MatmulOp product = operandProduct(op, i)) {
       // Of two products the second is added in the epilogue of the first.
-      if (qnt::MatmulOp other = productAt(1 - i); other && failed(matmul(other, Value(), other)))
+      if (qnt::MatmulOp other = operandProduct(op, 1 - i); other && failed(matmul(other, Value(), other)))
         return failure();
       return matmul(product, op->getOperand(1 - i), op);
     }
@@ -454,8 +475,9 @@ LogicalResult QuantLowering::hadamard(qnt::HadamardOp op) {
     return success();                                               // fused there
   qnt::GluOp gate = gateOf(op);
   Value input = gate ? Value(gate.getInput()) : Value(op.getInput());
-  HadamardSpec spec{width(op.getResult()), int64_t(op.getBlock()), gate ? std::optional(gate.getActivation()) : std::nullopt};
-  Value init = empty(op, input, spec.width, f32(op));
+  Value init = empty(op, input, width(op.getResult()), f32(op));
+  Columns from = columns(input);
+  HadamardSpec spec{from, width(op.getResult()), int64_t(op.getBlock()), gate ? std::optional(gate.getActivation()) : std::nullopt};
   op.replaceAllUsesWith(launch(op, hadamardKernel(library, spec, nullptr), input, init, gate ? gate.getOperation() : op.getOperation())[0]);
   return success();
 }
@@ -467,7 +489,8 @@ LogicalResult QuantLowering::activation(Operation *op, qnt::Activation kind, boo
     return success();
   if (!hasWidth(op->getOperand(0)))
     return reference(op);
-  Value result = op->getResult(0), init = empty(op, op->getOperand(0), width(result), f32(op));
-  op->replaceAllUsesWith(launch(op, activationKernel(library, kind, width(result), gated), op->getOperand(0), init));
+  Value input = op->getOperand(0), result = op->getResult(0), init = empty(op, input, width(result), f32(op));
+  Columns from = columns(input);
+  op->replaceAllUsesWith(launch(op, activationKernel(library, kind, from, gated), input, init));
   return success();
 }

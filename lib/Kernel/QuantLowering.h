@@ -54,6 +54,14 @@ private:
   mlir::SmallVector<mlir::OpFoldResult> leading(OpBuilder &b, Value tensor);
   /// `tensor` as columns of a wider one, when it is a slice of columns; then `tensor` becomes that one.
   Columns columns(Value &tensor);
+  /// The first column of its source that `slice` has, if it is a slice of columns of all rows.
+  std::optional<int64_t> columnOf(mlir::tensor::ExtractSliceOp slice);
+  /// Columns 0..width of `wide`.
+  Value firstColumns(mlir::Operation *at, Value wide, int64_t width);
+  /// Whether the kernel that reads `use` takes columns of wider rows.
+  bool takesColumns(mlir::OpOperand &use);
+  /// The product that is operand `i` of `add` and of nothing else, to whose results the other operand is added.
+  qnt::MatmulOp operandProduct(mlir::arith::AddFOp add, unsigned i);
   /// The gated unit whose result `op` alone reads, if it has a kernel for both.
   qnt::GluOp gateOf(qnt::HadamardOp op);
   bool isDecode(mlir::Operation *op);
@@ -71,6 +79,8 @@ private:
   mlir::FailureOr<Tiles> tilesFor(qnt::MatmulOp matmul);
   mlir::FailureOr<kernel::PanelLayout> panelsOf(qnt::MatmulOp matmul);
   kernel::MatmulSpec productOf(qnt::MatmulOp matmul, const kernel::PanelLayout &weight, const QuantizedRow &row);
+  /// How far rows of a product's result are apart: TargetVersion::oddRows, where all who read it take columns of wider rows.
+  int64_t strideOf(Value result, kernel::RowClass rows);
   bool usesTiles(qnt::MatmulOp matmul, const kernel::PanelLayout &weight);
   kernel::RowClass rowClass(mlir::Operation *op);
 

@@ -10,6 +10,7 @@ struct Columns {
   Columns(int64_t width) : width(width), stride(width) {}
   Columns(int64_t width, int64_t offset, int64_t stride) : width(width), offset(offset), stride(stride) {}
   std::string name() const;      // "256", "256at128of512": part of kernels' names
+  std::string place() const;     // "", "at128of512": the same beside another name of the width
   mlir::MemRefType type(mlir::MLIRContext *context) const { return rowsOf(stride, mlir::Float32Type::get(context)); }
 };
 

@@ -36,6 +36,9 @@ struct TargetVersion {
   bool tileInt8 = false, tileBf16 = false;  // matrix unit: 16 rows x 64 bytes
   /// k that int8 tiles must sum between two f32 rescalings for kernels to prefer them to dot4 (MatmulTiles.cpp says why).
   int64_t tileInt8MinK = 64;
+  /// Rows of a long product's results are an odd number of 64-byte lines apart (by padding), so that those of one column lie in as many cache sets as
+  /// there are: what a matrix unit writes in a short time would else push itself out.
+  bool oddRows = false;
   int64_t l1Bytes = 32 << 10, l2Bytes = 1 << 20;
   /// Threads that share memory and can wait for each other inside a kernel, so that they divide one sum; 1: none.
   unsigned teamThreads = 1;

@@ -132,6 +132,7 @@ def LowerQuant : Pass<"qcc-kernel-lower-quant", "::mlir::ModuleOp"> {
     Every `qnt` operation becomes a `qk.launch` of a kernel that is generated for its static sizes, formats and row class, and shared by all
     launches with the same ones. Fuses what one pass over a row can do: norm with quantize, glu with quantize, rotary with kv_update, matmul with bias and
     residual addition. What has no kernel (also of scalars, and of rows whose width only a run tells) is replaced by its reference lowering.
+    With `odd_rows`, rows of a product's result may be longer than what is read of them, and their readers take columns of it.
     Example:
       %y = qnt.norm rms %x, %w eps 1.0e-5 : tensor<?x?x64xf32>, tensor<64xf32>
     becomes

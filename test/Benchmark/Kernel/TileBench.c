@@ -48,11 +48,11 @@ static const struct {
 };
 enum { numKernels = sizeof kernels / sizeof *kernels, maxM = 512, maxNK = 2048, maxRounds = 400 };
 
-static int M, N, K, stride;                          /* of input: K rounded up to 512 */
+static int M, N, K, stride, pitch;                   /* of input: K rounded up to 512; of output: an odd number of lines, as programs have it */
 static uint8_t *weights, *formatWeights[numFormats], *codes, *subscales;  /* codes: [N][K]; subscales: [N][K/32] */
 static uint16_t *scales, *tiles;                     /* [N][K/32]; [M/16][K/32][16][32] */
 static int8_t *input;                                /* [M][stride] */
-static float *inputScales, *output;                  /* [M][stride/32], [M][N] */
+static float *inputScales, *output;                  /* [M][stride/32], [M][pitch] */
 static int32_t *inputSums;
 
 static void *room(size_t bytes) {
@@ -108,6 +108,7 @@ static void pack(int f, int n, int g) {              /* block g of column n */
 
 static void fill(void) {
   stride = (K + 511) / 512 * 512;
+  pitch = N % 32 ? N : N + 16;
   for (int f = 0; f < numFormats; f++)
     memset(formatWeights[f], 0, formatBytes(f));
   for (int n = 0; n < N; n++)
@@ -156,9 +157,9 @@ static void run(int i) {
   BUFFER(inputSums);
   BUFFER(output);
   if (kernels[i].group < 0)
-    ((Bf16Kernel *)kernels[i].entry)(&weightsBuffer, 0, &tilesBuffer, K, &outputBuffer, N, M, N, K, 0, N / 16);
+    ((Bf16Kernel *)kernels[i].entry)(&weightsBuffer, 0, &tilesBuffer, K, &outputBuffer, pitch, M, N, K, 0, N / 16);
   else
-    ((IntKernel *)kernels[i].entry)(&weightsBuffer, 0, &inputBuffer, stride, &groupScalesBuffer, stride / 32, &inputSumsBuffer, stride / 32, &outputBuffer, N, M, N, K, 0,
+    ((IntKernel *)kernels[i].entry)(&weightsBuffer, 0, &inputBuffer, stride, &groupScalesBuffer, stride / 32, &inputSumsBuffer, stride / 32, &outputBuffer, pitch, M, N, K, 0,
                                     N / 16);
 }
 
@@ -172,7 +173,7 @@ static double error(int i) {
         float w = weight(i, n, k), x = activation(i, m, k);
         y += kernels[i].group < 0 ? (double)rounded(w, 0) * rounded(x, 1) : (double)w * x;
       }
-      double d = fabs(output[(size_t)m * N + n] - y);
+      double d = fabs(output[(size_t)m * pitch + n] - y);
       worst = fmax(worst, d == d ? d : 1e30), largest = fmax(largest, fabs(y));
     }
   return worst / largest;
@@ -229,14 +230,14 @@ int main(int argc, char **argv) {
   for (int f = 0; f < numFormats; f++)
     formatWeights[f] = room(formatBytes(f));
   codes = room(maxNK * maxNK), scales = room(maxNK * maxNK / 16), subscales = room(maxNK * maxNK / 32), tiles = room(maxM * maxNK * 2), input = room(maxM * maxNK);
-  inputScales = room(maxM * maxNK / 8), groupScales = room(maxM * maxNK / 8), inputSums = room(maxM * maxNK / 8), output = room(maxM * maxNK * 4);
+  inputScales = room(maxM * maxNK / 8), groupScales = room(maxM * maxNK / 8), inputSums = room(maxM * maxNK / 8), output = room(maxM * (maxNK + 16) * 4);
   int wrong = 0;
   static const int checks[][3] = {{32, 64, 512}, {47, 80, 320}, {300, 336, 576}};
   for (int c = 0; c < 3; c++) {
     M = checks[c][0], N = checks[c][1], K = checks[c][2];
     fill();
     for (int i = 0; i < numKernels; i++) {
-      memset(output, 0xff, (size_t)M * N * 4);
+      memset(output, 0xff, (size_t)M * pitch * 4);
       prepare(i);
       run(i);
       double e = error(i);
