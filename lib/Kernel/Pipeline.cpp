@@ -28,12 +28,14 @@ void qcc::buildKernelPipeline(OpPassManager &pm, bool reference) {
   bufferize.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
   bufferize.unknownTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
-  pm.addPass(createCanonicalizerPass());
+  GreedyRewriteConfig noBlocks;               // control flow is structured: there are no blocks to merge or remove
+  noBlocks.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+  pm.addPass(createCanonicalizerPass(noBlocks));
   pm.addPass(createCSEPass());
   pm.addPass(createPlaceBuffers());
   pm.addNestedPass<func::FuncOp>(createDistributeLoops());        // after placing: its loops hold no buffers of their own
   pm.addPass(createLowerLaunch());
-  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCanonicalizerPass(noBlocks));
   pm.addPass(createCSEPass());
   pm.addPass(createDescribeRegions());        // last: no barrier comes or goes after it
 }

@@ -64,9 +64,9 @@ func.func @pair(%even: vector<16xf32>, %odd: vector<16xf32>) -> vector<32xbf16> 
 
 // Lines that are not needed again soon.
 // AMX-LABEL: func @streamed
-// AMX: %[[ROWS:.*]] = arith.constant 16 : i16
-// AMX: %[[AT:.*]] = llvm.getelementptr
-// AMX: llvm.call_intrinsic "llvm.x86.tileloaddt164.internal"(%{{.*}}, %{{.*}}, %[[AT]], %{{.*}}) : (i16, i16, !llvm.ptr, i64) -> !llvm.x86_amx
+// AMX-DAG: %[[ROWS:.*]] = arith.constant 16 : i16
+// AMX-DAG: %[[AT:.*]] = llvm.getelementptr
+// AMX: llvm.call_intrinsic "llvm.x86.tileloaddt164.internal"(%[[ROWS]], %{{.*}}, %[[AT]], %{{.*}}) : (i16, i16, !llvm.ptr, i64) -> !llvm.x86_amx
 // VNNI-LABEL: func @streamed
 // VNNI-COUNT-16: vector.load %arg0[
 func.func @streamed(%a: memref<?xi8>, %c: memref<?xi8>, %at: index, %stride: index) {

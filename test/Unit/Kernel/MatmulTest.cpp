@@ -98,18 +98,17 @@ void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::
   }
 }
 
-/// And every format that the registry shows, where matrix products of such activations have it: one for each layout, which is all that kernels see.
-std::vector<llvm::StringRef> withExamples(mlir::MLIRContext &context, std::vector<llvm::StringRef> formats, bool intActivations) {
+/// And every format that the registry shows, where products of integer activations have it: one for each layout, which is all that kernels see.
+std::vector<llvm::StringRef> withExamples(mlir::MLIRContext &context, std::vector<llvm::StringRef> formats) {
   auto layoutOf = [&](llvm::StringRef name) {
-    mlir::Type element = name == "bf16" ? mlir::BFloat16Type::get(&context) : qnt::parseFormat(name, &context);
-    return PanelLayout::get(element, 16, nullptr)->name();
+    return PanelLayout::get(qnt::parseFormat(name, &context), 16, nullptr)->name();
   };
   llvm::StringSet<> layouts;
   for (llvm::StringRef name : formats)
     layouts.insert(layoutOf(name));
   for (llvm::StringRef name : qnt::exampleFormats()) {
     auto block = mlir::dyn_cast<qnt::BlockType>(qnt::parseFormat(name, &context));
-    if ((!intActivations || (block && qnt::hasIntegers(block))) && layouts.insert(layoutOf(name)).second)
+    if (block && qnt::hasIntegers(block) && layouts.insert(layoutOf(name)).second)
       formats.push_back(name);
   }
   return formats;
@@ -422,16 +421,17 @@ TEST_F(MatmulTest, targets) {
 
 // Runs of a block, several, more than a chunk, and a whole row.
 const std::vector<llvm::StringRef> longFormats = {"w4g32", "w8g128", "w4rowasym", "w8row", "w4t", "w4tasym", "w8rowzf", "w4g48", "q5_1", "q2_k", "q4_k", "q6_k", "nf4", "nf4g512", "fp4row", "mxfp4"};
+const std::vector<llvm::StringRef> fewLongFormats = {"w4g32", "w4rowasym", "w8row", "w4tasym", "q2_k", "q4_k", "nf4g512"};
 const std::vector<llvm::StringRef> narrowLongFormats = {"w4g64asym", "w8row", "w4t"};
-TEST_F(MatmulTest, groupsOf96Avx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", longFormats, true, 96); }
-TEST_F(MatmulTest, groupsOf1024Avx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", longFormats, true, 1024); }
+TEST_F(MatmulTest, groupsOf96Avx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", fewLongFormats, true, 96); }
+TEST_F(MatmulTest, groupsOf1024Avx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", fewLongFormats, true, 1024); }
 TEST_F(MatmulTest, wholeRowsAvx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", longFormats, true, -1); }
 TEST_F(MatmulTest, groupsOf128Avx2) { checkFormats(context, "x86-avx2", "avx2", narrowLongFormats, true, 128); }
 TEST_F(MatmulTest, wholeRowsAvx2) { checkFormats(context, "x86-avx2", "avx2", narrowLongFormats, true, -1); }
-TEST_F(MatmulTest, integerAvx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", withExamples(context, intFormats, true), true); }
+TEST_F(MatmulTest, integerAvx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", withExamples(context, intFormats), true); }
 TEST_F(MatmulTest, integerAvx512) { checkFormats(context, "x86-avx512", "avx512", fewFormats, true); }
 TEST_F(MatmulTest, integerAvxVnni) { checkFormats(context, "x86-avx2", "avxvnni", fewFormats, true); }
 TEST_F(MatmulTest, integerAvx2) { checkFormats(context, "x86-avx2", "avx2", narrowFormats, true); }
-TEST_F(MatmulTest, floatAvx512) { checkFormats(context, "x86-avx512", "avx512", withExamples(context, floatFormats, false), false); }
+TEST_F(MatmulTest, floatAvx512) { checkFormats(context, "x86-avx512", "avx512", floatFormats, false); }
 TEST_F(MatmulTest, floatAvx2) { checkFormats(context, "x86-avx2", "avx2", narrowFloatFormats, false); }
 } // namespace
