@@ -328,7 +328,8 @@ private:
 
   //===-- bf16 on a matrix unit (MatmulBf16.cpp) --------------------------------------------------------------------------------===//
   struct Bf16Jobs {
-    int64_t chunk;                                   // k decoded at a time
+    int64_t chunk;                                   // k that there is room for
+    Value step;                                      // k decoded at a time
     Value weights, sums;                             // scratch: two jobs' decoded panels; sums of a group of panels in tile order
     Value kEnd;                                      // K in whole blocks
     Value groupPanels;                               // panels that share a chunk of the rows
