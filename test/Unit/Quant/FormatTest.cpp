@@ -101,6 +101,18 @@ TEST_F(FormatTest, DefaultsAreFormatsOfTheirBits) {
   EXPECT_FALSE(formatOfBits(&context, 7, 32, false));
 }
 
+TEST_F(FormatTest, TheListOfTableFormatsHoldsThoseThatServe) {
+  std::string list = listTableFormats(&context);
+  EXPECT_TRUE(StringRef(list).contains("w<2..8>")) << list;
+  EXPECT_TRUE(StringRef(list).contains("q4_0|q5_0|q8_0")) << list;
+  for (StringRef name : {"f32", "w4g32asym", "w3rowasyms32", "q8_0"})
+    EXPECT_TRUE(servesTables(format(name))) << name.str();
+  for (StringRef name : {"nf4", "w4t", "q4_1", "q4_k"}) {
+    EXPECT_FALSE(servesTables(format(name))) << name.str();
+    EXPECT_FALSE(StringRef(list).contains(name)) << list;
+  }
+}
+
 TEST_F(FormatTest, BitsPerWeight) {
   EXPECT_EQ(bitsPerWeight(format("w4g32"), 256), 4.5);
   EXPECT_EQ(bitsPerWeight(format("w4g32asym"), 256), 4.625);
