@@ -319,8 +319,7 @@ struct FormatOptions {
     o.groupSize = rows ? -1 : groupSize.getValue();
     o.activationGroup = rows ? -1 : actGroupSize.getValue();
     o.symmetric = !asym;
-    const qnt::DefaultFormats *byDefault = qnt::defaultFormats(o.weightBits);
-    o.defaultFormat = byDefault && byDefault->layers != byDefault->head && !isGiven(groupSize) && !sym && !asym;
+    o.defaultFormat = !rows && !isGiven(groupSize) && !sym && !asym;
     problems.unlessRules(tensorTypes);
     o.tensorTypes.assign(tensorTypes.begin(), tensorTypes.end());
   }

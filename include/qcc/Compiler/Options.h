@@ -50,7 +50,7 @@ struct CompilerOptions {
   unsigned weightBits = 16, activationBits = 0, headBits = 0, kvBits = 0;  // 0: the documented default for weightBits
   int64_t groupSize = 32, activationGroup = 32;             // -1: the whole row
   bool symmetric = true;
-  bool defaultFormat = false;                 // weights in the default format of weightBits (Defaults.def) where that is no plain group of 32, whatever the two say
+  bool defaultFormat = false;                 // weights and head in the formats that Defaults.def has for their bits, whatever the two say
   bool staticActivations = false;             // one scale for all that a norm makes, from calibration; else scales are found at run time
   std::vector<std::string> activationTypes;   // regex=float|dynamic|static, first match wins
   RangeRule activationRange;                  // of static scales
