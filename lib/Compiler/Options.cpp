@@ -248,14 +248,16 @@ private:
     return options;
   }
 
-  /// "gptq", "awq" or "awq+gptq", each also behind "rotate+", or "rotate".
+  /// "gptq", "awq" or "awq+gptq", each also behind a rotation ("rotate+gptq"), or the rotation alone.
   void readAlgorithm(CompilerOptions &o, Problems &problems) const {
     StringRef byDefault = defaultMethod(!calib.empty()).name(), rest = algo.empty() ? byDefault : StringRef(algo);
     std::string name = rest.str();
-    o.rotates = rest == "rotate" || rest.starts_with("rotate+");
-    if (o.rotates)
-      rest = rest == "rotate" ? byDefault : rest.drop_front(StringRef("rotate+").size());
     auto [first, second] = rest.split('+');
+    o.rotates = first == rotationName();
+    if (o.rotates) {
+      rest = rest == first ? byDefault : second;
+      std::tie(first, second) = rest.split('+');
+    }
     const ScalingMethod *scaling = findScalingMethod(first);
     o.scaling = scaling ? first.str() : "";
     o.method = !scaling ? rest.str() : rest == first ? scaling->codes().str() : second.str();
@@ -557,7 +559,7 @@ void refuseContradictions(const CommandLine &line, const CompilerOptions &o, con
   bool staysFloat = o.weightBits >= 16 && o.headBits >= 16 && !o.hasBudget() && o.tensorTypes.empty() && !recipe;
   problems.refuseIf(staysFloat && (isGiven(formats.groupSize) || formats.sym || formats.asym),
                     "--group-size, --sym and --asym are for weights of less than 16 bits: --wbits, --head-bits");
-  problems.refuseIf(staysFloat && isGiven(methods.algo) && o.scaling.empty() && methods.algo != "rotate", "--algo=" + o.algorithm() + " is for weights of less than 16 bits: --wbits, --target-bpw, --tensor-type");
+  problems.refuseIf(staysFloat && isGiven(methods.algo) && o.scaling.empty() && methods.algo != rotationName(), "--algo=" + o.algorithm() + " is for weights of less than 16 bits: --wbits, --target-bpw, --tensor-type");
   problems.refuseIf(shapes.kvCache == "io" && isGiven(formats.kvBits) && formats.kvBits < 32, "--kv-bits=" + llvm::Twine(formats.kvBits) +
                     " is for a cache that the program keeps; with --kv-cache=io keys and values are float inputs and outputs");
   // Methods and the text that they read.
@@ -676,6 +678,10 @@ int readRecipeOptions(const RecipeOptions &options, std::shared_ptr<Recipe> &rec
 
 bool CompilerOptions::hasStaticActivations() const {
   return staticActivations || llvm::any_of(activationTypes, [](StringRef type) { return type.ends_with("=static"); });
+}
+
+std::string CompilerOptions::algorithm() const {
+  return (rotates ? rotationName() + "+" : llvm::Twine()).str() + (scaling.empty() ? "" : scaling + "+") + method;
 }
 
 bool CompilerOptions::algorithmReads(StringRef name) const {

@@ -70,7 +70,7 @@ struct CompilerOptions {
   std::string method;                         // how codes are chosen (findMethod)
   std::string scaling;                        // how scales of input channels are chosen before (findScalingMethod); empty: not at all
   bool rotates = false;                       // before both: the residual stream, and what down projections read
-  std::string algorithm() const { return (rotates ? "rotate+" : "") + (scaling.empty() ? "" : scaling + "+") + method; }  // as --algo says it
+  std::string algorithm() const;              // as --algo says it
   ParameterValues parameters;                 // of both
   /// Whether one of the two reads the parameter `name`.
   bool algorithmReads(llvm::StringRef name) const;
