@@ -4,6 +4,7 @@
 #include "lib/Compiler/Recipe.h"
 #include "lib/Compiler/Text.h"
 #include "dialects/Quant/Formats/Defaults.h"
+#include "qcc/Base/CommandLine.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Quantize/Method.h"
 #include "qcc/Quantize/ScalingMethod.h"
@@ -42,8 +43,7 @@ class Problems {
 public:
   bool any() const { return found; }
   void refuse(const llvm::Twine &message, const llvm::Twine &note = "") {
-    llvm::errs() << "qcc: error: " << message << " [bad-option]\n" << note;
-    found = true;
+    found = refuseOption(message, note);
   }
   void refuseIf(bool wrong, const llvm::Twine &message) {
     if (wrong)
@@ -122,18 +122,18 @@ std::optional<int64_t> parseSize(StringRef text) {
 struct TargetOptions {
   cl::OptionCategory category{"Target"};
 
-  cl::opt<std::string> target{"target",
+  Opt<std::string> target{"target",
       cl::desc("Preset, a floor (default host); --print-targets lists them"), cl::value_desc("preset"), cl::init("host"), cl::cat(category)};
-  cl::opt<bool> printOperators{"print-operators", cl::desc("List the ONNX operators that are supported"), cl::Hidden, cl::cat(category)};
-  cl::opt<bool> printTargets{"print-targets", cl::desc("List the presets and what they need"), cl::cat(category)};
-  cl::opt<bool> printFormats{"print-formats", cl::desc("List the weight formats, what they cost, and what makes and reads them"), cl::Hidden, cl::cat(category)};
-  cl::opt<bool> printMethods{"print-methods", cl::desc("List the methods that --algo names"), cl::Hidden, cl::cat(category)};
-  cl::opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU, refines the preset"), cl::value_desc("name"), cl::Hidden, cl::cat(category)};
+  Opt<bool> printOperators{"print-operators", cl::desc("List the ONNX operators that are supported"), cl::Hidden, cl::cat(category)};
+  Opt<bool> printTargets{"print-targets", cl::desc("List the presets and what they need"), cl::cat(category)};
+  Opt<bool> printFormats{"print-formats", cl::desc("List the weight formats, what they cost, and what makes and reads them"), cl::Hidden, cl::cat(category)};
+  Opt<bool> printMethods{"print-methods", cl::desc("List the methods that --algo names"), cl::Hidden, cl::cat(category)};
+  Opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU, refines the preset"), cl::value_desc("name"), cl::Hidden, cl::cat(category)};
   cl::list<std::string> attributes{"mattr",
       cl::desc("LLVM features, refine the preset"), cl::value_desc("+f,-g"), cl::CommaSeparated, cl::Hidden, cl::cat(category)};
-  cl::opt<std::string> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init("on"), cl::Hidden, cl::cat(category),
+  Opt<std::string> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init("on"), cl::Hidden, cl::cat(category),
                                     cl::value_desc("on|off"), cl::ValueOptional};
-  cl::opt<std::string> kernels{"kernels",
+  Opt<std::string> kernels{"kernels",
       cl::desc("fast (generated, default) or reference (every operation's specification: slow, to compare with)"), cl::value_desc("kind"),
                                cl::init("fast"), cl::Hidden, cl::cat(category)};
 
@@ -169,15 +169,15 @@ private:
 struct OutputOptions {
   cl::OptionCategory category{"Output"};
 
-  cl::opt<std::string> input{cl::Positional, cl::desc("<model.onnx | program.mlir | ->"), cl::cat(category)};
-  cl::opt<std::string> output{"o", cl::desc("Output file; - is standard output for text"), cl::value_desc("path"), cl::cat(category)};
-  cl::opt<std::string> emit{"emit", cl::desc("lib (shared library, weights, header; default), obj, asm, llvm, or mlir (of --compile-to)"),
+  Opt<std::string> input{cl::Positional, cl::desc("<model.onnx | program.mlir | ->"), cl::cat(category)};
+  Opt<std::string> output{"o", cl::desc("Output file; - is standard output for text"), cl::value_desc("path"), cl::cat(category)};
+  Opt<std::string> emit{"emit", cl::desc("lib (shared library, weights, header; default), obj, asm, llvm, or mlir (of --compile-to)"),
       cl::value_desc("kind"), cl::init("lib"), cl::cat(category)};
-  cl::opt<std::string> compileTo{"compile-to", cl::desc("Stop after a stage and print its IR: onnx, graph, quant, kernel, llvm"),
+  Opt<std::string> compileTo{"compile-to", cl::desc("Stop after a stage and print its IR: onnx, graph, quant, kernel, llvm"),
       cl::value_desc("stage"), cl::cat(category)};
-  cl::opt<std::string> weights{"weights", cl::desc("Where weights go: auto (default: a file beside the library), embed, file"),
+  Opt<std::string> weights{"weights", cl::desc("Where weights go: auto (default: a file beside the library), embed, file"),
       cl::value_desc("place"), cl::init("auto"), cl::cat(category)};
-  cl::opt<std::string> saveTemps{"save-temps",
+  Opt<std::string> saveTemps{"save-temps",
       cl::desc("Keep the IR of every stage"), cl::value_desc("folder"), cl::ValueOptional, cl::Hidden, cl::cat(category)};
 
   void read(CompilerOptions &o, Problems &problems) const {
@@ -202,24 +202,24 @@ struct ParameterOption {
         value(parameter.name, cl::desc(help), cl::value_desc("x"), cl::init(parameter.value), cl::Hidden, cl::cat(category)) {}
   MethodParameter parameter;
   std::string help;
-  cl::opt<double> value;
+  Opt<double> value;
 };
 
 struct MethodOptions {
   cl::OptionCategory &category;
 
   std::string algoHelp = "How codes are chosen: " + methodNames();
-  cl::opt<std::string> algo{"algo",
+  Opt<std::string> algo{"algo",
       cl::desc(algoHelp),
       cl::value_desc("method"), cl::cat(category)};
-  cl::opt<std::string> calib{"calib", cl::desc("Text to calibrate on (UTF-8), or its token ids (.npy)"), cl::value_desc("file"), cl::cat(category)};
-  cl::opt<std::string> calibCache{"calib-cache",
+  Opt<std::string> calib{"calib", cl::desc("Text to calibrate on (UTF-8), or its token ids (.npy)"), cl::value_desc("file"), cl::cat(category)};
+  Opt<std::string> calibCache{"calib-cache",
       cl::desc("Keep what calibration finds in a file, and read it where it is there"), cl::value_desc("file"), cl::cat(category)};
-  cl::opt<std::string> tokenizer{"tokenizer",
+  Opt<std::string> tokenizer{"tokenizer",
       cl::desc("tokenizer.json for --calib (default: beside the model)"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
-  cl::opt<int64_t> calibSamples{"calib-samples",
+  Opt<int64_t> calibSamples{"calib-samples",
       cl::desc("Windows of the text to use (default 128)"), cl::value_desc("n"), cl::init(128), cl::Hidden, cl::cat(category)};
-  cl::opt<int64_t> calibLength{"calib-length", cl::desc("Tokens of a window (default 512)"), cl::value_desc("n"), cl::init(512), cl::Hidden, cl::cat(category)};
+  Opt<int64_t> calibLength{"calib-length", cl::desc("Tokens of a window (default 512)"), cl::value_desc("n"), cl::init(512), cl::Hidden, cl::cat(category)};
 
   std::deque<ParameterOption> parameters = declareParameters();
 
@@ -248,6 +248,16 @@ private:
     return options;
   }
 
+  static std::string nearest(StringRef name) {
+    std::vector<std::string> known = {rotationName().str()};
+    for (const QuantizationMethod *method : allMethods())
+      known.push_back(method->name().str());
+    for (const ScalingMethod *method : allScalingMethods())
+      known.push_back(method->name().str());
+    std::string text = didYouMean(name, known);
+    return text.empty() ? "" : "  note: " + text + "\n";
+  }
+
   /// "gptq", "awq" or "awq+gptq", each also behind a rotation ("rotate+gptq"), or the rotation alone.
   void readAlgorithm(CompilerOptions &o, Problems &problems) const {
     StringRef byDefault = defaultMethod(!calib.empty()).name(), rest = algo.empty() ? byDefault : StringRef(algo);
@@ -263,7 +273,7 @@ private:
     o.method = !scaling ? rest.str() : rest == first ? scaling->codes().str() : second.str();
     const QuantizationMethod *method = findMethod(o.method);
     if (!method)
-      return problems.refuse("--algo=" + name + " is no method", "  note: there are:\n" + listMethods());
+      return problems.refuse("--algo=" + name + " is no method", nearest(name) + "  note: there are:\n" + listMethods());
     o.outlierThreshold = method->outlierThreshold();
     problems.refuseIf((scaling || method->needsInputs()) && calib.empty(), "--algo=" + name + " needs a text to calibrate on: --calib=<file>");
   }
@@ -275,33 +285,33 @@ struct FormatOptions {
   cl::OptionCategory &category;
 
   std::string weightBitsHelp = "Bits of a weight: " + qnt::listBits() + " (default 16)";
-  cl::opt<unsigned> weightBits{"wbits",
+  Opt<unsigned> weightBits{"wbits",
       cl::desc(weightBitsHelp), cl::value_desc("n"), cl::init(16), cl::cat(category)};
-  cl::opt<int64_t> groupSize{"group-size",
+  Opt<int64_t> groupSize{"group-size",
       cl::desc("Weights per scale, -1 for the whole row (default 32; below 5 bits two levels)"), cl::value_desc("n"), cl::init(32), cl::cat(category)};
-  cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default, but for two levels)"), cl::cat(category)};
-  cl::opt<bool> asym{"asym", cl::desc("Weights with a zero point"), cl::cat(category)};
-  cl::opt<unsigned> headBits{"head-bits",
+  Opt<bool> sym{"sym", cl::desc("Symmetric weights (default, but for two levels)"), cl::cat(category)};
+  Opt<bool> asym{"asym", cl::desc("Weights with a zero point"), cl::cat(category)};
+  Opt<unsigned> headBits{"head-bits",
       cl::desc("Bits of the output head and its embedding (default 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(category)};
   cl::list<std::string> tensorTypes{"tensor-type",
       cl::desc("Format of the weights whose name matches; repeatable, first match wins"), cl::value_desc("regex=format"), cl::cat(category)};
-  cl::opt<double> targetBpw{"target-bpw",
+  Opt<double> targetBpw{"target-bpw",
       cl::desc("Choose the format of every layer weight, for so many bits per weight on average, scales included"),
       cl::value_desc("bits"), cl::cat(category)};
-  cl::opt<std::string> targetSize{"target-size",
+  Opt<std::string> targetSize{"target-size",
       cl::desc("The same for so many bytes of all weights; K, M, G: powers of 1000"), cl::value_desc("bytes"), cl::cat(category)};
-  cl::opt<double> maxKl{"max-kl",
+  Opt<double> maxKl{"max-kl",
       cl::desc("The smallest formats whose KL divergence is expected to stay below x nats"), cl::value_desc("x"), cl::cat(category)};
-  cl::opt<std::string> sensitivity{"sensitivity",
+  Opt<std::string> sensitivity{"sensitivity",
       cl::desc("What formats are compared by: kl (default; predictions with one weight quantized), hessian (outputs of the weight)"),
       cl::value_desc("measure"), cl::Hidden, cl::cat(category)};
-  cl::opt<unsigned> activationBits{"abits",
+  Opt<unsigned> activationBits{"abits",
       cl::desc("Bits of an activation: 8, 16 (bf16 on matrix units), 32 (default: 8 below 16-bit weights)"),
       cl::value_desc("n"), cl::init(0), cl::cat(category)};
-  cl::opt<int64_t> actGroupSize{"act-group-size",
+  Opt<int64_t> actGroupSize{"act-group-size",
       cl::desc("8-bit activations per scale, -1 for the whole row (default 32); more: faster, less exact"),
       cl::value_desc("n"), cl::init(32), cl::cat(category)};
-  cl::opt<unsigned> kvBits{"kv-bits",
+  Opt<unsigned> kvBits{"kv-bits",
       cl::desc("Bits of a cached key or value: 4 8 16 32 (default 16; 32 with --wbits=32 --abits=32)"),
       cl::value_desc("n"), cl::init(0), cl::cat(category)};
 
@@ -373,15 +383,15 @@ private:
 struct ActivationOptions {
   cl::OptionCategory &category;
 
-  cl::opt<std::string> scales{"act-scales",
+  Opt<std::string> scales{"act-scales",
       cl::desc("Scales of 8-bit activations: dynamic (default), or static: of what norms make, from --calib"),
       cl::value_desc("kind"), cl::init("dynamic"), cl::cat(category)};
   cl::list<std::string> types{"act-type",
       cl::desc("float, dynamic or static inputs of the weights whose name matches; repeatable, first match wins"),
       cl::value_desc("regex=type"), cl::Hidden, cl::cat(category)};
-  cl::opt<std::string> range{"act-range",
+  Opt<std::string> range{"act-range",
       cl::desc("Range of static scales: absmax (default), percentile, entropy"), cl::value_desc("rule"), cl::init("absmax"), cl::Hidden, cl::cat(category)};
-  cl::opt<double> percentile{"act-percentile",
+  Opt<double> percentile{"act-percentile",
       cl::desc("Percent of the values that --act-range=percentile holds (default 99.99)"), cl::value_desc("p"), cl::init(99.99), cl::Hidden, cl::cat(category)};
 
   void read(CompilerOptions &o, Problems &problems) const {
@@ -400,9 +410,9 @@ struct ActivationOptions {
 struct RecipeOptions {
   cl::OptionCategory &category;
 
-  cl::opt<std::string> recipe{"recipe",
+  Opt<std::string> recipe{"recipe",
       cl::desc("Decide as --save-recipe has written; --tensor-type overrides"), cl::value_desc("file"), cl::cat(category)};
-  cl::opt<std::string> saveRecipe{"save-recipe",
+  Opt<std::string> saveRecipe{"save-recipe",
       cl::desc("Write every decision to a .json file, which --recipe repeats"), cl::value_desc("file"), cl::cat(category)};
 
   void read(CompilerOptions &o, Problems &problems) const {
@@ -418,9 +428,9 @@ struct ShapeOptions {
 
   cl::list<std::string> shapes{"shape",
       cl::desc("Fix extents of inputs, ? leaves one open"), cl::value_desc("name:AxB,..."), cl::CommaSeparated, cl::cat(category)};
-  cl::opt<std::string> kvCache{"kv-cache",
+  Opt<std::string> kvCache{"kv-cache",
       cl::desc("state (kept inside, default) or io (inputs and outputs)"), cl::value_desc("form"), cl::init("state"), cl::cat(category)};
-  cl::opt<int64_t> maxContext{"max-context",
+  Opt<int64_t> maxContext{"max-context",
       cl::desc("Longest sequence (default: the model's, else 4096)"), cl::value_desc("n"), cl::init(0), cl::cat(category)};
 
   void read(CompilerOptions &o, Problems &problems) const {
@@ -443,25 +453,25 @@ struct ShapeOptions {
 struct WorkOptions {
   cl::OptionCategory category{"Work"};
 
-  cl::opt<unsigned> optLevel{"O", cl::desc("Optimization level 0 to 3 (default 3)"), cl::Prefix, cl::init(3), cl::cat(category)};
-  cl::opt<unsigned> jobs{"j", cl::desc("Threads of the compiler (default: all)"), cl::Prefix, cl::init(0), cl::cat(category)};
-  cl::opt<bool> check{"check", cl::desc("Only list all problems of the model and its formats"), cl::cat(category)};
-  cl::opt<bool> dryRun{"dry-run", cl::desc("Print the plan: formats, sizes, memory of a run; write no code"), cl::cat(category)};
+  Opt<unsigned> optLevel{"O", cl::desc("Optimization level 0 to 3 (default 3)"), cl::Prefix, cl::init(3), cl::cat(category)};
+  Opt<unsigned> jobs{"j", cl::desc("Threads of the compiler (default: all)"), cl::Prefix, cl::init(0), cl::cat(category)};
+  Opt<bool> check{"check", cl::desc("Only list all problems of the model and its formats"), cl::cat(category)};
+  Opt<bool> dryRun{"dry-run", cl::desc("Print the plan: formats, sizes, memory of a run; write no code"), cl::cat(category)};
   cl::list<std::string> reports{"report",
       cl::desc("Write formats, sizes and what quantization lost to a .json or .html file; repeatable"), cl::value_desc("file"), cl::cat(category)};
-  cl::opt<bool> verify{"verify",
+  Opt<bool> verify{"verify",
       cl::desc("Run what was built on a sample; fail where a layer differs from its reference lowering"), cl::cat(category)};
-  cl::opt<bool> stats{"stats", cl::desc("Say what was decided and which paths are slow"), cl::cat(category)};
-  cl::opt<bool> timing{"timing", cl::desc("Time every pass (--mlir-timing)"), cl::Hidden, cl::cat(category)};
-  cl::opt<bool> verbose{"v", cl::desc("More messages"), cl::cat(category)};
-  cl::opt<bool> quiet{"q", cl::desc("Only errors"), cl::cat(category)};
+  Opt<bool> stats{"stats", cl::desc("Say what was decided and which paths are slow"), cl::cat(category)};
+  Opt<bool> timing{"timing", cl::desc("Time every pass (--mlir-timing)"), cl::Hidden, cl::cat(category)};
+  Opt<bool> verbose{"v", cl::desc("More messages"), cl::cat(category)};
+  Opt<bool> quiet{"q", cl::desc("Only errors"), cl::cat(category)};
   cl::list<std::string> passPlugins{"load-pass-plugin",
       cl::desc("Load passes from a shared library; repeatable"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
   cl::list<std::string> dialectPlugins{"load-dialect-plugin",
       cl::desc("Load dialects from a shared library; repeatable"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
   cl::list<std::string> extraPasses{"pass-at",
       cl::desc("Run a pipeline at an extension point; --pass-at=list names them"), cl::value_desc("point:passes"), cl::Hidden, cl::cat(category)};
-  cl::opt<std::string> configFile{"config-file", cl::desc("Read options from a file (as @file)"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
+  Opt<std::string> configFile{"config-file", cl::desc("Read options from a file (as @file)"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
 
   void read(CompilerOptions &o, Problems &problems) const {
     problems.refuseIf(optLevel > 3, "-O" + llvm::Twine(optLevel) + " is outside -O0 .. -O3");
@@ -637,31 +647,12 @@ void forgetOptions(const CommandLine &line) {
     option->removeArgument();
 }
 
-/// LLVM's messages, "qcc: <what is wrong>.  Try: 'qcc --help'" and "qcc: Did you mean '..'?", in the form of ours. (Those of wrong values have gone to
-/// the screen by themselves.)
-void printParseErrors(StringRef messages, StringRef program) {
-  for (StringRef line : llvm::split(messages.trim(), '\n')) {
-    bool isOwn = line.consume_front((program + ": ").str()), isNote = !isOwn || line.starts_with("Did you mean");
-    if (!line.empty())
-      llvm::errs() << (isNote ? "  note: " : "qcc: error: ") << line.substr(0, std::min(line.find(".  Try: "), line.find(": See: "))) << (isNote ? "\n" : " [bad-option]\n");
-  }
-}
-
 /// Gives options their values. Fails after a message.
 int parseWords(int argc, const char *const *argv) {
   std::vector<std::string> words(argv, argv + argc);
   if (!readConfigFiles(words))
     return ExitInput;
-  std::vector<const char *> args;
-  for (const std::string &word : words)
-    args.push_back(word.c_str());
-  std::string errors;
-  llvm::raw_string_ostream errorStream(errors);
-  static constexpr char what[] = "qcc: compiles a quantized transformer to native code\n";
-  if (cl::ParseCommandLineOptions(args.size(), args.data(), what, &errorStream, nullptr, "QCC_FLAGS"))
-    return ExitSuccess;
-  printParseErrors(errors, llvm::sys::path::filename(argv[0]));
-  return ExitUsage;
+  return parseOptions("qcc", words, "qcc: compiles a quantized transformer to native code\n", "QCC_FLAGS") ? ExitSuccess : ExitUsage;
 }
 
 /// Options that the command line does not name get the recipe's values.
