@@ -271,9 +271,20 @@ static Shape productShape(Elements &e, const Shape &a, const Shape &b) {
 }
 static bool matMul(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
   const Shape *a = e.shape(node.input(0)), *b = e.shape(node.input(1));
-  if (!a || !b || a->size() < 2 || b->size() < 2)
+  if (!a || !b || a->empty() || b->empty())
     return false;
-  out = productShape(e, *a, *b);
+  // A vector is a row on the left, a column on the right, whose extent of 1 the result does not have.
+  bool isRow = a->size() == 1, isColumn = b->size() == 1;
+  Shape left = *a, right = *b;
+  if (isRow)
+    left.insert(left.begin(), e.pool.number(1));
+  if (isColumn)
+    right.push_back(e.pool.number(1));
+  out = productShape(e, left, right);
+  if (isColumn)
+    out.pop_back();
+  if (isRow)
+    out.erase(isColumn ? out.end() - 1 : out.end() - 2);
   return true;
 }
 static bool gemm(Elements &e, onnx::NodeOp node, unsigned, Shape &out) {
