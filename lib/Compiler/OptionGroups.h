@@ -1,42 +1,20 @@
-// The command line of qcc. Options are members of one object that lives while they are parsed: nothing is registered by merely linking.
-#include "qcc/Compiler/Options.h"
-#include "qcc/Compiler/Registration.h"
-#include "lib/Compiler/Recipe.h"
+// The options of qcc, a structure for each concern. They are members of one object that lives while they are parsed: nothing is registered by merely linking.
+// Which options exclude or need each other is OptionRules.cpp's, how words become values ParseCommandLine.cpp's.
+#ifndef QCC_LIB_COMPILER_OPTIONGROUPS_H
+#define QCC_LIB_COMPILER_OPTIONGROUPS_H
 #include "lib/Compiler/Text.h"
 #include "dialects/Quant/Formats/Defaults.h"
 #include "qcc/Base/CommandLine.h"
-#include "qcc/Base/ExitCodes.h"
+#include "qcc/Compiler/Options.h"
 #include "qcc/Quantize/Method.h"
 #include "qcc/Quantize/ScalingMethod.h"
-#include "mlir/IR/AsmState.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Support/Timing.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/CommandLine.h"
-#include "llvm/ADT/ScopeExit.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Process.h"
 #include "llvm/Support/Regex.h"
-#include "llvm/Support/Path.h"
-#include "llvm/Support/raw_ostream.h"
 #include <cmath>
 #include <deque>
+namespace qcc::commandline {
 namespace cl = llvm::cl;
-using namespace qcc;
 using llvm::StringRef;
-
-namespace {
-
-/// LLVM registers options of its own under names that qcc gives a meaning (`--stats`). They stay reachable with a prefix.
-void makeRoom(llvm::ArrayRef<StringRef> names) {
-  auto &registered = cl::getRegisteredOptions();
-  for (StringRef name : names)
-    if (auto it = registered.find(name); it != registered.end()) {
-      cl::Option *option = it->second;
-      option->setArgStr(StringRef(*new std::string(("llvm-" + name).str())));   // the registry keeps a reference for the program's life
-    }
-}
 
 /// What is wrong with a command line: all of it is printed.
 class Problems {
@@ -80,10 +58,10 @@ private:
   bool found = false;
 };
 
-bool isGiven(const cl::Option &option) { return option.getNumOccurrences() > 0; }
+inline bool isGiven(const cl::Option &option) { return option.getNumOccurrences() > 0; }
 
 /// "input_ids:4x?": the extents after the last colon, since names may have colons. Returns what is wrong, or nothing.
-std::string parseShape(StringRef text, InputShape &shape) {
+inline std::string parseShape(StringRef text, InputShape &shape) {
   auto [name, extents] = text.rsplit(':');
   if (name.empty() || extents.empty())
     return "is no name:AxB";
@@ -100,7 +78,7 @@ std::string parseShape(StringRef text, InputShape &shape) {
 }
 
 /// "48M": bytes, or nothing where it is no positive number.
-std::optional<int64_t> parseSize(StringRef text) {
+inline std::optional<int64_t> parseSize(StringRef text) {
   static constexpr std::pair<StringRef, int64_t> units[] = {{"K", 1000}, {"M", 1000'000}, {"G", 1000'000'000}};
   int64_t unit = 1;
   for (auto [name, bytes] : units)
@@ -114,8 +92,7 @@ std::optional<int64_t> parseSize(StringRef text) {
   return int64_t(number * double(unit));
 }
 
-// A structure for each concern: a member declares an option; `read` checks its value alone and passes it on. Which options exclude or need each other
-// is one list at the end, refuseContradictions.
+// A structure for each concern: a member declares an option; `read` checks its value alone and passes it on.
 
 //===-- target -----------------------------------------------------------------------------------------------------------------===//
 
@@ -532,176 +509,7 @@ struct CommandLine {
   }
 };
 
-/// Scales of activations: what they are for, and the text that they need.
-void refuseContradictions(const ActivationOptions &activations, const CompilerOptions &o, const Recipe *recipe, Problems &problems) {
-  problems.refuseIf(isGiven(activations.range) && !o.hasStaticActivations(),
-                    "--act-range is for static scales: --act-scales=static, or --act-type=<regex>=static");
-  problems.refuseIf(!recipe && isGiven(activations.percentile) && o.activationRange.kind != RangeRule::Percentile,
-                    "--act-percentile is for --act-range=percentile");
-  if (!o.staticActivations && o.activationTypes.empty())
-    return;
-  problems.refuseIf(o.activationBits != 8,
-                    "--act-scales and --act-type are for activations of 8 bits, not " + llvm::Twine(o.activationBits) + ": --abits=8");
-  problems.refuseIf(o.outlierThreshold > 0,
-                    "--algo=" + o.method + " finds scales of activations at run time: it excludes --act-scales=static and --act-type");
-  problems.refuseIf(o.hasStaticActivations() && o.calibration.empty() && !(recipe && recipe->hasInputScales()),
-                    "static scales of activations need a text to calibrate on: --calib=<file>");
-}
-
-/// Options that exclude or need each other, of one concern or several. `recipe`: its options count as given; null without one.
-void refuseContradictions(const CommandLine &line, const CompilerOptions &o, const Recipe *recipe, Problems &problems) {
-  auto &[target, output, category, methods, formats, activations, recipes, shapes, work] = line;
-  // What is asked for at all.
-  problems.refuseIf(output.input.empty() && o.print == Table::None, "no input file; qcc --help shows the use");
-  problems.refuseIf(isGiven(output.output) && o.output.empty(), "-o names a file, or - for standard output");
-  problems.refuseIf(o.compileTo != Stage::Link && isGiven(output.emit) && o.emit != Emit::Mlir, "--compile-to excludes --emit, but for --emit=mlir");
-  // Formats.
-  problems.refuseIf(formats.sym && formats.asym, "--sym and --asym exclude each other");
-  problems.refuseIf(isGiven(formats.targetBpw) && isGiven(formats.targetSize), "--target-bpw and --target-size exclude each other");
-  problems.refuseIf(isGiven(formats.maxKl) && (isGiven(formats.targetBpw) || isGiven(formats.targetSize)),
-                    "--max-kl is a budget of its own: it excludes --target-bpw and --target-size");
-  problems.refuseIf(isGiven(formats.maxKl) && o.sensitivity == Sensitivity::Hessian, "--max-kl counts divergence of predictions: it excludes --sensitivity=hessian");
-  problems.refuseIf(isGiven(formats.maxKl) && !recipe && methods.calib.empty(), "--max-kl measures predictions for a text: --calib=<file>");
-  problems.refuseIf(isGiven(formats.sensitivity) && !formats.hasBudget(), "--sensitivity is for --target-bpw, --target-size and --max-kl");
-  problems.refuseIf(isGiven(formats.sensitivity) && !recipe && methods.calib.empty(), "--sensitivity is measured on a text: --calib=<file>");
-  problems.refuseIf(formats.hasBudget() && !recipe && formats.hasUniformFormat(),
-                    "--target-bpw, --target-size and --max-kl choose formats: they exclude --wbits, --group-size, --sym and --asym");
-  bool staysFloat = o.weightBits >= 16 && o.headBits >= 16 && !o.hasBudget() && o.tensorTypes.empty() && !recipe;
-  problems.refuseIf(staysFloat && (isGiven(formats.groupSize) || formats.sym || formats.asym),
-                    "--group-size, --sym and --asym are for weights of less than 16 bits: --wbits, --head-bits");
-  problems.refuseIf(staysFloat && isGiven(methods.algo) && o.scaling.empty() && methods.algo != rotationName(), "--algo=" + o.algorithm() + " is for weights of less than 16 bits: --wbits, --target-bpw, --tensor-type");
-  problems.refuseIf(shapes.kvCache == "io" && isGiven(formats.kvBits) && formats.kvBits < 32, "--kv-bits=" + llvm::Twine(formats.kvBits) +
-                    " is for a cache that the program keeps; with --kv-cache=io keys and values are float inputs and outputs");
-  // Methods and the text that they read.
-  if (o.outlierThreshold > 0)
-    formats.refuseUnlessRows(o.method, problems);
-  for (auto &[parameter, help, value] : methods.parameters)
-    problems.refuseIf(!recipe && isGiven(value) && !o.algorithmReads(parameter.name),
-                      "--" + parameter.name + " is not for --algo=" + o.algorithm() + "; methods that read it: " + llvm::join(methodsReading(parameter.name), ", "));
-  problems.refuseIf(!recipe && methods.calib.empty() && methods.samplesText(),
-                    "--calib-samples and --calib-length say how much of a text is read: --calib=<file>");
-  problems.refuseIf(methods.calib.empty() && isGiven(methods.calibCache), "--calib-cache keeps what a text tells: --calib=<file>");
-  problems.refuseIf(methods.calib.empty() && !methods.tokenizer.empty(), "--tokenizer is for a text to calibrate on: --calib=<file>");
-  const QuantizationMethod *method = findMethod(o.method);
-  bool choosesOnText = !o.scaling.empty() || (method && method->usesMoments());
-  problems.refuseIf(method && !choosesOnText && !o.hasStaticActivations() && !o.calibration.empty(),
-                    "--algo=" + o.method + " reads no calibration text");
-  refuseContradictions(activations, o, recipe, problems);
-  if (recipe && methods.calib.empty() && (choosesOnText || !recipe->hasInputScales()))
-    for (const std::string &name : recipe->valuesOf("calib"))
-      problems.refuse("the recipe '" + recipes.recipe + "' was made with --calib=" + name + ": say where that text is");
-  // What is about a library.
-  bool noLibrary = o.writesText() || work.check;
-  problems.refuseIf(work.dryRun && (noLibrary || o.emit != Emit::Library),
-                    "--dry-run writes no code: it excludes --compile-to, --emit and --check");
-  problems.refuseIf(!work.reports.empty() && !work.dryRun && noLibrary,
-                    "--report is about a library: it excludes --compile-to, --check and --emit=asm, llvm or mlir");
-  problems.refuseIf(isGiven(recipes.saveRecipe) && !work.dryRun && noLibrary,
-                    "--save-recipe goes with a library: it excludes --compile-to, --check and --emit=asm, llvm or mlir");
-  problems.refuseIf(work.verify && (noLibrary || work.dryRun),
-                    "--verify runs a library: it excludes --compile-to, --check, --dry-run and --emit=asm, llvm or mlir");
-  problems.refuseIf(work.verify && target.isReference(), "--verify compares kernels with reference lowerings: --kernels=reference has none");
-}
-
-/// --config-file=f, in one word or two, is LLVM's @f, which takes a name that is no file for an argument. False after a message.
-bool readConfigFiles(std::vector<std::string> &words) {
-  std::vector<std::string> replaced;
-  for (size_t i = 0; i < words.size(); ++i) {
-    StringRef file = words[i];
-    bool isWhole = file.consume_front("--config-file=") || file.consume_front("-config-file=");
-    bool isFirst = !isWhole && (file == "--config-file" || file == "-config-file") && i + 1 < words.size();
-    if (!isWhole && !isFirst) {
-      replaced.push_back(words[i]);
-      continue;
-    }
-    file = isFirst ? StringRef(words[++i]) : file;
-    if (!llvm::sys::fs::is_regular_file(file)) {
-      llvm::errs() << "qcc: error: --config-file=" << file << " is no file\n";
-      return false;
-    }
-    replaced.push_back(("@" + file).str());
-  }
-  words = std::move(replaced);
-  return true;
-}
-
-/// MLIR's options, and LLVM's, which stay behind --help-hidden (cl::HideUnrelatedOptions would hide them from that as well).
-void registerHiddenOptions(const CommandLine &line) {
-  mlir::registerMLIRContextCLOptions();
-  mlir::registerAsmPrinterCLOptions();
-  registerPasses();                                        // before the options that take their names (--mlir-print-ir-after)
-  mlir::registerPassManagerCLOptions();
-  mlir::registerDefaultTimingManagerCLOptions();
-  auto isHelp = [](cl::OptionCategory *category) { return category->getName() == "Generic Options"; };
-  for (auto &entry : cl::getRegisteredOptions())
-    if (!line.owns(*entry.second) && llvm::none_of(entry.second->Categories, isHelp))
-      entry.second->setHiddenFlag(cl::Hidden);
-}
-
-void forgetOptions(const CommandLine &line) {
-  std::vector<cl::Option *> ours;
-  for (auto &entry : cl::getRegisteredOptions())
-    if (line.owns(*entry.second))
-      ours.push_back(entry.second);
-  for (cl::Option *option : ours)
-    option->removeArgument();
-}
-
-/// Gives options their values. Fails after a message.
-int parseWords(int argc, const char *const *argv) {
-  std::vector<std::string> words(argv, argv + argc);
-  if (!readConfigFiles(words))
-    return ExitInput;
-  return parseOptions("qcc", words, "qcc: compiles a quantized transformer to native code\n", "QCC_FLAGS") ? ExitSuccess : ExitUsage;
-}
-
-/// Options that the command line does not name get the recipe's values.
-int readRecipeOptions(const RecipeOptions &options, std::shared_ptr<Recipe> &recipe) {
-  if (!isGiven(options.recipe))
-    return ExitSuccess;
-  recipe = std::make_shared<Recipe>();
-  if (int code = readRecipe(options.recipe, *recipe))
-    return code;
-  return addRecipeOptions(*recipe);
-}
-
-} // namespace
-
-bool CompilerOptions::hasStaticActivations() const {
-  return staticActivations || llvm::any_of(activationTypes, [](StringRef type) { return type.ends_with("=static"); });
-}
-
-std::string CompilerOptions::algorithm() const {
-  return (rotates ? rotationName() + "+" : llvm::Twine()).str() + (scaling.empty() ? "" : scaling + "+") + method;
-}
-
-bool CompilerOptions::algorithmReads(StringRef name) const {
-  return llvm::any_of(methodsReading(name), [&](StringRef reader) { return reader == scaling || reader == method; });
-}
-
-ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
-  makeRoom({"stats", "check", "v", "q", "weights", "timing", "target", "sym", "asym", "verify"});
-  CommandLine &line = *new CommandLine;                    // LLVM's registry, which lld resets, keeps the positional one for ever
-  llvm::scope_exit forget([&] { forgetOptions(line); });   // the named ones make room: lld registers an -mcpu of its own
-  registerHiddenOptions(line);
-  if (int code = parseWords(argc, argv))
-    return {std::nullopt, code};
-  std::shared_ptr<Recipe> recipe;
-  if (int code = readRecipeOptions(line.recipes, recipe))
-    return {std::nullopt, code};
-  CompilerOptions options;
-  Problems problems;
-  line.read(options, problems);
-  refuseContradictions(line, options, recipe.get(), problems);
-  if (problems.any())
-    return {std::nullopt, ExitUsage};
-  if (recipe) {
-    if (std::vector<std::string> texts = recipe->valuesOf("calib"); options.calibration.empty() && !texts.empty())
-      options.recipeCalibration = texts.front();
-    options.recipeTensorTypes = recipe->valuesOf("tensor-type");
-    if (int code = checkRecipeOptions(*recipe, options))
-      return {std::nullopt, code};
-    options.recipe = std::move(recipe);
-  }
-  return {std::move(options), ExitSuccess};
-}
+/// Refuses options that exclude or need each other, of one concern or several. `recipe`: its options count as given; null without one.
+void refuseContradictions(const CommandLine &line, const CompilerOptions &o, const Recipe *recipe, Problems &problems);
+} // namespace qcc::commandline
+#endif
