@@ -3,7 +3,6 @@
 #include "lib/Compiler/ObservedProgram.h"
 #include "lib/Compiler/Phases.h"
 #include "lib/Quantize/WeightUses.h"
-#include "qcc/Quantize/CollectStatistics.h"
 #include "qcc/Quantize/WeightPipeline.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Parallel.h"
@@ -157,14 +156,7 @@ int InOrder::runProgram() {
     // A weight that is read again, by another matmul, has its codes already.
     if (decls.empty() || problem || encoded.find(decls.front()))
       return;
-    StatisticsCollector collector(K, method.usesMoments());
-    collector.add(values, rows);
-    InputStatistics inputs = collector.finish();
-    if (cache) {
-      RecordWriter record;
-      addStatistics(record.add(recordOfInputs).add(nameOf(source)), inputs);
-      cache->add(position, record.bytes());
-    }
+    InputStatistics inputs = collectStatistics(values, rows, K, method.usesMoments(), cache, position, RecordWriter().add(recordOfInputs).add(nameOf(source)));
     problem = choose(source, inputs);
     if (!problem)
       problem = program.replaceWeight(source, decode(source));

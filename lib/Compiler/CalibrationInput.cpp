@@ -3,6 +3,7 @@
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Version.h"
+#include "qcc/Quantize/CollectStatistics.h"
 #include "qcc/Target/Target.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Parallel.h"
@@ -71,13 +72,25 @@ CacheKey qcc::keyOfProgram(ModuleOp graph) {
   return key.add(text);
 }
 
-void qcc::addStatistics(RecordWriter &record, const InputStatistics &inputs) {
+/// Bit for bit.
+static void addStatistics(RecordWriter &record, const InputStatistics &inputs) {
   record.add(inputs.K).add(inputs.rows).add(ArrayRef<float>(inputs.absMax)).add(ArrayRef<float>(inputs.meanAbs));
   std::vector<float> half;                             // they are symmetric
   half.reserve(inputs.moments.size() / 2 + size_t(inputs.K));
   for (int64_t i = 0; inputs.hasMoments() && i < inputs.K; ++i)
     half.insert(half.end(), inputs.moments.begin() + i * inputs.K + i, inputs.moments.begin() + (i + 1) * inputs.K);
   record.add(ArrayRef<float>(half));
+}
+
+InputStatistics qcc::collectStatistics(const float *values, int64_t rows, int64_t K, bool withMoments, CalibrationCache *cache, const Digest &key, RecordWriter record) {
+  StatisticsCollector collector(K, withMoments);
+  collector.add(values, rows);
+  InputStatistics inputs = collector.finish();
+  if (cache) {
+    addStatistics(record, inputs);
+    cache->add(key, record.bytes());
+  }
+  return inputs;
 }
 
 bool qcc::readStatistics(RecordReader &record, InputStatistics &inputs, qnt::WeightDeclOp weight, bool withMoments) {

@@ -29,8 +29,8 @@ private:
 /// Of everything that decides what `graph` computes on this machine: operations, weights (by their places in the model's files), the code that is made of it.
 CacheKey keyOfProgram(mlir::ModuleOp graph);
 
-/// Records of statistics, bit for bit.
-void addStatistics(RecordWriter &record, const InputStatistics &inputs);
+/// What inputs `values[rows][K]` of a weight say. A cache keeps it as the record of `key`, behind what `record` has already; it may be null.
+InputStatistics collectStatistics(const float *values, int64_t rows, int64_t K, bool withMoments, CalibrationCache *cache, const Digest &key, RecordWriter record = {});
 /// False where what is left of the record is nothing that could be of the inputs of `weight`.
 bool readStatistics(RecordReader &record, InputStatistics &inputs, qnt::WeightDeclOp weight, bool withMoments);
 /// The statistics of `key`, if the cache has them; an exit code after a message. `cache` may be null.

@@ -2,7 +2,6 @@
 #include "lib/Compiler/Calibration.h"
 #include "lib/Compiler/ObservedProgram.h"
 #include "lib/Compiler/Phases.h"
-#include "qcc/Quantize/CollectStatistics.h"
 #include "qcc/Quantize/ScaleSites.h"
 #include "qcc/Quantize/WeightPipeline.h"
 using namespace mlir;
@@ -116,7 +115,6 @@ int SiteScaling::follow() {
 }
 
 int SiteScaling::runProgram() {
-  CalibrationCache *cache = job.input.cache();
   ObservedProgram floats(std::move(job.graph), job.sources, job.options);
   if (int code = floats.open(job.runner, job.phases))
     return code;
@@ -125,15 +123,7 @@ int SiteScaling::runProgram() {
     const ScaleSite *site = wanted.byReader.lookup(source);
     if (!site || problem || !seen.insert(site).second) // readers of one input see the same values
       return;
-    StatisticsCollector collector(K, method.usesMoments());
-    collector.add(values, rows);
-    InputStatistics inputs = collector.finish();
-    RecordWriter record;
-    if (cache) {
-      addStatistics(record, inputs);
-      cache->add(keyOf(*site), record.bytes());
-    }
-    problem = scale(*site, inputs);
+    problem = scale(*site, collectStatistics(values, rows, K, method.usesMoments(), job.input.cache(), keyOf(*site)));
   };
   job.phases.begin("choosing scales of channels");
   const CalibrationText &text = job.input.text();

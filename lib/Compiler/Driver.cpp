@@ -17,6 +17,7 @@
 #include "lib/Compiler/Backend.h"
 #include "lib/Compiler/BuildReport.h"
 #include "lib/Compiler/Calibration.h"
+#include "lib/Compiler/DescribeProgram.h"
 #include "lib/Compiler/FormatTable.h"
 #include "lib/Compiler/InternalErrors.h"
 #include "lib/Compiler/Library.h"
@@ -473,6 +474,9 @@ int Compilation::check(int recognized) {
     return ExitQuantization;
   if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
     return ExitUnsupported;
+  // Kernels of one version: what a program is refused for there, all refuse.
+  if (failed(describeProgram(*module)) || !runKernelStage(*module, runner, options, target, target.versions.front()))
+    return ExitCompileError;
   llvm::errs() << "qcc: " << options.input << ": no problems found\n";
   return ExitSuccess;
 }

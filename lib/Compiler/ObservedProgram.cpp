@@ -3,6 +3,7 @@
 #include "lib/Compiler/OutputFiles.h"
 #include "lib/Compiler/PassRunner.h"
 #include "lib/Compiler/Phases.h"
+#include "lib/Compiler/RoleValues.h"
 #include "lib/Compiler/WeightPlan.h"
 #include "qcc/Compiler/Pipelines.h"
 #include "qcc/Quantize/WeightPipeline.h"
@@ -42,7 +43,7 @@ int ObservedProgram::describeInputs() {
   for (unsigned i = 0; i < main.getNumArguments(); ++i) {
     auto role = main.getArgAttrOfType<StringAttr>(i, "qnt.role"), name = main.getArgAttrOfType<StringAttr>(i, "qnt.name");
     auto type = cast<RankedTensorType>(main.getArgument(i).getType());
-    if (!role || !llvm::is_contained({"tokens", "segments", "positions", "mask"}, role.getValue()) || type.getRank() != 2 || !type.getElementType().isInteger())
+    if (!role || !valueOfRole(role, 0, 0) || type.getRank() != 2 || !type.getElementType().isInteger())
       return complain(ExitUnsupported, "calibration cannot provide the input '" + (name ? name.getValue() : StringRef("?")) + "': only tokens, segments, positions and masks can be made from text");
     inputs.push_back({role.str(), int32_t(type.getElementType().getIntOrFloatBitWidth())});
   }
@@ -95,7 +96,7 @@ int ObservedProgram::run(ArrayRef<int64_t> tokens, int64_t batch, int64_t length
   for (const Input &input : inputs) {
     auto &bytes = data.emplace_back(size_t(batch * length * input.bits / 8));
     for (int64_t i = 0; i < batch * length; ++i) {
-      int64_t value = input.role == "tokens" ? tokens[i] : input.role == "positions" ? i % length : input.role == "mask" ? 1 : 0;
+      int64_t value = *valueOfRole(input.role, i % length, tokens[i]);
       memcpy(bytes.data() + i * input.bits / 8, &value, input.bits / 8); // little endian, as all hosts are
     }
     DLTensor &tensor = tensors.emplace_back();         // zeros: dense

@@ -10,6 +10,7 @@
 #include "mlir/Bytecode/BytecodeReader.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/SCCIterator.h"
+#include "llvm/Support/ConvertUTF.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
@@ -63,19 +64,48 @@ static LogicalResult refuseRecursion(ModuleOp program) {
   return success();
 }
 
+/// Text or bytecode, or null after a message. A byte order mark of UTF-8, as editors leave it, is no part of the text.
+static std::unique_ptr<llvm::MemoryBuffer> readBytes(StringRef input, int &code) {
+  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(input);
+  if (!buffer) {
+    code = complain(ExitInput, "cannot read '" + input + "': " + buffer.getError().message());
+    return nullptr;
+  }
+  StringRef text = (*buffer)->getBuffer();
+  if (llvm::hasUTF16ByteOrderMark(llvm::ArrayRef(text.data(), text.size()))) {
+    code = complain(ExitMalformed, "'" + input + "' is text in UTF-16; MLIR is in UTF-8");
+    return nullptr;
+  }
+  // An ONNX model begins with a field of its message, and may have weights in files beside it.
+  bool hasMark = text.consume_front("\xEF\xBB\xBF");
+  if (input == "-" && !text.empty() && !isBytecode(**buffer) && !llvm::isPrint(text[0]) && !llvm::isSpace(text[0])) {
+    code = complain(ExitMalformed, "standard input holds no MLIR; ONNX models are read from files: qcc model.onnx");
+    return nullptr;
+  }
+  return hasMark ? llvm::MemoryBuffer::getMemBufferCopy(text, (*buffer)->getBufferIdentifier()) : std::move(*buffer);
+}
+
+/// Stages up to quant print what is there; later ones compile @main.
+static LogicalResult refuseEmpty(ModuleOp program, const CompilerOptions &options) {
+  if (program.getBody()->empty())
+    return program.emitError("holds no program");
+  auto main = program.lookupSymbol<func::FuncOp>("main");
+  if (options.compileTo > Stage::Quant && (!main || main.isExternal()))
+    return program.emitError("has no function @main to compile");
+  return success();
+}
+
 int qcc::readProgram(const CompilerOptions &options, MLIRContext &context, SourceFiles &sources, OwningOpRef<ModuleOp> &program) {
   if (!options.shapes.empty())
     return complain(ExitUsage, "--shape fixes inputs of ONNX models; '" + options.input + "' is MLIR [bad-option]");
-  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
+  int code = ExitSuccess;
+  std::unique_ptr<llvm::MemoryBuffer> buffer = readBytes(options.input, code);
   if (!buffer)
-    return complain(ExitInput, "cannot read '" + options.input + "': " + buffer.getError().message());
-  // An ONNX model begins with a field of its message, and may have weights in files beside it.
-  if (StringRef text = (*buffer)->getBuffer(); options.input == "-" && !text.empty() && !isBytecode(**buffer) && !llvm::isPrint(text[0]) && !llvm::isSpace(text[0]))
-    return complain(ExitMalformed, "standard input holds no MLIR; ONNX models are read from files: qcc model.onnx");
+    return code;
   llvm::SourceMgr manager;
-  manager.AddNewSourceBuffer(std::move(*buffer), {});
+  manager.AddNewSourceBuffer(std::move(buffer), {});
   program = parseSourceFile<ModuleOp>(manager, &context);
-  if (!program || failed(refuseRecursion(*program)))
+  if (!program || failed(refuseEmpty(*program, options)) || failed(refuseRecursion(*program)))
     return ExitMalformed;
   bool hasState = llvm::any_of(program->getOps<func::FuncOp>(), [](func::FuncOp function) {
     return function.isPublic() && llvm::any_of(function.getArgumentTypes(), [](Type type) { return isa<qnt::CacheType>(type); });

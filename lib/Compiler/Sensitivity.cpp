@@ -6,7 +6,6 @@
 #include "lib/Compiler/ObservedProgram.h"
 #include "lib/Compiler/Phases.h"
 #include "lib/Quantize/WeightUses.h"
-#include "qcc/Quantize/CollectStatistics.h"
 #include "qcc/Quantize/LogitDivergence.h"
 #include "qcc/Quantize/Method.h"
 #include "qcc/Quantize/RoundingError.h"
@@ -261,15 +260,7 @@ int Sensitivities::observeInputs() {
       return;
     Measured &weight = weights[found->second];
     job.phases.step(++done, int64_t(weights.size()));
-    StatisticsCollector collector(K, /*withMoments=*/true);
-    collector.add(values, rows);
-    InputStatistics inputs = collector.finish();
-    RecordWriter record;
-    if (cache) {
-      addStatistics(record, inputs);
-      cache->add(keyOfInputs(weight.decl, windows), record.bytes());
-    }
-    problem = measureWithInputs(weight, inputs);
+    problem = measureWithInputs(weight, collectStatistics(values, rows, K, /*withMoments=*/true, cache, keyOfInputs(weight.decl, windows)));
   };
   job.phases.begin("measuring errors of formats");
   if (int code = observed->run(ArrayRef(text.tokens).take_front(windows * text.length), windows, text.length, observe))

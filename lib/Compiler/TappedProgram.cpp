@@ -1,5 +1,6 @@
 // Sessions for programs with state; qcc_run with tensors made up from the ports for others.
 #include "lib/Compiler/TappedProgram.h"
+#include "lib/Compiler/RoleValues.h"
 #include "dialects/Quant/Quant.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/APFloat.h"
@@ -93,7 +94,7 @@ qcc_status TappedProgram::append(const Sample &sample, const SampleStep &step) {
   return library.session_append(session, tokens.data(), step.count, QCC_LOGITS_ALL, logits.data());
 }
 
-/// An input's elements. Floats are made up; integers are what their role says, else 0, which is in range of any table.
+/// An input's elements. Floats are made up; integers are what their role says, else 0, which is in range of any table, or true.
 static std::vector<uint8_t> makeInput(const qcc_port_info &port, StringRef role, ArrayRef<int64_t> shape, const Sample &sample, const SampleStep &step, int64_t input) {
   int64_t count = 1, last = shape.empty() ? 1 : shape.back();
   for (int64_t extent : shape)
@@ -103,7 +104,7 @@ static std::vector<uint8_t> makeInput(const qcc_port_info &port, StringRef role,
   for (int64_t i = 0; i < count; ++i) {
     uint8_t *at = data.data() + i * bytes;
     float value = numberAt(uint64_t(input) << 32 | uint64_t(i));
-    int64_t integer = role == "tokens" ? tokenAt(sample, step.first + i) : role == "positions" ? i % last : role == "mask" || port.dtype.code == 6 ? 1 : 0;
+    int64_t integer = valueOfRole(role, i % last, tokenAt(sample, step.first + i)).value_or(port.dtype.code == 6);
     if (port.dtype.code == 2 && port.dtype.bits == 64) {
       double wide = value;
       memcpy(at, &wide, 8);

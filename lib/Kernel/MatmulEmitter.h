@@ -176,6 +176,7 @@ private:
                   unsigned to, mlir::ValueRange sums);
   Values addBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange sums);
   Values finishRun(const Streams &s, llvm::ArrayRef<StepParams> p, Value k, Value end, mlir::ValueRange sums, mlir::ValueRange y);
+  //===-- the same of float activations (MatmulStreamFloats.cpp) ----------------------------------------------------------------===//
   Values floatBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
   Values floatWeights(const Streams &s, mlir::ValueRange y);
   /// The codes of unit u, byte j of each lane, as exact floats minus the zero point, or what they select from the table.

@@ -21,7 +21,7 @@ void qcc::buildKernelPipeline(OpPassManager &pm, bool reference) {
   // No canonicalization before buffers: it would give tensors of the decode class static types, and casts keep results from their places.
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createCSEPass());
-  pm.addNestedPass<func::FuncOp>(createSeparateEmpties());        // after the last CSE on tensors
+  pm.addNestedPass<func::FuncOp>(createSeparateDestinations());   // after the last CSE on tensors
   pm.addPass(bufferization::createEmptyTensorEliminationPass());  // results are computed where they are wanted
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;

@@ -15,7 +15,7 @@ struct RowLayout {
   static mlir::FailureOr<RowLayout> get(mlir::Type element, int64_t k, llvm::function_ref<mlir::InFlightDiagnostic()> emitError) {
     if (mlir::isa<qnt::BlockType>(element) && !qnt::servesTables(element)) {
       mlir::InFlightDiagnostic error = emitError() << "no row layout for tables of format " << qnt::formatName(element) << " [unsupported-format]";
-      error.attachNote() << "supported here: f32, f16, bf16 and one-level integer formats";
+      error.attachNote() << "supported here: " << qnt::listTableFormats(element.getContext());
       return mlir::failure();
     }
     return RowLayout{element, k};

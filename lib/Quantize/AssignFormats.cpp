@@ -158,7 +158,7 @@ Choice AssignFormats::chooseForTable(qnt::WeightDeclOp decl, const WeightUse &us
   choice.reason += " (tables have no " + qnt::formatName(refused.element) + ")";
   InFlightDiagnostic warning = decl.emitWarning() << "weight '" << decl.getSymName() << "' is an embedding table, which has no format " << qnt::formatName(refused.element)
                                                   << " (" << refused.reason << "): it gets " << qnt::formatName(choice.element);
-  warning.attachNote() << "formats of tables: f32, f16 and integers with one level of scales";
+  warning.attachNote() << "formats of tables: " << qnt::listTableFormats(&getContext());
   return choice;
 }
 

@@ -22,7 +22,7 @@ static constexpr llvm::StringLiteral rule = " [rotate-residuals]";
 namespace {
 struct Change {
   int64_t rows = 0, columns = 0;  // channels of the stream that its rows write, its columns read; 0: they do not
-  ArrayAttr gains;                // of the norm in front of its columns, or null
+  ArrayAttr gains = {};           // of the norm in front of its columns, or null
   bool becomesOne = false;        // a norm's scale, which is in the columns behind it
   bool operator==(const Change &other) const {
     return rows == other.rows && columns == other.columns && gains == other.gains && becomesOne == other.becomesOne;
@@ -52,12 +52,23 @@ public:
     for (auto &[decl, change] : changes)
       for (Operation *user : uses.lookup(cast<qnt::WeightDeclOp>(decl).getSymNameAttr()))
         if (!known[decl].contains(user))
-          return refuse(decl, "'" + cast<qnt::WeightDeclOp>(decl).getSymName() + "' has other users: " + user->getName().getStringRef()), failure();
+          return refuse(decl, "'" + cast<qnt::WeightDeclOp>(decl).getSymName() + "' has other users", {user, "this reads it"});
     return std::move(changes);
   }
 
 private:
-  static LogicalResult refuse(Operation *at, const Twine &why) { return at->emitError() << "the residual stream cannot be rotated: " << why << rule; }
+  struct Note {
+    Operation *at;
+    StringRef text;
+  };
+  /// Operations are named by their locations, which know the node: most nodes are a `linalg.generic` by now.
+  static LogicalResult refuse(Operation *at, const Twine &why, Note note = {}) {
+    InFlightDiagnostic error = at->emitError();
+    error << "the residual stream cannot be rotated: " << why << rule;
+    if (note.at)
+      error.attachNote(note.at->getLoc()) << note.text;
+    return error;
+  }
 
   /// The declaration of a weight whose values are floats that nothing changes yet. Null after a diagnostic.
   qnt::WeightDeclOp plainWeight(Value value, Operation *user) {
@@ -113,7 +124,7 @@ private:
       stream.insert(sum.getRhs());
       return success();
     }
-    return refuse(op, "'" + op->getName().getStringRef() + "' makes a part of it");
+    return refuse(op, "this makes a part of it, and is no embedding, sum or linear layer");
   }
 
   LogicalResult followOn(Value value, Operation *user) {
@@ -125,7 +136,9 @@ private:
       return followNorm(norm);
     if (auto matmul = dyn_cast<qnt::MatmulOp>(user))
       return change(matmul.getWeight(), matmul, {.columns = channels(value)});
-    return refuse(user, "'" + user->getName().getStringRef() + "' reads it");
+    if (user->hasTrait<OpTrait::ReturnLike>())
+      return refuse(value.getDefiningOp(), "it leaves the program here");
+    return refuse(user, "this reads it, and is no norm, sum or linear layer");
   }
 
   LogicalResult followNorm(qnt::NormOp norm) {
@@ -137,7 +150,7 @@ private:
     for (Operation *user : norm->getUsers()) {
       auto matmul = dyn_cast<qnt::MatmulOp>(user);
       if (!matmul)
-        return refuse(norm, "'" + user->getName().getStringRef() + "' reads its norm: the scale goes into linear layers only");
+        return refuse(norm, "the scale of this norm can go into linear layers only", {user, "this reads the norm, and is none"});
       if (failed(change(matmul.getWeight(), matmul, {.columns = channels(norm.getResult()), .gains = scale.getParts()})))
         return failure();
     }
@@ -155,17 +168,23 @@ private:
 /// Gives heads that share a table with an embedding a declaration of their own.
 class HeadSplitter {
 public:
+  struct Split {
+    qnt::WeightDeclOp table, head;
+  };
   explicit HeadSplitter(ModuleOp module) : module(module), symbols(module) {}
-  void run() {
+  SmallVector<Split> run() {
     llvm::DenseMap<StringAttr, SmallVector<qnt::WeightOp>> values;
     module.walk([&](qnt::WeightOp weight) { values[weight.getDeclAttr().getAttr()].push_back(weight); });
+    SmallVector<Split> splits;
     for (auto &[op, use] : findWeightUses(module))
-      if (auto decl = cast<qnt::WeightDeclOp>(op); use.gather && use.matmul && !use.other)
-        split(decl, values.lookup(decl.getSymNameAttr()));
+      if (auto table = cast<qnt::WeightDeclOp>(op); use.gather && use.matmul && !use.other)
+        if (qnt::WeightDeclOp head = split(table, values.lookup(table.getSymNameAttr())))
+          splits.push_back({table, head});
+    return splits;
   }
 
 private:
-  void split(qnt::WeightDeclOp decl, ArrayRef<qnt::WeightOp> values) {
+  qnt::WeightDeclOp split(qnt::WeightDeclOp decl, ArrayRef<qnt::WeightOp> values) {
     qnt::WeightDeclOp own;
     for (qnt::WeightOp value : values)
       for (OpOperand &use : llvm::make_early_inc_range(value->getUses())) {
@@ -175,12 +194,11 @@ private:
           own = cast<qnt::WeightDeclOp>(decl->clone());
           own.setSymName((decl.getSymName() + ".head").str());
           symbols.insert(own, std::next(Block::iterator(decl)));   // makes the name unique
-          decl.emitRemark() << "'" << decl.getSymName() << "' is embedding and head; rotated they differ, and the head is kept as '"
-                            << own.getSymName() << "'" << rule;
         }
         OpBuilder b(value);
         use.set(qnt::WeightOp::create(b, value.getLoc(), value.getType(), own.getSymName()));
       }
+    return own;
   }
   /// Whether nothing but matmuls reads the operand, where it is passed on as well.
   bool isMultiplied(OpOperand &use) {
@@ -199,10 +217,12 @@ private:
 struct RotateResiduals : qcc::impl::RotateResidualsBase<RotateResiduals> {
   using RotateResidualsBase::RotateResidualsBase;
   void runOnOperation() override {
-    HeadSplitter(getOperation()).run();
+    SmallVector<HeadSplitter::Split> splits = HeadSplitter(getOperation()).run();
     FailureOr<llvm::MapVector<Operation *, Change>> changes = StreamFinder(getOperation()).find();
     if (failed(changes))
       return signalPassFailure();
+    for (auto &[table, head] : splits)                               // not before: a refusal leaves nothing split
+      table.emitRemark() << "'" << table.getSymName() << "' is embedding and head; rotated they differ, and the head is kept as '" << head.getSymName() << "'" << rule;
     for (auto &[decl, change] : *changes)
       apply(cast<qnt::WeightDeclOp>(decl), change);
   }

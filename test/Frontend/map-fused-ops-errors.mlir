@@ -48,10 +48,30 @@ func.func @scale(%x: tensor<?x?x64xf32> {onnx.dims = ["b", "s", ""]}, %w: tensor
 
 // -----
 
-func.func @channels(%x: tensor<?x?x64xf32> {onnx.dims = ["b", "s", ""]}, %k: tensor<?xf32> {onnx.dims = ["n"]}) -> tensor<?x?x64xf32> {
+func.func @channels(%x: tensor<?x?x64xf32> {onnx.dims = ["b", "s", ""]}, %k: tensor<32xf32>) -> tensor<?x?x64xf32> {
   // expected-error @below {{the bias must have one element per channel [bias-shape]}}
-  %0 = onnx.node "BiasGelu"(%x, %k) {domain = "com.microsoft", since = 1 : i64} : (tensor<?x?x64xf32>, tensor<?xf32>) -> tensor<?x?x64xf32>
+  %0 = onnx.node "BiasGelu"(%x, %k) {domain = "com.microsoft", since = 1 : i64} : (tensor<?x?x64xf32>, tensor<32xf32>) -> tensor<?x?x64xf32>
   return %0 : tensor<?x?x64xf32>
+}
+
+// -----
+
+// One element would be broadcast.
+func.func @one(%x: tensor<?x?x64xf32> {onnx.dims = ["b", "s", ""]}, %k: tensor<1xf32>) -> tensor<?x?x64xf32> {
+  // expected-error @below {{the bias must have one element per channel [bias-shape]}}
+  %0 = onnx.node "BiasGelu"(%x, %k) {domain = "com.microsoft", since = 1 : i64} : (tensor<?x?x64xf32>, tensor<1xf32>) -> tensor<?x?x64xf32>
+  return %0 : tensor<?x?x64xf32>
+}
+
+// -----
+
+// K where no dimension of an input tells it.
+func.func @open(%x: tensor<?x?xf32>) -> tensor<?x32xf32> {
+  %w = onnx.initializer #onnx.bytes<"w", file 0, offset 0, length 1024> : tensor<32x2x16xui8>
+  %s = onnx.initializer #onnx.bytes<"s", file 0, offset 1024, length 256> : tensor<32x2xf32>
+  // expected-error @below {{K = 64 is not the last dimension of the input [matmul-k]}}
+  %0 = onnx.node "MatMulNBits"(%x, %w, %s) {K = 64 : i64, N = 32 : i64, bits = 4 : i64, block_size = 32 : i64, domain = "com.microsoft", since = 1 : i64} : (tensor<?x?xf32>, tensor<32x2x16xui8>, tensor<32x2xf32>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
 }
 
 // -----

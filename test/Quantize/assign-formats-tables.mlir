@@ -4,7 +4,7 @@
 
 // Rows of tables are read one by one, which kernels do not do in every format: a table then has what it would have without the rule.
 // CHECK: warning: weight 'table' is an embedding table, which has no format mxfp4 (tensor-types: .*=mxfp4): it gets w8g32
-// CHECK: note: formats of tables: f32, f16 and integers with one level of scales
+// CHECK: note: formats of tables: f32 | f16; w<2..8>[g<N>|row][asym|zf][s32]; q4_0|q5_0|q8_0
 // CHECK: warning: weight 'types' is an embedding table, which has no format mxfp4 (tensor-types: .*=mxfp4): it gets f16
 // CHECK: warning: weight 'both' is an embedding table, {{.*}}: it gets w4g32
 // CHECK: @head : {{.*}}table = "e2m1"{{.*}}qnt.decided = "tensor-types: .*=mxfp4"

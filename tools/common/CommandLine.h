@@ -14,6 +14,10 @@ int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3))
 struct option;
 int fail_value(const struct option *options, int which, const char *value);
 
+/* What getopt_long, with ":" first in its short options and opterr 0, found wrong when it returned `what` (':' or '?'): "--contxt is no option; did you
+ * mean --context?": ExitUsage. */
+int fail_option(const struct option *options, int what, char *const *words);
+
 /* The exit code of a program that wrote to standard output: `code`, or ExitResource after a message where that could not all be written. */
 int finish_output(int code);
 

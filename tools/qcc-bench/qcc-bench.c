@@ -176,7 +176,8 @@ int main(int argc, char **argv) {
   qcc_options how = {.size = sizeof how};
   bool probe = true;
   int64_t threads;
-  for (int c; (c = getopt_long(argc, argv, "p:n:d:r:t:b:o:h", options, NULL)) != -1;) {
+  opterr = 0;                                                 /* fail_option tells it */
+  for (int c; (c = getopt_long(argc, argv, ":p:n:d:r:t:b:o:h", options, NULL)) != -1;) {
     bool ok = true;
     switch (c) {
     case 'p': ok = parseList(optarg, 0, &b.prompts); break;
@@ -192,7 +193,7 @@ int main(int argc, char **argv) {
     case 'P': probe = false; break;
     case 'R': b.regions = true, how.flags |= QCC_PROFILE; break;
     case 'h': fputs(help, stdout); return ExitSuccess;
-    default: return fail(ExitUsage, "see qcc-bench --help");
+    default: return fail_option(options, c, argv);
     }
     if (!ok)
       return fail_value(options, c, optarg);

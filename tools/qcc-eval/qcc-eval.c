@@ -44,7 +44,8 @@ static const struct option options[] = {
 
 /* 0, or the exit code of a bad command line; -1: help was printed. */
 static int parseOptions(int argc, char **argv, Request *r) {
-  for (int c; (c = getopt_long(argc, argv, "t:o:", options, NULL)) != -1;) {
+  opterr = 0;                                                 /* fail_option tells it */
+  for (int c; (c = getopt_long(argc, argv, ":t:o:", options, NULL)) != -1;) {
     bool ok = true;
     switch (c) {
     case 'i': r->tokens = optarg; break;
@@ -59,7 +60,7 @@ static int parseOptions(int argc, char **argv, Request *r) {
     case 'w': r->weights = optarg; break;
     case 'W': r->referenceWeights = optarg; break;
     case 'h': fputs(help, stdout); return -1;
-    default: return fail(ExitUsage, "see qcc-eval --help");   /* getopt has named the option */
+    default: return fail_option(options, c, argv);
     }
     if (!ok)
       return fail_value(options, c, optarg);

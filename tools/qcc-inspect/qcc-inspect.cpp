@@ -1,11 +1,11 @@
 // Prints what an artifact holds: its manifest, and whether its weights are the right ones. Reads the file; never runs it, so that artifacts
 // for other CPUs, and doubtful ones, can be looked at.
 #include "Manifest.h"
+#include "qcc/Base/CommandLine.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Runtime/Program.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Object/ObjectFile.h"
-#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
@@ -88,17 +88,15 @@ static ExitCode checkWeights(WeightsFile &weights, StringRef id, bool verify, st
 
 int main(int argc, char **argv) {
   static cl::OptionCategory category("Options");
-  static cl::opt<std::string> input(cl::Positional, cl::Required, cl::desc("<model.so>"), cl::cat(category));
-  static cl::opt<bool> json("json", cl::desc("print the manifest as JSON (docs/Artifact.md)"), cl::cat(category));
-  static cl::opt<bool> verify("verify-weights", cl::desc("check the SHA-256 of every weight section"), cl::cat(category));
-  static cl::opt<std::string> weightsPath("weights", cl::desc("the weights file (default: beside the library)"), cl::value_desc("file"), cl::cat(category));
+  static Opt<std::string> input(cl::Positional, cl::desc("<model.so>"), cl::cat(category));
+  static Opt<bool> json("json", cl::desc("print the manifest as JSON (docs/Artifact.md)"), cl::cat(category));
+  static Opt<bool> verify("verify-weights", cl::desc("check the SHA-256 of every weight section"), cl::cat(category));
+  static Opt<std::string> weightsPath("weights", cl::desc("the weights file (default: beside the library)"), cl::value_desc("file"), cl::cat(category));
   cl::HideUnrelatedOptions(category);
-  std::string usage;
-  llvm::raw_string_ostream usageStream(usage);
-  if (!cl::ParseCommandLineOptions(argc, argv, "prints what an artifact compiled by qcc holds\n", &usageStream)) {
-    llvm::errs() << usage;
+  if (!parseOptions("qcc-inspect", std::vector<std::string>(argv, argv + argc), "prints what an artifact compiled by qcc holds\n"))
     return ExitUsage;
-  }
+  if (input.empty())
+    return fail(ExitUsage, "no model given; see qcc-inspect --help");
   llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> buffer = llvm::MemoryBuffer::getFile(input, false, false);
   if (!buffer)
     return fail(ExitInput, input + ": " + buffer.getError().message());

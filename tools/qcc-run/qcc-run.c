@@ -64,7 +64,8 @@ static const struct option options[] = {
 /* 0, or the exit code of a bad command line; -1: help was printed. */
 static int parseOptions(int argc, char **argv, Run *run, qcc_options *how) {
   int64_t threads = 0;
-  for (int c; (c = getopt_long(argc, argv, "vt:", options, NULL)) != -1;) {
+  opterr = 0;                                                 /* fail_option tells it */
+  for (int c; (c = getopt_long(argc, argv, ":vt:", options, NULL)) != -1;) {
     bool ok = true;
     switch (c) {
     case TokensFile: run->tokensPath = optarg; break;
@@ -82,7 +83,7 @@ static int parseOptions(int argc, char **argv, Run *run, qcc_options *how) {
     case HugePages: how->flags |= QCC_COPY_WEIGHTS; break;
     case 'v': run->verbose = true; break;
     case Help: fputs(help, stdout); return -1;
-    default: return fail(ExitUsage, "see qcc-run --help");    /* getopt has named the option */
+    default: return fail_option(options, c, argv);
     }
     if (!ok)
       return fail_value(options, c, optarg);

@@ -50,7 +50,7 @@ struct CompilerOptions {
   unsigned weightBits = 16, activationBits = 0, headBits = 0, kvBits = 0;  // 0: the documented default for weightBits
   int64_t groupSize = 32, activationGroup = 32;             // -1: the whole row
   bool symmetric = true;
-  bool defaultFormat = false;                 // weights in the default format of weightBits (Defaults.def) where that is no plain group of 32, whatever the two say
+  bool defaultFormat = false;                 // weights and head in the formats that Defaults.def has for their bits, whatever the two say
   bool staticActivations = false;             // one scale for all that a norm makes, from calibration; else scales are found at run time
   std::vector<std::string> activationTypes;   // regex=float|dynamic|static, first match wins
   RangeRule activationRange;                  // of static scales
@@ -70,7 +70,7 @@ struct CompilerOptions {
   std::string method;                         // how codes are chosen (findMethod)
   std::string scaling;                        // how scales of input channels are chosen before (findScalingMethod); empty: not at all
   bool rotates = false;                       // before both: the residual stream, and what down projections read
-  std::string algorithm() const { return (rotates ? "rotate+" : "") + (scaling.empty() ? "" : scaling + "+") + method; }  // as --algo says it
+  std::string algorithm() const;              // as --algo says it
   ParameterValues parameters;                 // of both
   /// Whether one of the two reads the parameter `name`.
   bool algorithmReads(llvm::StringRef name) const;

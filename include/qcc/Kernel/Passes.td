@@ -162,11 +162,14 @@ def LowerComponents : Pass<"qcc-kernel-lower-components", "::mlir::ModuleOp"> {
     "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 
-def SeparateEmpties : Pass<"qcc-kernel-separate-empties", "::mlir::func::FuncOp"> {
-  let summary = "Give every use of an empty tensor one of its own";
+def SeparateDestinations : Pass<"qcc-kernel-separate-destinations", "::mlir::func::FuncOp"> {
+  let summary = "Let no two operations write into one tensor";
   let description = [{
     CSE makes one of empty tensors that only have a shape in common. As one buffer it would live from its first to its last use, through all layers,
-    and keep its place in the arena from everything between.
+    and keep its place in the arena from everything between. So every use of an empty tensor gets one of its own; and so does every operation that writes
+    into a `linalg.fill` or a `tensor.insert_slice` which others write into, too.
+    An operation that does not read what it overwrites gets an empty tensor where that is a result of the program (`bufferization.materialize_in_destination`)
+    or has other writers: results are computed in the memory of the caller, and what is made in the place of one has to be copied out before it is complete.
     Example:
       %e = tensor.empty(%s) : tensor<?x64xf32>
       %a = linalg.exp ins(%x : tensor<?x64xf32>) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>
@@ -177,7 +180,7 @@ def SeparateEmpties : Pass<"qcc-kernel-separate-empties", "::mlir::func::FuncOp"
       %f = tensor.empty(%s) : tensor<?x64xf32>
       %b = linalg.abs ins(%a : tensor<?x64xf32>) outs(%f : tensor<?x64xf32>) -> tensor<?x64xf32>
   }];
-  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::tensor::TensorDialect", "::qcc::qk::QkDialect", "::mlir::arith::ArithDialect"];
 }
 
 def PlaceBuffers : Pass<"qcc-kernel-place-buffers", "::mlir::ModuleOp"> {

@@ -63,6 +63,8 @@ llvm::ArrayRef<const QuantizationMethod *> allMethods();
 const QuantizationMethod &defaultMethod(bool hasText);
 /// One line per method, scaling methods (ScalingMethod.h) too, for `--print-methods` and messages: name, summary, what it needs.
 std::string listMethods();
+/// What `--algo` says for a rotation, alone or with "+<method>" behind it: the row of Methods.def.
+llvm::StringRef rotationName();
 /// All names on one line, for `--help`.
 std::string methodNames();
 } // namespace qcc

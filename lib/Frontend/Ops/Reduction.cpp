@@ -115,32 +115,36 @@ static Results softmax(GenericOps &g, onnx::NodeOp node) {
   return failed(result) ? Results(failure()) : Results(SmallVector<Value>{*result});
 }
 
-/// out[batch.., m, n] = sum over k of a[.., m, k] * b[.., k, n], with `transA`, `transB` swapping the last two indices of an operand.
+/// out[batch.., m, n] = sum over k of a[.., m, k] * b[.., k, n], with `transA`, `transB` swapping the last two indices of an operand. Where `a` is a vector
+/// there is no m, where `b` is one no n.
 static FailureOr<Value> product(GenericOps &g, onnx::NodeOp node, ArrayRef<E> out, bool transA, bool transB) {
   Value sides[2] = {g.get(node, node.input(0)), g.get(node, node.input(1))};
   if (!sides[0] || !sides[1])
     return failure();
   Type element = cast<ShapedType>(sides[0].getType()).getElementType();
-  unsigned rank = out.size(), loops = rank + 1; // the last loop is k
-  AffineExpr m = g.b.getAffineDimExpr(rank - 2), n = g.b.getAffineDimExpr(rank - 1), k = g.b.getAffineDimExpr(rank);
+  const Shape &left = *g.r.elements.shape(node.input(0)), &right = *g.r.elements.shape(node.input(1));
+  bool isRow = left.size() == 1, isColumn = right.size() == 1;
+  unsigned rank = out.size(), loops = rank + 1, batch = rank - !isRow - !isColumn; // the last loop is k
+  AffineExpr m = g.b.getAffineDimExpr(batch), n = g.b.getAffineDimExpr(batch + !isRow), k = g.b.getAffineDimExpr(rank);
   SmallVector<AffineMap> maps;
   for (unsigned side = 0; side < 2; ++side) {
-    const Shape &shape = *g.r.elements.shape(node.input(side));
+    ArrayRef<E> shape = side == 0 ? left : right, own = shape.drop_back(std::min<size_t>(shape.size(), 2));
     SmallVector<AffineExpr> at;
-    for (size_t i = 0; i + 2 < shape.size(); ++i) {
-      E dim = shape[i], whole = out[rank - shape.size() + i];
-      if (failed(g.agree(node, dim, whole)))
+    for (auto [i, dim] : llvm::enumerate(own)) {
+      unsigned loop = batch - own.size() + i;
+      if (failed(g.agree(node, dim, out[loop])))
         return failure();
-      at.push_back(ExprPool::integer(dim) == 1 && ExprPool::integer(whole) != 1 ? g.b.getAffineConstantExpr(0) : g.b.getAffineDimExpr(rank - shape.size() + i));
+      at.push_back(ExprPool::integer(dim) == 1 && ExprPool::integer(out[loop]) != 1 ? g.b.getAffineConstantExpr(0) : g.b.getAffineDimExpr(loop));
     }
-    AffineExpr row = side == 0 ? m : k, column = side == 0 ? k : n;
+    SmallVector<AffineExpr, 2> matrix = {side == 0 ? m : k, side == 0 ? k : n};
     if (side == 0 ? transA : transB)
-      std::swap(row, column);
-    at.push_back(row), at.push_back(column);
+      std::swap(matrix[0], matrix[1]);
+    if (shape.size() == 1)
+      matrix = {k};
+    llvm::append_range(at, matrix);
     maps.push_back(AffineMap::get(loops, 0, at, g.b.getContext()));
   }
-  const Shape &left = *g.r.elements.shape(node.input(0)), &right = *g.r.elements.shape(node.input(1));
-  if (failed(g.agree(node, left[left.size() - (transA ? 2 : 1)], right[right.size() - (transB ? 1 : 2)])))
+  if (failed(g.agree(node, left[left.size() - (transA ? 2 : 1)], right[right.size() - (transB || isColumn ? 1 : 2)])))
     return failure();
   FailureOr<Value> into = g.empty(node, out, element);
   if (failed(into))
@@ -163,8 +167,8 @@ static FailureOr<Value> product(GenericOps &g, onnx::NodeOp node, ArrayRef<E> ou
 }
 static Results matMul(GenericOps &g, onnx::NodeOp node) {
   const Shape *a = g.r.elements.shape(node.input(0)), *b = g.r.elements.shape(node.input(1)), *out = g.r.elements.shape(node.output(0));
-  if (!a || !b || !out || a->size() < 2 || b->size() < 2)
-    return refuse(node, "needs two matrices (or batches of them) of known rank", "unknown-rank");
+  if (!a || !b || !out || a->empty() || b->empty())
+    return refuse(node, "needs two vectors, matrices or batches of them, of known rank", "unknown-rank");
   FailureOr<Value> result = product(g, node, *out, false, false);
   return failed(result) ? Results(failure()) : Results(SmallVector<Value>{*result});
 }

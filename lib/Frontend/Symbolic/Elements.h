@@ -43,7 +43,7 @@ public:
     Elements &elements;
   };
 
-  // For the rules (Shapes.cpp, Elements.cpp).
+  // For the rules (ShapeRules.cpp, Elements.cpp).
   E fresh(mlir::Value value, unsigned i);
   E broadcastElement(mlir::Value operand, llvm::ArrayRef<E> indices);
   E broadcastDim(E a, E b);
@@ -51,7 +51,7 @@ public:
   bool isTable(mlir::Value value);
   /// Maps an index into `to` back to the index into `from`, both shapes of the same elements in row-major order.
   std::optional<llvm::SmallVector<E>> reshapeIndices(const Shape &from, const Shape &to, llvm::ArrayRef<E> indices);
-  /// Whether shapes of the operator's results follow from its operands (Shapes.cpp). Without a rule only static shapes are known.
+  /// Whether shapes of the operator's results follow from its operands (ShapeRules.cpp). Without a rule only static shapes are known.
   static bool hasShapeRule(llvm::StringRef domain, llvm::StringRef op);
   static bool isFloat(mlir::Value value);
   static bool isBool(mlir::Value value);

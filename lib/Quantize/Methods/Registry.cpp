@@ -92,6 +92,16 @@ static std::string defaultNote(const QuantizationMethod &method) {
   return use == DefaultMethod::WithoutText ? "default" : use == DefaultMethod::WithText ? "default with --calib" : "";
 }
 
+StringRef qcc::rotationName() {
+  static constexpr llvm::StringLiteral names[] = {
+#define QCC_ROTATION(Name, Summary) llvm::StringLiteral(Name),
+#include "Methods.def"
+#undef QCC_ROTATION
+  };
+  static_assert(std::size(names) == 1, "the rotation stage does one thing");
+  return names[0];
+}
+
 std::string qcc::listMethods() {
   std::string text;
   llvm::raw_string_ostream out(text);
@@ -133,11 +143,7 @@ std::string qcc::methodNames() {
   auto nameOf = [](const ScalingMethod *method) { return method->name(); };
   std::string scaling = llvm::join(llvm::map_range(allScalingMethods(), nameOf), " or ");
   std::string both = (allScalingMethods().front()->name() + "+" + defaultMethod(/*hasText=*/true).name()).str();
-  std::string rotations;
-#define QCC_ROTATION(Name, Summary) rotations += " or " Name;
-#include "Methods.def"
-#undef QCC_ROTATION
-  return llvm::join(llvm::map_range(allMethods(), withNote), ", ") + "; " + scaling + rotations + " before them: " + both;
+  return (llvm::join(llvm::map_range(allMethods(), withNote), ", ") + "; " + scaling + " or " + rotationName() + " before them: " + both).str();
 }
 
 LogicalResult qcc::forEachRow(const WeightProblem &problem, std::string &why, llvm::function_ref<LogicalResult(int64_t, std::string &)> body) {

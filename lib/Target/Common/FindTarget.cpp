@@ -1,23 +1,8 @@
 // `--target=<preset>`: look-up over all targets, and what to say when there is none.
 #include "qcc/Target/Target.h"
+#include "qcc/Base/CommandLine.h"
 #include "llvm/ADT/StringExtras.h"
 using namespace qcc;
-
-// The closest three names at an edit distance of up to a third of the asked one; all names if there are none.
-static std::string closest(llvm::StringRef name, llvm::ArrayRef<std::string> known) {
-  std::vector<std::pair<unsigned, std::string>> near;
-  for (const std::string &candidate : known) {
-    unsigned distance = name.edit_distance(candidate);
-    if (distance <= std::max<size_t>(2, name.size() / 3))
-      near.emplace_back(distance, candidate);
-  }
-  llvm::sort(near);
-  near.resize(std::min<size_t>(near.size(), 3));
-  std::vector<std::string> names;
-  for (auto &[distance, candidate] : near)
-    names.push_back(candidate);
-  return names.empty() ? "known targets: " + llvm::join(known, ", ") : "did you mean " + llvm::join(names, ", ") + "?";
-}
 
 llvm::Expected<TargetInfo> qcc::findTarget(llvm::ArrayRef<const Target *> targets, llvm::StringRef name, llvm::StringRef cpu, llvm::StringRef attributes,
                                            bool multiversion) {
@@ -42,7 +27,8 @@ llvm::Expected<TargetInfo> qcc::findTarget(llvm::ArrayRef<const Target *> target
   }
   if (name == "host")
     return llvm::createStringError("target 'host': no target of this compiler fits the machine it runs on; name one with --target");
-  return llvm::createStringError("unknown target '" + name + "'; " + closest(name, known));
+  std::string near = didYouMean(name, known);
+  return llvm::createStringError("unknown target '" + name + "'; " + (near.empty() ? "known targets: " + llvm::join(known, ", ") : near));
 }
 
 const Target *qcc::targetOf(llvm::ArrayRef<const Target *> targets, const TargetInfo &info) {

@@ -45,9 +45,33 @@ matrices = {
     "no_columns": [N("MatMul", ["x", "none"], ["o"])],
     "transposed": [N("Transpose", ["x"], ["a"]), N("Gemm", ["a", "left", "half"], ["o"], transA=1, transB=1)],
 }
+by_vector = {
+    "by_vector": [N("MatMul", ["x", "g"], ["o"])],
+}
+vectors_by_matrices = {    # ONNX Runtime has no products of no rows with a vector
+    "vector_left": [N("Transpose", ["x"], ["a"]), N("MatMul", ["g", "a"], ["o"])],
+    "vector_by_batch": [N("Transpose", ["x"], ["a"]), N("Unsqueeze", ["a", "first"], ["q"]), N("MatMul", ["g", "q"], ["o"])],
+    "computed": [N("ReduceSum", ["x", "first"], ["p"], keepdims=0), N("Transpose", ["x"], ["a"]), N("MatMul", ["p", "a"], ["o"])],
+    "computed_column": [N("ReduceSum", ["x", "first"], ["p"], keepdims=0), N("MatMul", ["x", "p"], ["o"])],
+    "inner": [N("ReduceSum", ["x", "first"], ["p"], keepdims=0), N("MatMul", ["p", "p"], ["o"])],
+}
 empty_sums = {
     "no_terms": [N("MatMul", ["x", "nothing"], ["o"])],
     "bias_alone": [N("MatMul", ["x", "nothing"], ["a"]), N("Add", ["a", "c"], ["o"])],
+}
+
+
+# Results that are made of each other, or begin with the same zeros or the same part: listed in an order in which none may lie in the place of another.
+shared = {
+    "parts": [N("Neg", ["x"], ["n"]), N("Concat", ["x", "n"], ["o"], axis=0)],
+    "other_part": [N("Relu", ["x"], ["n"]), N("Concat", ["x", "n"], ["o"], axis=0)],
+    "rows_sum": [N("ReduceSum", ["x", "last"], ["o"], keepdims=0)],
+    "rows_zeros": [N("ReduceMax", ["x", "last"], ["a"], keepdims=0), N("Shape", ["a"], ["q"]), N("ConstantOfShape", ["q"], ["o"])],
+    "squares_sum": [N("Mul", ["x", "x"], ["a"]), N("ReduceSum", ["a", "last"], ["o"], keepdims=0)],
+    "later": [N("Exp", ["x"], ["a"]), N("Add", ["a", "x"], ["m"]), N("Mul", ["m", "x"], ["o"])],
+    "middle": [N("Exp", ["x"], ["a"]), N("Add", ["a", "x"], ["o"])],
+    "product_of_both": [N("Exp", ["x"], ["a"]), N("Mul", ["a", "x"], ["o"])],
+    "earlier": [N("Exp", ["x"], ["o"])],
 }
 
 
@@ -75,11 +99,12 @@ def cross(name, shape, extents, *families, bits=(32,)):
 
 cross("scalar", [], [()], elementwise, movement)
 cross("vector", ["n"], [(8,), (1,)], elementwise, movement, vectors, reductions)
-cross("row", ["k"], [(8,)], channels, bits=(32, 4))
+cross("row", ["k"], [(8,)], channels, by_vector, bits=(32, 4))
 cross("open", [2, "n"], [(2, 8), (2, 1)], elementwise, movement, vectors, reductions)
-cross("matrix", ["n", "k"], [(3, 8), (40, 8)], channels, matrices, bits=(32, 4))
-cross("nameless", [None, None], [(3, 8), (1, 8)], elementwise, vectors, channels)
-cross("deep", ["a", 1, "b", "c", "k"], [(2, 1, 3, 2, 8)], elementwise, movement, vectors, reductions, channels)
+cross("matrix", ["n", "k"], [(3, 8), (40, 8)], channels, by_vector, matrices, vectors_by_matrices, bits=(32, 4))
+cross("nameless", [None, None], [(3, 8), (1, 8)], elementwise, vectors, channels, by_vector, vectors_by_matrices)
+cross("deep", ["a", 1, "b", "c", "k"], [(2, 1, 3, 2, 8)], elementwise, movement, vectors, reductions, channels, by_vector)
+cross("shared", ["n", "k"], [(3, 8), (40, 8)], shared)
 cross("no_rows", [0, 8], [(0, 8)], elementwise, movement, vectors, channels, matrices)
 cross("no_channels", [2, 0], [(2, 0)], elementwise, movement, vectors, empty_sums)
 cross("no_terms", [2, 0], [(2, 0)], empty_sums, bits=(4,))

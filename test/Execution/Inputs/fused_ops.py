@@ -16,6 +16,13 @@ def simple(name, nodes, constants={}, inputs=x, feeds=several, outputs=o, **opti
 
 simple("bias_gelu", [ms("BiasGelu", ["x", "k"], ["o"])], {"k": floats(C)})
 simple("bias_gelu_of_linear", [h.make_node("MatMul", ["x", "w"], ["a"]), ms("BiasGelu", ["a", "k"], ["o"])], {"w": floats(C, C), "k": floats(C)}, bound=1e-4)
+# Channels that only a run tells, of the input, of the bias, or of both.
+open_x, open_k = {"x": ["b", "s", "c"]}, {"k": ["n"]}
+with_bias = [{"x": floats(b, s, C), "k": floats(C)} for b, s in sizes]
+for case, inputs in (("input", open_x), ("nameless", {"x": ["b", "s", None]})):
+    simple(f"bias_gelu_open_{case}", [ms("BiasGelu", ["x", "k"], ["o"])], {"k": floats(C)}, inputs=inputs, outputs={"o": ["b", "s", None]})
+simple("bias_gelu_open_bias", [ms("BiasGelu", ["x", "k"], ["o"])], {}, inputs={**x, **open_k}, feeds=with_bias)
+simple("bias_gelu_open_both", [ms("BiasGelu", ["x", "k"], ["o"])], {}, inputs={**open_x, **open_k}, feeds=with_bias, outputs={"o": ["b", "s", "c"]})
 simple("fast_gelu", [ms("FastGelu", ["x", "k"], ["o"])], {"k": floats(C)})
 simple("quick_gelu", [ms("QuickGelu", ["x"], ["o"])])
 simple("quick_gelu_alpha", [ms("QuickGelu", ["x"], ["o"], alpha=1.0)])

@@ -7,7 +7,7 @@ using namespace qcc::frontend;
 template <typename Families> static void expectShapeRules(const Families &families) {
   for (const auto &family : families)
     for (const auto &row : family)
-      EXPECT_TRUE(Elements::hasShapeRule(row.domain, row.op)) << row.domain.str() << "." << row.op.str() << ": add its rule in lib/Frontend/Symbolic/Shapes.cpp";
+      EXPECT_TRUE(Elements::hasShapeRule(row.domain, row.op)) << row.domain.str() << "." << row.op.str() << ": add its rule in lib/Frontend/Symbolic/ShapeRules.cpp";
 }
 TEST(OperatorRows, EveryGenericOperatorHasAShapeRule) { expectShapeRules(genericFamilies()); }
 TEST(OperatorRows, EveryFusedOperatorHasAShapeRule) { expectShapeRules(fusedFamilies()); }

@@ -1,49 +1,27 @@
-// The command line of qcc. Options are members of one object that lives while they are parsed: nothing is registered by merely linking.
-#include "qcc/Compiler/Options.h"
-#include "qcc/Compiler/Registration.h"
-#include "lib/Compiler/Recipe.h"
+// The options of qcc, a structure for each concern. They are members of one object that lives while they are parsed: nothing is registered by merely linking.
+// Which options exclude or need each other is OptionRules.cpp's, how words become values ParseCommandLine.cpp's.
+#ifndef QCC_LIB_COMPILER_OPTIONGROUPS_H
+#define QCC_LIB_COMPILER_OPTIONGROUPS_H
 #include "lib/Compiler/Text.h"
 #include "dialects/Quant/Formats/Defaults.h"
-#include "qcc/Base/ExitCodes.h"
+#include "qcc/Base/CommandLine.h"
+#include "qcc/Compiler/Options.h"
 #include "qcc/Quantize/Method.h"
 #include "qcc/Quantize/ScalingMethod.h"
-#include "mlir/IR/AsmState.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Support/Timing.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/CommandLine.h"
-#include "llvm/ADT/ScopeExit.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Process.h"
 #include "llvm/Support/Regex.h"
-#include "llvm/Support/Path.h"
-#include "llvm/Support/raw_ostream.h"
 #include <cmath>
 #include <deque>
+namespace qcc::commandline {
 namespace cl = llvm::cl;
-using namespace qcc;
 using llvm::StringRef;
-
-namespace {
-
-/// LLVM registers options of its own under names that qcc gives a meaning (`--stats`). They stay reachable with a prefix.
-void makeRoom(llvm::ArrayRef<StringRef> names) {
-  auto &registered = cl::getRegisteredOptions();
-  for (StringRef name : names)
-    if (auto it = registered.find(name); it != registered.end()) {
-      cl::Option *option = it->second;
-      option->setArgStr(StringRef(*new std::string(("llvm-" + name).str())));   // the registry keeps a reference for the program's life
-    }
-}
 
 /// What is wrong with a command line: all of it is printed.
 class Problems {
 public:
   bool any() const { return found; }
   void refuse(const llvm::Twine &message, const llvm::Twine &note = "") {
-    llvm::errs() << "qcc: error: " << message << " [bad-option]\n" << note;
-    found = true;
+    found = refuseOption(message, note);
   }
   void refuseIf(bool wrong, const llvm::Twine &message) {
     if (wrong)
@@ -80,10 +58,10 @@ private:
   bool found = false;
 };
 
-bool isGiven(const cl::Option &option) { return option.getNumOccurrences() > 0; }
+inline bool isGiven(const cl::Option &option) { return option.getNumOccurrences() > 0; }
 
 /// "input_ids:4x?": the extents after the last colon, since names may have colons. Returns what is wrong, or nothing.
-std::string parseShape(StringRef text, InputShape &shape) {
+inline std::string parseShape(StringRef text, InputShape &shape) {
   auto [name, extents] = text.rsplit(':');
   if (name.empty() || extents.empty())
     return "is no name:AxB";
@@ -100,7 +78,7 @@ std::string parseShape(StringRef text, InputShape &shape) {
 }
 
 /// "48M": bytes, or nothing where it is no positive number.
-std::optional<int64_t> parseSize(StringRef text) {
+inline std::optional<int64_t> parseSize(StringRef text) {
   static constexpr std::pair<StringRef, int64_t> units[] = {{"K", 1000}, {"M", 1000'000}, {"G", 1000'000'000}};
   int64_t unit = 1;
   for (auto [name, bytes] : units)
@@ -114,26 +92,25 @@ std::optional<int64_t> parseSize(StringRef text) {
   return int64_t(number * double(unit));
 }
 
-// A structure for each concern: a member declares an option; `read` checks its value alone and passes it on. Which options exclude or need each other
-// is one list at the end, refuseContradictions.
+// A structure for each concern: a member declares an option; `read` checks its value alone and passes it on.
 
 //===-- target -----------------------------------------------------------------------------------------------------------------===//
 
 struct TargetOptions {
   cl::OptionCategory category{"Target"};
 
-  cl::opt<std::string> target{"target",
+  Opt<std::string> target{"target",
       cl::desc("Preset, a floor (default host); --print-targets lists them"), cl::value_desc("preset"), cl::init("host"), cl::cat(category)};
-  cl::opt<bool> printOperators{"print-operators", cl::desc("List the ONNX operators that are supported"), cl::Hidden, cl::cat(category)};
-  cl::opt<bool> printTargets{"print-targets", cl::desc("List the presets and what they need"), cl::cat(category)};
-  cl::opt<bool> printFormats{"print-formats", cl::desc("List the weight formats, what they cost, and what makes and reads them"), cl::Hidden, cl::cat(category)};
-  cl::opt<bool> printMethods{"print-methods", cl::desc("List the methods that --algo names"), cl::Hidden, cl::cat(category)};
-  cl::opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU, refines the preset"), cl::value_desc("name"), cl::Hidden, cl::cat(category)};
+  Opt<bool> printOperators{"print-operators", cl::desc("List the ONNX operators that are supported"), cl::Hidden, cl::cat(category)};
+  Opt<bool> printTargets{"print-targets", cl::desc("List the presets and what they need"), cl::cat(category)};
+  Opt<bool> printFormats{"print-formats", cl::desc("List the weight formats, what they cost, and what makes and reads them"), cl::Hidden, cl::cat(category)};
+  Opt<bool> printMethods{"print-methods", cl::desc("List the methods that --algo names"), cl::Hidden, cl::cat(category)};
+  Opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU, refines the preset"), cl::value_desc("name"), cl::Hidden, cl::cat(category)};
   cl::list<std::string> attributes{"mattr",
       cl::desc("LLVM features, refine the preset"), cl::value_desc("+f,-g"), cl::CommaSeparated, cl::Hidden, cl::cat(category)};
-  cl::opt<std::string> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init("on"), cl::Hidden, cl::cat(category),
+  Opt<std::string> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init("on"), cl::Hidden, cl::cat(category),
                                     cl::value_desc("on|off"), cl::ValueOptional};
-  cl::opt<std::string> kernels{"kernels",
+  Opt<std::string> kernels{"kernels",
       cl::desc("fast (generated, default) or reference (every operation's specification: slow, to compare with)"), cl::value_desc("kind"),
                                cl::init("fast"), cl::Hidden, cl::cat(category)};
 
@@ -169,15 +146,15 @@ private:
 struct OutputOptions {
   cl::OptionCategory category{"Output"};
 
-  cl::opt<std::string> input{cl::Positional, cl::desc("<model.onnx | program.mlir | ->"), cl::cat(category)};
-  cl::opt<std::string> output{"o", cl::desc("Output file; - is standard output for text"), cl::value_desc("path"), cl::cat(category)};
-  cl::opt<std::string> emit{"emit", cl::desc("lib (shared library, weights, header; default), obj, asm, llvm, or mlir (of --compile-to)"),
+  Opt<std::string> input{cl::Positional, cl::desc("<model.onnx | program.mlir | ->"), cl::cat(category)};
+  Opt<std::string> output{"o", cl::desc("Output file; - is standard output for text"), cl::value_desc("path"), cl::cat(category)};
+  Opt<std::string> emit{"emit", cl::desc("lib (shared library, weights, header; default), obj, asm, llvm, or mlir (of --compile-to)"),
       cl::value_desc("kind"), cl::init("lib"), cl::cat(category)};
-  cl::opt<std::string> compileTo{"compile-to", cl::desc("Stop after a stage and print its IR: onnx, graph, quant, kernel, llvm"),
+  Opt<std::string> compileTo{"compile-to", cl::desc("Stop after a stage and print its IR: onnx, graph, quant, kernel, llvm"),
       cl::value_desc("stage"), cl::cat(category)};
-  cl::opt<std::string> weights{"weights", cl::desc("Where weights go: auto (default: a file beside the library), embed, file"),
+  Opt<std::string> weights{"weights", cl::desc("Where weights go: auto (default: a file beside the library), embed, file"),
       cl::value_desc("place"), cl::init("auto"), cl::cat(category)};
-  cl::opt<std::string> saveTemps{"save-temps",
+  Opt<std::string> saveTemps{"save-temps",
       cl::desc("Keep the IR of every stage"), cl::value_desc("folder"), cl::ValueOptional, cl::Hidden, cl::cat(category)};
 
   void read(CompilerOptions &o, Problems &problems) const {
@@ -202,24 +179,24 @@ struct ParameterOption {
         value(parameter.name, cl::desc(help), cl::value_desc("x"), cl::init(parameter.value), cl::Hidden, cl::cat(category)) {}
   MethodParameter parameter;
   std::string help;
-  cl::opt<double> value;
+  Opt<double> value;
 };
 
 struct MethodOptions {
   cl::OptionCategory &category;
 
   std::string algoHelp = "How codes are chosen: " + methodNames();
-  cl::opt<std::string> algo{"algo",
+  Opt<std::string> algo{"algo",
       cl::desc(algoHelp),
       cl::value_desc("method"), cl::cat(category)};
-  cl::opt<std::string> calib{"calib", cl::desc("Text to calibrate on (UTF-8), or its token ids (.npy)"), cl::value_desc("file"), cl::cat(category)};
-  cl::opt<std::string> calibCache{"calib-cache",
+  Opt<std::string> calib{"calib", cl::desc("Text to calibrate on (UTF-8), or its token ids (.npy)"), cl::value_desc("file"), cl::cat(category)};
+  Opt<std::string> calibCache{"calib-cache",
       cl::desc("Keep what calibration finds in a file, and read it where it is there"), cl::value_desc("file"), cl::cat(category)};
-  cl::opt<std::string> tokenizer{"tokenizer",
+  Opt<std::string> tokenizer{"tokenizer",
       cl::desc("tokenizer.json for --calib (default: beside the model)"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
-  cl::opt<int64_t> calibSamples{"calib-samples",
+  Opt<int64_t> calibSamples{"calib-samples",
       cl::desc("Windows of the text to use (default 128)"), cl::value_desc("n"), cl::init(128), cl::Hidden, cl::cat(category)};
-  cl::opt<int64_t> calibLength{"calib-length", cl::desc("Tokens of a window (default 512)"), cl::value_desc("n"), cl::init(512), cl::Hidden, cl::cat(category)};
+  Opt<int64_t> calibLength{"calib-length", cl::desc("Tokens of a window (default 512)"), cl::value_desc("n"), cl::init(512), cl::Hidden, cl::cat(category)};
 
   std::deque<ParameterOption> parameters = declareParameters();
 
@@ -248,20 +225,32 @@ private:
     return options;
   }
 
-  /// "gptq", "awq" or "awq+gptq", each also behind "rotate+", or "rotate".
+  static std::string nearest(StringRef name) {
+    std::vector<std::string> known = {rotationName().str()};
+    for (const QuantizationMethod *method : allMethods())
+      known.push_back(method->name().str());
+    for (const ScalingMethod *method : allScalingMethods())
+      known.push_back(method->name().str());
+    std::string text = didYouMean(name, known);
+    return text.empty() ? "" : "  note: " + text + "\n";
+  }
+
+  /// "gptq", "awq" or "awq+gptq", each also behind a rotation ("rotate+gptq"), or the rotation alone.
   void readAlgorithm(CompilerOptions &o, Problems &problems) const {
     StringRef byDefault = defaultMethod(!calib.empty()).name(), rest = algo.empty() ? byDefault : StringRef(algo);
     std::string name = rest.str();
-    o.rotates = rest == "rotate" || rest.starts_with("rotate+");
-    if (o.rotates)
-      rest = rest == "rotate" ? byDefault : rest.drop_front(StringRef("rotate+").size());
     auto [first, second] = rest.split('+');
+    o.rotates = first == rotationName();
+    if (o.rotates) {
+      rest = rest == first ? byDefault : second;
+      std::tie(first, second) = rest.split('+');
+    }
     const ScalingMethod *scaling = findScalingMethod(first);
     o.scaling = scaling ? first.str() : "";
     o.method = !scaling ? rest.str() : rest == first ? scaling->codes().str() : second.str();
     const QuantizationMethod *method = findMethod(o.method);
     if (!method)
-      return problems.refuse("--algo=" + name + " is no method", "  note: there are:\n" + listMethods());
+      return problems.refuse("--algo=" + name + " is no method", nearest(name) + "  note: there are:\n" + listMethods());
     o.outlierThreshold = method->outlierThreshold();
     problems.refuseIf((scaling || method->needsInputs()) && calib.empty(), "--algo=" + name + " needs a text to calibrate on: --calib=<file>");
   }
@@ -273,33 +262,33 @@ struct FormatOptions {
   cl::OptionCategory &category;
 
   std::string weightBitsHelp = "Bits of a weight: " + qnt::listBits() + " (default 16)";
-  cl::opt<unsigned> weightBits{"wbits",
+  Opt<unsigned> weightBits{"wbits",
       cl::desc(weightBitsHelp), cl::value_desc("n"), cl::init(16), cl::cat(category)};
-  cl::opt<int64_t> groupSize{"group-size",
+  Opt<int64_t> groupSize{"group-size",
       cl::desc("Weights per scale, -1 for the whole row (default 32; below 5 bits two levels)"), cl::value_desc("n"), cl::init(32), cl::cat(category)};
-  cl::opt<bool> sym{"sym", cl::desc("Symmetric weights (default, but for two levels)"), cl::cat(category)};
-  cl::opt<bool> asym{"asym", cl::desc("Weights with a zero point"), cl::cat(category)};
-  cl::opt<unsigned> headBits{"head-bits",
+  Opt<bool> sym{"sym", cl::desc("Symmetric weights (default, but for two levels)"), cl::cat(category)};
+  Opt<bool> asym{"asym", cl::desc("Weights with a zero point"), cl::cat(category)};
+  Opt<unsigned> headBits{"head-bits",
       cl::desc("Bits of the output head and its embedding (default 8 below 16-bit weights)"), cl::value_desc("n"), cl::init(0), cl::cat(category)};
   cl::list<std::string> tensorTypes{"tensor-type",
       cl::desc("Format of the weights whose name matches; repeatable, first match wins"), cl::value_desc("regex=format"), cl::cat(category)};
-  cl::opt<double> targetBpw{"target-bpw",
+  Opt<double> targetBpw{"target-bpw",
       cl::desc("Choose the format of every layer weight, for so many bits per weight on average, scales included"),
       cl::value_desc("bits"), cl::cat(category)};
-  cl::opt<std::string> targetSize{"target-size",
+  Opt<std::string> targetSize{"target-size",
       cl::desc("The same for so many bytes of all weights; K, M, G: powers of 1000"), cl::value_desc("bytes"), cl::cat(category)};
-  cl::opt<double> maxKl{"max-kl",
+  Opt<double> maxKl{"max-kl",
       cl::desc("The smallest formats whose KL divergence is expected to stay below x nats"), cl::value_desc("x"), cl::cat(category)};
-  cl::opt<std::string> sensitivity{"sensitivity",
+  Opt<std::string> sensitivity{"sensitivity",
       cl::desc("What formats are compared by: kl (default; predictions with one weight quantized), hessian (outputs of the weight)"),
       cl::value_desc("measure"), cl::Hidden, cl::cat(category)};
-  cl::opt<unsigned> activationBits{"abits",
+  Opt<unsigned> activationBits{"abits",
       cl::desc("Bits of an activation: 8, 16 (bf16 on matrix units), 32 (default: 8 below 16-bit weights)"),
       cl::value_desc("n"), cl::init(0), cl::cat(category)};
-  cl::opt<int64_t> actGroupSize{"act-group-size",
+  Opt<int64_t> actGroupSize{"act-group-size",
       cl::desc("8-bit activations per scale, -1 for the whole row (default 32); more: faster, less exact"),
       cl::value_desc("n"), cl::init(32), cl::cat(category)};
-  cl::opt<unsigned> kvBits{"kv-bits",
+  Opt<unsigned> kvBits{"kv-bits",
       cl::desc("Bits of a cached key or value: 4 8 16 32 (default 16; 32 with --wbits=32 --abits=32)"),
       cl::value_desc("n"), cl::init(0), cl::cat(category)};
 
@@ -319,8 +308,7 @@ struct FormatOptions {
     o.groupSize = rows ? -1 : groupSize.getValue();
     o.activationGroup = rows ? -1 : actGroupSize.getValue();
     o.symmetric = !asym;
-    const qnt::DefaultFormats *byDefault = qnt::defaultFormats(o.weightBits);
-    o.defaultFormat = byDefault && byDefault->layers != byDefault->head && !isGiven(groupSize) && !sym && !asym;
+    o.defaultFormat = !rows && !isGiven(groupSize) && !sym && !asym;
     problems.unlessRules(tensorTypes);
     o.tensorTypes.assign(tensorTypes.begin(), tensorTypes.end());
   }
@@ -372,15 +360,15 @@ private:
 struct ActivationOptions {
   cl::OptionCategory &category;
 
-  cl::opt<std::string> scales{"act-scales",
+  Opt<std::string> scales{"act-scales",
       cl::desc("Scales of 8-bit activations: dynamic (default), or static: of what norms make, from --calib"),
       cl::value_desc("kind"), cl::init("dynamic"), cl::cat(category)};
   cl::list<std::string> types{"act-type",
       cl::desc("float, dynamic or static inputs of the weights whose name matches; repeatable, first match wins"),
       cl::value_desc("regex=type"), cl::Hidden, cl::cat(category)};
-  cl::opt<std::string> range{"act-range",
+  Opt<std::string> range{"act-range",
       cl::desc("Range of static scales: absmax (default), percentile, entropy"), cl::value_desc("rule"), cl::init("absmax"), cl::Hidden, cl::cat(category)};
-  cl::opt<double> percentile{"act-percentile",
+  Opt<double> percentile{"act-percentile",
       cl::desc("Percent of the values that --act-range=percentile holds (default 99.99)"), cl::value_desc("p"), cl::init(99.99), cl::Hidden, cl::cat(category)};
 
   void read(CompilerOptions &o, Problems &problems) const {
@@ -399,9 +387,9 @@ struct ActivationOptions {
 struct RecipeOptions {
   cl::OptionCategory &category;
 
-  cl::opt<std::string> recipe{"recipe",
+  Opt<std::string> recipe{"recipe",
       cl::desc("Decide as --save-recipe has written; --tensor-type overrides"), cl::value_desc("file"), cl::cat(category)};
-  cl::opt<std::string> saveRecipe{"save-recipe",
+  Opt<std::string> saveRecipe{"save-recipe",
       cl::desc("Write every decision to a .json file, which --recipe repeats"), cl::value_desc("file"), cl::cat(category)};
 
   void read(CompilerOptions &o, Problems &problems) const {
@@ -417,9 +405,9 @@ struct ShapeOptions {
 
   cl::list<std::string> shapes{"shape",
       cl::desc("Fix extents of inputs, ? leaves one open"), cl::value_desc("name:AxB,..."), cl::CommaSeparated, cl::cat(category)};
-  cl::opt<std::string> kvCache{"kv-cache",
+  Opt<std::string> kvCache{"kv-cache",
       cl::desc("state (kept inside, default) or io (inputs and outputs)"), cl::value_desc("form"), cl::init("state"), cl::cat(category)};
-  cl::opt<int64_t> maxContext{"max-context",
+  Opt<int64_t> maxContext{"max-context",
       cl::desc("Longest sequence (default: the model's, else 4096)"), cl::value_desc("n"), cl::init(0), cl::cat(category)};
 
   void read(CompilerOptions &o, Problems &problems) const {
@@ -442,25 +430,25 @@ struct ShapeOptions {
 struct WorkOptions {
   cl::OptionCategory category{"Work"};
 
-  cl::opt<unsigned> optLevel{"O", cl::desc("Optimization level 0 to 3 (default 3)"), cl::Prefix, cl::init(3), cl::cat(category)};
-  cl::opt<unsigned> jobs{"j", cl::desc("Threads of the compiler (default: all)"), cl::Prefix, cl::init(0), cl::cat(category)};
-  cl::opt<bool> check{"check", cl::desc("Only list all problems of the model and its formats"), cl::cat(category)};
-  cl::opt<bool> dryRun{"dry-run", cl::desc("Print the plan: formats, sizes, memory of a run; write no code"), cl::cat(category)};
+  Opt<unsigned> optLevel{"O", cl::desc("Optimization level 0 to 3 (default 3)"), cl::Prefix, cl::init(3), cl::cat(category)};
+  Opt<unsigned> jobs{"j", cl::desc("Threads of the compiler (default: all)"), cl::Prefix, cl::init(0), cl::cat(category)};
+  Opt<bool> check{"check", cl::desc("Only list all problems of the model and its formats"), cl::cat(category)};
+  Opt<bool> dryRun{"dry-run", cl::desc("Print the plan: formats, sizes, memory of a run; write no code"), cl::cat(category)};
   cl::list<std::string> reports{"report",
       cl::desc("Write formats, sizes and what quantization lost to a .json or .html file; repeatable"), cl::value_desc("file"), cl::cat(category)};
-  cl::opt<bool> verify{"verify",
+  Opt<bool> verify{"verify",
       cl::desc("Run what was built on a sample; fail where a layer differs from its reference lowering"), cl::cat(category)};
-  cl::opt<bool> stats{"stats", cl::desc("Say what was decided and which paths are slow"), cl::cat(category)};
-  cl::opt<bool> timing{"timing", cl::desc("Time every pass (--mlir-timing)"), cl::Hidden, cl::cat(category)};
-  cl::opt<bool> verbose{"v", cl::desc("More messages"), cl::cat(category)};
-  cl::opt<bool> quiet{"q", cl::desc("Only errors"), cl::cat(category)};
+  Opt<bool> stats{"stats", cl::desc("Say what was decided and which paths are slow"), cl::cat(category)};
+  Opt<bool> timing{"timing", cl::desc("Time every pass (--mlir-timing)"), cl::Hidden, cl::cat(category)};
+  Opt<bool> verbose{"v", cl::desc("More messages"), cl::cat(category)};
+  Opt<bool> quiet{"q", cl::desc("Only errors"), cl::cat(category)};
   cl::list<std::string> passPlugins{"load-pass-plugin",
       cl::desc("Load passes from a shared library; repeatable"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
   cl::list<std::string> dialectPlugins{"load-dialect-plugin",
       cl::desc("Load dialects from a shared library; repeatable"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
   cl::list<std::string> extraPasses{"pass-at",
       cl::desc("Run a pipeline at an extension point; --pass-at=list names them"), cl::value_desc("point:passes"), cl::Hidden, cl::cat(category)};
-  cl::opt<std::string> configFile{"config-file", cl::desc("Read options from a file (as @file)"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
+  Opt<std::string> configFile{"config-file", cl::desc("Read options from a file (as @file)"), cl::value_desc("file"), cl::Hidden, cl::cat(category)};
 
   void read(CompilerOptions &o, Problems &problems) const {
     problems.refuseIf(optLevel > 3, "-O" + llvm::Twine(optLevel) + " is outside -O0 .. -O3");
@@ -521,191 +509,7 @@ struct CommandLine {
   }
 };
 
-/// Scales of activations: what they are for, and the text that they need.
-void refuseContradictions(const ActivationOptions &activations, const CompilerOptions &o, const Recipe *recipe, Problems &problems) {
-  problems.refuseIf(isGiven(activations.range) && !o.hasStaticActivations(),
-                    "--act-range is for static scales: --act-scales=static, or --act-type=<regex>=static");
-  problems.refuseIf(!recipe && isGiven(activations.percentile) && o.activationRange.kind != RangeRule::Percentile,
-                    "--act-percentile is for --act-range=percentile");
-  if (!o.staticActivations && o.activationTypes.empty())
-    return;
-  problems.refuseIf(o.activationBits != 8,
-                    "--act-scales and --act-type are for activations of 8 bits, not " + llvm::Twine(o.activationBits) + ": --abits=8");
-  problems.refuseIf(o.outlierThreshold > 0,
-                    "--algo=" + o.method + " finds scales of activations at run time: it excludes --act-scales=static and --act-type");
-  problems.refuseIf(o.hasStaticActivations() && o.calibration.empty() && !(recipe && recipe->hasInputScales()),
-                    "static scales of activations need a text to calibrate on: --calib=<file>");
-}
-
-/// Options that exclude or need each other, of one concern or several. `recipe`: its options count as given; null without one.
-void refuseContradictions(const CommandLine &line, const CompilerOptions &o, const Recipe *recipe, Problems &problems) {
-  auto &[target, output, category, methods, formats, activations, recipes, shapes, work] = line;
-  // What is asked for at all.
-  problems.refuseIf(output.input.empty() && o.print == Table::None, "no input file; qcc --help shows the use");
-  problems.refuseIf(isGiven(output.output) && o.output.empty(), "-o names a file, or - for standard output");
-  problems.refuseIf(o.compileTo != Stage::Link && isGiven(output.emit) && o.emit != Emit::Mlir, "--compile-to excludes --emit, but for --emit=mlir");
-  // Formats.
-  problems.refuseIf(formats.sym && formats.asym, "--sym and --asym exclude each other");
-  problems.refuseIf(isGiven(formats.targetBpw) && isGiven(formats.targetSize), "--target-bpw and --target-size exclude each other");
-  problems.refuseIf(isGiven(formats.maxKl) && (isGiven(formats.targetBpw) || isGiven(formats.targetSize)),
-                    "--max-kl is a budget of its own: it excludes --target-bpw and --target-size");
-  problems.refuseIf(isGiven(formats.maxKl) && o.sensitivity == Sensitivity::Hessian, "--max-kl counts divergence of predictions: it excludes --sensitivity=hessian");
-  problems.refuseIf(isGiven(formats.maxKl) && !recipe && methods.calib.empty(), "--max-kl measures predictions for a text: --calib=<file>");
-  problems.refuseIf(isGiven(formats.sensitivity) && !formats.hasBudget(), "--sensitivity is for --target-bpw, --target-size and --max-kl");
-  problems.refuseIf(isGiven(formats.sensitivity) && !recipe && methods.calib.empty(), "--sensitivity is measured on a text: --calib=<file>");
-  problems.refuseIf(formats.hasBudget() && !recipe && formats.hasUniformFormat(),
-                    "--target-bpw, --target-size and --max-kl choose formats: they exclude --wbits, --group-size, --sym and --asym");
-  bool staysFloat = o.weightBits >= 16 && o.headBits >= 16 && !o.hasBudget() && o.tensorTypes.empty() && !recipe;
-  problems.refuseIf(staysFloat && (isGiven(formats.groupSize) || formats.sym || formats.asym),
-                    "--group-size, --sym and --asym are for weights of less than 16 bits: --wbits, --head-bits");
-  problems.refuseIf(staysFloat && isGiven(methods.algo) && o.scaling.empty() && methods.algo != "rotate", "--algo=" + o.algorithm() + " is for weights of less than 16 bits: --wbits, --target-bpw, --tensor-type");
-  problems.refuseIf(shapes.kvCache == "io" && isGiven(formats.kvBits) && formats.kvBits < 32, "--kv-bits=" + llvm::Twine(formats.kvBits) +
-                    " is for a cache that the program keeps; with --kv-cache=io keys and values are float inputs and outputs");
-  // Methods and the text that they read.
-  if (o.outlierThreshold > 0)
-    formats.refuseUnlessRows(o.method, problems);
-  for (auto &[parameter, help, value] : methods.parameters)
-    problems.refuseIf(!recipe && isGiven(value) && !o.algorithmReads(parameter.name),
-                      "--" + parameter.name + " is not for --algo=" + o.algorithm() + "; methods that read it: " + llvm::join(methodsReading(parameter.name), ", "));
-  problems.refuseIf(!recipe && methods.calib.empty() && methods.samplesText(),
-                    "--calib-samples and --calib-length say how much of a text is read: --calib=<file>");
-  problems.refuseIf(methods.calib.empty() && isGiven(methods.calibCache), "--calib-cache keeps what a text tells: --calib=<file>");
-  problems.refuseIf(methods.calib.empty() && !methods.tokenizer.empty(), "--tokenizer is for a text to calibrate on: --calib=<file>");
-  const QuantizationMethod *method = findMethod(o.method);
-  bool choosesOnText = !o.scaling.empty() || (method && method->usesMoments());
-  problems.refuseIf(method && !choosesOnText && !o.hasStaticActivations() && !o.calibration.empty(),
-                    "--algo=" + o.method + " reads no calibration text");
-  refuseContradictions(activations, o, recipe, problems);
-  if (recipe && methods.calib.empty() && (choosesOnText || !recipe->hasInputScales()))
-    for (const std::string &name : recipe->valuesOf("calib"))
-      problems.refuse("the recipe '" + recipes.recipe + "' was made with --calib=" + name + ": say where that text is");
-  // What is about a library.
-  bool noLibrary = o.writesText() || work.check;
-  problems.refuseIf(work.dryRun && (noLibrary || o.emit != Emit::Library),
-                    "--dry-run writes no code: it excludes --compile-to, --emit and --check");
-  problems.refuseIf(!work.reports.empty() && !work.dryRun && noLibrary,
-                    "--report is about a library: it excludes --compile-to, --check and --emit=asm, llvm or mlir");
-  problems.refuseIf(isGiven(recipes.saveRecipe) && !work.dryRun && noLibrary,
-                    "--save-recipe goes with a library: it excludes --compile-to, --check and --emit=asm, llvm or mlir");
-  problems.refuseIf(work.verify && (noLibrary || work.dryRun),
-                    "--verify runs a library: it excludes --compile-to, --check, --dry-run and --emit=asm, llvm or mlir");
-  problems.refuseIf(work.verify && target.isReference(), "--verify compares kernels with reference lowerings: --kernels=reference has none");
-}
-
-/// --config-file=f, in one word or two, is LLVM's @f, which takes a name that is no file for an argument. False after a message.
-bool readConfigFiles(std::vector<std::string> &words) {
-  std::vector<std::string> replaced;
-  for (size_t i = 0; i < words.size(); ++i) {
-    StringRef file = words[i];
-    bool isWhole = file.consume_front("--config-file=") || file.consume_front("-config-file=");
-    bool isFirst = !isWhole && (file == "--config-file" || file == "-config-file") && i + 1 < words.size();
-    if (!isWhole && !isFirst) {
-      replaced.push_back(words[i]);
-      continue;
-    }
-    file = isFirst ? StringRef(words[++i]) : file;
-    if (!llvm::sys::fs::is_regular_file(file)) {
-      llvm::errs() << "qcc: error: --config-file=" << file << " is no file\n";
-      return false;
-    }
-    replaced.push_back(("@" + file).str());
-  }
-  words = std::move(replaced);
-  return true;
-}
-
-/// MLIR's options, and LLVM's, which stay behind --help-hidden (cl::HideUnrelatedOptions would hide them from that as well).
-void registerHiddenOptions(const CommandLine &line) {
-  mlir::registerMLIRContextCLOptions();
-  mlir::registerAsmPrinterCLOptions();
-  registerPasses();                                        // before the options that take their names (--mlir-print-ir-after)
-  mlir::registerPassManagerCLOptions();
-  mlir::registerDefaultTimingManagerCLOptions();
-  auto isHelp = [](cl::OptionCategory *category) { return category->getName() == "Generic Options"; };
-  for (auto &entry : cl::getRegisteredOptions())
-    if (!line.owns(*entry.second) && llvm::none_of(entry.second->Categories, isHelp))
-      entry.second->setHiddenFlag(cl::Hidden);
-}
-
-void forgetOptions(const CommandLine &line) {
-  std::vector<cl::Option *> ours;
-  for (auto &entry : cl::getRegisteredOptions())
-    if (line.owns(*entry.second))
-      ours.push_back(entry.second);
-  for (cl::Option *option : ours)
-    option->removeArgument();
-}
-
-/// LLVM's messages, "qcc: <what is wrong>.  Try: 'qcc --help'" and "qcc: Did you mean '..'?", in the form of ours. (Those of wrong values have gone to
-/// the screen by themselves.)
-void printParseErrors(StringRef messages, StringRef program) {
-  for (StringRef line : llvm::split(messages.trim(), '\n')) {
-    bool isOwn = line.consume_front((program + ": ").str()), isNote = !isOwn || line.starts_with("Did you mean");
-    if (!line.empty())
-      llvm::errs() << (isNote ? "  note: " : "qcc: error: ") << line.substr(0, std::min(line.find(".  Try: "), line.find(": See: "))) << (isNote ? "\n" : " [bad-option]\n");
-  }
-}
-
-/// Gives options their values. Fails after a message.
-int parseWords(int argc, const char *const *argv) {
-  std::vector<std::string> words(argv, argv + argc);
-  if (!readConfigFiles(words))
-    return ExitInput;
-  std::vector<const char *> args;
-  for (const std::string &word : words)
-    args.push_back(word.c_str());
-  std::string errors;
-  llvm::raw_string_ostream errorStream(errors);
-  static constexpr char what[] = "qcc: compiles a quantized transformer to native code\n";
-  if (cl::ParseCommandLineOptions(args.size(), args.data(), what, &errorStream, nullptr, "QCC_FLAGS"))
-    return ExitSuccess;
-  printParseErrors(errors, llvm::sys::path::filename(argv[0]));
-  return ExitUsage;
-}
-
-/// Options that the command line does not name get the recipe's values.
-int readRecipeOptions(const RecipeOptions &options, std::shared_ptr<Recipe> &recipe) {
-  if (!isGiven(options.recipe))
-    return ExitSuccess;
-  recipe = std::make_shared<Recipe>();
-  if (int code = readRecipe(options.recipe, *recipe))
-    return code;
-  return addRecipeOptions(*recipe);
-}
-
-} // namespace
-
-bool CompilerOptions::hasStaticActivations() const {
-  return staticActivations || llvm::any_of(activationTypes, [](StringRef type) { return type.ends_with("=static"); });
-}
-
-bool CompilerOptions::algorithmReads(StringRef name) const {
-  return llvm::any_of(methodsReading(name), [&](StringRef reader) { return reader == scaling || reader == method; });
-}
-
-ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
-  makeRoom({"stats", "check", "v", "q", "weights", "timing", "target", "sym", "asym", "verify"});
-  CommandLine &line = *new CommandLine;                    // LLVM's registry, which lld resets, keeps the positional one for ever
-  llvm::scope_exit forget([&] { forgetOptions(line); });   // the named ones make room: lld registers an -mcpu of its own
-  registerHiddenOptions(line);
-  if (int code = parseWords(argc, argv))
-    return {std::nullopt, code};
-  std::shared_ptr<Recipe> recipe;
-  if (int code = readRecipeOptions(line.recipes, recipe))
-    return {std::nullopt, code};
-  CompilerOptions options;
-  Problems problems;
-  line.read(options, problems);
-  refuseContradictions(line, options, recipe.get(), problems);
-  if (problems.any())
-    return {std::nullopt, ExitUsage};
-  if (recipe) {
-    if (std::vector<std::string> texts = recipe->valuesOf("calib"); options.calibration.empty() && !texts.empty())
-      options.recipeCalibration = texts.front();
-    options.recipeTensorTypes = recipe->valuesOf("tensor-type");
-    if (int code = checkRecipeOptions(*recipe, options))
-      return {std::nullopt, code};
-    options.recipe = std::move(recipe);
-  }
-  return {std::move(options), ExitSuccess};
-}
+/// Refuses options that exclude or need each other, of one concern or several. `recipe`: its options count as given; null without one.
+void refuseContradictions(const CommandLine &line, const CompilerOptions &o, const Recipe *recipe, Problems &problems);
+} // namespace qcc::commandline
+#endif
