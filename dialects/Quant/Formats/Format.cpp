@@ -39,13 +39,6 @@ SmallVector<Type> qcc::qnt::candidateFormats(MLIRContext *context) {
   return formats;
 }
 
-bool qcc::qnt::servesTables(Type element) {
-  auto block = dyn_cast<BlockType>(element);
-  if (!block)
-    return isa<FloatType>(element);
-  return block.getElement() == Element::Int && !block.getSuper() && block.getZero() != ZeroKind::Min && scaleType(element.getContext(), block.getScale());
-}
-
 SmallVector<StringRef> qcc::qnt::exampleFormats() {
   SmallVector<StringRef> names;
 #define QCC_FORMAT(Class, Grammar, Examples, Summary) StringRef(Examples).split(names, ' ');
