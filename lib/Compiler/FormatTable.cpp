@@ -57,20 +57,19 @@ static std::string methodsOf(Type element) {
 void qcc::printFormatTable(llvm::raw_ostream &out) {
   MLIRContext context;
   context.loadDialect<qnt::QntDialect>();
-  auto row = [&](StringRef name, StringRef bits, StringRef group, StringRef scale, StringRef zero, StringRef activations, StringRef tables, StringRef methods) {
+  auto row = [&](StringRef name, StringRef bits, StringRef group, StringRef scale, StringRef zero, StringRef activations, StringRef methods) {
     out << llvm::left_justify(name, 13) << llvm::right_justify(bits, 7) << "  " << llvm::left_justify(group, 11) << llvm::left_justify(scale, 15)
-        << llvm::left_justify(zero, 7) << llvm::left_justify(activations, 13) << llvm::left_justify(tables, 8) << methods << "\n";
+        << llvm::left_justify(zero, 7) << llvm::left_justify(activations, 13) << methods << "\n";
   };
-  row("format", "bits", "group", "scale", "zero", "activations", "tables", "methods");
+  row("format", "bits", "group", "scale", "zero", "activations", "methods");
   for (StringRef name : qnt::exampleFormats()) {
     Type element = qnt::parseFormat(name, &context);
     std::string bits;
     llvm::raw_string_ostream(bits) << llvm::format("%.3f", qnt::bitsPerWeight(element, rowLength));
-    row(name, bits, groupOf(element), scaleOf(element), zeroOf(element), hasKernels(element) ? activationsOf(element) : "reference",
-        qnt::servesTables(element) ? "yes" : "no", methodsOf(element));
+    row(name, bits, groupOf(element), scaleOf(element), zeroOf(element), hasKernels(element) ? activationsOf(element) : "reference", methodsOf(element));
   }
   out << "\nbits: of a weight in rows of " << rowLength << ", scales and zero points included. activations: of matrix products, which every target has in that format\n"
-         "(reference: with --kernels=reference only). tables: whether an embedding table may have it. Of a format without methods values are only rounded.\n"
+         "(reference: with --kernels=reference only), as it has embedding tables. Of a format without methods values are only rounded.\n"
          "\nNames:\n" << qnt::listFormats() << "\nWhat numbers of bits mean without --group-size, --sym and --asym:\n";
   for (const qnt::DefaultFormats &bits : qnt::defaultFormats())
     out << "--wbits=" << llvm::left_justify(std::to_string(bits.bits), 3) << llvm::left_justify(bits.layers, 9) << "--head-bits=" << llvm::left_justify(std::to_string(bits.bits), 3) << bits.head << "\n";

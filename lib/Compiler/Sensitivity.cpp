@@ -1,6 +1,7 @@
-// Errors of weights add up in predictions: each in proportion to the squared error of its outputs, by a factor that one run of the quantized model finds
+// Errors of weights add up in predictions: each in proportion to the squared error of its outputs, by a factor that a run with the weight quantized finds
 // (Malinovskii et al., arXiv 2411.17525, "linearity theorem"). Hessian-weighted errors without that factor rank layers worse than giving all of them the
-// same format.
+// same format. The proportion holds for small errors only: of 2 bits, divergence is up to 1.8 times what 3 bits predict, so that a second run, at a bit less, finds
+// the power by which it grows.
 #include "lib/Compiler/Sensitivity.h"
 #include "lib/Compiler/CalibrationInput.h"
 #include "lib/Compiler/ObservedProgram.h"
@@ -16,17 +17,23 @@
 using namespace mlir;
 using namespace qcc;
 
-static constexpr int64_t statisticsWindows = 32;  // of the text, at most, for second moments
-static constexpr int64_t probeTokens = 1024;      // of the text, about, for each run with one weight quantized
+static constexpr int64_t mostStatistics = 32;     // windows of the text, at most, for second moments
+static constexpr int64_t probeTokens = 1024;      // of the text, about, for each run with one weight quantized: behind those windows
 static constexpr int64_t probePositions = 512;    // whose predictions are compared, at most
 
 namespace {
+/// Codes of a weight for the run in which it alone is quantized.
+struct Probe {
+  qnt::QuantizedBuffer codes;
+  double error;                                 // of the format, as in Measured
+  double moved = 0;                             // how far predictions move
+};
+
 /// A weight whose format can be chosen.
 struct Measured {
   qnt::WeightDeclOp decl;
   std::vector<std::pair<Type, double>> errors;  // of outputs, or relative; a format that cannot encode the weight is missing
-  qnt::QuantizedBuffer probe;                   // codes for the run in which it alone is quantized
-  double probeError = 0;                        // of probe's format, as in `errors`
+  std::vector<std::unique_ptr<Probe>> probes;   // by rising error
 };
 
 class Sensitivities {
@@ -40,12 +47,15 @@ private:
   bool comparesPredictions() const { return head && job.options.sensitivity != Sensitivity::Hessian; }
   int measureAlone(Measured &weight);
   int measureWithInputs(Measured &weight, const InputStatistics &inputs);
-  int chooseProbe(Measured &weight, const WeightProblem &problem);
+  int addProbe(Measured &weight, const WeightProblem &problem, double bpw);
   int measureWithText();
+  int64_t probeWindows() const;
+  int64_t statisticsWindows() const;
   int observeInputs();
   int openProgram();
   int probeAll();
-  int probe(Measured &weight, double &moved);
+  int run(Measured &weight, Probe &probe);
+  int runProbes(Measured &weight);
   int setReference();
   int probePredictions(std::vector<float> &inputs);
   Digest keyOfInputs(qnt::WeightDeclOp decl, int64_t windows) const;
@@ -76,7 +86,7 @@ void Sensitivities::findWeights() {
     if (use.head)
       head = decl;
     else if (!use.other && type.getNumElements() && at.try_emplace(decl.getSource(), weights.size()).second)
-      weights.push_back({decl, {}, {}, 0});
+      weights.push_back({decl, {}, {}});
   }
 }
 
@@ -87,40 +97,42 @@ int Sensitivities::measureAlone(Measured &weight) {
   std::vector<float> values;
   if (ExitCode code = readWeight(weight.decl, job.sources, values))
     return code;
-  int64_t K = cast<RankedTensorType>(weight.decl.getType()).getDimSize(1);
-  for (Type format : formats) {
-    double relative = 0;
-    int64_t from = 0;
-    bool encodes = true;
-    for (auto part : weight.decl.getParts().getAsRange<qnt::PartAttr>()) {
-      int64_t rows = part.getRows();
-      std::optional<RoundingError> error = rows ? estimateRoundingError(format, ArrayRef(values).slice(from * K, rows * K), K, {}) : RoundingError();
-      encodes &= error.has_value();
-      if (error && error->signal > 0)
-        relative += error->noise / error->signal * double(rows * K);
-      from += rows;
-    }
-    if (encodes)
-      weight.errors.push_back({format, relative});
+  int64_t K = cast<RankedTensorType>(weight.decl.getType()).getDimSize(1), from = 0;
+  std::vector<std::optional<double>> relative(formats.size(), 0.0);
+  for (auto part : weight.decl.getParts().getAsRange<qnt::PartAttr>()) {
+    int64_t rows = part.getRows();
+    WeightProblem problem{formats.front(), rows, K, ArrayRef(values).slice(from * K, rows * K), nullptr, {.parameters = job.options.parameters}};
+    for (auto [sum, error] : llvm::zip_equal(relative, estimateRoundingErrors(method, problem, formats)))
+      if (!error)
+        sum.reset();
+      else if (sum && error->signal > 0)
+        *sum += error->noise / error->signal * double(rows * K);
+    from += rows;
   }
+  for (auto [format, error] : llvm::zip_equal(formats, relative))
+    if (error)
+      weight.errors.push_back({format, *error});
   return ExitSuccess;
 }
 
-/// Encodes the weight in the candidate whose size is nearest to what is aimed at.
-int Sensitivities::chooseProbe(Measured &weight, const WeightProblem &problem) {
-  auto distance = [&](const std::pair<Type, double> &candidate) { return std::fabs(qnt::bitsPerWeight(candidate.first, problem.K) - job.bpw); };
+/// Encodes the weight in the candidate whose size is nearest to `bpw`, unless one with as large an error is there already.
+int Sensitivities::addProbe(Measured &weight, const WeightProblem &problem, double bpw) {
+  auto distance = [&](const std::pair<Type, double> &candidate) { return std::fabs(qnt::bitsPerWeight(candidate.first, problem.K) - bpw); };
   auto nearest = llvm::min_element(weight.errors, [&](auto &a, auto &b) { return distance(a) < distance(b); });
-  if (nearest == weight.errors.end())
+  if (nearest == weight.errors.end() || (!weight.probes.empty() && nearest->second <= weight.probes.back()->error))
     return ExitSuccess;
-  WeightProblem probe = problem;
-  probe.element = nearest->first;
-  weight.probeError = nearest->second;
-  weight.probe.reset(probe.element, 0, probe.rows, probe.K);
+  WeightProblem probed = problem;
+  probed.element = nearest->first;
+  auto probe = std::make_unique<Probe>();
+  probe->error = nearest->second;
+  probe->codes.reset(probed.element, 0, probed.rows, probed.K);
   std::string why;
-  if (succeeded(method.encode(probe, weight.probe, why)))
-    return ExitSuccess;
-  weight.decl.emitError() << "tensor '" << sectionName(weight.decl) << "': " << why << " [unencodable-value]";
-  return ExitQuantization;
+  if (failed(method.encode(probed, probe->codes, why))) {
+    weight.decl.emitError() << "tensor '" << sectionName(weight.decl) << "': " << why << " [unencodable-value]";
+    return ExitQuantization;
+  }
+  weight.probes.push_back(std::move(probe));
+  return ExitSuccess;
 }
 
 int Sensitivities::measureWithInputs(Measured &weight, const InputStatistics &inputs) {
@@ -129,11 +141,14 @@ int Sensitivities::measureWithInputs(Measured &weight, const InputStatistics &in
     return code;
   auto type = cast<RankedTensorType>(weight.decl.getType());
   WeightProblem problem{formats.front(), type.getDimSize(0), type.getDimSize(1), values, &inputs, {.parameters = job.options.parameters}};
-  std::vector<double> costs = method.columnCosts(problem);
-  for (Type format : formats)
-    if (std::optional<RoundingError> error = estimateRoundingError(format, values, problem.K, costs)) // else as in measureAlone, but of outputs
+  for (auto [format, error] : llvm::zip_equal(formats, estimateRoundingErrors(method, problem, formats)))
+    if (error)                                         // else as in measureAlone, but of outputs
       weight.errors.push_back({format, comparesPredictions() ? error->noise : error->signal > 0 ? error->noise / error->signal * double(values.size()) : 0});
-  return comparesPredictions() ? chooseProbe(weight, problem) : int(ExitSuccess);
+  if (!comparesPredictions())
+    return ExitSuccess;
+  if (int code = addProbe(weight, problem, job.bpw))
+    return code;
+  return addProbe(weight, problem, job.bpw - 1);
 }
 
 int Sensitivities::openProgram() {
@@ -148,15 +163,23 @@ Digest Sensitivities::keyOfInputs(qnt::WeightDeclOp decl, int64_t windows) const
 }
 
 Digest Sensitivities::keyOfProbe(qnt::WeightDeclOp decl, ArrayRef<float> decoded) const {
-  return CacheKey(program).add("divergence").add(probeTokens).add(probePositions).add(qnt::WeightDeclOp(head).getSymName()).add(decl.getSymName()).add(decoded).digest();
+  return CacheKey(program).add("divergence").add(statisticsWindows()).add(probeTokens).add(probePositions).add(qnt::WeightDeclOp(head).getSymName()).add(decl.getSymName()).add(decoded).digest();
 }
+
+int64_t Sensitivities::probeWindows() const {
+  const CalibrationText &text = job.input.text();
+  return std::clamp<int64_t>(probeTokens / text.length, 1, std::max<int64_t>(1, text.windows / 2));
+}
+
+/// Codes fit the text that they are chosen on: divergence is measured on windows that have no part in that. A text of one window has none to spare.
+int64_t Sensitivities::statisticsWindows() const { return std::clamp<int64_t>(job.input.text().windows - probeWindows(), 1, mostStatistics); }
 
 /// What reaches the head at some positions of the text.
 int Sensitivities::probePredictions(std::vector<float> &inputs) {
   const CalibrationText &text = job.input.text();
-  int64_t windows = std::clamp<int64_t>(probeTokens / text.length, 1, text.windows);
+  int64_t windows = probeWindows(), from = std::min(statisticsWindows(), text.windows - windows);
   ArrayAttr source = head.getSource();
-  return observed->run(ArrayRef(text.tokens).take_front(windows * text.length), windows, text.length, [&](ArrayAttr read, const float *values, int64_t rows, int64_t K) {
+  return observed->run(ArrayRef(text.tokens).slice(from * text.length, windows * text.length), windows, text.length, [&](ArrayAttr read, const float *values, int64_t rows, int64_t K) {
     if (read != source)
       return;
     int64_t stride = llvm::divideCeil(rows, probePositions);
@@ -182,9 +205,9 @@ int Sensitivities::setReference() {
   return ExitSuccess;
 }
 
-/// How far predictions move when this weight alone has its codes' values.
-int Sensitivities::probe(Measured &weight, double &moved) {
-  const qnt::QuantizedRows &rows = weight.probe.view;
+/// Finds out how far predictions move when this weight alone has the values of the probe's codes.
+int Sensitivities::run(Measured &weight, Probe &probe) {
+  const qnt::QuantizedRows &rows = probe.codes.view;
   const qnt::FormatFamily &family = *qnt::familyOf(rows.element);
   std::vector<float> decoded(rows.rows * rows.K), original, inputs;
   llvm::parallelFor(0, rows.rows, [&](size_t row) { family.decodeRow(rows, int64_t(row), MutableArrayRef(decoded).slice(row * rows.K, rows.K)); });
@@ -192,7 +215,7 @@ int Sensitivities::probe(Measured &weight, double &moved) {
   Digest key = cache ? keyOfProbe(weight.decl, decoded) : Digest();
   if (std::optional<ArrayRef<uint8_t>> bytes = cache ? cache->find(key) : std::nullopt) {
     RecordReader record(*bytes);
-    moved = record.number();
+    probe.moved = record.number();
     return record.isComplete() ? int(ExitSuccess) : cache->refuseRecord();
   }
   if (int code = setReference())
@@ -205,10 +228,35 @@ int Sensitivities::probe(Measured &weight, double &moved) {
     return code;
   if (int code = observed->replaceWeight(weight.decl.getSource(), original))
     return code;
-  moved = divergence->of(inputs);
+  probe.moved = divergence->of(inputs);
   if (cache)
-    cache->add(key, RecordWriter().add(moved).bytes());
+    cache->add(key, RecordWriter().add(probe.moved).bytes());
   return ExitSuccess;
+}
+
+int Sensitivities::runProbes(Measured &weight) {
+  for (auto &probe : weight.probes) {
+    if (int code = run(weight, *probe))
+      return code;
+    if (!std::isfinite(probe->moved) || !std::isfinite(probe->error)) {
+      weight.decl.emitError() << "tensor '" << sectionName(weight.decl) << "': with it quantized, predictions for the calibration text are not finite [calibration-text]";
+      return ExitQuantization;
+    }
+    probe->codes = {};
+    probe->moved = std::max(0.0, probe->moved);
+  }
+  return ExitSuccess;
+}
+
+/// Divergence that an error of outputs stands for: in proportion to the first probe's up to its error, beyond by the power that leads to the second's.
+static double divergenceOf(double error, ArrayRef<std::unique_ptr<Probe>> probes) {
+  const Probe &first = *probes.front();
+  double factor = first.error > 0 ? first.moved / first.error : 0;
+  if (probes.size() < 2 || error <= first.error || factor == 0)
+    return error * factor;
+  const Probe &second = *probes[1];
+  double power = std::log(second.moved / first.moved) / std::log(second.error / first.error);
+  return first.moved * std::pow(error / first.error, std::clamp(power, 1.0, 2.0));   // less than 1 is noise
 }
 
 /// Turns errors of outputs into divergence of predictions.
@@ -216,19 +264,13 @@ int Sensitivities::probeAll() {
   job.phases.begin("measuring sensitivities");
   for (auto [i, weight] : llvm::enumerate(weights)) {
     job.phases.step(int64_t(i) + 1, int64_t(weights.size()));
-    if (!weight.probe.view.rows)
+    if (weight.probes.empty())
       continue;                                        // no text reaches it
-    double moved;
-    if (int code = probe(weight, moved))
+    if (int code = runProbes(weight))
       return code;
-    double factor = weight.probeError > 0 ? std::max(0.0, moved) / weight.probeError : 0;
-    if (!std::isfinite(moved) || !std::isfinite(factor)) {
-      weight.decl.emitError() << "tensor '" << sectionName(weight.decl) << "': with it quantized, predictions for the calibration text are not finite [calibration-text]";
-      return ExitQuantization;
-    }
     for (auto &[format, error] : weight.errors)
-      error *= factor;
-    weight.probe = {};
+      error = divergenceOf(error, weight.probes);
+    weight.probes.clear();
   }
   return ExitSuccess;
 }
@@ -237,7 +279,7 @@ int Sensitivities::probeAll() {
 int Sensitivities::observeInputs() {
   const CalibrationText &text = job.input.text();
   CalibrationCache *cache = job.input.cache();
-  int64_t done = 0, windows = std::min(text.windows, statisticsWindows);
+  int64_t done = 0, windows = statisticsWindows();
   job.phases.begin("measuring errors of formats");
   for (Measured &weight : weights) {
     std::optional<InputStatistics> inputs;

@@ -1,5 +1,7 @@
 // Embedding: copies or decodes table rows; an id outside the table is a run-time error of the program.
+#include "dialects/Quant/Formats/CodeTables.h"
 #include "lib/Kernel/Kernels.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <numeric>
 using namespace mlir;
 using namespace qcc;
@@ -11,47 +13,102 @@ static void copyColumns(KernelBuilder &b, const kernel::RowLayout &layout, Value
   b.columns(lo, hi, layout.k, [&](Value at, Value mask) { b.storeVec(b.toF32(b.loadVec(view, at, mask)), output, {row, at}, mask); });
 }
 
-/// A number of the scale's type at byte `at`, as f32.
-static Value loadScale(KernelBuilder &b, qnt::ScaleKind kind, Value table, Value at) {
-  Type type = qnt::scaleType(b.getContext(), kind);
-  auto view = memref::ViewOp::create(b, MemRefType::get({1}, type), table, at, ValueRange());
-  return b.toF32(b.load(view, b.idx(0)));
+namespace {
+/// Reads one row of a quantized table.
+class RowReader {
+public:
+  RowReader(KernelBuilder &b, const kernel::RowLayout &layout, Value table, Value id)
+      : b(b), layout(layout), block(layout.block()), table(table), row(b.mul(id, layout.rowBytes())) {}
+
+  /// What belongs to the group of element `k`, as codes need it to be decoded.
+  qnt::ElementValues group(Value k) {
+    qnt::ElementValues element;
+    Value g = b.div(k, layout.group()), s = b.div(k, layout.scaleK());
+    element.scale = number(layout.scaleOffset(), s);
+    if (block.getSuper())
+      element.side = bits(layout.subOffset(), g, block.getSubBits());
+    else if (layout.zero() == qnt::ZeroKind::Int)
+      element.side = byte(b.add(b.add(row, layout.zeroOffset()), g));
+    else if (layout.zero() == qnt::ZeroKind::Float)
+      element.side = number(layout.zeroOffset(), g);
+    if (layout.zero() == qnt::ZeroKind::Min)
+      element.min = number(layout.zeroOffset(), s);
+    else if (layout.zero() == qnt::ZeroKind::Shift)
+      element.min = element.scale;
+    if (qnt::hasSubMinima(block))
+      element.subMin = bits(layout.subMinOffset(), g, block.getSubBits());
+    if (layout.zero() == qnt::ZeroKind::Shift)
+      element.subMin = qnt::shiftedMinimum(b, b.getLoc(), block.getBits(), block.getSubBits(), element.side, element.subMin);
+    return element;
+  }
+
+  Value decode(qnt::ElementValues element, Value k) {
+    element.code = bits(0, k, block.getBits());
+    return qnt::familyOf(block)->decode(b, b.getLoc(), block, element);
+  }
+
+private:
+  Value byte(Value at) { return arith::ExtUIOp::create(b, b.getI32Type(), b.load(table, at)); }
+
+  /// Field `i` of the bit stream at `offset`. What lies behind every stream makes reading one more byte safe.
+  Value bits(int64_t offset, Value i, unsigned width) {
+    Value bit = b.mul(i, width), at = b.add(b.add(row, offset), b.div(bit, 8)), word = byte(at);
+    if (8 % width)
+      word = arith::OrIOp::create(b, word, arith::ShLIOp::create(b, byte(b.add(at, 1)), b.i32(8)));
+    Value shift = arith::IndexCastOp::create(b, b.getI32Type(), b.rem(bit, 8));
+    return arith::AndIOp::create(b, arith::ShRUIOp::create(b, word, shift), b.i32((1 << width) - 1));
+  }
+
+  /// A number of `type` at byte `at` of the table, as f32.
+  Value numberAt(Type type, Value at) {
+    auto view = memref::ViewOp::create(b, MemRefType::get({1}, type), table, at, ValueRange());
+    return b.toF32(b.load(view, b.idx(0)));
+  }
+
+  /// The `i`-th number of the scale's kind from `offset` on, as f32.
+  Value number(int64_t offset, Value i) {
+    qnt::ScaleKind kind = block.getScale();
+    Value at = b.add(b.add(row, offset), b.mul(i, layout.scaleBytes()));
+    if (Type type = qnt::scaleType(b.getContext(), kind))
+      return numberAt(type, at);
+    qnt::ScaleStorage storage = qnt::scaleStorage(kind);
+    if (!storage.table) {                              // E8M0: an exponent in place; 0 is half of the smallest normal number
+      Value exponent = arith::ShLIOp::create(b, byte(at), b.i32(23));
+      return arith::BitcastOp::create(b, b.getF32Type(), arith::MaxUIOp::create(b, exponent, b.i32(0x00400000)));
+    }
+    auto values = DenseElementsAttr::get(RankedTensorType::get({int64_t(storage.table->values.size())}, b.getF32Type()), ArrayRef<float>(storage.table->values));
+    Value code = arith::IndexCastUIOp::create(b, b.getIndexType(), byte(at));
+    Value relative = tensor::ExtractOp::create(b, arith::ConstantOp::create(b, values), ValueRange{code});
+    auto rowNumber = [&](int64_t n) { return numberAt(b.getF32Type(), b.add(row, layout.numberOffset() + 4 * n)); };
+    return storage.rowNumbers == 2 ? b.fma(relative, rowNumber(0), rowNumber(1)) : b.mul(relative, rowNumber(0));
+  }
+
+  KernelBuilder &b;
+  const kernel::RowLayout &layout;
+  qnt::BlockType block;
+  Value table, row;
+};
+} // namespace
+
+/// Columns lo..hi, of one group, one code a time: a few rows of a few thousand codes per call.
+static void decodeColumns(KernelBuilder &b, const kernel::RowLayout &layout, Value table, Value id, Value output, Value row, Value lo, Value hi) {
+  RowReader reader(b, layout, table, id);
+  qnt::ElementValues group = reader.group(lo);
+  b.loop(lo, hi, 1, [&](Value k) { b.store(reader.decode(group, k), output, {row, k}); });
 }
 
-/// scale * (code - zero) of columns lo..hi of a group, one code a time: a few rows of a few thousand codes per call.
-static void decodeColumns(KernelBuilder &b, const kernel::RowLayout &layout, Value table, Value id, Value output, Value row, Value lo, Value hi) {
-  qnt::BlockType block = layout.block();
-  int64_t bits = block.getBits();
-  Value base = b.mul(id, layout.rowBytes()), g = b.div(lo, layout.group());
-  Value scale = loadScale(b, block.getScale(), table, b.add(b.add(base, layout.scaleOffset()), b.mul(g, layout.scaleBytes())));
-  Value zero = b.f32(double(int64_t(1) << (bits - 1)));
-  Value zeroAt = b.add(b.add(base, layout.zeroOffset()), b.mul(g, layout.zeroBytes()));
-  if (block.getZero() == qnt::ZeroKind::Int)
-    zero = arith::UIToFPOp::create(b, b.getF32Type(), b.load(table, zeroAt));
-  else if (block.getZero() == qnt::ZeroKind::Float)
-    zero = loadScale(b, block.getScale(), table, zeroAt);
-  b.loop(lo, hi, 1, [&](Value k) {
-    Value bit = b.mul(k, bits), byte = b.add(base, b.div(bit, 8));
-    auto wide = [&](Value at) -> Value { return arith::ExtUIOp::create(b, b.getI32Type(), b.load(table, at)); };
-    Value word = wide(byte);
-    if (8 % bits)                                                  // the scales behind the codes make reading one more byte safe
-      word = arith::OrIOp::create(b, word, arith::ShLIOp::create(b, wide(b.add(byte, 1)), b.i32(8)));
-    Value shift = arith::IndexCastOp::create(b, b.getI32Type(), b.rem(bit, 8));
-    Value code = arith::AndIOp::create(b, arith::ShRUIOp::create(b, word, shift), b.i32((1 << bits) - 1));
-    Value value = b.mul(scale, b.sub(arith::UIToFPOp::create(b, b.getF32Type(), code), zero));
-    b.store(value, output, {row, k});
-  });
+/// Part of the kernel's name: all that decoding depends on.
+static std::string nameOf(const kernel::RowLayout &layout) {
+  if (!layout.block())
+    return (layout.element.isF32() ? "f" : layout.element.isF16() ? "h" : "b") + std::to_string(layout.element.getIntOrFloatBitWidth());
+  return qnt::formatName(layout.element);
 }
 
 FlatSymbolRefAttr qcc::gatherKernel(KernelLibrary &library, const kernel::RowLayout &layout, int64_t rows, Type idType) {
   MLIRContext *context = library.context();
-  auto zero = [](qnt::ZeroKind kind) { return kind == qnt::ZeroKind::None ? "" : kind == qnt::ZeroKind::Int ? "z" : "zf"; };
-  std::string format = layout.block() ? "q" + std::to_string(layout.block().getBits()) + "g" + std::to_string(layout.group()) +
-                                            zero(layout.block().getZero()) + stringifyScaleKind(layout.block().getScale()).str()
-                                      : (layout.element.isF32() ? "f" : layout.element.isF16() ? "h" : "b") + std::to_string(layout.element.getIntOrFloatBitWidth());
   SmallVector<Type> types = {MemRefType::get({ShapedType::kDynamic}, idType),
                              MemRefType::get({rows * layout.rowBytes()}, IntegerType::get(context, 8)), rowsOf(layout.k, Float32Type::get(context))};
-  return library.get("gather_" + format + "_" + Twine(rows) + "x" + Twine(layout.k) + "_i" + Twine(idType.getIntOrFloatBitWidth()), types,
+  return library.get("gather_" + nameOf(layout) + "_" + Twine(rows) + "x" + Twine(layout.k) + "_i" + Twine(idType.getIntOrFloatBitWidth()), types,
                      [&](KernelBuilder &b, ValueRange args) {
     int64_t columns = b.facts.version.shareColumns, tile = layout.block() ? std::gcd(layout.group(), columns) : columns;
     b.shareTiles(b.size(args[0], 0), layout.k, tile, [&](Value row, Value lo, Value hi) {

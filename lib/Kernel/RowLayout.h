@@ -1,38 +1,46 @@
 // Embedding tables: rows one after the other, so that a gather touches only the rows it needs.
 //
-// Float tables are dense and row major. A quantized row is: codes, element i at bits i*bits .. of a little-endian bit stream, padded to whole
-// 4 bytes; scales, one per group in their own type; zero points, one byte (integer) or one number of the scale's type per group; the row
-// is padded to a multiple of 4 bytes. One-level integer formats only.
+// Float tables are dense and row major. A quantized row is, each part padded to whole 4 bytes:
+//
+//   codes       element i at bits i*bits .. of a little-endian bit stream
+//   sub-scales  two-level: a bit stream as well, one per group; then sub-minima or shifts likewise
+//   scales      one per group (two-level: per super-group), in their own type; a byte where they are codes or E8M0; right behind them zero points, one
+//               byte (integer) or one number of the scale's type per group, or minima, one per scale
+//   numbers     of scales that are codes: the f32 that they are relative to (ScaleStorage::rowNumbers)
 #ifndef QCC_KERNEL_ROWLAYOUT_H
 #define QCC_KERNEL_ROWLAYOUT_H
 #include "dialects/Quant/Formats/Format.h"
+#include "llvm/Support/MathExtras.h"
 namespace qcc::kernel {
 struct RowLayout {
   mlir::Type element;            // f32, f16, bf16 or !qnt.block
   int64_t k = 0;
 
-  /// Fails, after `emitError`, for formats that have no row layout.
+  /// Fails, after `emitError`, for block types that are no format.
   static mlir::FailureOr<RowLayout> get(mlir::Type element, int64_t k, llvm::function_ref<mlir::InFlightDiagnostic()> emitError) {
-    if (mlir::isa<qnt::BlockType>(element) && !qnt::servesTables(element)) {
-      mlir::InFlightDiagnostic error = emitError() << "no row layout for tables of format " << qnt::formatName(element) << " [unsupported-format]";
-      error.attachNote() << "supported here: " << qnt::listTableFormats(element.getContext());
-      return mlir::failure();
-    }
+    if (mlir::isa<qnt::BlockType>(element) && !qnt::familyOf(element))
+      return emitError() << "no row layout for tables of format " << qnt::formatName(element) << " [unsupported-format]", mlir::failure();
     return RowLayout{element, k};
   }
   qnt::BlockType block() const { return mlir::dyn_cast<qnt::BlockType>(element); }
+  qnt::ZeroKind zero() const { return block().getZero(); }
   unsigned scaleBytes() const { return qnt::scaleBits(block().getScale()) / 8; }
   unsigned zeroBytes() const {
-    return block().getZero() == qnt::ZeroKind::None ? 0 : block().getZero() == qnt::ZeroKind::Int ? 1 : scaleBytes();
+    return zero() == qnt::ZeroKind::None || zero() == qnt::ZeroKind::Shift ? 0 : zero() == qnt::ZeroKind::Int ? 1 : scaleBytes();
   }
   int64_t group() const { return block().getGroup() < 0 ? k : block().getGroup(); }
-  int64_t groups() const { return (k + group() - 1) / group(); }
-  int64_t scaleOffset() const { return (k * block().getBits() + 31) / 32 * 4; }
-  int64_t zeroOffset() const { return scaleOffset() + groups() * scaleBytes(); }
+  int64_t groups() const { return qnt::groupsPerRow(block(), k); }
+  int64_t scales() const { return block().getSuper() ? qnt::superBlocksPerRow(block(), k) : groups(); }
+  int64_t scaleK() const { return block().getSuper() ? int64_t(block().getSuper()) : group(); }     // elements per stored scale
+  int64_t zeros() const { return zero() == qnt::ZeroKind::Min ? scales() : groups(); }
+  int64_t subOffset() const { return llvm::alignTo(k * block().getBits(), 32) / 8; }
+  int64_t subBytes() const { return block().getSuper() ? int64_t(llvm::alignTo(groups() * block().getSubBits(), 32)) / 8 : 0; }
+  int64_t subMinOffset() const { return subOffset() + subBytes(); }
+  int64_t scaleOffset() const { return subMinOffset() + (qnt::hasSubMinima(block()) ? subBytes() : 0); }
+  int64_t zeroOffset() const { return scaleOffset() + scales() * scaleBytes(); }
+  int64_t numberOffset() const { return llvm::alignTo(zeroOffset() + zeros() * zeroBytes(), 4); }
   int64_t rowBytes() const {
-    if (!block())
-      return k * element.getIntOrFloatBitWidth() / 8;
-    return (zeroOffset() + groups() * zeroBytes() + 3) / 4 * 4;
+    return block() ? numberOffset() + 4 * int64_t(qnt::scaleStorage(block().getScale()).rowNumbers) : k * element.getIntOrFloatBitWidth() / 8;
   }
 };
 

@@ -5,45 +5,67 @@
 using namespace qcc;
 using namespace qcc::kernel;
 
-static void storeNumber(float value, bool isF32, bool isBF16, uint8_t *out) {
-  if (isF32) {
+static void storeNumber(float value, qnt::ScaleKind kind, uint8_t *out) {
+  if (kind == qnt::ScaleKind::F32) {
     std::memcpy(out, &value, 4);
     return;
   }
-  uint16_t bits = isBF16 ? qnt::floatToBfloat(value) : qnt::floatToHalf(value);
+  if (kind == qnt::ScaleKind::E8M0) {
+    *out = qnt::floatToE8m0(value);
+    return;
+  }
+  uint16_t bits = kind == qnt::ScaleKind::BF16 ? qnt::floatToBfloat(value) : qnt::floatToHalf(value);
   std::memcpy(out, &bits, 2);
+}
+
+/// `bits` of each code, one behind the other.
+static void storeBits(llvm::ArrayRef<uint8_t> codes, unsigned bits, uint8_t *out) {
+  for (auto [i, code] : llvm::enumerate(codes)) {
+    size_t bit = i * bits;
+    uint32_t shifted = uint32_t(code) << (bit % 8);
+    out[bit / 8] |= uint8_t(shifted);
+    if (bit % 8 + bits > 8)
+      out[bit / 8 + 1] |= uint8_t(shifted >> 8);
+  }
+}
+
+static void packFloats(const RowLayout &layout, const qnt::QuantizedRows &rows, int64_t r, uint8_t *out) {
+  if (!rows.raw.empty()) {
+    std::memcpy(out, rows.raw.data() + r * layout.rowBytes(), layout.rowBytes());
+    return;
+  }
+  auto kind = layout.element.isF32() ? qnt::ScaleKind::F32 : layout.element.isBF16() ? qnt::ScaleKind::BF16 : qnt::ScaleKind::F16;
+  for (int64_t k = 0; k < rows.K; ++k)
+    storeNumber(rows.values[r * rows.K + k], kind, out + k * layout.element.getIntOrFloatBitWidth() / 8);
+}
+
+static void packCodes(const RowLayout &layout, const qnt::QuantizedRows &rows, int64_t r, uint8_t *out) {
+  qnt::BlockType block = layout.block();
+  int64_t groups = layout.groups(), scales = layout.scales(), zeros = layout.zeros(), numbers = qnt::scaleStorage(block.getScale()).rowNumbers;
+  auto numbersAt = [&](llvm::ArrayRef<float> values, int64_t count, int64_t offset) {
+    for (int64_t i = 0; i < count; ++i)
+      storeNumber(values[r * count + i], block.getScale(), out + offset + i * layout.scaleBytes());
+  };
+  storeBits(rows.codes.slice(r * rows.K, rows.K), block.getBits(), out);
+  if (block.getSuper())
+    storeBits(rows.subScales.slice(r * groups, groups), block.getSubBits(), out + layout.subOffset());
+  if (qnt::hasSubMinima(block))
+    storeBits(rows.subMins.slice(r * groups, groups), block.getSubBits(), out + layout.subMinOffset());
+  if (rows.scaleCodes.empty())
+    numbersAt(rows.scales, scales, layout.scaleOffset());
+  else
+    std::memcpy(out + layout.scaleOffset(), rows.scaleCodes.data() + r * scales, scales);
+  if (layout.zero() == qnt::ZeroKind::Int)
+    std::memcpy(out + layout.zeroOffset(), rows.zeros.data() + r * zeros, zeros);
+  else if (layout.zeroBytes())
+    numbersAt(layout.zero() == qnt::ZeroKind::Min ? rows.mins : rows.floatZeros, zeros, layout.zeroOffset());
+  if (numbers)
+    std::memcpy(out + layout.numberOffset(), rows.rowNumbers.data() + r * numbers, 4 * numbers);
 }
 
 void kernel::packRows(const RowLayout &layout, const qnt::QuantizedRows &rows, uint8_t *out) {
   int64_t rowBytes = layout.rowBytes();
   std::memset(out, 0, rows.rows * rowBytes);
-  for (int64_t r = 0; r < rows.rows; ++r, out += rowBytes) {
-    if (!layout.block()) {
-      unsigned bytes = layout.element.getIntOrFloatBitWidth() / 8;
-      if (!rows.raw.empty())
-        std::memcpy(out, rows.raw.data() + r * rowBytes, rowBytes);
-      else
-        for (int64_t k = 0; k < rows.K; ++k)
-          storeNumber(rows.values[r * rows.K + k], layout.element.isF32(), layout.element.isBF16(), out + k * bytes);
-      continue;
-    }
-    unsigned bits = layout.block().getBits();
-    for (int64_t k = 0; k < rows.K; ++k) {
-      int64_t bit = k * bits;
-      uint32_t code = uint32_t(rows.codes[r * rows.K + k]) << (bit % 8);
-      out[bit / 8] |= uint8_t(code);
-      if (bit % 8 + bits > 8)
-        out[bit / 8 + 1] |= uint8_t(code >> 8);
-    }
-    auto scale = layout.block().getScale();
-    auto store = [&](float value, uint8_t *at) { storeNumber(value, scale == qnt::ScaleKind::F32, scale == qnt::ScaleKind::BF16, at); };
-    for (int64_t g = 0; g < rows.groups; ++g) {
-      store(rows.scales[r * rows.groups + g], out + layout.scaleOffset() + g * layout.scaleBytes());
-      uint8_t *zero = out + layout.zeroOffset() + g * layout.zeroBytes();
-      if (layout.block().getZero() == qnt::ZeroKind::Int)
-        *zero = rows.zeros[r * rows.groups + g];
-      else if (layout.block().getZero() == qnt::ZeroKind::Float)
-        store(rows.floatZeros[r * rows.groups + g], zero);
-    }
-  }
+  for (int64_t r = 0; r < rows.rows; ++r)
+    layout.block() ? packCodes(layout, rows, r, out + r * rowBytes) : packFloats(layout, rows, r, out + r * rowBytes);
 }

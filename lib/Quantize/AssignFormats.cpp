@@ -40,7 +40,6 @@ private:
   FailureOr<Type> formatOfBits(unsigned bits, StringRef option, StringRef qnt::DefaultFormats::*byDefault);
   Choice choose(qnt::WeightDeclOp decl, const WeightUse &use);
   Choice chooseByDefault(qnt::WeightDeclOp decl, const WeightUse &use);
-  Choice chooseForTable(qnt::WeightDeclOp decl, const WeightUse &use, Choice refused);
   Type matchRules(qnt::WeightDeclOp decl, std::string &text);
   void countOverride(StringRef rule);
   void warnOfFloats(const llvm::MapVector<Operation *, WeightUse> &uses);
@@ -148,20 +147,6 @@ Choice AssignFormats::chooseByDefault(qnt::WeightDeclOp decl, const WeightUse &u
   return isTied ? Choice{headFormat, "head-bits: tied to the head"} : Choice{tableFormat, "embedding table"};
 }
 
-/// In the place of a format whose rows kernels cannot read one by one: what the table would have without it. A rule that matches everything means the
-/// layers, so this is no error, as in llama.cpp.
-Choice AssignFormats::chooseForTable(qnt::WeightDeclOp decl, const WeightUse &use, Choice refused) {
-  Choice choice = chooseByDefault(decl, use);
-  if (!qnt::servesTables(choice.element))
-    choice = {headFormat, "head-bits"};
-  choice.isFree = false;
-  choice.reason += " (tables have no " + qnt::formatName(refused.element) + ")";
-  InFlightDiagnostic warning = decl.emitWarning() << "weight '" << decl.getSymName() << "' is an embedding table, which has no format " << qnt::formatName(refused.element)
-                                                  << " (" << refused.reason << "): it gets " << qnt::formatName(choice.element);
-  warning.attachNote() << "formats of tables: " << qnt::listTableFormats(&getContext());
-  return choice;
-}
-
 Choice AssignFormats::choose(qnt::WeightDeclOp decl, const WeightUse &use) {
   auto type = cast<RankedTensorType>(decl.getType());
   std::string rule;
@@ -185,8 +170,6 @@ Choice AssignFormats::choose(qnt::WeightDeclOp decl, const WeightUse &use) {
   if (known && !ruled)
     return Choice{fits(known), recipe.getAs<StringAttr>("reason").str()};
   Choice choice = ruled ? Choice{ruled, "tensor-types: " + rule} : chooseByDefault(decl, use);
-  if (use.gather && !qnt::servesTables(choice.element))
-    choice = chooseForTable(decl, use, choice);
   choice.element = fits(choice.element);
   if (known && choice.element != fits(known))
     countOverride(rule);

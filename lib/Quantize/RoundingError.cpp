@@ -1,40 +1,59 @@
+// Rows are encoded by the method itself: what it changes of a format's error (feedback into columns that clip, scales fitted to codes) differs from format to
+// format, most where there are few codes.
 #include "qcc/Quantize/RoundingError.h"
-#include "Methods/Methods.h"
 #include "llvm/Support/Parallel.h"
+#include <Eigen/Dense>
+#include <cmath>
 using namespace mlir;
 using namespace qcc;
 
 static constexpr int64_t sampledRows = 128;
+static constexpr int64_t sampledWithInputs = 32;       // each costs K^2, and formats of a weight are compared on the same ones
 
-std::optional<RoundingError> qcc::estimateRoundingError(Type element, ArrayRef<float> values, int64_t K, ArrayRef<double> costs) {
-  const qnt::FormatFamily &family = *qnt::familyOf(element);
-  int64_t rows = int64_t(values.size()) / K, samples = std::min(rows, sampledRows);
-  std::vector<float> importance = costs.empty() ? std::vector<float>() : normalizedImportance(costs);
-  qnt::QuantizedBuffer buffer;
-  buffer.reset(element, 0, samples, K);
-  std::vector<RoundingError> errors(samples);
-  std::vector<char> failures(samples);
-  llvm::parallelFor(0, samples, [&](size_t sample) {
-    ArrayRef<float> row = values.slice(int64_t(sample) * rows / samples * K, K);
-    std::string why;
-    if ((failures[sample] = failed(family.fitRow(row, {importance, /*thorough=*/true}, buffer, sample, why))))
-      return;
-    family.encodeColumns(row, 0, buffer, sample);
-    std::vector<float> decoded(K);
-    family.decodeRow(buffer.view, sample, decoded);
-    for (int64_t k = 0; k < K; ++k) {
-      double cost = costs.empty() ? 1 : costs[k], value = row[k], lost = value - decoded[k];
-      errors[sample].signal += cost * value * value;
-      errors[sample].noise += cost * lost * lost;
-    }
-  });
-  if (llvm::is_contained(failures, char(true)))
-    return std::nullopt;
-  RoundingError all;
-  double scale = samples ? double(rows) / double(samples) : 0;
-  for (const RoundingError &error : errors) {
-    all.signal += error.signal * scale;
-    all.noise += error.noise * scale;
+using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+/// Of the outputs that rows make, where `inputs` tell; else of the rows.
+static double meanSquare(const Rows &rows, const InputStatistics *inputs) {
+  if (!inputs)
+    return rows.cast<double>().squaredNorm();
+  Rows products = rows * Eigen::Map<const Rows>(inputs->moments.data(), inputs->K, inputs->K);
+  return std::max(0.0, rows.cast<double>().cwiseProduct(products.cast<double>()).sum());
+}
+
+static const InputStatistics *finiteMoments(const WeightProblem &problem) {
+  if (!problem.inputs || !problem.inputs->hasMoments())
+    return nullptr;
+  for (int64_t k = 0; k < problem.K; ++k)
+    if (!std::isfinite(problem.inputs->energy(k)))
+      return nullptr;
+  return problem.inputs;
+}
+
+std::vector<std::optional<RoundingError>> qcc::estimateRoundingErrors(const QuantizationMethod &method, const WeightProblem &problem, ArrayRef<Type> formats) {
+  int64_t K = problem.K, samples = std::min(problem.rows, problem.inputs ? sampledWithInputs : sampledRows);
+  double share = samples ? double(problem.rows) / double(samples) : 0;
+  std::vector<float> sampled;
+  for (int64_t i = 0; i < samples; ++i) {
+    ArrayRef<float> row = problem.values.slice(i * problem.rows / samples * K, K);
+    sampled.insert(sampled.end(), row.begin(), row.end());
   }
-  return all;
+  Eigen::Map<const Rows> values(sampled.data(), samples, K);
+  const InputStatistics *inputs = finiteMoments(problem);
+  double signal = share * meanSquare(values, inputs);
+  std::unique_ptr<MethodPreparation> preparation = method.prepare(problem);
+  std::vector<std::optional<RoundingError>> errors(formats.size());
+  llvm::parallelFor(0, formats.size(), [&](size_t i) {
+    WeightProblem sample{formats[i], samples, K, sampled, problem.inputs, problem.options, preparation.get()};
+    qnt::QuantizedBuffer codes;
+    codes.reset(sample.element, 0, samples, K);
+    std::string why;
+    if (failed(method.encode(sample, codes, why)))
+      return;
+    Rows lost(samples, K);
+    for (int64_t row = 0; row < samples; ++row)
+      qnt::familyOf(sample.element)->decodeRow(codes.view, row, {lost.data() + row * K, size_t(K)});
+    lost -= values;
+    errors[i] = RoundingError{signal, share * meanSquare(lost, inputs)};
+  });
+  return errors;
 }

@@ -112,8 +112,8 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
   }
   // Kernels that decode differently have different names, also where their tables are of one size: a zero point of a byte and padding, or an f16.
   // CHECK-LABEL: func.func @tables
-  // CHECK: qk.launch @gather_q4g32zf16_50x32_i64(
-  // CHECK: qk.launch @gather_q4g32zff16_50x32_i64(
+  // CHECK: qk.launch @gather_w4g32asym_50x32_i64(
+  // CHECK: qk.launch @gather_w4g32zf_50x32_i64(
   func.func @tables(%ids: tensor<?x?xi64>, %m: memref<1000xi8>) -> (tensor<?x?x32xf32>, tensor<?x?x32xf32>) {
     %a = builtin.unrealized_conversion_cast %m : memref<1000xi8> to tensor<50x32x!qnt.block<bits = 4, group = 32, zero = int>>
     %b = builtin.unrealized_conversion_cast %m : memref<1000xi8> to tensor<50x32x!qnt.block<bits = 4, group = 32, zero = float>>

@@ -1,25 +1,17 @@
-// RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=4 tensor-types=.*=mxfp4" 2>&1 | FileCheck %s
-// RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=4 tensor-types=.*=w3g64asym" 2>&1 | FileCheck %s --check-prefix=SERVED --implicit-check-not=warning
-// RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=4 default-format" 2>&1 | FileCheck %s --check-prefix=DEFAULT
+// RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=4 tensor-types=.*=mxfp4" 2>&1 | FileCheck %s --implicit-check-not=warning
+// RUN: qcc-opt %s --qcc-quantize-assign-formats="wbits=4 default-format" 2>&1 | FileCheck %s --check-prefix=DEFAULT --implicit-check-not=warning
 
-// Rows of tables are read one by one, which kernels do not do in every format: a table then has what it would have without the rule.
-// CHECK: warning: weight 'table' is an embedding table, which has no format mxfp4 (tensor-types: .*=mxfp4): it gets w8g32
-// CHECK: note: formats of tables: f32 | f16; w<2..8>[g<N>|row][asym|zf][s32]; q4_0|q5_0|q8_0
-// CHECK: warning: weight 'types' is an embedding table, which has no format mxfp4 (tensor-types: .*=mxfp4): it gets f16
-// CHECK: warning: weight 'both' is an embedding table, {{.*}}: it gets w4g32
+// A table has what a rule says, in any format.
 // CHECK: @head : {{.*}}table = "e2m1"{{.*}}qnt.decided = "tensor-types: .*=mxfp4"
-// CHECK: @table : tensor<100x64x!qnt.block<bits = 8, group = 32>>{{.*}}qnt.decided = "head-bits: tied to the head (tables have no mxfp4)"
-// CHECK: @types : tensor<2x64xf16>{{.*}}qnt.decided = "embedding table (tables have no mxfp4)"
-// CHECK: @both : tensor<64x64x!qnt.block<bits = 4, group = 32>>{{.*}}qnt.decided = "wbits (tables have no mxfp4)"
+// CHECK: @table : {{.*}}table = "e2m1"{{.*}}qnt.decided = "tensor-types: .*=mxfp4"
+// CHECK: @types : {{.*}}table = "e2m1"{{.*}}qnt.decided = "tensor-types: .*=mxfp4"
+// CHECK: @both : {{.*}}table = "e2m1"{{.*}}qnt.decided = "tensor-types: .*=mxfp4"
 
-// SERVED: @head : {{.*}}bits = 3, group = 64, zero = int>
-// SERVED: @table : {{.*}}bits = 3, group = 64, zero = int>{{.*}}qnt.decided = "tensor-types: .*=w3g64asym"
-// SERVED: @types : {{.*}}bits = 3, group = 64, zero = int>
-// SERVED: @both : {{.*}}bits = 3, group = 64, zero = int>
-
-// So has a weight that a table and a linear layer share, where the layers' default has two levels.
-// DEFAULT: warning: weight 'both' is an embedding table, which has no format w4tasym (wbits): it gets w8g32
-// DEFAULT: @table : {{.*}}qnt.decided = "head-bits: tied to the head"
+// Without one, the head's where it shares its bytes, the layers' where a linear layer reads it as well, else f16.
+// DEFAULT: @head : tensor<100x64x!qnt.block<bits = 8, group = 32>>
+// DEFAULT: @table : tensor<100x64x!qnt.block<bits = 8, group = 32>>{{.*}}qnt.decided = "head-bits: tied to the head"
+// DEFAULT: @types : tensor<2x64xf16>{{.*}}qnt.decided = "embedding table"
+// DEFAULT: @both : {{.*}}zero = shift, super = 256, subBits = 4>>{{.*}}qnt.decided = "wbits"
 qnt.weight_decl @head : tensor<100x64xf32> [#qnt.part<rows = 100, transposed = false, data = <"e", file 0, offset 64, length 25600> : tensor<100x64xf32>>]
 qnt.weight_decl @table : tensor<100x64xf32> [#qnt.part<rows = 100, transposed = false, data = <"e", file 0, offset 64, length 25600> : tensor<100x64xf32>>]
 qnt.weight_decl @types : tensor<2x64xf32> [#qnt.part<rows = 2, transposed = false, data = <"t", file 0, offset 30000, length 512> : tensor<2x64xf32>>]

@@ -40,27 +40,6 @@ SmallVector<Type> qcc::qnt::candidateFormats(MLIRContext *context) {
   return formats;
 }
 
-bool qcc::qnt::servesTables(Type element) {
-  auto block = dyn_cast<BlockType>(element);
-  if (!block)
-    return isa<FloatType>(element);
-  return block.getElement() == Element::Int && !block.getSuper() && block.getZero() != ZeroKind::Min && scaleType(element.getContext(), block.getScale());
-}
-
-std::string qcc::qnt::listTableFormats(MLIRContext *context) {
-  SmallVector<std::string> families;
-  auto add = [&](StringRef grammar, StringRef examples) {
-    SmallVector<StringRef> all, serving;
-    examples.split(all, ' ');
-    llvm::copy_if(all, std::back_inserter(serving), [&](StringRef name) { return servesTables(parseFormat(name, context)); });
-    if (!serving.empty())
-      families.push_back(serving.size() == all.size() ? grammar.str() : llvm::join(serving, "|"));
-  };
-#define QCC_FORMAT(Class, Grammar, Examples, Summary) add(Grammar, Examples);
-#include "dialects/Quant/Formats/Formats.def"
-  return llvm::join(families, "; ");
-}
-
 SmallVector<StringRef> qcc::qnt::exampleFormats() {
   SmallVector<StringRef> names;
 #define QCC_FORMAT(Class, Grammar, Examples, Summary) StringRef(Examples).split(names, ' ');

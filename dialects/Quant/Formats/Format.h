@@ -114,10 +114,6 @@ const FormatFamily *familyOf(mlir::Type element);
 mlir::Type parseFormat(llvm::StringRef name, mlir::MLIRContext *context);
 /// The candidates of all families (see addCandidates), in a fixed order.
 llvm::SmallVector<mlir::Type> candidateFormats(mlir::MLIRContext *context);
-/// Whether kernels read rows of `element` one by one (lib/Kernel/RowLayout.h), as embedding tables need it: floats and one-level integers.
-bool servesTables(mlir::Type element);
-/// Those formats on one line, for messages: the grammar of a family, or the examples of a family that serve where others do not.
-std::string listTableFormats(mlir::MLIRContext *context);
 /// Names of formats that together show each way in which a family stores numbers, all families: what tests of every format run over (Formats.def).
 llvm::SmallVector<llvm::StringRef> exampleFormats();
 /// The name of `element`; its printed type when no family owns it.

@@ -56,6 +56,23 @@ static Affine plainScale(const GgufBlock &block, ArrayRef<float> x) {
   return {block.bits == 8 ? std::fabs(most) / 127 : most / float(-(1 << (block.bits - 1))), 0};
 }
 
+/// The codes of values of one group. llama.cpp multiplies by the inverse in legacy blocks and rounds halves away from 0 or up; in k-quants it divides and rounds
+/// halves to even.
+static void roundGroup(const GgufBlock &block, Affine group, ArrayRef<float> x, uint8_t *codes) {
+  float top = float((1 << block.bits) - 1), zero = block.hasMin ? 0.0f : float(1 << (block.bits - 1)), least = block.bits == 8 ? 1.0f : 0.0f;
+  float inverse = group.scale != 0 ? 1 / group.scale : 0.0f;
+  if (!std::isfinite(inverse))                       // of a scale that f16 takes for 0
+    inverse = 0;
+  for (auto [i, value] : llvm::enumerate(x)) {
+    float moved = value - group.min, code;
+    if (block.super)
+      code = group.scale != 0 ? std::nearbyint(std::min(std::max(moved / group.scale, -zero), top - zero)) + zero : zero;
+    else
+      code = block.bits == 8 ? std::round(moved * inverse) + zero : std::trunc(moved * inverse + (zero + 0.5f));
+    codes[i] = uint8_t(std::min(std::max(code, least), top));
+  }
+}
+
 namespace {
 struct GgufFormat : FormatFamily {
   Type parse(StringRef name, MLIRContext *context) const override {
@@ -96,7 +113,7 @@ struct GgufFormat : FormatFamily {
     return success();
   }
 
-  /// llama.cpp rounds values to the codes of legacy blocks before it rounds the scale, and halves away from 0 or up.
+  /// llama.cpp rounds values to the codes of legacy blocks before it rounds the scale.
   LogicalResult encodeRow(ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why, const FitOptions &options) const override {
     const QuantizedRows &view = out.view;
     const GgufBlock &block = blockOf(view.element);
@@ -104,19 +121,9 @@ struct GgufFormat : FormatFamily {
       return FormatFamily::encodeRow(values, out, row, why, options);
     if (failed(fitRow(values, options, out, row, why)))
       return failure();
-    float top = float((1 << block.bits) - 1), zero = float(1 << (block.bits - 1));
     for (int64_t from = 0; from < view.K; from += block.group) {
       ArrayRef<float> x = values.slice(from, std::min(block.group, view.K - from));
-      Affine chosen = plainScale(block, x);
-      float inverse = chosen.scale != 0 ? 1 / chosen.scale : 0.0f;
-      if (!std::isfinite(inverse))                   // of a scale that f16 takes for 0
-        inverse = 0;
-      for (auto [i, value] : llvm::enumerate(x)) {
-        float code = block.bits == 8 ? std::round(value * inverse) + zero
-                     : block.hasMin  ? std::trunc((value - chosen.min) * inverse + 0.5f)
-                                     : std::trunc(value * inverse + (zero + 0.5f));
-        out.codes[row * view.K + from + int64_t(i)] = uint8_t(std::min(std::max(code, 0.0f), top));
-      }
+      roundGroup(block, plainScale(block, x), x, out.codes.data() + row * view.K + from);
     }
     return success();
   }
@@ -124,12 +131,9 @@ struct GgufFormat : FormatFamily {
   void encodeColumns(ArrayRef<float> values, int64_t from, QuantizedBuffer &out, int64_t row) const override {
     const QuantizedRows &view = out.view;
     const GgufBlock &block = blockOf(view.element);
-    float top = float((1 << block.bits) - 1), zero = block.hasMin ? 0.0f : float(1 << (block.bits - 1)), least = block.bits == 8 ? 1.0f : 0.0f;
-    for (auto [i, value] : llvm::enumerate(values)) {
-      int64_t k = from + int64_t(i);
-      Affine group = groupAt(view, block, row, k);
-      float code = group.scale != 0 ? clampedRound((value - group.min) / group.scale, least - zero, top - zero) + zero : zero;
-      out.codes[row * view.K + k] = uint8_t(code);
+    for (int64_t k = from, end = from + int64_t(values.size()), n; k < end; k += n) {
+      n = std::min(end, (k / block.group + 1) * block.group) - k;
+      roundGroup(block, groupAt(view, block, row, k), values.slice(k - from, n), out.codes.data() + row * view.K + k);
     }
   }
 

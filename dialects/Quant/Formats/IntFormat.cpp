@@ -85,7 +85,7 @@ struct IntFormat : FormatFamily {
   }
   void addCandidates(MLIRContext *context, SmallVectorImpl<Type> &formats) const override {
     for (unsigned bits : integerBits())
-      for (int64_t group : {128, 64, 32})
+      for (int64_t group : {-1, 128, 64, 32})
         for (ZeroKind zero : {ZeroKind::None, ZeroKind::Int})
           if (zero == ZeroKind::None || bits <= 4)     // with more bits, half a bit for zero points gains less than another bit
             formats.push_back(BlockType::get(context, Element::Int, bits, group, ScaleKind::F16, zero, 0, 0, StringAttr()));

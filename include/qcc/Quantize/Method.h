@@ -5,14 +5,21 @@
 #include "dialects/Quant/Formats/Format.h"
 #include "qcc/Quantize/InputStatistics.h"
 #include "qcc/Quantize/MethodParameters.h"
+#include <memory>
 
 namespace qcc {
 /// What methods can be told.
 struct MethodOptions {
   double damping = 0.01;  // gptq: > 0; so much of the mean diagonal element of X^T X is added to all. Doubled while there is no Cholesky factor, nine times
   bool actOrder = true;   // gptq: columns are rounded in the order of falling diagonal elements ("act-order"), not in their own
-  bool refit = true;      // gptq: scales are fitted to the codes, and codes chosen once more
+  bool refit = true;      // gptq, mse with second moments: scales are fitted to the codes, and codes chosen once more
   ParameterValues parameters = {};
+};
+
+/// What a method finds out from inputs, whatever the format and the weight: see QuantizationMethod::prepare.
+class MethodPreparation {
+public:
+  virtual ~MethodPreparation() = default;
 };
 
 /// One weight to encode. A view; owns nothing.
@@ -22,6 +29,7 @@ struct WeightProblem {
   llvm::ArrayRef<float> values;           // [rows][K], finite
   const InputStatistics *inputs = nullptr;  // null: no calibration data
   MethodOptions options = {};
+  const MethodPreparation *preparation = nullptr;  // what `prepare` of the same method made of these inputs and options; null: `encode` does without
 };
 
 class QuantizationMethod {
@@ -46,9 +54,8 @@ public:
   /// Fails when a row has no encoding (a scale that overflows f16), `why` says which and why. Where the statistics are of no use (infinite, no Cholesky
   /// factor) the weight is rounded without them, and `why` is a remark that says so; else it stays empty.
   virtual mlir::LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const = 0;
-  /// [K] What a squared error of each column is expected to add to the mean square of the outputs: mean squares of the inputs, or less where the method
-  /// makes up for errors. `problem` has inputs; its format does not matter. Empty (all columns alike) where these are not finite.
-  virtual std::vector<double> columnCosts(const WeightProblem &problem) const;
+  /// What `encode` needs of the inputs and options alone, for those who encode with the same ones in many formats; null where that is nothing.
+  virtual std::unique_ptr<MethodPreparation> prepare(const WeightProblem &problem) const { return nullptr; }
 };
 
 /// The method named `name`, or null.

@@ -107,21 +107,6 @@ static std::vector<double> costsOf(const Feedback &feedback) {
 }
 
 namespace {
-/// Codes and scales of a row.
-struct RowState {
-  RowState(const qnt::QuantizedBuffer &buffer, int64_t row) {
-    int64_t K = buffer.view.K, scalesOfRow = int64_t(buffer.scales.size()) / buffer.view.rows;
-    codes.assign(buffer.codes.begin() + row * K, buffer.codes.begin() + (row + 1) * K);
-    scales.assign(buffer.scales.begin() + row * scalesOfRow, buffer.scales.begin() + (row + 1) * scalesOfRow);
-  }
-  void restore(qnt::QuantizedBuffer &buffer, int64_t row) const {
-    std::copy(codes.begin(), codes.end(), buffer.codes.begin() + row * int64_t(codes.size()));
-    std::copy(scales.begin(), scales.end(), buffer.scales.begin() + row * int64_t(scales.size()));
-  }
-  std::vector<uint8_t> codes;
-  std::vector<float> scales;
-};
-
 /// Rounds rowsOfTask rows, column by column.
 class RowRounder {
 public:
@@ -194,30 +179,43 @@ private:
   std::vector<double> losses;      // of each row
 };
 
+/// What one weight's codes and another's have in common.
+struct Preparation : MethodPreparation {
+  explicit Preparation(const WeightProblem &problem) : energies(columnImportance(problem, remark)) {
+    if (remark.empty())
+      feedback = computeFeedback(problem);
+    if (succeeded(feedback))
+      importance = normalizedImportance(costsOf(*feedback));
+    else if (remark.empty())
+      remark = "the second moments of its inputs have no Cholesky factor, however damped: rounded to nearest instead of gptq";
+  }
+  std::string remark;                          // why there is no feedback
+  std::vector<float> energies, importance;     // of columns: in themselves, and when later ones make up for them
+  FailureOr<Feedback> feedback = failure();
+};
+
 struct Gptq : QuantizationMethod {
   StringRef name() const override { return "gptq"; }
   bool needsInputs() const override { return true; }
   bool usesMoments() const override { return true; }
-  std::vector<double> columnCosts(const WeightProblem &problem) const override {
-    std::string remark;
-    columnImportance(problem, remark);                 // whether the moments are of use
-    FailureOr<Feedback> feedback = remark.empty() ? computeFeedback(problem) : FailureOr<Feedback>(failure());
-    return succeeded(feedback) ? costsOf(*feedback) : QuantizationMethod::columnCosts(problem);
-  }
+  std::unique_ptr<MethodPreparation> prepare(const WeightProblem &problem) const override { return std::make_unique<Preparation>(problem); }
   LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
     assert(problem.inputs && problem.inputs->hasMoments() && problem.inputs->K == problem.K);
-    std::string remark;
-    std::vector<float> importance = columnImportance(problem, remark);
-    FailureOr<Feedback> feedback = remark.empty() ? computeFeedback(problem) : FailureOr<Feedback>(failure());
+    if (!problem.preparation)
+      return encode(problem, Preparation(problem), out, why);
+    return encode(problem, *static_cast<const Preparation *>(problem.preparation), out, why);
+  }
+
+private:
+  static LogicalResult encode(const WeightProblem &problem, const Preparation &preparation, qnt::QuantizedBuffer &out, std::string &why) {
+    const FailureOr<Feedback> &feedback = preparation.feedback;
+    if (failed(fitRows(problem, succeeded(feedback) ? preparation.importance : preparation.energies, out, why)))
+      return failure();
     if (failed(feedback)) {
-      if (failed(fitRows(problem, importance, out, why)))
-        return failure();
       roundRows(problem, out);
-      why = !remark.empty() ? remark : "the second moments of its inputs have no Cholesky factor, however damped: rounded to nearest instead of gptq";
+      why = preparation.remark;
       return success();
     }
-    if (failed(fitRows(problem, normalizedImportance(costsOf(*feedback)), out, why)))
-      return failure();
     std::optional<RefitScales> refit;
     if (problem.options.refit && RefitScales::applies(problem.element))
       refit.emplace(problem);

@@ -6,6 +6,17 @@
 using namespace mlir;
 using namespace qcc;
 
+RowState::RowState(const qnt::QuantizedBuffer &buffer, int64_t row) {
+  int64_t K = buffer.view.K, scalesOfRow = int64_t(buffer.scales.size()) / buffer.view.rows;
+  codes.assign(buffer.codes.begin() + row * K, buffer.codes.begin() + (row + 1) * K);
+  scales.assign(buffer.scales.begin() + row * scalesOfRow, buffer.scales.begin() + (row + 1) * scalesOfRow);
+}
+
+void RowState::restore(qnt::QuantizedBuffer &buffer, int64_t row) const {
+  std::copy(codes.begin(), codes.end(), buffer.codes.begin() + row * int64_t(codes.size()));
+  std::copy(scales.begin(), scales.end(), buffer.scales.begin() + row * int64_t(scales.size()));
+}
+
 bool RefitScales::applies(Type element) { return qnt::familyOf(element)->hasLinearScales(element); }
 
 RefitScales::RefitScales(const WeightProblem &problem)
@@ -62,4 +73,22 @@ void RefitScales::run(int64_t first, int64_t count, qnt::QuantizedBuffer &out) c
         scaleOf(r, g) = scale;
     }
   }
+}
+
+std::vector<double> RefitScales::losses(int64_t first, int64_t count, const qnt::QuantizedBuffer &out) const {
+  int64_t K = problem.K;
+  std::vector<float> lost(count * K), minus(K * feedbackRows), product(feedbackRows * stride);
+  for (int64_t r = 0; r < count; ++r) {
+    family.decodeRow(out.view, first + r, MutableArrayRef(lost).slice(r * K, K));
+    for (int64_t k = 0; k < K; ++k) {
+      lost[r * K + k] -= problem.values[(first + r) * K + k];
+      minus[k * feedbackRows + r] = -lost[r * K + k];
+    }
+  }
+  feedBackBlock(product.data(), stride, minus.data(), K, moments.data(), stride);
+  std::vector<double> sums(count);
+  for (int64_t r = 0; r < count; ++r)
+    for (int64_t k = 0; k < K; ++k)
+      sums[r] += double(lost[r * K + k]) * product[r * stride + k];
+  return sums;
 }

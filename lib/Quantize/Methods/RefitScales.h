@@ -4,6 +4,14 @@
 #include "qcc/Quantize/Method.h"
 
 namespace qcc {
+/// Codes and stored scales of a row, to be had back.
+struct RowState {
+  RowState(const qnt::QuantizedBuffer &buffer, int64_t row);
+  void restore(qnt::QuantizedBuffer &buffer, int64_t row) const;
+  std::vector<uint8_t> codes;
+  std::vector<float> scales;
+};
+
 /// Least squares of a row's outputs: a value is its stored scale times what its code stands for, c. With t_g = H c_g, for the columns g of a scale and
 /// the damped second moments H, the scales s solve sum_h (c_g t_h) s_h = w t_g.
 class RefitScales {
@@ -13,6 +21,8 @@ public:
   explicit RefitScales(const WeightProblem &problem);
   /// Replaces the scales of `count` rows, at most feedbackRows, for their codes. A scale without effect, and one whose sign would change, stays.
   void run(int64_t first, int64_t count, qnt::QuantizedBuffer &out) const;
+  /// d H d^T of `count` rows, at most feedbackRows, for d what their codes have lost.
+  std::vector<double> losses(int64_t first, int64_t count, const qnt::QuantizedBuffer &out) const;
 
 private:
   const WeightProblem &problem;

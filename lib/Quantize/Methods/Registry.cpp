@@ -165,14 +165,6 @@ LogicalResult qcc::forEachRow(const WeightProblem &problem, std::string &why, ll
   return success();
 }
 
-std::vector<double> QuantizationMethod::columnCosts(const WeightProblem &problem) const {
-  std::vector<double> costs(problem.K);
-  for (int64_t k = 0; k < problem.K; ++k)
-    if (costs[k] = problem.inputs->energy(k); !std::isfinite(costs[k]) || costs[k] < 0)
-      return {};
-  return costs;
-}
-
 std::vector<float> qcc::columnImportance(const WeightProblem &problem, std::string &remark) {
   if (!problem.inputs || !problem.inputs->hasMoments())
     return {};

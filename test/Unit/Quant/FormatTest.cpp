@@ -92,25 +92,12 @@ TEST_F(FormatTest, DefaultsAreFormatsOfTheirBits) {
   for (const DefaultFormats &row : defaultFormats()) {
     Type layers = format(row.layers), head = format(row.head);
     ASSERT_TRUE(layers && head) << row.bits;
-    EXPECT_TRUE(servesTables(head)) << row.bits; // a tied embedding follows it
     EXPECT_EQ(int64_t(bitsPerWeight(layers, 4096)), row.bits);
     EXPECT_EQ(int64_t(bitsPerWeight(head, 4096)), row.bits);
   }
   EXPECT_EQ(listBits(), "2 3 4 5 6 8 16 32");
   EXPECT_EQ(integerBits(), (SmallVector<unsigned>{2, 3, 4, 5, 6, 8}));
   EXPECT_FALSE(formatOfBits(&context, 7, 32, false));
-}
-
-TEST_F(FormatTest, TheListOfTableFormatsHoldsThoseThatServe) {
-  std::string list = listTableFormats(&context);
-  EXPECT_TRUE(StringRef(list).contains("w<2..8>")) << list;
-  EXPECT_TRUE(StringRef(list).contains("q4_0|q5_0|q8_0")) << list;
-  for (StringRef name : {"f32", "w4g32asym", "w3rowasyms32", "q8_0"})
-    EXPECT_TRUE(servesTables(format(name))) << name.str();
-  for (StringRef name : {"nf4", "w4t", "q4_1", "q4_k"}) {
-    EXPECT_FALSE(servesTables(format(name))) << name.str();
-    EXPECT_FALSE(StringRef(list).contains(name)) << list;
-  }
 }
 
 TEST_F(FormatTest, BitsPerWeight) {

@@ -68,6 +68,18 @@ TEST_F(MethodTest, MseWeighsColumnsByTheirInputs) {
     EXPECT_LT(error("mse", problem(name, values, K, &inputs), &inputs), 0.9 * error("mse", problem(name, values, K), &inputs)) << name.str();
 }
 
+// The diagonal does not see errors that have a sign in common.
+TEST_F(MethodTest, MseFitsScalesToWhatInputsHaveInCommon) {
+  constexpr int64_t K = 256;
+  std::vector<float> values = Numbers(3).weights(8 * K);
+  InputStatistics inputs = statisticsOf(correlatedInputs(600, K), K);
+  for (StringRef name : {"w3g64asym", "w4g128asym", "w4g32", "w4t", "nf4"}) {
+    WeightProblem fitted = problem(name, values, K, &inputs), searched = fitted;
+    searched.options.refit = false;
+    EXPECT_LT(error("mse", fitted, &inputs), 0.99 * error("mse", searched, &inputs)) << name.str();
+  }
+}
+
 TEST_F(MethodTest, TheSizeOfInputsDoesNotMatter) {
   constexpr int64_t K = 96;
   std::vector<float> values = Numbers(5).weights(6 * K);

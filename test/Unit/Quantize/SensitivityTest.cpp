@@ -7,7 +7,11 @@ using namespace mlir;
 using namespace qcc;
 
 namespace {
-using SensitivityTest = MethodTest;
+struct SensitivityTest : MethodTest {
+  std::optional<RoundingError> errorOf(StringRef methodName, StringRef formatName, const std::vector<float> &values, int64_t K, const InputStatistics *inputs = nullptr) {
+    return estimateRoundingErrors(method(methodName), problem(formatName, values, K, inputs), {format(formatName)}).front();
+  }
+};
 } // namespace
 
 TEST_F(SensitivityTest, CandidatesAreDistinctAndSmallerOnesAreWorse) {
@@ -15,13 +19,13 @@ TEST_F(SensitivityTest, CandidatesAreDistinctAndSmallerOnesAreWorse) {
   std::vector<float> values = Numbers(3).weights(64 * K);
   std::vector<std::pair<double, double>> points;      // bits, noise
   llvm::SmallVector<Type> formats = qnt::candidateFormats(&context);
+  std::vector<std::optional<RoundingError>> errors = estimateRoundingErrors(method("rtn"), problem("w4g32", values, K), formats);
   for (size_t i = 0; i < formats.size(); ++i) {
     EXPECT_EQ(qnt::parseFormat(qnt::formatName(formats[i]), &context), formats[i]);
     for (size_t j = 0; j < i; ++j)
       EXPECT_NE(formats[i], formats[j]);
-    std::optional<RoundingError> error = estimateRoundingError(formats[i], values, K, {});
-    ASSERT_TRUE(error) << qnt::formatName(formats[i]);
-    points.push_back({qnt::bitsPerWeight(formats[i], K), error->noise});
+    ASSERT_TRUE(errors[i]) << qnt::formatName(formats[i]);
+    points.push_back({qnt::bitsPerWeight(formats[i], K), errors[i]->noise});
   }
   for (auto &[bits, noise] : points)
     for (auto &[otherBits, otherNoise] : points)
@@ -29,22 +33,27 @@ TEST_F(SensitivityTest, CandidatesAreDistinctAndSmallerOnesAreWorse) {
         EXPECT_GT(noise, otherNoise) << bits << " bits against " << otherBits;
 }
 
-// All rows are seen: the sums are those of the definition.
-TEST_F(SensitivityTest, RoundingErrorWeighsColumns) {
+// All rows are seen: the sums are those of the definition, of outputs for inputs whose channels have nothing in common.
+TEST_F(SensitivityTest, RoundingErrorIsOfOutputs) {
   constexpr int64_t K = 64, rows = 8;
   std::vector<float> values = Numbers(4).weights(rows * K);
-  std::vector<double> costs(K, 0.0), ones(K, 1.0);
-  costs[5] = 3;
-  Type element = format("w8g32");
-  std::optional<RoundingError> error = estimateRoundingError(element, values, K, costs);
-  ASSERT_TRUE(error);
-  double signal = 0;
+  InputStatistics inputs;
+  inputs.K = K, inputs.rows = 1;
+  inputs.moments.assign(K * K, 0);
+  inputs.moments[5 * K + 5] = 3;
+  std::optional<RoundingError> error = errorOf("mse", "w8g32", values, K, &inputs), plain = errorOf("mse", "w8g32", values, K);
+  ASSERT_TRUE(error && plain);
+  double signal = 0, all = 0;
   for (int64_t r = 0; r < rows; ++r)
     signal += 3 * double(values[r * K + 5]) * values[r * K + 5];
-  EXPECT_NEAR(error->signal, signal, 1e-9 * signal);
-  EXPECT_GT(error->noise, 0);
+  for (float value : values)
+    all += double(value) * value;
+  EXPECT_NEAR(error->signal, signal, 1e-6 * signal);
   EXPECT_LT(error->noise, 1e-3 * signal);
-  EXPECT_NEAR(estimateRoundingError(element, values, K, ones)->noise, estimateRoundingError(element, values, K, {})->noise, 1e-9);
+  EXPECT_NEAR(plain->signal, all, 1e-6 * all);
+  EXPECT_GT(plain->noise, 0);
+  inputs.moments[0] = INFINITY;                        // of no use: as without
+  EXPECT_NEAR(errorOf("mse", "w8g32", values, K, &inputs)->signal, all, 1e-6 * all);
 }
 
 TEST_F(SensitivityTest, RoundingErrorOfSampledRowsStandsForAll) {
@@ -53,35 +62,32 @@ TEST_F(SensitivityTest, RoundingErrorOfSampledRowsStandsForAll) {
   double signal = 0;
   for (float value : values)
     signal += double(value) * value;
-  EXPECT_NEAR(estimateRoundingError(format("w3g32"), values, K, {})->signal, signal, 0.1 * signal);
+  EXPECT_NEAR(errorOf("rtn", "w3g32", values, K)->signal, signal, 0.1 * signal);
 }
 
 TEST_F(SensitivityTest, NoErrorWhereARowHasNoEncoding) {
   std::vector<float> values(64, 1e9f);
-  EXPECT_FALSE(estimateRoundingError(format("w4g32"), values, 64, {}));
+  EXPECT_FALSE(errorOf("rtn", "w4g32", values, 64));
 }
 
-TEST_F(SensitivityTest, ColumnsCostWhatTheMethodLeaves) {
+// An error is what the method leaves: correlated columns make up for each other.
+TEST_F(SensitivityTest, RoundingErrorIsTheMethods) {
   constexpr int64_t K = 48;
   InputStatistics inputs = statisticsOf(correlatedInputs(500, K), K);
-  std::vector<float> values = Numbers(6).weights(2 * K);
-  WeightProblem p = problem("w4g32", values, K, &inputs);
-  std::vector<double> mse = method("mse").columnCosts(p), gptq = method("gptq").columnCosts(p);
-  ASSERT_EQ(mse.size(), size_t(K));
-  ASSERT_EQ(gptq.size(), size_t(K));
-  double all = 0, left = 0, damping = 0;
-  for (int64_t k = 0; k < K; ++k) {
-    EXPECT_EQ(mse[k], inputs.energy(k));
-    damping += 0.01 * inputs.energy(k) / K;
-    all += mse[k];
-    left += gptq[k];
-  }
-  for (int64_t k = 0; k < K; ++k)                      // 1 / (H^-1)_kk among what is left is at most H_kk
-    EXPECT_LE(gptq[k], (mse[k] + damping) * (1 + 1e-6)) << k;
-  EXPECT_LT(left, 0.9 * all);                          // correlated columns make up for each other
-  inputs.moments[0] = INFINITY;
-  EXPECT_TRUE(method("mse").columnCosts(p).empty());
-  EXPECT_TRUE(method("gptq").columnCosts(p).empty());
+  std::vector<float> values = Numbers(6).weights(16 * K);
+  EXPECT_LT(errorOf("gptq", "w3g16", values, K, &inputs)->noise, 0.9 * errorOf("mse", "w3g16", values, K, &inputs)->noise);
+}
+
+TEST_F(SensitivityTest, PreparedAndUnpreparedCodesAreEqual) {
+  constexpr int64_t K = 48;
+  InputStatistics inputs = statisticsOf(correlatedInputs(500, K), K);
+  std::vector<float> values = Numbers(8).weights(4 * K);
+  WeightProblem p = problem("w3g16", values, K, &inputs);
+  qnt::QuantizedBuffer alone = encode("gptq", p);
+  std::unique_ptr<MethodPreparation> preparation = method("gptq").prepare(p);
+  ASSERT_TRUE(preparation);
+  p.preparation = preparation.get();
+  expectSame(encode("gptq", p), alone, "prepared");
 }
 
 // Two words: KL of Bernoulli distributions.
