@@ -17,6 +17,7 @@
 using namespace mlir;
 using namespace qcc;
 
+static constexpr double proportionalFrom = 4.25;  // bits per weight: formats around so many bits err so little that the first run tells enough
 static constexpr int64_t mostStatistics = 32;     // windows of the text, at most, for second moments
 static constexpr int64_t probeTokens = 1024;      // of the text, about, for each run with one weight quantized: behind those windows
 static constexpr int64_t probePositions = 512;    // whose predictions are compared, at most
@@ -146,7 +147,8 @@ int Sensitivities::measureWithInputs(Measured &weight, const InputStatistics &in
       weight.errors.push_back({format, comparesPredictions() ? error->noise : error->signal > 0 ? error->noise / error->signal * double(values.size()) : 0});
   if (!comparesPredictions())
     return ExitSuccess;
-  if (int code = addProbe(weight, problem, job.bpw))
+  int code = addProbe(weight, problem, job.bpw);
+  if (code || (job.bpw >= proportionalFrom && !job.options.maxKl))
     return code;
   return addProbe(weight, problem, job.bpw - 1);
 }

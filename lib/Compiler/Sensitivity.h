@@ -22,7 +22,7 @@ struct SensitivityJob {
 };
 /// Writes `qnt.sensitivity` on every layer weight whose format can be chosen. Without a text an error is what rounding changes of the weight, relative to
 /// the weight, times its number of weights. With one it is KL divergence of predictions: of the model in which this weight alone is quantized by the method of --algo, at about `bpw` bits
-/// and at a bit less; other formats by the errors of outputs that are expected of them. A model without a head has relative errors of outputs instead,
+/// and, where errors are large, at a bit less; other formats by the errors of outputs that are expected of them. A model without a head has relative errors of outputs instead,
 /// as with --sensitivity=hessian. An exit code, after a message.
 int measureSensitivity(SensitivityJob job);
 } // namespace qcc
