@@ -70,6 +70,8 @@ private:
   };
   mlir::FailureOr<Tiles> tilesFor(qnt::MatmulOp matmul);
   mlir::FailureOr<kernel::PanelLayout> panelsOf(qnt::MatmulOp matmul);
+  LinearSpec linearOf(qnt::MatmulOp matmul, const kernel::MatmulSpec &product);
+  bool readerMakes(qnt::QuantizeOp op, mlir::Operation *producer, const QuantizedRow &row);
   kernel::MatmulSpec productOf(qnt::MatmulOp matmul, const kernel::PanelLayout &weight, const QuantizedRow &row);
   bool usesTiles(qnt::MatmulOp matmul, const kernel::PanelLayout &weight);
   kernel::RowClass rowClass(mlir::Operation *op);
@@ -81,6 +83,13 @@ private:
     Value query, partials;
   };
   llvm::DenseMap<Value, Unmerged> unmerged;
+  /// A row that the product which reads it makes itself.
+  struct Unmade {
+    mlir::Operation *producer;                                      // norm or gated unit
+    qnt::QuantizeOp quantize;
+    QuantizedRow row;
+  };
+  llvm::DenseMap<Value, Unmade> unmade;
   llvm::DenseMap<Value, Tiles> rounded;
   llvm::DenseMap<Value, Value> found;      // which channels of outliers are not 0
   mlir::SmallVector<mlir::Operation *> done;
