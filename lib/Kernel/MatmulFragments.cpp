@@ -1,9 +1,11 @@
 // Many rows of int8 codes on a matrix unit whose operands are registers of lanes (qk.lane_mma): exact i32 sums of a run, then one rescaling to f32 with
 // the operations of every other kernel in their order, so that results are the same bits.
 //
-// A thread of the program (32 lanes) computes 32 rows of a panel. It decodes a chunk of K to signed bytes in scratch, column by column as panels lie,
-// and reads it back as the unit wants it: lane l has column l / 4 of eight and two units of it. Which k the unit calls by which number is free as long
-// as both sides agree, so a lane takes the two units that are neighbours, and eight bytes of a row are one load. A unit of 32 columns lies 36 words
+// A thread of the program (32 lanes) computes 32 rows of a panel. The unit wants lane l to have column l / 4 of eight and two units of it. Which k the
+// unit calls by which number is free as long as both sides agree, so a lane takes the two units that are neighbours: eight bytes of a row are one load,
+// and so are two units of 4-bit codes, which go to the unit as they are, unsigned; sums start at what the zero point takes away.
+// Other codes (tables, sub-scales) are decoded to bytes in scratch, a chunk of K at a time and column by column as panels lie, and read back as the unit
+// wants them. A unit of 32 columns lies 36 words
 // behind the one before: then all lanes read different banks of shared memory (NVIDIA's have 32 of a word). Rows come from memory as they are: other
 // threads of the block read the same ones, and the first level of cache has them.
 #include "dialects/Kernel/Kernel.h"

@@ -33,7 +33,7 @@ public:
       if (blockArguments || llvm::any_of(op->getOperandTypes(), [&](Type t) { return part(t); }) || llvm::any_of(op->getResultTypes(), [&](Type t) { return part(t); }))
         ops.push_back(op);
     });
-    bool namesLanes = function.walk([](qk::LaneIdOp) { return WalkResult::interrupt(); }).wasInterrupted();   // kernels whose vectors are lanes' own
+    bool namesLanes = function.walk([](qk::LaneIdOp) { return WalkResult::interrupt(); }).wasInterrupted();   // vectors may be lanes' own
     if (ops.empty() && !namesLanes)
       return success();
     function->setAttr("qk.lanes", Builder(function.getContext()).getI64IntegerAttr(lanes));
