@@ -50,7 +50,7 @@ def Qk_NumThreadsOp : Qk_Op<"num_threads", [Pure]> {
 }
 
 // A kernel with the attribute `qk.team` runs on teams of so many SPMD threads (TargetVersion::teamThreads). A team takes one thread's place in
-// thread_id and num_threads: its threads compute one share together.
+// thread_id and num_threads: its threads compute one share together. `qk.shares`: how many shares there are, where that is known.
 def Qk_TeamRankOp : Qk_Op<"team_rank", [Pure]> {
   let summary = "Number of the calling thread in its team";
   let results = (outs Index:$result);

@@ -49,6 +49,8 @@ LogicalResult qcc::runDeviceStage(ModuleOp module, PassRunner &runner, const Tar
     kernel.threads = function->getAttrOfType<IntegerAttr>("qk.block").getInt();
     kernel.scratchBytes = function->getAttrOfType<IntegerAttr>("qk.scratch_bytes").getInt();
     kernel.waits = function->hasAttr("qk.waits");
+    if (auto shares = function->getAttrOfType<IntegerAttr>("qk.shares"))
+      kernel.shares = shares.getInt();
   }
   return success();
 }

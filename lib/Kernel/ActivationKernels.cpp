@@ -70,6 +70,55 @@ FlatSymbolRefAttr qcc::gluQuantizeKernel(KernelLibrary &library, qnt::Activation
   });
 }
 
+/// Groups (static: sums) of a row that a thread of the team makes at most, and vectors of one.
+static std::pair<int64_t, int64_t> gateShare(const TargetFacts &facts, const QuantizedRow &row, const LinearSpec &linear) {
+  int64_t unit = row.isStatic ? row.sumGroup : row.group;
+  if (unit <= 0 || unit % facts.lanes())
+    return {0, 0};
+  return {llvm::divideCeil(llvm::divideCeil(row.k, unit), linear.matmul.team), unit / facts.lanes()};
+}
+
+bool qcc::canGateFirst(const TargetFacts &facts, const QuantizedRow &row, const LinearSpec &linear) {
+  constexpr int64_t mostVectors = 16;                // of the gate, and as many of what it multiplies
+  auto [groups, vectors] = gateShare(facts, row, linear);
+  return repeatsRow(facts, row, linear) && groups && groups * vectors <= mostVectors;
+}
+
+FlatSymbolRefAttr qcc::gluLinearKernel(KernelLibrary &library, qnt::Activation kind, const QuantizedRow &row, const LinearSpec &linear) {
+  std::string name = ("glu_" + stringifyActivation(kind)).str();
+  Type input = rowsOf(2 * row.k, Float32Type::get(library.context()));
+  return linearOfRowKernel(library, name, input, row, linear, [=](KernelBuilder &b, ValueRange args, Value rank, Value scale, ValueRange out) {
+    auto share = gateShare(b.facts, row, linear);
+    int64_t groups = share.first, vectors = share.second, unit = vectors * b.lanes();
+    bool whole = row.k % (unit * linear.matmul.team) == 0;
+    KernelBuilder::Values first, gate, up;
+    for (int64_t i = 0; i < groups; ++i) {           // all of it is read before anything is computed
+      first.push_back(b.mul(b.add(rank, i * linear.matmul.team), unit));
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value at = b.add(first.back(), v * b.lanes()), left = whole ? Value() : b.max(b.sub(b.idx(row.k), at), b.idx(0));
+        Value mask = whole ? Value() : vector::CreateMaskOp::create(b, b.vec(b.lanes(), b.getI1Type()), left).getResult();
+        gate.push_back(b.loadVec(args[0], {b.idx(0), at}, mask));
+        up.push_back(b.loadVec(args[0], {b.idx(0), b.add(at, row.k)}, mask));
+      }
+    }
+    Value known = scale ? b.load(scale, b.idx(0)) : Value();
+    for (int64_t i = 0; i < groups; ++i) {
+      auto quantize = [&] {
+        KernelBuilder::Values x;
+        for (int64_t v = i * vectors; v < (i + 1) * vectors; ++v)
+          x.push_back(b.mul(activated(b, kind, gate[v]), up[v]));
+        quantizeVectors(b, row, x, first[i], b.idx(0), known, out);
+      };
+      whole ? quantize() : b.when(b.less(first[i], b.idx(row.k)), quantize);
+    }
+    b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, rank, b.idx(0)), [&] {
+      if (known)
+        b.store(known, out[1], {b.idx(0), b.idx(0)});
+      padQuantized(b, row, b.idx(0), out);
+    });
+  });
+}
+
 FlatSymbolRefAttr qcc::addKernel(KernelLibrary &library, int64_t width) {
   Type rows = rowsOf(width, Float32Type::get(library.context()));
   return library.get("add_" + Twine(width), {rows, rows, rows}, [&](KernelBuilder &b, ValueRange args) {

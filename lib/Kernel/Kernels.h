@@ -29,6 +29,10 @@ FlatSymbolRefAttr dequantizeKernel(KernelLibrary &, const QuantizedRow &);
 /// of a sum), `hi` the end of one or the row's. `scale` is the memref of a static scale, null for a dynamic one.
 void quantizeColumns(KernelBuilder &b, const QuantizedRow &spec, mlir::Value source, mlir::ValueRange at, mlir::Value base, mlir::Value row,
                      mlir::Value lo, mlir::Value hi, mlir::Value scale, mlir::ValueRange out);
+/// The same of the vectors `x`, columns from `first` on: a group (static: a sum) of as many columns, of which some may lie behind the row's end, and are 0.
+/// A static `scale` is its value.
+void quantizeVectors(KernelBuilder &b, const QuantizedRow &spec, mlir::ArrayRef<mlir::Value> x, mlir::Value first, mlir::Value row, mlir::Value scale,
+                     mlir::ValueRange out);
 /// Zeros behind the row's end.
 void padQuantized(KernelBuilder &b, const QuantizedRow &spec, mlir::Value row, mlir::ValueRange out);
 
@@ -73,6 +77,19 @@ struct LinearSpec {
 /// int: (codes, scales, sums, weights, [bias], [addend], output); float: (input, weights, [bias], [addend], output), input: f32 or bf16 tiles;
 /// weights: memref<bytes x i8>
 FlatSymbolRefAttr linearKernel(KernelLibrary &, const LinearSpec &);
+
+/// A decode product on teams, each of which makes the row of int8 activations itself, in its own memory: (inputs.., [scale of codes], weights, [bias],
+/// [addend], output). `make(b, inputs, rank, scale, out)` computes the calling thread's part of `out` = {codes, scales, sums}, one row.
+FlatSymbolRefAttr linearOfRowKernel(KernelLibrary &, mlir::StringRef name, mlir::ArrayRef<mlir::Type> inputs, const QuantizedRow &row, const LinearSpec &,
+                                    mlir::function_ref<void(KernelBuilder &, mlir::ValueRange, mlir::Value, mlir::Value, mlir::ValueRange)> make);
+/// Whether that takes less time than to make it in a step before (TargetVersion::repeatColumns).
+bool repeatsRow(const TargetFacts &facts, const QuantizedRow &row, const LinearSpec &);
+/// The row is normalized: (input, scale, [bias], then as above).
+bool canNormalizeFirst(const TargetFacts &facts, const NormSpec &, const QuantizedRow &, const LinearSpec &);
+FlatSymbolRefAttr normLinearKernel(KernelLibrary &, const NormSpec &, const QuantizedRow &, const LinearSpec &);
+/// It is that of a gated unit: (input [.., 2F], then as above).
+bool canGateFirst(const TargetFacts &facts, const QuantizedRow &, const LinearSpec &);
+FlatSymbolRefAttr gluLinearKernel(KernelLibrary &, qnt::Activation, const QuantizedRow &, const LinearSpec &);
 
 /// (input, [positions], cos, sin, output)
 FlatSymbolRefAttr rotaryKernel(KernelLibrary &, const RotarySpec &);

@@ -210,6 +210,7 @@ LogicalResult QuantLowering::convert(func::FuncOp function) {
   done.clear();
   quantized.clear();
   unmerged.clear();
+  unmade.clear();
   function.walk([](UnrealizedConversionCastOp cast) {
     if (cast->use_empty())
       cast.erase();

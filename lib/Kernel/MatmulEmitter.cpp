@@ -132,7 +132,10 @@ unsigned MatmulEmitter::maxInteger(unsigned part) { return w.table ? *llvm::max_
 Value MatmulEmitter::joinBytes(Value low, Value high) { return arith::AddIOp::create(b, loc, low, arith::ShLIOp::create(b, loc, high, splatInt(8))); }
 
 Value MatmulEmitter::number(Value at, Value panelAt) {
-  Value raw = load(args.weights, at, VectorType::get(lanes * w.scaleBytes(), b.getI8Type()));
+  return numberOf(load(args.weights, at, VectorType::get(lanes * w.scaleBytes(), b.getI8Type())), panelAt);
+}
+
+Value MatmulEmitter::numberOf(Value raw, Value panelAt) {
   if (Type stored = qnt::scaleType(b.getContext(), w.scale)) {
     Value numbers = vector::BitCastOp::create(b, loc, VectorType::get(lanes, stored), raw);
     return stored.isF32() ? numbers : arith::ExtFOp::create(b, loc, floats, numbers).getResult();

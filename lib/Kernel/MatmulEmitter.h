@@ -79,6 +79,7 @@ private:
   };
   StepParams params(Value panelAt, Value superAt, Value kInSuper);
   Value number(Value at, Value panelAt);             // lanes scales, or zero points of their type, as f32
+  Value numberOf(Value raw, Value panelAt);          // the same of their bytes
   Value subField(Value superAt, Value kInSuper, bool ofMin);  // i32: sub-scale, sub-minimum or shift
   Value subMinimum(Value superAt, Value kInSuper, Value subscale);  // i32; of shifts, in units of the stored scale
   Value codedNumber(Value codes, Value panelAt);     // the same of codes (i32) that are relative to the row
@@ -145,6 +146,9 @@ private:
   /// Adds up what the threads of a team have summed, in their order, and runs `store` on one of them.
   void joinParts(mlir::ValueRange y, llvm::function_ref<void(mlir::ValueRange)> store);
   void emitTeamShort();
+  void emitHeldDecode();                             // holdsSupers
+  Values readSuper(Value superAt);
+  Values heldRuns(const Streams &s, Value super, mlir::ValueRange held, mlir::ValueRange y);   // the superblock's runs added to y
   Values productsOfPart(const Streams &s);
   llvm::SmallVector<Value> panelStarts(llvm::ArrayRef<Value> panels);
   /// Fetches `lines` lines that are `distance` bytes behind each of `starts`, or none if that is 0.
@@ -321,11 +325,18 @@ private:
   };
   struct OwnColumns;
   int64_t fragmentChunk() const;
+  bool readsFragments() const;                       // from memory, without scratch
+  Fragments makeFragments();
   void decodeFragments(const Fragments &f, Value panelAt, Value k);
-  Values multiplyFragments(const Fragments &f, Value k, mlir::ValueRange carried);
-  Values finishFragments(const Fragments &f, Value k, Value end, mlir::ValueRange acc, mlir::ValueRange carried);
-  void storeFragments(const Fragments &f, Value row0, Value panel, mlir::ValueRange y);
-  void multiplyPanel(Fragments f, Value row0, Value panel, unsigned tiles);
+  Value ownWords(Value memref, Value at, int64_t count);
+  Values readColumns(const Fragments &f, Value panelAt, Value k);
+  Values decodedColumns(const Fragments &f, int64_t from);
+  Values multiplyFragments(const Fragments &f, Value panelAt, Value k, mlir::ValueRange carried);
+  llvm::SmallVector<StepParams> ownParams(const Fragments &f, Value panelAt, Value k);
+  Values startFragments(const Fragments &f, Value k, Value end, llvm::ArrayRef<StepParams> p);
+  Values finishFragments(const Fragments &f, Value k, Value end, llvm::ArrayRef<StepParams> p, mlir::ValueRange acc, mlir::ValueRange carried);
+  void storeColumns(const Fragments &f, Value row0, Value column0, Value y);
+  Values fragmentProducts(Fragments &f, Value row0, Value panelAt, Value from, Value end, unsigned tiles);
 
   //===-- bf16 on a matrix unit (MatmulBf16.cpp) --------------------------------------------------------------------------------===//
   struct Bf16Jobs {

@@ -24,8 +24,10 @@ unsigned kernel::teamFor(const MatmulSpec &spec, int64_t n, int64_t k, const Tar
     return spec.streams() ? usual : 1;
   // A thread has a superblock at least.
   auto supers = unsigned(llvm::divideCeil(k, spec.weight.superK())), wanted = std::max(1u, unsigned(version.busyThreads / spec.weight.panels(n)));
-  return std::clamp(std::min(llvm::bit_ceil(supers), llvm::bit_floor(wanted)), usual / 2, usual * 2);
+  return std::clamp(std::min(llvm::bit_ceil(supers), llvm::bit_floor(wanted)), supers < usual ? usual / 2 : usual, usual * 2);
 }
+
+int64_t kernel::teamBytes(const MatmulSpec &spec) { return int64_t(spec.team) * spec.weight.lanes * 4; }
 
 // A sub-scale multiplies the sum of its own group, unless it is folded into the codes.
 int64_t MatmulSpec::sumK() const {

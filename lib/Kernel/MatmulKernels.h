@@ -70,6 +70,10 @@ struct MatmulArgs {
 
 /// The team for a product with weights [n][k]: the same for decode and short kernels, so that rows do not change what is added up in which order.
 unsigned teamFor(const MatmulSpec &spec, int64_t n, int64_t k, const TargetVersion &version);
+/// Memory of a team that a decode kernel joins its sums in.
+int64_t teamBytes(const MatmulSpec &spec);
+/// Whether a kernel has superblocks in registers before it multiplies them: the first ones while it waits for its input.
+bool holdsSupers(const MatmulSpec &spec);
 /// Whether `version` has what spec.bf16 needs.
 bool hasBf16Tiles(const TargetVersion &version, const PanelLayout &weight, RowClass rows);
 /// Panels that a kernel computes together (0: any number is as good): dividing work at multiples keeps every thread on the fast path.

@@ -134,9 +134,114 @@ Values MatmulEmitter::productsOfPart(const Streams &s) {
   return y;
 }
 
+//===-- a superblock in registers -------------------------------------------------------------------------------------------------===//
+
+// As few registers as a thread can hold twice, and numbers of whole runs beside the codes.
+bool kernel::holdsSupers(const MatmulSpec &spec) {
+  constexpr int64_t mostRegisters = 20;
+  const PanelLayout &w = spec.weight;
+  bool plain = w.isCodes() && !w.table && !w.super && !w.perRow() && !qnt::scaleStorage(w.scale).table;
+  if (spec.team == 1 || spec.rows != RowClass::Decode || !spec.intActivations || !plain || spec.run() % 32 || w.superK() % spec.run())
+    return false;
+  return w.superK() / 32 * w.bits + w.superK() / w.group * (w.zeroBytes() ? 2 : 1) <= mostRegisters;
+}
+
+// Codes of all blocks, then scales and zero points of all groups as they are stored.
+Values MatmulEmitter::readSuper(Value superAt) {
+  Values held;
+  for (int64_t i = 0; i < blocksPerSuper(); ++i) {
+    BlockReader reader = block(superAt, index(i));
+    for (auto [plane, registers] : llvm::enumerate(w.planes()))
+      for (unsigned reg = 0; reg < registers; ++reg)
+        held.push_back(planeRegister(reader, plane, reg));
+  }
+  auto numbers = [&](int64_t offset, int64_t each) {
+    for (int64_t k = 0; each && k < w.superK(); k += w.group)
+      held.push_back(load(args.weights, add(superAt, offset + k / w.group * lanes * each), VectorType::get(lanes * each, b.getI8Type())));
+  };
+  numbers(w.scaleOffset(), w.scaleBytes());
+  numbers(w.zeroOffset(), w.zeroBytes());
+  return held;
+}
+
+Values MatmulEmitter::heldRuns(const Streams &s, Value super, ValueRange held, ValueRange carried) {
+  Values y(carried);
+  unsigned next = 0;
+  SmallVector<BlockReader> readers;
+  for (int64_t i = 0; i < blocksPerSuper(); ++i) {
+    readers.push_back({Value(), {}});
+    for (auto [plane, registers] : llvm::enumerate(w.planes()))
+      for (unsigned reg = 0; reg < registers; ++reg)
+        readers.back().planes[plane].push_back(held[next++]);
+  }
+  int64_t groups = w.superK() / w.group;
+  SmallVector<StepParams> numbers(groups);
+  for (int64_t g = 0; g < groups; ++g)
+    numbers[g].scale = numberOf(held[next + g], Value());
+  for (int64_t g = 0; w.zeroBytes() && g < groups; ++g) {
+    Value zero = held[next + groups + g];
+    numbers[g].zero = w.zero == qnt::ZeroKind::Int ? arith::ExtUIOp::create(b, loc, sums, zero).getResult() : numberOf(zero, Value());
+  }
+  for (int64_t from = 0; from < w.superK(); from += spec.run()) {
+    StepParams p = numbers[from / w.group];
+    Value k = add(mul(super, w.superK()), from), end = add(k, spec.run());
+    Values sums = startRun(s, p, k, end);
+    for (int64_t i = from / 32; i < (from + spec.run()) / 32; ++i)
+      sums = addUnits(s, readers[i], s.panelAt, super, index(i), 0, 8, sums);
+    y = finishRun(s, p, k, end, sums, y);
+  }
+  return y;
+}
+
+// Every superblock is read before the one in front of it is multiplied, the first of a panel while the panel before it ends.
+void MatmulEmitter::emitHeldDecode() {
+  panelBytes();
+  Value zero = index(0), supers = superCount();
+  auto [begin, end] = partOf(zero, supers);
+  auto read = [&](Value panel, Value super) {
+    return readSuper(add(add(args.weightOffset, mul(panel, panelBytes())), mul(super, w.superBytes())));
+  };
+  auto readIf = [&](Value condition, Value panel, Value super) {
+    SmallVector<Type> types;
+    auto branch = [&] {
+      Values held = read(panel, super);
+      return held;
+    };
+    auto none = [&] {
+      Values zeros;
+      for (Type type : types)
+        zeros.push_back(arith::ConstantOp::create(b, loc, b.getZeroAttr(type)));
+      return zeros;
+    };
+    for (int64_t i = 0; i < blocksPerSuper() * int64_t(w.bits); ++i)
+      types.push_back(bytes);
+    for (int64_t each : {w.scaleBytes(), w.zeroBytes()})
+      for (int64_t g = 0; each && g < w.superK() / w.group; ++g)
+        types.push_back(VectorType::get(lanes * each, b.getI8Type()));
+    return ifElse(condition, types, branch, none);
+  };
+  Value works = arith::AndIOp::create(b, loc, less(args.panelBegin, args.panelEnd), less(begin, end));
+  loop(args.panelBegin, args.panelEnd, 1, readIf(works, args.panelBegin, begin), [&, begin = begin, end = end](Value panel, ValueRange first) {
+    Streams s{panelStarts(panel), {Row{zero, zero, zero, zero}}, begin, end, args.prefetch};
+    Values carried = {splatFloat(0)};
+    carried.append(first.begin(), first.end());
+    carried = loop(begin, end, 1, carried, [&](Value super, ValueRange carried) {
+      Value next = add(super, 1), same = less(next, end), nextPanel = select(same, panel, add(panel, 1));
+      Values after = readIf(less(nextPanel, args.panelEnd), nextPanel, select(same, next, begin));
+      Values values = heldRuns(s, super, carried.drop_front(1), carried.take_front(1));
+      values.append(after);
+      return values;
+    });
+    joinParts(carried.front(), [&](ValueRange y) { storeRow(y[0], zero, panel); });
+    return Values(ArrayRef(carried).drop_front(1));
+  });
+}
+
 void MatmulEmitter::emitDecode() {
   if (!spec.intActivations)
     copyInputTail();
+  if (holdsSupers(spec))
+    return emitHeldDecode();
   makeNumbers();
   panelBytes();                                      // before the loops, for all of them
   Value zero = index(0), supers = superCount();

@@ -100,6 +100,10 @@ LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
     return failure();
   Operation *producer = op.getInput().getDefiningOp();
   bool fuse = producer && producer->hasOneUse();
+  if (fuse && isa<qnt::NormOp, qnt::GluOp>(producer) && readerMakes(op, producer, *row)) {
+    unmade.try_emplace(op.getResult(), Unmade{producer, op, *row});
+    return success();
+  }
   SmallVector<Value> outs;
   Builder types(op.getContext());
   auto hadamard = dyn_cast_or_null<qnt::HadamardOp>(producer);
@@ -138,6 +142,22 @@ LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
   }
   quantized[op.getResult()] = {parts, *row};
   return success();
+}
+
+/// Whether the one product that reads `op` makes the row itself, from what `producer` reads.
+bool QuantLowering::readerMakes(qnt::QuantizeOp op, Operation *producer, const QuantizedRow &row) {
+  auto matmul = op->hasOneUse() && isDecode(op) ? dyn_cast<qnt::MatmulOp>(*op->user_begin()) : qnt::MatmulOp();
+  if (!matmul || matmul.getInput() != op.getResult() || !memory(matmul.getWeight()))
+    return false;
+  auto panels = panelsOf(matmul);
+  if (failed(panels))
+    return false;                                    // said when it is converted
+  LinearSpec spec = linearOf(matmul, productOf(matmul, *panels, row));
+  if (isa<qnt::GluOp>(producer))
+    return canGateFirst(library.facts, row, spec);
+  auto norm = cast<qnt::NormOp>(producer);
+  Value input = norm.getInput();
+  return canNormalizeFirst(library.facts, specOf(norm, columns(input)), row, spec);
 }
 
 LogicalResult QuantLowering::splitOutliers(qnt::SplitOutliersOp op) {
@@ -181,6 +201,15 @@ kernel::MatmulSpec QuantLowering::productOf(qnt::MatmulOp matmul, const kernel::
   spec.sumGroup = row.sumGroup;
   spec.rows = rowClass(matmul);
   spec.rowRange = spec.rows == kernel::RowClass::Long && library.facts.version.shareRows;
+  return spec;
+}
+
+LinearSpec QuantLowering::linearOf(qnt::MatmulOp matmul, const kernel::MatmulSpec &product) {
+  auto type = tensorType(matmul.getWeight());
+  LinearSpec spec;
+  spec.n = spec.outputStride = spec.addendStride = type.getDimSize(0), spec.k = spec.stride = type.getDimSize(1);
+  spec.matmul = product;
+  spec.matmul.team = kernel::teamFor(product, spec.n, spec.k, library.facts.version);
   return spec;
 }
 
@@ -232,16 +261,30 @@ LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *a
     at->replaceAllUsesWith(launch(at, outlierProductKernel(library, n, k, *panels), {op.getInput(), channels, weights}, init, op));
     return success();
   }
-  LinearSpec spec;
-  spec.n = type.getDimSize(0), spec.k = spec.stride = type.getDimSize(1);
   SmallVector<Value> operands;
   auto found = quantized.find(op.getInput());
-  spec.matmul = productOf(op, *panels, found != quantized.end() ? found->second.row : QuantizedRow{spec.k, spec.k});
-  spec.matmul.team = kernel::teamFor(spec.matmul, spec.n, spec.k, library.facts.version);
+  auto row = unmade.find(op.getInput());
+  int64_t k = type.getDimSize(1);
+  LinearSpec spec = linearOf(op, productOf(op, *panels, found != quantized.end() ? found->second.row : row != unmade.end() ? row->second.row : QuantizedRow{k, k}));
   spec.matmul.bias = bool(op.getBias());
   spec.matmul.addend = bool(addend);
-  spec.matmul.intActivations = found != quantized.end();
-  if (found != quantized.end()) {
+  spec.matmul.intActivations = found != quantized.end() || row != unmade.end();
+  FlatSymbolRefAttr kernel;
+  if (row != unmade.end()) {
+    auto &[producer, quantize, row8] = row->second;
+    spec.stride = row8.paddedK;
+    if (auto norm = dyn_cast<qnt::NormOp>(producer)) {
+      Value input = norm.getInput();
+      Columns from = columns(input);
+      operands = operandsOf(norm, input);
+      kernel = normLinearKernel(library, specOf(norm, from), row8, spec);
+    } else {
+      auto glu = cast<qnt::GluOp>(producer);
+      operands = {glu.getInput()};
+      kernel = gluLinearKernel(library, glu.getActivation(), row8, spec);
+    }
+    operands = withScale(quantize, operands);
+  } else if (found != quantized.end()) {
     operands = found->second.parts;
     spec.stride = found->second.row.paddedK;
   } else if (usesTiles(op, *panels)) {
@@ -257,17 +300,17 @@ LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *a
   operands.push_back(weights);
   if (op.getBias())
     operands.push_back(op.getBias());
-  spec.outputStride = strideOf(at->getResult(0), spec.matmul.rows);
-  spec.addendStride = spec.n;
+  if (!kernel)
+    spec.outputStride = strideOf(at->getResult(0), spec.matmul.rows);
   if (addend) {
     Value wide = addend;
     Columns from = columns(wide);
-    if (from.offset == 0)
+    if (from.offset == 0 && !kernel)
       addend = wide, spec.addendStride = from.stride;
     operands.push_back(addend);
   }
   Value init = empty(at, spec.matmul.bf16 ? Value(op.getInput()) : operands[0], spec.outputStride, f32(op));
-  Value result = launch(at, linearKernel(library, spec), operands, init, op)[0];
+  Value result = launch(at, kernel ? kernel : linearKernel(library, spec), operands, init, op)[0];
   setWork(result, panels->bytes(spec.n, spec.k) + (op.getBias() ? 4 * spec.n : 0), spec.n * spec.k, op.getInput());
   at->getResult(0).replaceAllUsesWith(spec.outputStride == spec.n ? result : firstColumns(at, result, spec.n));
   return success();

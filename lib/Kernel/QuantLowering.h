@@ -78,6 +78,8 @@ private:
   };
   mlir::FailureOr<Tiles> tilesFor(qnt::MatmulOp matmul);
   mlir::FailureOr<kernel::PanelLayout> panelsOf(qnt::MatmulOp matmul);
+  LinearSpec linearOf(qnt::MatmulOp matmul, const kernel::MatmulSpec &product);
+  bool readerMakes(qnt::QuantizeOp op, mlir::Operation *producer, const QuantizedRow &row);
   kernel::MatmulSpec productOf(qnt::MatmulOp matmul, const kernel::PanelLayout &weight, const QuantizedRow &row);
   /// How far rows of a product's result are apart: TargetVersion::oddRows, where all who read it take columns of wider rows.
   int64_t strideOf(Value result, kernel::RowClass rows);
@@ -91,6 +93,13 @@ private:
     Value query, partials;
   };
   llvm::DenseMap<Value, Unmerged> unmerged;
+  /// A row that the product which reads it makes itself.
+  struct Unmade {
+    mlir::Operation *producer;                                      // norm or gated unit
+    qnt::QuantizeOp quantize;
+    QuantizedRow row;
+  };
+  llvm::DenseMap<Value, Unmade> unmade;
   llvm::DenseMap<Value, Tiles> rounded;
   llvm::DenseMap<Value, Value> found;      // which channels of outliers are not 0
   mlir::SmallVector<mlir::Operation *> done;

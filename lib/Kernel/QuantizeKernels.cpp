@@ -72,16 +72,20 @@ struct RowQuantizer {
     return most;
   }
 
+  Value codeOf(Value x, Value inverse) {
+    Value whole = math::RoundEvenOp::create(b, b.mul(x, inverse));
+    if (spec.isStatic)
+      whole = b.max(b.min(whole, b.splat(127)), b.splat(-127));
+    return arith::FPToSIOp::create(b, b.vec(b.lanes(), b.getI32Type()), whole);
+  }
+  void store(Value code, Value column) { b.storeVec(arith::TruncIOp::create(b, b.vec(b.lanes(), b.getI8Type()), code), out[0], {row, column}); }
+
   /// Stores the codes of the block `x` at `column`; returns their sums added to `total`.
   Value round(Value column, Value inverse, Value total, ArrayRef<Value> x) {
-    auto ints = b.vec(b.lanes(), b.getI32Type()), bytes = b.vec(b.lanes(), b.getI8Type());
     for (auto [p, v] : llvm::enumerate(x)) {
-      Value whole = math::RoundEvenOp::create(b, b.mul(v, inverse));
-      if (spec.isStatic)
-        whole = b.max(b.min(whole, b.splat(127)), b.splat(-127));
-      Value code = arith::FPToSIOp::create(b, ints, whole);
+      Value code = codeOf(v, inverse);
       total = b.add(total, code);
-      b.storeVec(arith::TruncIOp::create(b, bytes, code), out[0], {row, b.add(column, p * b.lanes())});
+      store(code, b.add(column, p * b.lanes()));
     }
     return total;
   }
@@ -127,6 +131,35 @@ void qcc::quantizeColumns(KernelBuilder &b, const QuantizedRow &spec, Value sour
   Value known = b.load(scale, b.idx(0));
   b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lo, b.idx(0)), [&] { b.store(known, out[1], {row, b.idx(0)}); });
   quantizer.encode(lo, hi, quantizer.inverseOf(known));
+}
+
+void qcc::quantizeVectors(KernelBuilder &b, const QuantizedRow &spec, ArrayRef<Value> x, Value first, Value row, Value scale, ValueRange out) {
+  RowQuantizer quantizer{b, spec, Value(), ValueRange(), Value(), row, out};
+  int64_t lanes = b.lanes(), perSum = spec.sumGroup / lanes;
+  Value inverse;
+  if (spec.isStatic) {
+    inverse = quantizer.inverseOf(scale);
+  } else {
+    Value found = b.div(b.maximum(quantizer.larger(Value(), x)), b.f32(127));
+    inverse = quantizer.inverseOf(found);
+    b.store(found, out[1], {row, quantizer.group(first, spec.group)});
+  }
+  KernelBuilder::Values codes;
+  for (Value v : x)
+    codes.push_back(quantizer.codeOf(v, inverse));
+  bool whole = spec.k % (int64_t(x.size()) * lanes) == 0;
+  auto inRow = [&](Value column, function_ref<void()> body) { whole ? body() : b.when(b.less(column, b.idx(spec.k)), body); };
+  for (auto [i, code] : llvm::enumerate(codes)) {
+    Value column = b.add(first, int64_t(i) * lanes);
+    inRow(column, [&, code = code] { quantizer.store(code, column); });
+  }
+  for (size_t i = 0; i < codes.size(); i += perSum) {
+    Value total = codes[i];
+    for (int64_t j = 1; j < perSum; ++j)
+      total = b.add(total, codes[i + j]);
+    Value column = b.add(first, int64_t(i) * lanes), sum = b.sum(total);
+    inRow(column, [&] { b.store(sum, out[2], {row, quantizer.group(column, spec.sumGroup)}); });
+  }
 }
 
 void qcc::padQuantized(KernelBuilder &b, const QuantizedRow &spec, Value row, ValueRange out) {

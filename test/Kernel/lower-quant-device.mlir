@@ -25,3 +25,50 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"],
     return %y : tensor<?x?x64xf32>
   }
 }
+
+// -----
+
+// A product makes the row of a norm or of a gated unit itself, which takes less time than a step; not where it is one of two readers, or where there are
+// more rows than one.
+module attributes {qnt.dims = ["batch", "seq", "past", "context"],
+                   qk.target = {panel_lanes = 32, vector_bits = 1024, vector_registers = 16, dot4 = true, team_threads = 16, busy_threads = 4096, share_columns = 32, share_rows = 32, repeat_columns = 128}} {
+  // CHECK-LABEL: func.func @row
+  // CHECK-NOT: qk.launch
+  // CHECK: qk.launch @linear_64x128_s128_matmul_w4g32_a8_decode_t8_of_norm_rms_128_e{{[0-9a-f]+}}(%arg0, %arg1, %{{.*}} :
+  // CHECK: qk.launch @linear_64x128_s128_matmul_w4g32_a8_decode_t8_of_glu_silu(%arg2, %{{.*}} :
+  // CHECK-NOT: qk.launch
+  // CHECK: return
+  func.func @row(%x: tensor<?x?x128xf32> {qnt.dims = ["batch", "seq", "128"]}, %s: tensor<128xf32>, %u: tensor<?x?x256xf32> {qnt.dims = ["batch", "seq", "256"]},
+                 %wm: memref<4608xi8>) -> (tensor<?x?x64xf32>, tensor<?x?x64xf32>) attributes {qk.rows = "decode"} {
+    %w = builtin.unrealized_conversion_cast %wm : memref<4608xi8> to tensor<64x128x!qnt.block<bits = 4, group = 32>>
+    %n = qnt.norm rms %x, %s eps 1.0e-5 : tensor<?x?x128xf32>, tensor<128xf32>
+    %c = qnt.quantize %n : tensor<?x?x128xf32> -> tensor<?x?x128x!qnt.block<bits = 8, group = 32, scale = f32>>
+    %y = qnt.matmul %c, %w : tensor<?x?x128x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x128x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x64xf32>
+    %g = qnt.glu silu %u : tensor<?x?x256xf32> -> tensor<?x?x128xf32>
+    %d = qnt.quantize %g : tensor<?x?x128xf32> -> tensor<?x?x128x!qnt.block<bits = 8, group = 32, scale = f32>>
+    %z = qnt.matmul %d, %w : tensor<?x?x128x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x128x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x64xf32>
+    return %y, %z : tensor<?x?x64xf32>, tensor<?x?x64xf32>
+  }
+  // CHECK-LABEL: func.func @readers
+  // CHECK: %[[N:.*]]:3 = qk.launch @norm_rms_128_{{.*}}_a8_128(
+  // CHECK: qk.launch @linear_64x128_{{.*}}_decode_t8(%[[N]]#0,
+  // CHECK: qk.launch @linear_64x128_{{.*}}_decode_t8(%[[N]]#0,
+  func.func @readers(%x: tensor<?x?x128xf32> {qnt.dims = ["batch", "seq", "128"]}, %s: tensor<128xf32>, %wm: memref<4608xi8>) -> (tensor<?x?x64xf32>, tensor<?x?x64xf32>) attributes {qk.rows = "decode"} {
+    %w = builtin.unrealized_conversion_cast %wm : memref<4608xi8> to tensor<64x128x!qnt.block<bits = 4, group = 32>>
+    %n = qnt.norm rms %x, %s eps 1.0e-5 : tensor<?x?x128xf32>, tensor<128xf32>
+    %c = qnt.quantize %n : tensor<?x?x128xf32> -> tensor<?x?x128x!qnt.block<bits = 8, group = 32, scale = f32>>
+    %y = qnt.matmul %c, %w : tensor<?x?x128x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x128x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x64xf32>
+    %z = qnt.matmul %c, %w : tensor<?x?x128x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x128x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x64xf32>
+    return %y, %z : tensor<?x?x64xf32>, tensor<?x?x64xf32>
+  }
+  // CHECK-LABEL: func.func @rows
+  // CHECK: %[[N:.*]]:3 = qk.launch @norm_rms_128_{{.*}}_a8_128(
+  // CHECK: qk.launch @linear_64x128_{{.*}}_short_t8(%[[N]]#0,
+  func.func @rows(%x: tensor<?x?x128xf32> {qnt.dims = ["batch", "seq", "128"]}, %s: tensor<128xf32>, %wm: memref<4608xi8>) -> tensor<?x?x64xf32> attributes {qk.rows = "short"} {
+    %w = builtin.unrealized_conversion_cast %wm : memref<4608xi8> to tensor<64x128x!qnt.block<bits = 4, group = 32>>
+    %n = qnt.norm rms %x, %s eps 1.0e-5 : tensor<?x?x128xf32>, tensor<128xf32>
+    %c = qnt.quantize %n : tensor<?x?x128xf32> -> tensor<?x?x128x!qnt.block<bits = 8, group = 32, scale = f32>>
+    %y = qnt.matmul %c, %w : tensor<?x?x128x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<64x128x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x64xf32>
+    return %y : tensor<?x?x64xf32>
+  }
+}

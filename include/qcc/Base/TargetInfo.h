@@ -43,8 +43,10 @@ struct TargetVersion {
   /// Threads that share memory and can wait for each other inside a kernel, so that they divide one sum; 1: none.
   unsigned teamThreads = 1;
   /// Threads that a product of few rows should keep busy, of all teams together: where its panels are few, teams are larger, up to twice teamThreads,
-  /// and where they are many, smaller, down to half of it. 0: all are alike.
+  /// and where K is short, half as large. 0: all are alike.
   unsigned busyThreads = 0;
+  /// Columns of a row that every team which multiplies it may make for itself, since that takes less time than a step does; 0: never.
+  unsigned repeatColumns = 0;
   unsigned shareColumns = 256;   // of a row, that a thread takes at least: fewer where threads are so many that a row should keep them busy
   int64_t shareRows = 0;         // of a long product, that a thread takes at most; 0: all, as threads divide columns
   bool shuffles = true;          // elements of a register change places in an instruction; false where lanes are threads

@@ -51,7 +51,7 @@ def SpreadLanes : Pass<"qcc-target-spread-lanes", "::mlir::func::FuncOp"> {
   let summary = "Registers become values of the threads that are their lanes";
   let description = [{
     For devices whose threads run in groups in step. The vectors of a step have a multiple of the register's lanes; each lane keeps its part. Steps
-    without vectors stay as they are: there, every lane is a thread of its own. Others get the attribute `qk.lanes`, 32 in the example.
+    without vectors that do not ask for their lane stay as they are: there, every lane is a thread of its own. Others get the attribute `qk.lanes`, 32 in the example.
     Example:
       %v = vector.load %x[%i] : memref<?xf32>, vector<32xf32>
       %s = vector.reduction <add>, %v : vector<32xf32> into f32

@@ -222,8 +222,9 @@ private:
       step.walk([&](func::CallOp call) { calls.push_back(call); });
       for (func::CallOp call : calls) {
         func::FuncOp callee = calleeOf(call);
-        if (Attribute team = callee->getAttr("qk.team"))
-          step->setAttr("qk.team", team);
+        for (StringRef name : {"qk.team", "qk.shares"})
+          if (Attribute number = callee->getAttr(name))
+            step->setAttr(name, number);
         inlineCall(call, callee);
       }
       more = !calls.empty();

@@ -33,7 +33,8 @@ public:
       if (blockArguments || llvm::any_of(op->getOperandTypes(), [&](Type t) { return part(t); }) || llvm::any_of(op->getResultTypes(), [&](Type t) { return part(t); }))
         ops.push_back(op);
     });
-    if (ops.empty())
+    bool namesLanes = function.walk([](qk::LaneIdOp) { return WalkResult::interrupt(); }).wasInterrupted();   // vectors may be lanes' own
+    if (ops.empty() && !namesLanes)
       return success();
     function->setAttr("qk.lanes", Builder(function.getContext()).getI64IntegerAttr(lanes));
     OpBuilder b = OpBuilder::atBlockBegin(&function.front());

@@ -66,7 +66,7 @@ struct UnrollLoadsPass : qcc::impl::UnrollLoadsBase<UnrollLoadsPass> {
     std::optional<APInt> count = loop.getStaticTripCount();
     if (count && count->sle(turns))
       return (void)loopUnrollFull(loop);
-    turns = std::min(turns, mostTurns);
+    turns = std::min(llvm::bit_floor(uint64_t(turns)), uint64_t(mostTurns));  // lengths are powers of two more often than not
     if (turns > 1)
       (void)loopUnrollByFactor(loop, turns);
   }

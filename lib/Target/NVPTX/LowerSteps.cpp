@@ -10,6 +10,7 @@
 #include "qcc/Target/NVPTX/Passes.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 namespace qcc {
 #define GEN_PASS_DEF_LOWERSTEPS
 #include "qcc/Target/NVPTX/Passes.h.inc"
@@ -48,6 +49,7 @@ public:
     if (overlaps)
       letNextStepStart(b);
     describe(b);
+    markConstantLoads();
     bool failed = false;
     step.walk([&](Operation *op) {
       ImplicitLocOpBuilder here(op->getLoc(), op);
@@ -102,13 +104,52 @@ private:
     step->setAttr("qk.waits", b.getUnitAttr());
   }
 
-  /// Memory that a step before may have written: any but the call's numbers and what `qk.read_ahead` names.
+  static constexpr const char *constant = "qk.constant";
+
+  /// Loads of weights, which no step writes.
+  void markConstantLoads() {
+    step.walk([&](Operation *op) {
+      if (!isa<memref::LoadOp, vector::LoadOp, vector::MaskedLoadOp>(op))
+        return;
+      Value memref = op->getOperand(0);
+      while (Operation *source = memref.getDefiningOp()) {
+        if (auto bind = dyn_cast<qk::BindOp>(source)) {
+          if (bind.getStorage() == qk::Storage::Weights)
+            op->setAttr(constant, UnitAttr::get(context));
+          return;
+        }
+        if (!isa<ViewLikeOpInterface, memref::CastOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(source))
+          return;
+        memref = source->getOperand(0);
+      }
+    });
+  }
+
+  /// Memory that a step before may have written: any but the call's numbers, weights and what `qk.read_ahead` names.
   static bool touchesMemory(Operation &op) {
     return op.walk([](Operation *inner) {
       auto load = dyn_cast<LLVM::LoadOp>(inner);
-      bool same = inner->hasTrait<OpTrait::HasRecursiveMemoryEffects>() || isa<LLVM::AssumeOp, NVVM::CpAsyncBulkPrefetchOp>(inner) || (load && load.getInvariant());
+      bool same = inner->hasTrait<OpTrait::HasRecursiveMemoryEffects>() || isa<LLVM::AssumeOp, NVVM::CpAsyncBulkPrefetchOp>(inner) || (load && load.getInvariant()) ||
+                  inner->hasAttr(constant);
       return same || isMemoryEffectFree(inner) ? WalkResult::advance() : WalkResult::interrupt();
     }).wasInterrupted();
+  }
+
+  /// What does not touch memory and needs nothing that comes after `at` goes before it: first loads of weights are on their way while a step waits.
+  static void hoistTo(Operation *at) {
+    for (Operation *op = at->getNextNode(), *next; op && !op->hasTrait<OpTrait::IsTerminator>(); op = next) {
+      next = op->getNextNode();
+      bool needs = op->walk([&](Operation *inner) {
+        bool later = llvm::any_of(inner->getOperands(), [&](Value v) {
+          Operation *source = v.getDefiningOp();
+          source = source ? at->getBlock()->findAncestorOpInBlock(*source) : nullptr;
+          return source && source != op && !source->isBeforeInBlock(at);
+        });
+        return later || isa<LoopLikeOpInterface>(inner) ? WalkResult::interrupt() : WalkResult::advance();
+      }).wasInterrupted();
+      if (!needs && !touchesMemory(*op))
+        op->moveBefore(at);
+    }
   }
 
   /// Waits before the first operation that touches memory: after that everything that was stored by the steps before is visible. A thread without work
@@ -121,6 +162,7 @@ private:
         touching.push_back(&op);
     if (touching.empty())
       touching.push_back(body.getTerminator());
+    hoistTo(touching.front());
     ImplicitLocOpBuilder b(step.getLoc(), touching.front());
     auto known = [&](Value v) { return !v.getDefiningOp() || v.getDefiningOp()->isBeforeInBlock(touching.front()); };
     Value works;
@@ -168,7 +210,7 @@ private:
     step.walk([&](qk::BindOp bind) {
       auto type = cast<MemRefType>(bind.getType());
       if (bind.getStorage() == qk::Storage::Team)
-        teamBytes = std::max<int64_t>(teamBytes, type.getNumElements() * bitsOf(type.getElementType()) / 8);
+        teamBytes = std::max<int64_t>(teamBytes, offsetOf(bind) + type.getNumElements() * bitsOf(type.getElementType()) / 8);
     });
     int64_t warps = team ? team : mostWarps;
     while (!team && warps > 1 && warps * scratchBytes > sharedBytes)
@@ -201,6 +243,9 @@ private:
     Value at = arith::MulIOp::create(b, shared ? inBlock : globalNumber, index(b, scratchBytes));
     scratch = LLVM::GEPOp::create(b, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{toI64(b, at)});
   }
+
+  /// Of team memory: a constant of the kernel.
+  static int64_t offsetOf(qk::BindOp bind) { return bind.getOffset() ? *getConstantIntValue(bind.getOffset()) : 0; }
 
   int64_t bitsOf(Type element) const { return element.isIndex() ? 64 : element.getIntOrFloatBitWidth(); }
 

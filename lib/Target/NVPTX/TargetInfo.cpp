@@ -29,6 +29,7 @@ TargetInfo preset(const char *name, const char *description, const char *version
   version.l2Bytes = 1 << 20;
   version.teamThreads = 16;                            // warps: with the few blocks of a narrow layer they still keep memory busy
   version.busyThreads = 4096;                          // 32 warps of 64 registers on each of some 130 multiprocessors
+  version.repeatColumns = 8192;                        // some 500 teams read it from the L2 cache in about 1 us, as long as a step takes that does nothing
   version.shareColumns = lanes;
   version.shareRows = 32;                              // a few thousand warps share a prompt's rows and columns
   version.shuffles = false;                            // lanes are threads (SpreadLanes)

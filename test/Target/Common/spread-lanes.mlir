@@ -66,6 +66,15 @@ module attributes {qk.target = {vector_bits = 1024 : i64}} {
   }
 
   // Without vectors every lane is a thread of its own.
+  // A kernel that asks which lane it is runs on lanes, though its vectors are all their own.
+  // CHECK-LABEL: func.func @own_vectors
+  // CHECK-SAME: qk.lanes = 32
+  func.func @own_vectors(%x: memref<?xi8>) -> vector<4xi8> attributes {qk.step} {
+    %l = qk.lane_id
+    %v = vector.load %x[%l] : memref<?xi8>, vector<4xi8>
+    return %v : vector<4xi8>
+  }
+
   // CHECK-LABEL: func.func @scalars
   // CHECK-NOT: qk.lanes
   // CHECK-NOT: qk.lane_id

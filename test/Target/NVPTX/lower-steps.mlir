@@ -132,4 +132,24 @@ module attributes {qk.target = {overlaps_steps = true}, qnt.dims = ["seq"]} {
     }
     return
   }
+
+  // Weights, which no step writes, are read before the wait, whatever comes in front of them; what a step may have written is not.
+  // CHECK-LABEL: func.func @step_weights
+  // CHECK-NOT: memref.load
+  // CHECK: memref.load {{.*}}qk.constant
+  // CHECK: "griddepcontrol.wait;"
+  // CHECK: memref.load
+  // CHECK: nvvm.barrier
+  // CHECK-NOT: memref.load
+  // CHECK: return
+  func.func @step_weights(%y: memref<?xf32>) attributes {qk.step, qk.lanes = 32, qk.team = 16} {
+    %c0 = arith.constant 0 : index
+    %w = qk.bind weights at %c0 : memref<64xf32>
+    %a = memref.load %y[%c0] : memref<?xf32>
+    qk.team_barrier
+    %b = memref.load %w[%c0] : memref<64xf32>
+    %s = arith.addf %a, %b : f32
+    memref.store %s, %y[%c0] : memref<?xf32>
+    return
+  }
 }

@@ -8,7 +8,8 @@ def LowerSteps : Pass<"qcc-target-lower-steps", "::mlir::ModuleOp"> {
     Steps get the memory of a call as leading parameters (Program.h, `qcc_device`) and the attributes of a kernel; program operations become accesses
     to it. A thread of the program is a warp where registers are spread over lanes, else a thread. Scratch lies in shared memory if a block's fits
     there, else in memory of the device. Programs and functions of sizes are gone: their tables are made before. Where steps overlap
-    (TargetVersion::overlapsSteps) a step waits for the one before, but not before it reads what a step may have written; `qk.waits` says so.
+    (TargetVersion::overlapsSteps) a step waits for the one before, but not before it reads what a step may have written; `qk.waits` says so. First
+    loads of weights, which no step writes, come before the wait.
     Example:
       func.func @step_norm() attributes {qk.step} { %t = qk.thread_id  ... }
     becomes
