@@ -63,7 +63,7 @@ bool qcc::parseOptions(StringRef tool, llvm::ArrayRef<std::string> words, String
   std::vector<const char *> args = {program.c_str()};      // in messages, too
   for (const std::string &word : words.drop_front())
     args.push_back(word.c_str());
-  if (args.size() > 1 && lacksValue(words.back()))
+  if (args.size() > 1 && lacksValue(words.back()) && !llvm::is_contained(words.drop_front().drop_back(), "--"))
     return !refuseOption(words.back() + " needs a value");
   std::string errors;
   llvm::raw_string_ostream stream(errors);

@@ -112,7 +112,8 @@ int ObservedProgram::run(ArrayRef<int64_t> tokens, int64_t batch, int64_t length
   } call{*this, observer};
   auto show = [](void *user, int64_t weight, const float *values, int64_t rows, int64_t K) {
     auto &call = *static_cast<Call *>(user);
-    if (Operation *decl = call.program.declAt.lookup(weight))
+    Operation *decl = call.program.declAt.lookup(weight);
+    if (decl && rows)                                // no rows: nothing reaches it
       call.observer(cast<qnt::WeightDeclOp>(decl).getSource(), values, rows, K);
   };
   library.observe(model, show, &call);

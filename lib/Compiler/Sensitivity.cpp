@@ -116,11 +116,13 @@ int Sensitivities::measureAlone(Measured &weight) {
   return ExitSuccess;
 }
 
-/// Encodes the weight in the candidate whose size is nearest to `bpw`, unless one with as large an error is there already.
+/// Encodes the weight in the candidate whose size is nearest to `bpw`, of those that lose anything, unless one with as large an error is there already.
 int Sensitivities::addProbe(Measured &weight, const WeightProblem &problem, double bpw) {
-  auto distance = [&](const std::pair<Type, double> &candidate) { return std::fabs(qnt::bitsPerWeight(candidate.first, problem.K) - bpw); };
+  auto distance = [&](const std::pair<Type, double> &candidate) {
+    return candidate.second > 0 ? std::fabs(qnt::bitsPerWeight(candidate.first, problem.K) - bpw) : std::numeric_limits<double>::infinity();
+  };
   auto nearest = llvm::min_element(weight.errors, [&](auto &a, auto &b) { return distance(a) < distance(b); });
-  if (nearest == weight.errors.end() || (!weight.probes.empty() && nearest->second <= weight.probes.back()->error))
+  if (nearest == weight.errors.end() || nearest->second == 0 || (!weight.probes.empty() && nearest->second <= weight.probes.back()->error))
     return ExitSuccess;
   WeightProblem probed = problem;
   probed.element = nearest->first;
@@ -145,6 +147,10 @@ int Sensitivities::measureWithInputs(Measured &weight, const InputStatistics &in
   for (auto [format, error] : llvm::zip_equal(formats, estimateRoundingErrors(method, problem, formats)))
     if (error)                                         // else as in measureAlone, but of outputs
       weight.errors.push_back({format, comparesPredictions() ? error->noise : error->signal > 0 ? error->noise / error->signal * double(values.size()) : 0});
+  if (weight.errors.empty()) {
+    weight.decl.emitError() << "tensor '" << sectionName(weight.decl) << "': no format's error can be told: it, or the square of what reaches it, is not finite [calibration-text]";
+    return ExitQuantization;
+  }
   if (!comparesPredictions())
     return ExitSuccess;
   int code = addProbe(weight, problem, job.bpw);
@@ -250,12 +256,14 @@ int Sensitivities::runProbes(Measured &weight) {
   return ExitSuccess;
 }
 
-/// Divergence that an error of outputs stands for: in proportion to the first probe's up to its error, beyond by the power that leads to the second's.
-static double divergenceOf(double error, ArrayRef<std::unique_ptr<Probe>> probes) {
+/// Divergence that an error of outputs stands for: in proportion to the first probe's up to its error, beyond by the power that leads to the second's. Where
+/// no prediction moved, in proportion by `least`: no error is for nothing.
+static double divergenceOf(double error, ArrayRef<std::unique_ptr<Probe>> probes, double least) {
   const Probe &first = *probes.front();
-  double factor = first.error > 0 ? first.moved / first.error : 0;
-  if (probes.size() < 2 || error <= first.error || factor == 0)
-    return error * factor;
+  if (first.moved == 0)
+    return error * least;
+  if (probes.size() < 2 || error <= first.error)
+    return error * first.moved / first.error;
   const Probe &second = *probes[1];
   double power = std::log(second.moved / first.moved) / std::log(second.error / first.error);
   return first.moved * std::pow(error / first.error, std::clamp(power, 1.0, 2.0));   // less than 1 is noise
@@ -267,13 +275,18 @@ int Sensitivities::probeAll() {
   for (auto [i, weight] : llvm::enumerate(weights)) {
     job.phases.step(int64_t(i) + 1, int64_t(weights.size()));
     if (weight.probes.empty())
-      continue;                                        // no text reaches it
+      continue;                                        // no text reaches it, or every format has it exactly
     if (int code = runProbes(weight))
       return code;
-    for (auto &[format, error] : weight.errors)
-      error = divergenceOf(error, weight.probes);
-    weight.probes.clear();
   }
+  double least = 1;                                    // of the factors of all weights
+  for (const Measured &weight : weights)
+    if (!weight.probes.empty() && weight.probes.front()->moved > 0)
+      least = std::min(least, weight.probes.front()->moved / weight.probes.front()->error);
+  for (Measured &weight : weights)
+    if (!weight.probes.empty())
+      for (auto &[format, error] : weight.errors)
+        error = divergenceOf(error, weight.probes, least);
   return ExitSuccess;
 }
 
@@ -324,9 +337,8 @@ int Sensitivities::measureWithText() {
   for (Measured &weight : weights)
     if (!problem && weight.errors.empty()) {
       weight.decl.emitWarning() << "no calibration text reaches '" << sectionName(weight.decl) << "': its format is the smallest [uncalibrated]";
-      problem = measureAlone(weight);
-      for (auto &[format, error] : weight.errors)
-        error = 0;
+      for (Type format : formats)
+        weight.errors.push_back({format, 0.0});
     }
   return problem ? problem : comparesPredictions() ? probeAll() : int(ExitSuccess);
 }

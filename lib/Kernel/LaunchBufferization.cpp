@@ -16,18 +16,19 @@ using namespace mlir;
 using namespace mlir::bufferization;
 using namespace qcc;
 
-/// `buffer`, or a dense copy of it.
-static Value dense(RewriterBase &rewriter, Location loc, Value buffer) {
+static bool isDense(Value buffer) {
   auto type = dyn_cast<MemRefType>(buffer.getType());
-  if (!type || type.getLayout().isIdentity())
-    return buffer;
+  return !type || type.getLayout().isIdentity();
+}
+
+/// Dense memory for as many elements.
+static Value denseLike(RewriterBase &rewriter, Location loc, Value buffer) {
+  auto type = cast<MemRefType>(buffer.getType());
   SmallVector<Value> sizes;
   for (int64_t i = 0; i < type.getRank(); ++i)
     if (type.isDynamicDim(i))
       sizes.push_back(memref::DimOp::create(rewriter, loc, buffer, i));
-  Value copy = memref::AllocOp::create(rewriter, loc, MemRefType::get(type.getShape(), type.getElementType()), sizes);
-  memref::CopyOp::create(rewriter, loc, buffer, copy);
-  return copy;
+  return memref::AllocOp::create(rewriter, loc, MemRefType::get(type.getShape(), type.getElementType()), sizes);
 }
 
 namespace {
@@ -60,9 +61,21 @@ struct LaunchModel : DstBufferizableOpInterfaceExternalModel<LaunchModel, qk::La
         results.push_back(outputs.back());
     }
     for (Value &input : inputs)
-      input = dense(rewriter, op->getLoc(), input);
+      if (!isDense(input)) {
+        Value copy = denseLike(rewriter, op->getLoc(), input);
+        memref::CopyOp::create(rewriter, op->getLoc(), input, copy);
+        input = copy;
+      }
+    SmallVector<std::pair<Value, Value>> parts;      // computed in dense memory, and the part of a tensor that it belongs to
+    for (Value &output : outputs)
+      if (!isDense(output)) {
+        parts.push_back({denseLike(rewriter, op->getLoc(), output), output});
+        output = parts.back().first;
+      }
     auto made = qk::LaunchOp::create(rewriter, op->getLoc(), TypeRange(), launch.getKernelAttr(), inputs, outputs);
     made->setDiscardableAttrs(launch->getDiscardableAttrDictionary());
+    for (auto [computed, part] : parts)
+      memref::CopyOp::create(rewriter, op->getLoc(), computed, part);
     replaceOpWithBufferizedValues(rewriter, op, results);
     return success();
   }

@@ -3,8 +3,8 @@
 // The work is a list of jobs: a chunk of K of two panels times a block of rows. A job's weights are decoded into pairs in L1 (scales folded
 // in), then 32 rows at a time run over them in 2 x 2 tiles that stay in registers. Decoding keeps the vector units as busy as the products
 // keep the matrix unit, so a job's products are interleaved with the decoding of the next job's weights, block by block: the two take about
-// the time of the longer one. Sums are read and written once a chunk: chunks are as long as L1 bears beside the next job's (384 k: 24 KB, half of the
-// 48 KB that a core with tiles has). Few rows, whose time goes into decoding, take 256 k: 1.07 times the rate at 64 rows, 0.92 times at 256.
+// the time of the longer one. Sums are read and written once a chunk: chunks are as long as L1 bears beside the next job's (384 k: 24 KB, three quarters of the
+// 32 KB that every x86 has, half of the 48 KB of those with tiles). Few rows, whose time goes into decoding, take 256 k: 1.07 times the rate at 64 rows, 0.92 times at 256.
 //
 // Where 256 rows, or all there are, fit in half of L2 with all of K, a pair of panels runs through K at once and its sums stay as close as can
 // be (1.1 times the rate at 64 and 128 rows). Else 16 panels share the rows' chunk (256 rows x 256 k: 128 KB in L2), so rows are read from beyond L2

@@ -11,13 +11,20 @@ using namespace qcc;
 namespace {
 struct ObserveInputs : qcc::impl::ObserveInputsBase<ObserveInputs> {
   void runOnOperation() override {
-    getOperation().walk([&](qnt::MatmulOp matmul) {
+    WalkResult walked = getOperation().walk([&](qnt::MatmulOp matmul) {
+      if (!isa<func::FuncOp>(matmul->getParentOp())) {
+        matmul.emitError("is in a loop or a branch, where calibration cannot follow it [unsupported-control-flow]");
+        return WalkResult::interrupt();
+      }
       if (!cast<ShapedType>(matmul.getInput().getType()).getElementType().isF32())
-        return; // activations that the model itself quantizes
+        return WalkResult::advance(); // activations that the model itself quantizes
       OpBuilder b(matmul);
       qnt::ObserveOp::create(b, matmul.getLoc(), matmul.getInput(), matmul.getWeight());
       ++numObserved;
+      return WalkResult::advance();
     });
+    if (walked.wasInterrupted())
+      return signalPassFailure();
     auto main = getOperation().lookupSymbol<func::FuncOp>("main");
     if (!main || main.isExternal())
       return;

@@ -12,12 +12,13 @@ static constexpr int64_t sampledWithInputs = 32;       // each costs K^2, and fo
 
 using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-/// Of the outputs that rows make, where `inputs` tell; else of the rows.
+/// Of the outputs that rows make, where `inputs` tell; else of the rows. NaN where moments overflow.
 static double meanSquare(const Rows &rows, const InputStatistics *inputs) {
   if (!inputs)
     return rows.cast<double>().squaredNorm();
   Rows products = rows * Eigen::Map<const Rows>(inputs->moments.data(), inputs->K, inputs->K);
-  return std::max(0.0, rows.cast<double>().cwiseProduct(products.cast<double>()).sum());
+  double sum = rows.cast<double>().cwiseProduct(products.cast<double>()).sum();
+  return sum < 0 ? 0 : sum;
 }
 
 static const InputStatistics *finiteMoments(const WeightProblem &problem) {
@@ -53,7 +54,9 @@ std::vector<std::optional<RoundingError>> qcc::estimateRoundingErrors(const Quan
     for (int64_t row = 0; row < samples; ++row)
       qnt::familyOf(sample.element)->decodeRow(codes.view, row, {lost.data() + row * K, size_t(K)});
     lost -= values;
-    errors[i] = RoundingError{signal, share * meanSquare(lost, inputs)};
+    double noise = share * meanSquare(lost, inputs);
+    if (std::isfinite(noise) && std::isfinite(signal))
+      errors[i] = RoundingError{signal, noise};
   });
   return errors;
 }

@@ -73,6 +73,7 @@ case("SliceFromEnd", [step("Slice", ["x", "s", "e", "a"])], {"s": ints([-3]), "e
 case("Split", [step("Split", ["x", "k"], ["a", "b"], axis=2), step("Concat", ["b", "a"], axis=-1)], {"k": ints([3, 5])})
 case("SplitEqual", [step("Split", ["x"], ["a", "b"], axis=2, num_outputs=2), step("Sub", ["a", "b"])])
 case("Concat", [step("Concat", ["x", "y"], ["a"], axis=1), step("ReduceSum", ["a", "k"])], {"k": ints([1])})
+case("ConcatProducts", [step("MatMul", ["x", "w"], ["a"]), step("MatMul", ["y", "v"], ["b"]), step("Concat", ["a", "b", "x"], axis=-1)], {"w": random(8, 16), "v": random(8, 5)})
 case("Gather", [step("Gather", ["t", "i"])], {"t": random(5, 3)})
 case("GatherAxis", [step("Gather", ["x", "k"], axis=2)], {"k": ints([[0, -1], [3, 2]])})
 case("GatherScalar", [step("Gather", ["x", "k"], axis=1)], {"k": ints(-1)})
