@@ -5,6 +5,7 @@
 #include "dialects/Quant/Formats/Format.h"
 #include "qcc/Quantize/InputStatistics.h"
 #include "qcc/Quantize/MethodParameters.h"
+#include "qcc/Quantize/RequiredFormats.h"
 #include <memory>
 
 namespace qcc {
@@ -43,8 +44,9 @@ public:
   virtual bool choosesCodes() const { return true; }
   /// Whether it has something to choose in this format; weights of other formats are rounded to nearest.
   virtual bool handles(qnt::BlockType format) const { return true; }
-  /// Channels of activations with a magnitude of so much are multiplied as floats (AssignActivations); 0: none. Such a method is for 8-bit weights and
-  /// activations, one scale a row.
+  /// The formats that it is for; none: what options say, weight by weight, as far as it `handles` them.
+  virtual std::optional<RequiredFormats> requiredFormats() const { return std::nullopt; }
+  /// Channels of activations with a magnitude of so much are multiplied as floats (AssignActivations); 0: none.
   virtual double outlierThreshold() const { return 0; }
   /// Numbers that users may set; `encode` finds them in `WeightProblem::options`. Methods that read the same one return the same parameter.
   virtual llvm::ArrayRef<MethodParameter> parameters() const { return {}; }
