@@ -135,13 +135,14 @@ OpSchema makeSchema(const Row &row) {
 
 std::vector<int> qcc::importer::quantizedInputs(const std::string &domain, const std::string &name) {
   std::vector<int> inputs;
-  for (const Row &row : rows)
-    if (domain == row.domain && name == row.name)
-      for (int index = 0; const std::string &word : words(row.inputs, ' ')) {
-        if (word.find('*') != std::string::npos)
-          inputs.push_back(index);
-        ++index;
-      }
+  for (const Row &row : rows) {
+    if (domain != row.domain || name != row.name)
+      continue;
+    std::vector<std::string> values = words(row.inputs, ' ');
+    for (size_t i = 0; i < values.size(); ++i)
+      if (values[i].find('*') != std::string::npos)
+        inputs.push_back(int(i));
+  }
   return inputs;
 }
 
