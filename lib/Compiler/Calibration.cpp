@@ -39,7 +39,7 @@ struct Wanted {
 static int encodeOne(qnt::WeightDeclOp decl, const SourceFiles &sources, const QuantizationMethod &method, const ParameterValues &parameters,
                      const InputStatistics *inputs, qnt::QuantizedBuffer &out) {
   auto type = cast<RankedTensorType>(decl.getType());
-  WeightProblem problem{type.getElementType(), type.getDimSize(0), type.getDimSize(1), {}, inputs, {.parameters = parameters}};
+  WeightProblem problem{type.getElementType(), type.getDimSize(0), type.getDimSize(1), {}, inputs, parameters};
   std::vector<float> values;
   if (ExitCode code = readWeight(decl, sources, values))
     return code;

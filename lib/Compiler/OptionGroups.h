@@ -252,6 +252,7 @@ private:
     if (!method)
       return problems.refuse("--algo=" + name + " is no method", nearest(name) + "  note: there are:\n" + listMethods());
     o.outlierThreshold = method->outlierThreshold();
+    o.requiredFormats = method->requiredFormats();
     problems.refuseIf((scaling || method->needsInputs()) && calib.empty(), "--algo=" + name + " needs a text to calibrate on: --calib=<file>");
   }
 };
@@ -299,31 +300,32 @@ struct FormatOptions {
   void read(CompilerOptions &o, Problems &problems) const {
     checkValues(problems);
     readBudget(o, problems);
-    bool rows = o.outlierThreshold > 0;                    // of 8 bits, one scale a row
-    o.weightBits = rows ? 8 : weightBits.getValue();
+    const std::optional<RequiredFormats> &required = o.requiredFormats;
+    o.weightBits = required ? required->weightBits : weightBits.getValue();
     // Below 16-bit weights activations default to int8 per 32 values, as llama.cpp's do; wider weights keep float activations.
-    o.activationBits = activationBits ? activationBits.getValue() : o.weightBits < 16 || hasBudget() ? 8 : 32;
+    o.activationBits = required ? required->activationBits : activationBits ? activationBits.getValue() : o.weightBits < 16 || hasBudget() ? 8 : 32;
     o.headBits = headBits ? headBits.getValue() : hasBudget() ? 8 : std::max(8u, o.weightBits);
     o.kvBits = kvBits ? kvBits.getValue() : o.weightBits == 32 && o.activationBits == 32 ? 32 : 16;
-    o.groupSize = rows ? -1 : groupSize.getValue();
-    o.activationGroup = rows ? -1 : actGroupSize.getValue();
-    o.symmetric = !asym;
-    o.defaultFormat = !rows && !isGiven(groupSize) && !sym && !asym;
+    o.groupSize = required ? required->groupSize : groupSize.getValue();
+    o.activationGroup = required ? required->activationGroup : actGroupSize.getValue();
+    o.symmetric = required ? required->symmetric : !asym;
+    o.defaultFormat = !required && !isGiven(groupSize) && !sym && !asym;
     problems.unlessRules(tensorTypes);
     o.tensorTypes.assign(tensorTypes.begin(), tensorTypes.end());
   }
 
-  /// The method is for 8-bit weights and activations, one scale a row.
-  void refuseUnlessRows(StringRef method, Problems &problems) const {
+  /// Other values than the method is for.
+  void refuseUnless(const RequiredFormats &required, StringRef method, Problems &problems) const {
     auto only = [&](const cl::Option &option, int64_t value, int64_t wanted) {
       problems.refuseIf(isGiven(option) && value != wanted,
                         "--algo=" + method + " is for --" + option.ArgStr + "=" + llvm::Twine(wanted) + ", not " + llvm::Twine(value));
     };
-    only(weightBits, weightBits, 8);
-    only(activationBits, activationBits, 8);
-    only(groupSize, groupSize, -1);
-    only(actGroupSize, actGroupSize, -1);
-    problems.refuseIf(asym, "--algo=" + method + " is for symmetric weights: --asym contradicts it");
+    only(weightBits, weightBits, required.weightBits);
+    only(activationBits, activationBits, required.activationBits);
+    only(groupSize, groupSize, required.groupSize);
+    only(actGroupSize, actGroupSize, required.activationGroup);
+    problems.refuseIf(required.symmetric && asym, "--algo=" + method + " is for symmetric weights: --asym contradicts it");
+    problems.refuseIf(!required.symmetric && sym, "--algo=" + method + " is for weights with zero points: --sym contradicts it");
   }
 
 private:

@@ -14,7 +14,7 @@ static void refuseForActivations(const ActivationOptions &activations, const Com
     return;
   problems.refuseIf(o.activationBits != 8,
                     "--act-scales and --act-type are for activations of 8 bits, not " + llvm::Twine(o.activationBits) + ": --abits=8");
-  problems.refuseIf(o.outlierThreshold > 0,
+  problems.refuseIf(o.requiredFormats && o.requiredFormats->dynamicActivations,
                     "--algo=" + o.method + " finds scales of activations at run time: it excludes --act-scales=static and --act-type");
   problems.refuseIf(o.hasStaticActivations() && o.calibration.empty() && !(recipe && recipe->hasInputScales()),
                     "static scales of activations need a text to calibrate on: --calib=<file>");
@@ -44,8 +44,8 @@ void qcc::commandline::refuseContradictions(const CommandLine &line, const Compi
   problems.refuseIf(shapes.kvCache == "io" && isGiven(formats.kvBits) && formats.kvBits < 32, "--kv-bits=" + llvm::Twine(formats.kvBits) +
                     " is for a cache that the program keeps; with --kv-cache=io keys and values are float inputs and outputs");
   // Methods and the text that they read.
-  if (o.outlierThreshold > 0)
-    formats.refuseUnlessRows(o.method, problems);
+  if (o.requiredFormats)
+    formats.refuseUnless(*o.requiredFormats, o.method, problems);
   for (auto &[parameter, help, value] : methods.parameters)
     problems.refuseIf(!recipe && isGiven(value) && !o.algorithmReads(parameter.name),
                       "--" + parameter.name + " is not for --algo=" + o.algorithm() + "; methods that read it: " + llvm::join(methodsReading(parameter.name), ", "));

@@ -102,7 +102,7 @@ int Sensitivities::measureAlone(Measured &weight) {
   std::vector<std::optional<double>> relative(formats.size(), 0.0);
   for (auto part : weight.decl.getParts().getAsRange<qnt::PartAttr>()) {
     int64_t rows = part.getRows();
-    WeightProblem problem{formats.front(), rows, K, ArrayRef(values).slice(from * K, rows * K), nullptr, {.parameters = job.options.parameters}};
+    WeightProblem problem{formats.front(), rows, K, ArrayRef(values).slice(from * K, rows * K), nullptr, job.options.parameters};
     for (auto [sum, error] : llvm::zip_equal(relative, estimateRoundingErrors(method, problem, formats)))
       if (!error)
         sum.reset();
@@ -143,7 +143,7 @@ int Sensitivities::measureWithInputs(Measured &weight, const InputStatistics &in
   if (ExitCode code = readWeight(weight.decl, job.sources, values))
     return code;
   auto type = cast<RankedTensorType>(weight.decl.getType());
-  WeightProblem problem{formats.front(), type.getDimSize(0), type.getDimSize(1), values, &inputs, {.parameters = job.options.parameters}};
+  WeightProblem problem{formats.front(), type.getDimSize(0), type.getDimSize(1), values, &inputs, job.options.parameters};
   for (auto [format, error] : llvm::zip_equal(formats, estimateRoundingErrors(method, problem, formats)))
     if (error)                                         // else as in measureAlone, but of outputs
       weight.errors.push_back({format, comparesPredictions() ? error->noise : error->signal > 0 ? error->noise / error->signal * double(values.size()) : 0});

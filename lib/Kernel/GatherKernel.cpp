@@ -59,10 +59,10 @@ private:
     return arith::AndIOp::create(b, arith::ShRUIOp::create(b, word, shift), b.i32((1 << width) - 1));
   }
 
-  /// A number of `type` at byte `at` of the table, as f32.
+  /// The number of `type` at byte `at` of the table.
   Value numberAt(Type type, Value at) {
     auto view = memref::ViewOp::create(b, MemRefType::get({1}, type), table, at, ValueRange());
-    return b.toF32(b.load(view, b.idx(0)));
+    return b.load(view, b.idx(0));
   }
 
   /// The `i`-th number of the scale's kind from `offset` on, as f32.
@@ -70,12 +70,10 @@ private:
     qnt::ScaleKind kind = block.getScale();
     Value at = b.add(b.add(row, offset), b.mul(i, layout.scaleBytes()));
     if (Type type = qnt::scaleType(b.getContext(), kind))
-      return numberAt(type, at);
+      return qnt::loadedScale(b, b.getLoc(), kind, numberAt(type, at));
     qnt::ScaleStorage storage = qnt::scaleStorage(kind);
-    if (!storage.table) {                              // E8M0: an exponent in place; 0 is half of the smallest normal number
-      Value exponent = arith::ShLIOp::create(b, byte(at), b.i32(23));
-      return arith::BitcastOp::create(b, b.getF32Type(), arith::MaxUIOp::create(b, exponent, b.i32(0x00400000)));
-    }
+    if (!storage.table)
+      return qnt::loadedScale(b, b.getLoc(), kind, byte(at));
     auto values = DenseElementsAttr::get(RankedTensorType::get({int64_t(storage.table->values.size())}, b.getF32Type()), ArrayRef<float>(storage.table->values));
     Value code = arith::IndexCastUIOp::create(b, b.getIndexType(), byte(at));
     Value relative = tensor::ExtractOp::create(b, arith::ConstantOp::create(b, values), ValueRange{code});

@@ -136,15 +136,10 @@ Value MatmulEmitter::number(Value at, Value panelAt) {
 }
 
 Value MatmulEmitter::numberOf(Value raw, Value panelAt) {
-  if (Type stored = qnt::scaleType(b.getContext(), w.scale)) {
-    Value numbers = vector::BitCastOp::create(b, loc, VectorType::get(lanes, stored), raw);
-    return stored.isF32() ? numbers : arith::ExtFOp::create(b, loc, floats, numbers).getResult();
-  }
+  if (Type stored = qnt::scaleType(b.getContext(), w.scale))
+    return qnt::loadedScale(b, loc, w.scale, vector::BitCastOp::create(b, loc, VectorType::get(lanes, stored), raw));
   Value codes = arith::ExtUIOp::create(b, loc, sums, raw);
-  if (qnt::scaleStorage(w.scale).table)
-    return codedNumber(codes, panelAt);
-  Value exponent = arith::ShLIOp::create(b, loc, codes, splatInt(23));  // E8M0: in place; 0 is half of the smallest normal number
-  return vector::BitCastOp::create(b, loc, floats, arith::MaxUIOp::create(b, loc, exponent, splatInt(0x00400000)));
+  return qnt::scaleStorage(w.scale).table ? codedNumber(codes, panelAt) : qnt::loadedScale(b, loc, w.scale, codes);
 }
 
 Value MatmulEmitter::rowNumber(Value panelAt, unsigned i) {

@@ -45,8 +45,8 @@ Value MatmulEmitter::floatScale(const StepParams &p) {
 
 Value MatmulEmitter::decoded(BlockReader &reader, unsigned u, unsigned j, Value zero) {
   auto shifted = [&](Value v, unsigned by) { return by ? arith::ShRUIOp::create(b, loc, v, splatInt(by)).getResult() : v; };
-  // A look-up replaces mask, conversion and subtraction where one register holds the table of 4-bit codes.
-  if (w.bits == 4 && (w.table || (lanes == 16 && (w.zero == qnt::ZeroKind::None || addsMinimum())))) {
+  // A look-up replaces mask, conversion and subtraction where it is one instruction.
+  if (w.bits == 4 && (w.table || (version.selects16Floats && (w.zero == qnt::ZeroKind::None || addsMinimum())))) {
     SmallVector<float, 16> values;
     for (int c = 0; c < 16; ++c)
       values.push_back(w.table ? w.table->values[c] : float(c - w.implicitZero()));

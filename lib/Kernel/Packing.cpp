@@ -1,8 +1,6 @@
 // Sizes of packed weights and the packer. The picture is in Packing.h.
 #include "lib/Kernel/Packing.h"
 #include "dialects/Quant/Formats/Format.h"
-#include "dialects/Quant/Formats/Half.h"
-#include "llvm/ADT/bit.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"
 #include <cstring>
@@ -135,15 +133,6 @@ std::string PanelLayout::name() const {
 
 //===-- packing ---------------------------------------------------------------------------------------------------------------------===//
 
-static void putNumber(qnt::ScaleKind kind, float value, uint8_t *out) {
-  if (kind == qnt::ScaleKind::F32)
-    return llvm::support::endian::write32le(out, llvm::bit_cast<uint32_t>(value));
-  if (kind == qnt::ScaleKind::E8M0)
-    *out = qnt::floatToE8m0(value);
-  else
-    llvm::support::endian::write16le(out, kind == qnt::ScaleKind::F16 ? qnt::floatToHalf(value) : qnt::floatToBfloat(value));
-}
-
 // The codes of one lane in one block of 32 k, of which `count` exist.
 static void putBlock(const PanelLayout &l, ArrayRef<unsigned> planes, const uint8_t *codes, int64_t count, unsigned lane, uint8_t *block) {
   uint8_t padded[32] = {0};
@@ -190,19 +179,19 @@ static void putScales(const PanelLayout &l, const qnt::QuantizedRows &rows, int6
   for (int64_t s = 0; s < scales; ++s) {
     uint8_t *out = place(s, perSuper, l.scaleOffset()) + (s % perSuper * l.lanes + lane) * l.scaleBytes();
     if (rows.scaleCodes.empty())
-      putNumber(l.scale, rows.scales[row * scales + s], out);
+      qnt::storeScale(l.scale, rows.scales[row * scales + s], out);
     else
       *out = rows.scaleCodes[row * scales + s];
   }
   for (unsigned i = 0; i < l.rowNumbers(); ++i)
-    putNumber(qnt::ScaleKind::F32, rows.rowNumbers[row * l.rowNumbers() + i], panel + tail + l.rowNumbersOffset() + (i * l.lanes + lane) * 4);
+    qnt::storeScale(qnt::ScaleKind::F32, rows.rowNumbers[row * l.rowNumbers() + i], panel + tail + l.rowNumbersOffset() + (i * l.lanes + lane) * 4);
   int64_t zeros = l.hasMin() ? scales : groups, zerosPerSuper = l.perRow() ? 1 : superK / l.zeroK(), groupsPerSuper = l.perRow() ? 1 : superK / l.group;
   for (int64_t z = 0; z < zeros && l.zeroBytes(); ++z) {
     uint8_t *out = place(z, zerosPerSuper, l.zeroOffset()) + (z % zerosPerSuper * l.lanes + lane) * l.zeroBytes();
     if (l.zero == qnt::ZeroKind::Int)
       *out = rows.zeros[row * zeros + z];
     else
-      putNumber(l.scale, (l.hasMin() ? rows.mins : rows.floatZeros)[row * zeros + z], out);
+      qnt::storeScale(l.scale, (l.hasMin() ? rows.mins : rows.floatZeros)[row * zeros + z], out);
   }
   for (int64_t g = 0; g < groups && l.super; ++g) {
     int64_t perLevel = l.super / l.group, inSuper = g % groupsPerSuper;
@@ -224,7 +213,7 @@ void kernel::packPanels(const PanelLayout &l, const qnt::QuantizedRows &rows, ui
       int64_t step = l.superBytes(), size = step / l.lanes;
       auto kind = l.kind == PanelLayout::Kind::F32 ? qnt::ScaleKind::F32 : l.kind == PanelLayout::Kind::F16 ? qnt::ScaleKind::F16 : qnt::ScaleKind::BF16;
       for (int64_t k = 0; k < rows.K; ++k)
-        putNumber(kind, rows.values[row * rows.K + k], panel + k * step + lane * size);
+        qnt::storeScale(kind, rows.values[row * rows.K + k], panel + k * step + lane * size);
       continue;
     }
     const uint8_t *codes = rows.codes.data() + row * rows.K;

@@ -1,22 +1,8 @@
 // Packs embedding tables row by row (RowLayout.h has the picture).
 #include "lib/Kernel/RowLayout.h"
-#include "dialects/Quant/Formats/Half.h"
 #include <cstring>
 using namespace qcc;
 using namespace qcc::kernel;
-
-static void storeNumber(float value, qnt::ScaleKind kind, uint8_t *out) {
-  if (kind == qnt::ScaleKind::F32) {
-    std::memcpy(out, &value, 4);
-    return;
-  }
-  if (kind == qnt::ScaleKind::E8M0) {
-    *out = qnt::floatToE8m0(value);
-    return;
-  }
-  uint16_t bits = kind == qnt::ScaleKind::BF16 ? qnt::floatToBfloat(value) : qnt::floatToHalf(value);
-  std::memcpy(out, &bits, 2);
-}
 
 /// `bits` of each code, one behind the other.
 static void storeBits(llvm::ArrayRef<uint8_t> codes, unsigned bits, uint8_t *out) {
@@ -36,7 +22,7 @@ static void packFloats(const RowLayout &layout, const qnt::QuantizedRows &rows, 
   }
   auto kind = layout.element.isF32() ? qnt::ScaleKind::F32 : layout.element.isBF16() ? qnt::ScaleKind::BF16 : qnt::ScaleKind::F16;
   for (int64_t k = 0; k < rows.K; ++k)
-    storeNumber(rows.values[r * rows.K + k], kind, out + k * layout.element.getIntOrFloatBitWidth() / 8);
+    qnt::storeScale(kind, rows.values[r * rows.K + k], out + k * layout.element.getIntOrFloatBitWidth() / 8);
 }
 
 static void packCodes(const RowLayout &layout, const qnt::QuantizedRows &rows, int64_t r, uint8_t *out) {
@@ -44,7 +30,7 @@ static void packCodes(const RowLayout &layout, const qnt::QuantizedRows &rows, i
   int64_t groups = layout.groups(), scales = layout.scales(), zeros = layout.zeros(), numbers = qnt::scaleStorage(block.getScale()).rowNumbers;
   auto numbersAt = [&](llvm::ArrayRef<float> values, int64_t count, int64_t offset) {
     for (int64_t i = 0; i < count; ++i)
-      storeNumber(values[r * count + i], block.getScale(), out + offset + i * layout.scaleBytes());
+      qnt::storeScale(block.getScale(), values[r * count + i], out + offset + i * layout.scaleBytes());
   };
   storeBits(rows.codes.slice(r * rows.K, rows.K), block.getBits(), out);
   if (block.getSuper())

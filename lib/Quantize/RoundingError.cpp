@@ -44,7 +44,7 @@ std::vector<std::optional<RoundingError>> qcc::estimateRoundingErrors(const Quan
   std::unique_ptr<MethodPreparation> preparation = method.prepare(problem);
   std::vector<std::optional<RoundingError>> errors(formats.size());
   llvm::parallelFor(0, formats.size(), [&](size_t i) {
-    WeightProblem sample{formats[i], samples, K, sampled, problem.inputs, problem.options, preparation.get()};
+    WeightProblem sample{formats[i], samples, K, sampled, problem.inputs, problem.parameters, preparation.get()};
     qnt::QuantizedBuffer codes;
     codes.reset(sample.element, 0, samples, K);
     std::string why;

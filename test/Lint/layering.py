@@ -46,14 +46,16 @@ for target in (root / "lib/Target").iterdir():
         ALLOWED[f"lib/Target/{target.name}"] = {"dialects/Kernel", "lib/Kernel", "lib/Target/Common", "lib/Runtime"}  # of lib/Runtime: the ABI headers
 HEADERS = {folder: folder.replace("lib/", "include/qcc/", 1) for folder in ALLOWED if folder.startswith("lib/")} | {"lib/Target/Common": "include/qcc/Target"}
 ALLOWED["lib/Target"] = {"lib/Target/Common"}  # files beside the folders: what all targets are
-bad = []
+folders = [path for layer in ("lib", "dialects", "include/qcc") for path in sorted((root / layer).glob("*")) if path.is_dir()]
+bad = [f"{path.relative_to(root)}: a folder without a row in layering.py" for path in folders
+       if (path.relative_to(root).as_posix().replace("include/qcc/", "lib/")) not in ALLOWED]
 for folder, allowed in ALLOWED.items():
     own = (root / folder).glob("*") if folder == "lib/Target" else (root / folder).rglob("*")
     for path in sorted([*own, *(root / HEADERS.get(folder, "none")).glob("*")]):
         if path.suffix not in (".cpp", ".h", ".td", ".c"):
             continue
         for n, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
-            match = re.match(r'\s*(?:#\s*include|include)\s+"([^"]+)"', line)
+            match = re.match(r'\s*(?:#\s*include|include)\s*["<]([^">]+)[">]', line)
             target = match and room(path_of(match[1], path))
             if not target or target == folder or target == "lib/Base" or "*" in allowed or target in allowed:
                 continue

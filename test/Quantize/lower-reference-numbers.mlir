@@ -16,7 +16,7 @@ qnt.weight_decl @two : tensor<1x64x!qnt.block<bits = 4, group = 32, super = 256,
 qnt.weight_decl @nf4 : tensor<1x4x!qnt.block<element = table, bits = 4, group = 64, table = "nf4">> [#qnt.part<rows = 1, transposed = false, values = dense<[[-2.0, 0.0, 0.9, 2.0]]> : tensor<1x4xf32>>]
 qnt.weight_decl @mx : tensor<1x4x!qnt.block<element = table, bits = 4, group = 32, scale = e8m0, table = "e2m1">> [#qnt.part<rows = 1, transposed = false, values = dense<[[7.9, 7.9, 3.0, -1.0]]> : tensor<1x4xf32>>]
 qnt.weight_decl @e4m3 : tensor<1x3x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e4m3">> [#qnt.part<rows = 1, transposed = false, values = dense<[[448.0, 0.002, -17.0]]> : tensor<1x3xf32>>]
-// NVFP4: 12 under a scale of 448 times 12 / 2688; 1 / (448 * 12 / 2688) = 1/2. Double quantization of one scale: its mean.
+// In NVFP4, 12 under a scale of 448 times 12 / 2688; 1 / (448 * 12 / 2688) = 1/2. Double quantization of one scale: its mean.
 qnt.weight_decl @nv : tensor<1x4x!qnt.block<element = table, bits = 4, group = 16, scale = e4m3, table = "e2m1">> [#qnt.part<rows = 1, transposed = false, values = dense<[[12.0, 1.0, -3.0, 0.4]]> : tensor<1x4xf32>>]
 qnt.weight_decl @dq : tensor<1x4x!qnt.block<element = table, bits = 4, group = 64, scale = dynamic8, table = "nf4">> [#qnt.part<rows = 1, transposed = false, values = dense<[[-2.0, 0.0, 0.9, 2.0]]> : tensor<1x4xf32>>]
 // Minima: 0.5 * code - 2. Two levels: no more than a minimum, 63 * -1; a sub-scale with a sign.

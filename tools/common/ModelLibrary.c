@@ -12,13 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#if defined(__x86_64__)
-enum { ownMachine = EM_X86_64 };
-#elif defined(__aarch64__)
-enum { ownMachine = EM_AARCH64 };
-#elif defined(__riscv)
-enum { ownMachine = EM_RISCV };
-#endif
+/* Of this program: linkers define it. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 /* dlopen maps what a library's headers promise, and touching a page that a shortened file lacks kills the process. 0, or what is wrong. */
 static const char *checkWhole(int file, int *machine) {
@@ -49,7 +44,7 @@ int model_library_load(ModelLibrary *library, const char *path, char *error, siz
     snprintf(error, size, "%s: %s", path, strerror(errno));
     return ExitInput;
   }
-  int machine = ownMachine, file = open(absolute, O_RDONLY | O_CLOEXEC);
+  int ownMachine = __ehdr_start.e_machine, machine = ownMachine, file = open(absolute, O_RDONLY | O_CLOEXEC);
   const char *problem = file < 0 ? strerror(errno) : checkWhole(file, &machine);
   int code = file < 0 ? ExitInput : ExitMalformed;
   if (file >= 0)

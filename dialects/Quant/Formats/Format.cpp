@@ -4,6 +4,7 @@
 #include "dialects/Quant/Formats/Half.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Endian.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
 #include <limits>
@@ -132,12 +133,15 @@ Value qcc::qnt::subScaleValue(OpBuilder &builder, Location loc, BlockType type, 
   return arith::SubIOp::create(builder, loc, element.side, zero);
 }
 
+/// An integer of a vector as long as `like`, if that is one.
+static Value integerLike(OpBuilder &builder, Location loc, Value like, int64_t v) {
+  auto integer = builder.getIntegerAttr(getElementTypeOrSelf(like.getType()), v);
+  auto vector = dyn_cast<VectorType>(like.getType());
+  return arith::ConstantOp::create(builder, loc, vector ? cast<TypedAttr>(DenseElementsAttr::get(vector, integer)) : cast<TypedAttr>(integer));
+}
+
 Value qcc::qnt::shiftedMinimum(OpBuilder &builder, Location loc, unsigned bits, unsigned subBits, Value sub, Value shift) {
-  auto splat = [&](int64_t v) -> Value {
-    auto integer = builder.getIntegerAttr(getElementTypeOrSelf(sub.getType()), v);
-    auto vector = dyn_cast<VectorType>(sub.getType());
-    return arith::ConstantOp::create(builder, loc, vector ? cast<TypedAttr>(DenseElementsAttr::get(vector, integer)) : cast<TypedAttr>(integer));
-  };
+  auto splat = [&](int64_t v) { return integerLike(builder, loc, sub, v); };
   Value centred = arith::SubIOp::create(builder, loc, shift, splat(int64_t(1) << (subBits - 1)));
   Value moved = arith::ShRSIOp::create(builder, loc, arith::MulIOp::create(builder, loc, sub, centred), splat(subBits + 2 - bits));
   return arith::SubIOp::create(builder, loc, moved, arith::ShLIOp::create(builder, loc, sub, splat(bits - 1)));
@@ -218,6 +222,45 @@ Type qcc::qnt::scaleType(MLIRContext *context, ScaleKind kind) {
   case ScaleKind::E4M3:
   case ScaleKind::Dynamic8:
     return Type();
+  }
+  llvm_unreachable("all scale kinds are covered");
+}
+
+void qcc::qnt::storeScale(ScaleKind kind, float value, uint8_t *out) {
+  switch (kind) {
+  case ScaleKind::F16:
+    return llvm::support::endian::write16le(out, floatToHalf(value));
+  case ScaleKind::BF16:
+    return llvm::support::endian::write16le(out, floatToBfloat(value));
+  case ScaleKind::F32:
+    return llvm::support::endian::write32le(out, bitsOf(value));
+  case ScaleKind::E8M0:
+    *out = floatToE8m0(value);
+    return;
+  case ScaleKind::E4M3:
+  case ScaleKind::Dynamic8:
+    llvm_unreachable("codes are stored as they are");
+  }
+  llvm_unreachable("all scale kinds are covered");
+}
+
+Value qcc::qnt::loadedScale(OpBuilder &builder, Location loc, ScaleKind kind, Value stored) {
+  Type f32 = builder.getF32Type();
+  if (auto vector = dyn_cast<VectorType>(stored.getType()))
+    f32 = vector.cloneWith(std::nullopt, f32);
+  switch (kind) {
+  case ScaleKind::F32:
+    return stored;
+  case ScaleKind::F16:
+  case ScaleKind::BF16:
+    return arith::ExtFOp::create(builder, loc, f32, stored);
+  case ScaleKind::E8M0: { // the exponent in place; 0 is half of the smallest normal number
+    Value exponent = arith::ShLIOp::create(builder, loc, stored, integerLike(builder, loc, stored, 23));
+    return arith::BitcastOp::create(builder, loc, f32, arith::MaxUIOp::create(builder, loc, exponent, integerLike(builder, loc, stored, 0x00400000)));
+  }
+  case ScaleKind::E4M3:
+  case ScaleKind::Dynamic8:
+    llvm_unreachable("codes are relative to numbers of their row");
   }
   llvm_unreachable("all scale kinds are covered");
 }

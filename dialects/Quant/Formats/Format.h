@@ -163,6 +163,10 @@ inline unsigned scaleBits(ScaleKind kind) { return scaleStorage(kind).bits; }
 float decodeScale(ScaleKind kind, uint8_t code, const float *rowNumbers);
 /// The float type of a stored scale; null where it is a byte: E8M0 and codes.
 mlir::Type scaleType(mlir::MLIRContext *context, ScaleKind kind);
+/// Stores `value`, a scale or a number of its type, in the `scaleBits` / 8 bytes from `out` on, the least significant first. Not for scales that are codes.
+void storeScale(ScaleKind kind, float value, uint8_t *out);
+/// The same way back, as operations: f32 of what is stored, one number or a vector of `scaleType`, or of its byte in an i32. Not for scales that are codes.
+mlir::Value loadedScale(mlir::OpBuilder &builder, mlir::Location loc, ScaleKind kind, mlir::Value stored);
 /// `x` rounded to the nearest value of the scale kind, ties to even. Codes: of the table alone.
 float roundToScale(float x, ScaleKind kind);
 } // namespace qcc::qnt

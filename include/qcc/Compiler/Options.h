@@ -4,6 +4,7 @@
 #include "qcc/Frontend/InputShape.h"
 #include "qcc/Quantize/ActivationRange.h"
 #include "qcc/Quantize/MethodParameters.h"
+#include "qcc/Quantize/RequiredFormats.h"
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <memory>
@@ -74,6 +75,7 @@ struct CompilerOptions {
   ParameterValues parameters;                 // of both
   /// Whether one of the two reads the parameter `name`.
   bool algorithmReads(llvm::StringRef name) const;
+  std::optional<RequiredFormats> requiredFormats;  // of the method; none: any
   double outlierThreshold = 0;                // of the method: channels with such activations are multiplied as floats; 0: none
   std::string calibration;                    // token ids (.npy) or text; empty: no calibration
   std::string calibrationCache;               // file of what calibration has collected; empty: none

@@ -5,17 +5,10 @@
 #include "dialects/Quant/Formats/Format.h"
 #include "qcc/Quantize/InputStatistics.h"
 #include "qcc/Quantize/MethodParameters.h"
+#include "qcc/Quantize/RequiredFormats.h"
 #include <memory>
 
 namespace qcc {
-/// What methods can be told.
-struct MethodOptions {
-  double damping = 0.01;  // gptq: > 0; so much of the mean diagonal element of X^T X is added to all. Doubled while there is no Cholesky factor, nine times
-  bool actOrder = true;   // gptq: columns are rounded in the order of falling diagonal elements ("act-order"), not in their own
-  bool refit = true;      // gptq, mse with second moments: scales are fitted to the codes, and codes chosen once more
-  ParameterValues parameters = {};
-};
-
 /// What a method finds out from inputs, whatever the format and the weight: see QuantizationMethod::prepare.
 class MethodPreparation {
 public:
@@ -28,8 +21,8 @@ struct WeightProblem {
   int64_t rows = 0, K = 0;
   llvm::ArrayRef<float> values;           // [rows][K], finite
   const InputStatistics *inputs = nullptr;  // null: no calibration data
-  MethodOptions options = {};
-  const MethodPreparation *preparation = nullptr;  // what `prepare` of the same method made of these inputs and options; null: `encode` does without
+  ParameterValues parameters = {};        // what users have set of those that the method declares
+  const MethodPreparation *preparation = nullptr;  // what `prepare` of the same method made of these inputs and parameters; null: `encode` does without
 };
 
 class QuantizationMethod {
@@ -43,10 +36,11 @@ public:
   virtual bool choosesCodes() const { return true; }
   /// Whether it has something to choose in this format; weights of other formats are rounded to nearest.
   virtual bool handles(qnt::BlockType format) const { return true; }
-  /// Channels of activations with a magnitude of so much are multiplied as floats (AssignActivations); 0: none. Such a method is for 8-bit weights and
-  /// activations, one scale a row.
+  /// The formats that it is for; none: what options say, weight by weight, as far as it `handles` them.
+  virtual std::optional<RequiredFormats> requiredFormats() const { return std::nullopt; }
+  /// Channels of activations with a magnitude of so much are multiplied as floats (AssignActivations); 0: none.
   virtual double outlierThreshold() const { return 0; }
-  /// Numbers that users may set; `encode` finds them in `WeightProblem::options`. Methods that read the same one return the same parameter.
+  /// Numbers that users may set; `encode` finds them in `WeightProblem::parameters`. Methods that read the same one return the same parameter.
   virtual llvm::ArrayRef<MethodParameter> parameters() const { return {}; }
   /// What to ask for where it handles none of a model's formats.
   virtual llvm::StringRef hint() const { return ""; }
@@ -54,7 +48,7 @@ public:
   /// Fails when a row has no encoding (a scale that overflows f16), `why` says which and why. Where the statistics are of no use (infinite, no Cholesky
   /// factor) the weight is rounded without them, and `why` is a remark that says so; else it stays empty.
   virtual mlir::LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const = 0;
-  /// What `encode` needs of the inputs and options alone, for those who encode with the same ones in many formats; null where that is nothing.
+  /// What `encode` needs of the inputs and parameters alone, for those who encode with the same ones in many formats; null where that is nothing.
   virtual std::unique_ptr<MethodPreparation> prepare(const WeightProblem &problem) const { return nullptr; }
 };
 

@@ -7,14 +7,10 @@ using namespace qcc::importer;
 
 StringSet<> qcc::importer::quantizedWeights(const proto::GraphProto &graph) {
   StringSet<> names;
-  for (const auto &node : graph.node()) {
-    bool matmul = node.op_type() == "MatMulNBits", gather = node.op_type() == "GatherBlockQuantized";
-    if (node.domain() != microsoft || (!matmul && !gather))
-      continue;
-    for (int input : {matmul ? 1 : 0, 2, 3})
+  for (const auto &node : graph.node())
+    for (int input : quantizedInputs(node.domain(), node.op_type()))
       if (input < node.input_size())
         names.insert(node.input(input));
-  }
   return names;
 }
 

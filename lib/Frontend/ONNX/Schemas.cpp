@@ -1,7 +1,8 @@
 // ONNX Runtime's operators that language and encoder models use (its docs/ContribOperators.md), as rows of text, with the inference of their
 // output shapes (InferTypes.cpp). A new operator is a row; its attributes are checked against real shapes in CheckOperators.cpp.
 //
-// Row syntax. Inputs and outputs: "name:Type", "name?:Type" optional. Attributes: "name!i" a required int, "name=i4" an int with a default,
+// Row syntax. Inputs and outputs: "name:Type", "name?:Type" optional, "name*:Type" and "name*?:Type" of a quantized weight: codes, scales, zero points
+// that a file stores. Attributes: "name!i" a required int, "name=i4" an int with a default,
 // "name=f1.0" a float, "name=sX" a string, "name?f" optional without a default, "name?is" ints. Types: "T=float|float16".
 #include "lib/Frontend/ONNX/Schemas.h"
 #include "lib/Frontend/ONNX/InferTypes.h"
@@ -36,10 +37,10 @@ const Row rows[] = {
      "input_ids:I segment_ids?:I word_embedding:T position_embedding:T segment_embedding?:T gamma:T beta:T mask?:I position_ids?:I",
      "output:T mask_index?:I embedding_sum?:T", "epsilon=f1e-12 mask_index_type=i0", "T=" FLOATS " I=int32", inferEmbedLayerNorm},
     // Quantized weights.
-    {"com.microsoft", "MatMulNBits", "A:T B:B scales:S zero_points?:Z g_idx?:G bias?:T", "Y:T",
+    {"com.microsoft", "MatMulNBits", "A:T B*:B scales*:S zero_points*?:Z g_idx?:G bias?:T", "Y:T",
      "K!i N!i bits=i4 block_size!i accuracy_level=i0 weight_prepacked=i0",
      "T=" FLOATS " B=uint8 S=" FLOATS " Z=uint8|" FLOATS " G=int32", inferMatMulNBits},
-    {"com.microsoft", "GatherBlockQuantized", "data:D indices:I scales:T zero_points?:D", "output:T",
+    {"com.microsoft", "GatherBlockQuantized", "data*:D indices:I scales*:T zero_points*?:D", "output:T",
      "gather_axis=i0 quantize_axis=i1 block_size=i128 bits=i4", "D=int4|uint4|uint8 I=int32|int64 T=" FLOATS, inferGatherBlockQuantized},
     {"com.microsoft", "QuantizeLinear", "x:T y_scale:T y_zero_point?:Q", "y:Q", "axis=i1 block_size=i0",
      "T=" FLOATS " Q=int4|uint4|int8|uint8|int16|uint16", inferQuantize},
@@ -90,7 +91,7 @@ void addValues(OpSchema &schema, const char *text, bool inputs) {
     size_t colon = word.find(':');
     std::string name = word.substr(0, colon), type = word.substr(colon + 1);
     bool optional = name.back() == '?';
-    name = optional ? name.substr(0, name.size() - 1) : name;
+    name = name.substr(0, name.find_first_of("*?"));
     auto option = optional ? OpSchema::Optional : OpSchema::Single;
     if (inputs)
       schema.Input(index++, name, "", type, option);
@@ -131,6 +132,19 @@ OpSchema makeSchema(const Row &row) {
   return schema;
 }
 } // namespace
+
+std::vector<int> qcc::importer::quantizedInputs(const std::string &domain, const std::string &name) {
+  std::vector<int> inputs;
+  for (const Row &row : rows) {
+    if (domain != row.domain || name != row.name)
+      continue;
+    std::vector<std::string> values = words(row.inputs, ' ');
+    for (size_t i = 0; i < values.size(); ++i)
+      if (values[i].find('*') != std::string::npos)
+        inputs.push_back(int(i));
+  }
+  return inputs;
+}
 
 bool qcc::importer::registerSchemas() {
   static bool registered = [] {

@@ -37,13 +37,12 @@ struct Feedback {
 static std::vector<int64_t> roundingOrder(const WeightProblem &problem) {
   std::vector<int64_t> order(problem.K);
   std::iota(order.begin(), order.end(), 0);
-  if (problem.options.actOrder)
-    llvm::sort(order, [&](int64_t a, int64_t b) { return std::pair(-problem.inputs->energy(a), a) < std::pair(-problem.inputs->energy(b), b); });
+  llvm::sort(order, [&](int64_t a, int64_t b) { return std::pair(-problem.inputs->energy(a), a) < std::pair(-problem.inputs->energy(b), b); });
   return order;
 }
 
 /// H, damped, in `order`. Channels that are always 0 get a diagonal of 1: they influence nothing.
-static Matrix dampedMoments(const InputStatistics &inputs, ArrayRef<int64_t> order, double damping) {
+static Matrix dampedMoments(const InputStatistics &inputs, ArrayRef<int64_t> order, double added) {
   int64_t K = inputs.K;
   Matrix H(K, K);
   double mean = 0;
@@ -52,7 +51,7 @@ static Matrix dampedMoments(const InputStatistics &inputs, ArrayRef<int64_t> ord
   llvm::parallelFor(0, K, [&](size_t j) {
     for (int64_t i = 0; i < K; ++i)
       H(i, j) = inputs.moments[order[j] * K + order[i]];
-    H(j, j) = (H(j, j) == 0 ? 1.0 : H(j, j)) + damping * mean;
+    H(j, j) = (H(j, j) == 0 ? 1.0 : H(j, j)) + added * mean;
   });
   return H;
 }
@@ -88,9 +87,9 @@ static FailureOr<Feedback> computeFeedback(const WeightProblem &problem) {
   feedback.stride = (problem.K + feedbackLanes - 1) / feedbackLanes * feedbackLanes;
   feedback.order = roundingOrder(problem);
   std::vector<int64_t> reversed(feedback.order.rbegin(), feedback.order.rend());
-  double damping = problem.options.damping;
-  for (int attempt = 0; attempt < attempts; ++attempt, damping *= 2) {
-    Matrix H = dampedMoments(*problem.inputs, reversed, damping);
+  double added = problem.parameters[damping];
+  for (int attempt = 0; attempt < attempts; ++attempt, added *= 2) {
+    Matrix H = dampedMoments(*problem.inputs, reversed, added);
     Eigen::LLT<Eigen::Ref<Matrix>> cholesky(H); // in place
     if (cholesky.info() == Eigen::Success && invertFactor(H, feedback))
       return feedback;
@@ -198,6 +197,7 @@ struct Gptq : QuantizationMethod {
   StringRef name() const override { return "gptq"; }
   bool needsInputs() const override { return true; }
   bool usesMoments() const override { return true; }
+  ArrayRef<MethodParameter> parameters() const override { return damping; }
   std::unique_ptr<MethodPreparation> prepare(const WeightProblem &problem) const override { return std::make_unique<Preparation>(problem); }
   LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
     assert(problem.inputs && problem.inputs->hasMoments() && problem.inputs->K == problem.K);
@@ -217,7 +217,7 @@ private:
       return success();
     }
     std::optional<RefitScales> refit;
-    if (problem.options.refit && RefitScales::applies(problem.element))
+    if (RefitScales::applies(problem.element))
       refit.emplace(problem);
     llvm::parallelFor(0, (problem.rows + rowsOfTask - 1) / rowsOfTask,
                       [&](size_t task) { RowRounder(problem, *feedback, int64_t(task) * rowsOfTask, out).run(refit ? &*refit : nullptr); });

@@ -9,6 +9,9 @@ struct LlmInt8 : QuantizationMethod {
   StringRef name() const override { return "llm-int8"; }
   bool choosesCodes() const override { return false; }
   double outlierThreshold() const override { return 6; }
+  std::optional<RequiredFormats> requiredFormats() const override {
+    return RequiredFormats{/*weightBits=*/8, /*activationBits=*/8, /*groupSize=*/-1, /*activationGroup=*/-1, /*symmetric=*/true, /*dynamicActivations=*/true};
+  }
   bool handles(qnt::BlockType format) const override {
     return format.getElement() == qnt::Element::Int && format.getBits() == 8 && format.getGroup() < 0 && format.getZero() == qnt::ZeroKind::None;
   }

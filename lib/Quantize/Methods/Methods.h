@@ -13,6 +13,9 @@ namespace qcc {
 #include "Methods.def"
 #undef QCC_SCALING
 
+/// Of those that read second moments as a whole: what makes X^T X definite where a text leaves it singular. 0.01 is GPTQ's authors'.
+inline constexpr MethodParameter damping = {"damping", 0.01, 1e-6, 1, "GPTQ, and scales fitted to X^T X: so much of its mean diagonal is added to all of it"};
+
 /// Runs `body` for all rows, several at a time. Fails with the message of the first row, in order, for which it did.
 mlir::LogicalResult forEachRow(const WeightProblem &problem, std::string &why, llvm::function_ref<mlir::LogicalResult(int64_t row, std::string &why)> body);
 

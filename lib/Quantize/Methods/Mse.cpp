@@ -36,6 +36,7 @@ namespace {
 struct Mse : QuantizationMethod {
   StringRef name() const override { return "mse"; }
   bool usesMoments() const override { return true; }
+  ArrayRef<MethodParameter> parameters() const override { return damping; }
   LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
     std::string remark;
     std::vector<float> importance = columnImportance(problem, remark);
@@ -43,7 +44,7 @@ struct Mse : QuantizationMethod {
       return failure();
     roundRows(problem, out);
     why = remark;
-    if (importance.empty() || !problem.options.refit || !RefitScales::applies(problem.element))
+    if (importance.empty() || !RefitScales::applies(problem.element))
       return success();
     RefitScales refit(problem);
     llvm::parallelFor(0, (problem.rows + feedbackRows - 1) / feedbackRows, [&](size_t task) {

@@ -1,6 +1,7 @@
 // H c_g is summed column by column of g, for a few rows at once; the small systems are solved in double.
 #include "RefitScales.h"
 #include "ErrorFeedback.h"
+#include "Methods.h"
 #include <Eigen/Dense>
 #include <cmath>
 using namespace mlir;
@@ -29,7 +30,7 @@ RefitScales::RefitScales(const WeightProblem &problem)
     mean += problem.inputs->energy(k) / double(problem.K);
   for (int64_t k = 0; k < problem.K; ++k) {
     std::copy_n(problem.inputs->moments.begin() + k * problem.K, problem.K, moments.begin() + k * stride);
-    moments[k * stride + k] += float(problem.options.damping * mean);
+    moments[k * stride + k] += float(problem.parameters[damping] * mean);
   }
 }
 

@@ -13,7 +13,7 @@ struct RowState {
 };
 
 /// Least squares of a row's outputs: a value is its stored scale times what its code stands for, c. With t_g = H c_g, for the columns g of a scale and
-/// the damped second moments H, the scales s solve sum_h (c_g t_h) s_h = w t_g.
+/// the second moments H, damped as `damping` says, the scales s solve sum_h (c_g t_h) s_h = w t_g.
 class RefitScales {
 public:
   /// `element` is a format that a family owns.

@@ -115,8 +115,8 @@ std::string qcc::listMethods() {
     SmallVector<std::string> notes;
     if (method.needsInputs())
       notes.push_back("needs --calib");
-    if (method.outlierThreshold() > 0)
-      notes.push_back("sets --wbits=8");
+    if (std::optional<RequiredFormats> formats = method.requiredFormats())
+      notes.push_back("sets --wbits=" + std::to_string(formats->weightBits));
     if (std::string note = defaultNote(method); !note.empty())
       notes.push_back(note);
     row(method.name(), summary, notes);

@@ -67,6 +67,7 @@ void derive(TargetVersion &version) {
   version.tileInt8 = has("amx-tile") && has("amx-int8");
   version.minOptLevel = has("amx-tile") ? 1 : 0;       // without optimizing, LLVM configures tiles at each use
   version.tileBf16 = has("amx-tile") && has("amx-bf16");
+  version.selects16Floats = wide;                      // vpermps
   version.oddRows = wide;                              // tiles gain 3 to 25 %, VNNI 1 %
   version.runtimeFeatures = sets.checkable(*info);
   llvm::erase_if(version.functionAttributes, [](const auto &attribute) { return attribute.first == "prefer-vector-width"; });

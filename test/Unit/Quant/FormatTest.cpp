@@ -463,6 +463,20 @@ TEST_F(FormatTest, Nvfp4ScalesAreRelativeToTheTensor) {
   EXPECT_EQ(buffer.scaleCodes[0], 1);
 }
 
+TEST_F(FormatTest, ScalesAreStoredLowByteFirst) {
+  auto stored = [](ScaleKind kind, float value) {
+    std::vector<uint8_t> bytes(scaleBits(kind) / 8 + 1, 0xaa);
+    storeScale(kind, value, bytes.data());
+    EXPECT_EQ(bytes.back(), 0xaa) << "one byte too many";
+    bytes.pop_back();
+    return bytes;
+  };
+  EXPECT_EQ(stored(ScaleKind::F16, 1.5f), (std::vector<uint8_t>{0x00, 0x3e}));
+  EXPECT_EQ(stored(ScaleKind::BF16, 1.5f), (std::vector<uint8_t>{0xc0, 0x3f}));
+  EXPECT_EQ(stored(ScaleKind::F32, 1.5f), (std::vector<uint8_t>{0x00, 0x00, 0xc0, 0x3f}));
+  EXPECT_EQ(stored(ScaleKind::E8M0, 4.0f), (std::vector<uint8_t>{129}));
+}
+
 TEST_F(FormatTest, E4m3ScalesRoundToTheNearest) {
   // All codes of positive numbers come back, those above 256 too; halves go to the even code.
   const CodeTable &table = *scaleStorage(ScaleKind::E4M3).table;

@@ -1,7 +1,7 @@
 // Weights and the statistics of inputs for tests of quantization methods.
 #ifndef QCC_TEST_UNIT_QUANTIZE_METHODPROBLEM_H
 #define QCC_TEST_UNIT_QUANTIZE_METHODPROBLEM_H
-#include "qcc/Quantize/Method.h"
+#include "lib/Quantize/Methods/Methods.h"
 #include "mlir/IR/MLIRContext.h"
 #include <cmath>
 #include <gtest/gtest.h>
@@ -88,6 +88,15 @@ struct MethodTest : testing::Test {
     EXPECT_TRUE(succeeded(method(name).encode(problem, out, remark))) << name.str() << ": " << remark;
     return out;
   }
+  /// The nearest codes under searched scales, errors weighed by the energy of their column: where mse starts.
+  qnt::QuantizedBuffer searched(const WeightProblem &problem) {
+    qnt::QuantizedBuffer out;
+    out.reset(problem.element, 0, problem.rows, problem.K);
+    std::string why;
+    EXPECT_TRUE(succeeded(fitRows(problem, columnImportance(problem, why), out, why))) << why;
+    roundRows(problem, out);
+    return out;
+  }
   std::vector<float> decode(const qnt::QuantizedBuffer &buffer) {
     const qnt::QuantizedRows &view = buffer.view;
     std::vector<float> values(view.rows * view.K);
@@ -96,8 +105,9 @@ struct MethodTest : testing::Test {
     return values;
   }
   /// tr(E H E^T) of the decoded weight's errors E; H = 1 without statistics.
-  double error(llvm::StringRef name, const WeightProblem &problem, const InputStatistics *inputs) {
-    std::vector<float> decoded = decode(encode(name, problem));
+  double error(llvm::StringRef name, const WeightProblem &problem, const InputStatistics *inputs) { return errorOf(encode(name, problem), problem, inputs); }
+  double errorOf(const qnt::QuantizedBuffer &buffer, const WeightProblem &problem, const InputStatistics *inputs) {
+    std::vector<float> decoded = decode(buffer);
     int64_t K = problem.K;
     double sum = 0;
     for (int64_t r = 0; r < problem.rows; ++r)
