@@ -1,6 +1,7 @@
 // In memory, `qnt.files` are as seen from the working folder.
 #include "lib/Compiler/ProgramFiles.h"
 #include "dialects/Quant/Quant.h"
+#include "lib/Compiler/DescribeProgram.h"
 #include "lib/Compiler/Library.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Compiler/Options.h"
@@ -95,6 +96,12 @@ static LogicalResult refuseEmpty(ModuleOp program, const CompilerOptions &option
   return success();
 }
 
+/// A library's inputs and outputs are tensors of numbers, whatever the stage that the program is at.
+static LogicalResult refusePorts(ModuleOp program) {
+  auto main = program.lookupSymbol<func::FuncOp>("main");
+  return main ? checkPorts(main) : success();
+}
+
 int qcc::readProgram(const CompilerOptions &options, MLIRContext &context, SourceFiles &sources, OwningOpRef<ModuleOp> &program) {
   if (!options.shapes.empty())
     return complain(ExitUsage, "--shape fixes inputs of ONNX models; '" + options.input + "' is MLIR [bad-option]");
@@ -107,6 +114,8 @@ int qcc::readProgram(const CompilerOptions &options, MLIRContext &context, Sourc
   program = parseSourceFile<ModuleOp>(manager, &context);
   if (!program || failed(refuseEmpty(*program, options)) || failed(refuseRecursion(*program)))
     return ExitMalformed;
+  if (failed(refusePorts(*program)))
+    return ExitUnsupported;
   bool hasState = llvm::any_of(program->getOps<func::FuncOp>(), [](func::FuncOp function) {
     return function.isPublic() && llvm::any_of(function.getArgumentTypes(), [](Type type) { return isa<qnt::CacheType>(type); });
   });
