@@ -472,6 +472,8 @@ int Compilation::check(int recognized) {
     return recognized;
   if (!quantized)
     return ExitQuantization;
+  if (int code = options.hasBudget() ? int(ExitSuccess) : checkMethod(*module, *findMethod(options.method)))
+    return code;                                       // a budget decides the formats
   if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
     return ExitUnsupported;
   // Kernels of one version: what a program is refused for there, all refuse.
@@ -518,6 +520,8 @@ int Compilation::stages() {
   if (int code = options.recipe ? applyRecipe(*options.recipe, *module) : int(ExitSuccess))
     return code;
   if (int code = decideFormats(graph.get()))
+    return code;
+  if (int code = checkMethod(*module, *findMethod(options.method)))
     return code;
   if (options.stats) {
     printStatistics(*module, llvm::errs());
