@@ -206,6 +206,17 @@ def narrow_floats():
 
 
 @model
+def external_absent():
+    """Two files are missing, one of which three tensors lie in."""
+    names = {"w0": "nowhere.bin", "v": "elsewhere.bin", "w1": "nowhere.bin", "w2": "nowhere.bin"}
+    tensors = [array(n, np.zeros((8, 8))) for n in names]
+    for tensor in tensors:
+        external(tensor, names[tensor.name])
+    nodes = [h.make_node("MatMul", ["x", n], ["y_" + n], name="/" + n) for n in names]
+    return make(nodes, [X], [("y_" + n, T.FLOAT, ["batch", 8]) for n in names], tensors)
+
+
+@model
 def missing_opset():
     return make([h.make_node("Gelu", ["x"], ["y"], domain="com.microsoft", name="/gelu")], [X], [Y], extra=())
 
