@@ -472,8 +472,9 @@ int Compilation::check(int recognized) {
     return recognized;
   if (!quantized)
     return ExitQuantization;
-  if (int code = options.hasBudget() ? int(ExitSuccess) : checkMethod(*module, *findMethod(options.method)))
-    return code;                                       // a budget decides the formats
+  bool isOthers = options.hasBudget() || options.recipe;  // whose formats are not those of `rules`
+  if (int code = isOthers ? int(ExitSuccess) : checkMethod(*module, *findMethod(options.method)))
+    return code;
   if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
     return ExitUnsupported;
   // Kernels of one version: what a program is refused for there, all refuse.
