@@ -15,25 +15,35 @@ struct Wanted {
   llvm::DenseMap<ArrayAttr, SmallVector<qnt::WeightDeclOp, 1>> bySource;  // one for each format
   std::vector<qnt::WeightDeclOp> order;                                  // of the module
 
-  int find(ModuleOp decided, const QuantizationMethod &method) {
-    bool some = false;
+  void find(ModuleOp decided, const QuantizationMethod &method) {
     for (auto decl : decided.getOps<qnt::WeightDeclOp>()) {
       auto format = dyn_cast<qnt::BlockType>(cast<RankedTensorType>(decl.getType()).getElementType());
       if (!format || decl.arrivesQuantized())
         continue;
-      some = true;
       SmallVector<qnt::WeightDeclOp, 1> &same = bySource[decl.getSource()];
       if (!method.handles(format) || llvm::any_of(same, [&](qnt::WeightDeclOp other) { return other.getType() == decl.getType(); }))
         continue;
       same.push_back(decl);
       order.push_back(decl);
     }
-    if (some && order.empty())
-      return complain(ExitQuantization, "--algo=" + method.name() + " has nothing to choose in the formats of this model's weights; " + method.hint());
-    return ExitSuccess;
   }
 };
 } // namespace
+
+int qcc::checkMethod(ModuleOp decided, const QuantizationMethod &method) {
+  bool isQuantized = false;
+  for (auto decl : decided.getOps<qnt::WeightDeclOp>()) {
+    auto format = dyn_cast<qnt::BlockType>(cast<RankedTensorType>(decl.getType()).getElementType());
+    if (!format || decl.arrivesQuantized())
+      continue;
+    if (method.handles(format))
+      return ExitSuccess;
+    isQuantized = true;
+  }
+  if (!isQuantized || !method.choosesCodes())
+    return ExitSuccess;
+  return complain(ExitQuantization, "--algo=" + method.name() + " has nothing to choose in the formats of this model's weights; " + method.hint() + " [method-format]");
+}
 
 /// Chooses the codes of one weight.
 static int encodeOne(qnt::WeightDeclOp decl, const SourceFiles &sources, const QuantizationMethod &method, const ParameterValues &parameters,
@@ -173,8 +183,7 @@ int InOrder::runProgram() {
 int InOrder::run() {
   if (int code = job.input.open(job.options, job.decided, job.sources))
     return code;
-  if (int code = wanted.find(job.decided, method))
-    return code;
+  wanted.find(job.decided, method);
   if (wanted.order.empty())
     return ExitSuccess; // every weight arrives quantized, or stays float
   bool isDone = false;
@@ -194,8 +203,7 @@ int qcc::quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, E
 int qcc::quantizeWithoutText(ModuleOp decided, const SourceFiles &sources, Phases &phases, const QuantizationMethod &method, const ParameterValues &parameters,
                              EncodedWeights &encoded) {
   Wanted wanted;
-  if (int code = wanted.find(decided, method))
-    return code;
+  wanted.find(decided, method);
   phases.begin("quantizing");
   int64_t done = 0;
   for (qnt::WeightDeclOp decl : wanted.order) {

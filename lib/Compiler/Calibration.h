@@ -26,6 +26,9 @@ struct CalibrationJob {
 /// see the pass FoldScales). Inputs are those of the float program.
 int chooseChannelScales(CalibrationJob job, const ScalingMethod &method);
 
+/// Refuses a method that chooses codes but handles none of the formats that were decided. Reads no weight.
+int checkMethod(mlir::ModuleOp decided, const QuantizationMethod &method);
+
 /// Encodes every weight that is to be quantized by `method`, in the order in which the program reads them. Each sees the inputs that weights quantized
 /// before it produce: when the program is about to multiply with a weight, its codes are chosen, and the program goes on with their values.
 int quantizeInOrder(CalibrationJob job, const QuantizationMethod &method, EncodedWeights &encoded);

@@ -1,7 +1,6 @@
 // From attributes and types of the program to what the runtime reads.
 #include "lib/Compiler/DescribeProgram.h"
 #include "dialects/Quant/Quant.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringSwitch.h"
 using namespace mlir;
@@ -18,19 +17,49 @@ static int32_t roleCode(StringRef role) {
       .Default(QCC_ROLE_NONE);
 }
 
-static FailureOr<ProgramPort> describePort(func::FuncOp main, DictionaryAttr attrs, Type type, llvm::ArrayRef<ProgramDim> dims, const Twine &what) {
+/// The elements that a DLPack tensor of a port has; signless integers are signed ones unless `isUnsigned`. A bool takes a byte. Nothing narrower: DLPack
+/// packs such elements, code does not.
+static std::optional<std::pair<int32_t, int32_t>> portElement(Type element, bool isUnsigned) {
+  if (element.isBF16())
+    return std::pair(int32_t(QCC_DTYPE_BFLOAT), int32_t(16));
+  if (element.isF16() || element.isF32() || element.isF64())
+    return std::pair(int32_t(QCC_DTYPE_FLOAT), int32_t(element.getIntOrFloatBitWidth()));
+  if (element.isSignlessInteger(1))
+    return std::pair(int32_t(QCC_DTYPE_BOOL), int32_t(8));
+  if (!element.isInteger() || !llvm::is_contained({8u, 16u, 32u, 64u}, element.getIntOrFloatBitWidth()))
+    return std::nullopt;
+  return std::pair(int32_t(isUnsigned || element.isUnsignedInteger() ? QCC_DTYPE_UINT : QCC_DTYPE_INT), int32_t(element.getIntOrFloatBitWidth()));
+}
+
+static LogicalResult checkPort(func::FuncOp main, Type type, const Twine &what) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor)
-    return main.emitOpError() << what << " is no tensor of known rank, but " << type;
+    return main.emitOpError() << what << " is no tensor of known rank, but " << type << " [port-type]";
+  if (!portElement(tensor.getElementType(), /*isUnsigned=*/false))
+    return (main.emitOpError() << what << ": inputs and outputs cannot have elements of " << tensor.getElementType() << " [port-type]").attachNote()
+           << "there are f16, bf16, f32, f64, i1, and integers of 8, 16, 32 and 64 bits";
+  return success();
+}
+
+LogicalResult qcc::checkPorts(func::FuncOp main) {
+  bool isGood = true;                                  // all problems at once
+  for (auto [i, type] : llvm::enumerate(main.getArgumentTypes()))
+    isGood &= isa<qnt::CacheType>(type) || succeeded(checkPort(main, type, "input " + Twine(i)));
+  for (auto [i, type] : llvm::enumerate(main.getResultTypes()))
+    isGood &= succeeded(checkPort(main, type, "output " + Twine(i)));
+  return success(isGood);
+}
+
+static FailureOr<ProgramPort> describePort(func::FuncOp main, DictionaryAttr attrs, Type type, llvm::ArrayRef<ProgramDim> dims, const Twine &what) {
+  if (failed(checkPort(main, type, what)))
+    return failure();
+  auto tensor = cast<RankedTensorType>(type);
   ProgramPort port;
   auto name = attrs ? attrs.getAs<StringAttr>("qnt.name") : StringAttr();
   port.name = name ? name.str() : what.str();
   if (auto role = attrs ? attrs.getAs<StringAttr>("qnt.role") : StringAttr())
     port.role = roleCode(role);
-  Type element = tensor.getElementType();
-  port.bits = element.isInteger(1) ? 8 : element.getIntOrFloatBitWidth();
-  port.code = element.isBF16() ? QCC_DTYPE_BFLOAT : isa<FloatType>(element) ? QCC_DTYPE_FLOAT : element.isInteger(1) ? QCC_DTYPE_BOOL
-              : attrs && attrs.contains("qnt.unsigned") ? QCC_DTYPE_UINT : QCC_DTYPE_INT;
+  std::tie(port.code, port.bits) = *portElement(tensor.getElementType(), attrs && attrs.contains("qnt.unsigned"));
   auto names = attrs ? attrs.getAs<ArrayAttr>("qnt.dims") : ArrayAttr();
   for (auto [i, extent] : llvm::enumerate(tensor.getShape())) {
     if (!ShapedType::isDynamic(extent)) {

@@ -3,8 +3,12 @@
 #define QCC_LIB_COMPILER_DESCRIBEPROGRAM_H
 #include "qcc/Target/ProgramTable.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 namespace qcc {
+
+/// Refuses types of `@main`'s arguments and results that no port of a library has (exit code 5). Fails after a diagnostic.
+mlir::LogicalResult checkPorts(mlir::func::FuncOp main);
 
 /// Ports, dimensions and state of `@main`, before the kernel stage. Fails after a diagnostic.
 mlir::FailureOr<ProgramDescription> describeProgram(mlir::ModuleOp module);

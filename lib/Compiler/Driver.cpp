@@ -115,14 +115,14 @@ static int checkInterface(llvm::StringRef option, const std::string &path) {
   if (version == kExtensionInterfaceVersion)
     return ExitSuccess;
   return complain(ExitUsage, option + ": '" + path + "' was built for version " + Twine(version) + " of qcc's extension interface; this is version " +
-                                 Twine(kExtensionInterfaceVersion));
+                                 Twine(kExtensionInterfaceVersion) + " [bad-option]");
 }
 
 int Compilation::loadPlugins(DialectRegistry &registry) {
   for (const std::string &path : options.dialectPlugins) {
     auto plugin = DialectPlugin::load(path);
     if (!plugin)
-      return complain(ExitUsage, "--load-dialect-plugin: " + llvm::toString(plugin.takeError()));
+      return complain(ExitUsage, "--load-dialect-plugin: " + llvm::toString(plugin.takeError()) + " [bad-option]");
     if (int code = checkInterface("--load-dialect-plugin", path))
       return code;
     plugin->registerDialectRegistryCallbacks(registry);
@@ -130,7 +130,7 @@ int Compilation::loadPlugins(DialectRegistry &registry) {
   for (const std::string &path : options.passPlugins) {
     auto plugin = PassPlugin::load(path);
     if (!plugin)
-      return complain(ExitUsage, "--load-pass-plugin: " + llvm::toString(plugin.takeError()));
+      return complain(ExitUsage, "--load-pass-plugin: " + llvm::toString(plugin.takeError()) + " [bad-option]");
     if (int code = checkInterface("--load-pass-plugin", path))
       return code;
     plugin->registerPassRegistryCallbacks();
@@ -143,7 +143,7 @@ int Compilation::attachPasses() {
     if (pass == "list")
       continue;
     if (llvm::Error error = addAtExtensionPoint(pass))
-      return complain(ExitUsage, "--pass-at: " + llvm::toString(std::move(error)));
+      return complain(ExitUsage, "--pass-at: " + llvm::toString(std::move(error)) + " [bad-option]");
   }
   return ExitSuccess;
 }
@@ -216,7 +216,7 @@ int Compilation::writeIr() {
 int Compilation::findTarget() {
   llvm::Expected<TargetInfo> found = qcc::findTarget(allTargets(), options.target, options.cpu, options.attributes, options.multiversion);
   if (!found)
-    return complain(ExitUsage, llvm::toString(found.takeError()));
+    return complain(ExitUsage, llvm::toString(found.takeError()) + " [bad-option]");
   target = std::move(*found);
   family = targetOf(allTargets(), target);
   return ExitSuccess;
@@ -472,6 +472,9 @@ int Compilation::check(int recognized) {
     return recognized;
   if (!quantized)
     return ExitQuantization;
+  bool isOthers = options.hasBudget() || options.recipe;  // whose formats are not those of `rules`
+  if (int code = isOthers ? int(ExitSuccess) : checkMethod(*module, *findMethod(options.method)))
+    return code;
   if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
     return ExitUnsupported;
   // Kernels of one version: what a program is refused for there, all refuse.
@@ -518,6 +521,8 @@ int Compilation::stages() {
   if (int code = options.recipe ? applyRecipe(*options.recipe, *module) : int(ExitSuccess))
     return code;
   if (int code = decideFormats(graph.get()))
+    return code;
+  if (int code = checkMethod(*module, *findMethod(options.method)))
     return code;
   if (options.stats) {
     printStatistics(*module, llvm::errs());

@@ -413,12 +413,17 @@ struct ShapeOptions {
       cl::desc("Longest sequence (default: the model's, else 4096)"), cl::value_desc("n"), cl::init(0), cl::cat(category)};
 
   void read(CompilerOptions &o, Problems &problems) const {
+    problems.refuseIf(llvm::is_contained(shapes, ""), "--shape has a comma that nothing stands beside: it is name:AxB,...");
     for (StringRef text : shapes) {
-      InputShape &shape = o.shapes.emplace_back();
-      if (std::string problem = parseShape(text, shape); !problem.empty())
+      InputShape shape;
+      if (text.empty())
+        continue;
+      if (std::string problem = parseShape(text, shape); !problem.empty()) {
         problems.refuse("--shape=" + text + " " + problem);
-      for (const InputShape &other : llvm::ArrayRef(o.shapes).drop_back())
-        problems.refuseIf(other.input == shape.input, "--shape names '" + shape.input + "' twice");
+        continue;
+      }
+      problems.refuseIf(llvm::any_of(o.shapes, [&](const InputShape &other) { return other.input == shape.input; }), "--shape names '" + shape.input + "' twice");
+      o.shapes.push_back(std::move(shape));
     }
     problems.unlessEither(kvCache, "state", "io");
     o.kvState = kvCache == "state";

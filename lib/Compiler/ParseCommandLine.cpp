@@ -116,6 +116,10 @@ ParsedCommandLine qcc::parseCommandLine(int argc, const char *const *argv) {
   refuseContradictions(line, options, recipe.get(), problems);
   if (problems.any())
     return {std::nullopt, ExitUsage};
+  if (StringRef(options.input).starts_with("@") && !llvm::sys::fs::exists(options.input)) {   // LLVM takes it for an argument
+    llvm::errs() << "qcc: error: " << options.input << ": there is no file of options of this name, nor a model with the @ in its own\n";
+    return {std::nullopt, ExitInput};
+  }
   if (recipe) {
     if (std::vector<std::string> texts = recipe->valuesOf("calib"); options.calibration.empty() && !texts.empty())
       options.recipeCalibration = texts.front();

@@ -1,6 +1,7 @@
 // In memory, `qnt.files` are as seen from the working folder.
 #include "lib/Compiler/ProgramFiles.h"
 #include "dialects/Quant/Quant.h"
+#include "lib/Compiler/DescribeProgram.h"
 #include "lib/Compiler/Library.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Compiler/Options.h"
@@ -95,6 +96,28 @@ static LogicalResult refuseEmpty(ModuleOp program, const CompilerOptions &option
   return success();
 }
 
+/// A library's inputs and outputs are tensors of numbers, whatever the stage that the program is at.
+static LogicalResult refusePorts(ModuleOp program) {
+  auto main = program.lookupSymbol<func::FuncOp>("main");
+  return main ? checkPorts(main) : success();
+}
+
+/// Code asks for extents by name, which the graph stage takes from inputs.
+static LogicalResult refuseUnnamed(ModuleOp program, const CompilerOptions &options) {
+  auto main = program.lookupSymbol<func::FuncOp>("main");
+  bool isGood = true;                                  // all problems at once
+  for (unsigned i = 0; main && options.compileTo > Stage::Quant && i < main.getNumArguments(); ++i) {
+    auto tensor = dyn_cast<RankedTensorType>(main.getArgument(i).getType());
+    auto names = main.getArgAttrOfType<ArrayAttr>(i, "qnt.dims");
+    for (int64_t axis = 0; tensor && axis < tensor.getRank(); ++axis)
+      if (tensor.isDynamicDim(axis) && !(names && axis < int64_t(names.size()) && isa<StringAttr>(names[axis]))) {
+        main.emitOpError() << "input " << i << ": extent " << axis << " of " << tensor << " is open, and the argument's attribute qnt.dims has no name for it [unnamed-extent]";
+        isGood = false;
+      }
+  }
+  return success(isGood);
+}
+
 int qcc::readProgram(const CompilerOptions &options, MLIRContext &context, SourceFiles &sources, OwningOpRef<ModuleOp> &program) {
   if (!options.shapes.empty())
     return complain(ExitUsage, "--shape fixes inputs of ONNX models; '" + options.input + "' is MLIR [bad-option]");
@@ -106,6 +129,10 @@ int qcc::readProgram(const CompilerOptions &options, MLIRContext &context, Sourc
   manager.AddNewSourceBuffer(std::move(buffer), {});
   program = parseSourceFile<ModuleOp>(manager, &context);
   if (!program || failed(refuseEmpty(*program, options)) || failed(refuseRecursion(*program)))
+    return ExitMalformed;
+  if (failed(refusePorts(*program)))
+    return ExitUnsupported;
+  if (failed(refuseUnnamed(*program, options)))
     return ExitMalformed;
   bool hasState = llvm::any_of(program->getOps<func::FuncOp>(), [](func::FuncOp function) {
     return function.isPublic() && llvm::any_of(function.getArgumentTypes(), [](Type type) { return isa<qnt::CacheType>(type); });

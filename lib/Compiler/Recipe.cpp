@@ -55,6 +55,8 @@ int qcc::readRecipe(StringRef path, Recipe &recipe) {
   llvm::Expected<json::Value> value = json::parse((*buffer)->getBuffer());
   if (!value)
     return complain(ExitMalformed, "--recipe: '" + path + "' is no JSON: " + llvm::toString(value.takeError()) + " [malformed-recipe]");
+  if (const json::Object *object = value->getAsObject(); object && !object->get("recipe"))
+    return complain(ExitMalformed, "--recipe: '" + path + "' is no recipe: the key \"recipe\", its version, is missing [malformed-recipe]");
   json::Path::Root root("recipe");
   int code = readVersion(*value, recipe, root);
   if (code == ExitSuccess && fromJSON(*value, recipe, root))
@@ -134,6 +136,12 @@ std::vector<std::string> Recipe::valuesOf(StringRef option) const {
   return values;
 }
 
+static bool isGivenOption(StringRef name) {
+  auto &known = llvm::cl::getRegisteredOptions();
+  auto at = known.find(name);
+  return at != known.end() && at->second->getNumOccurrences();
+}
+
 static bool isSaidAnew(StringRef option) { return option == "tensor-type" || option == "calib"; }
 
 int qcc::addRecipeOptions(const Recipe &recipe) {
@@ -171,11 +179,17 @@ int qcc::checkRecipeOptions(const Recipe &recipe, const CompilerOptions &options
   auto contradict = [&](const Twine &what, const Twine &says) {
     code = complain(ExitUsage, what + " contradicts the recipe '" + recipe.path + "', which " + says + " [recipe-option]");
   };
-  for (const std::string &word : now)
-    if (!llvm::is_contained(then, word)) {
-      auto same = llvm::find_if(then, sameOption(word));
-      contradict(word, same == then.end() ? Twine("has no such option") : "says " + *same);
-    }
+  for (const std::string &word : now) {
+    if (llvm::is_contained(then, word))
+      continue;
+    auto same = llvm::find_if(then, sameOption(word));
+    if (same != then.end())
+      contradict(word, "says " + *same);
+    else if (isGivenOption(splitOption(word).first))
+      contradict(word, "has no such option");
+    else                                               // a default, or what follows from other options
+      code = complain(ExitUsage, "the recipe '" + recipe.path + "' lacks an option that the program depends on; without it, it would be " + word + " [recipe-option]");
+  }
   for (const std::string &word : then)                 // defaults, of which there is no word
     if (llvm::none_of(now, sameOption(word)))
       contradict("the command line", "says " + word);

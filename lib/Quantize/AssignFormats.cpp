@@ -37,6 +37,7 @@ struct AssignFormats : qcc::impl::AssignFormatsBase<AssignFormats> {
 private:
   LogicalResult readOptions();
   LogicalResult readRule(StringRef text);
+  LogicalResult refuseFormat(const Twine &where, StringRef name);
   FailureOr<Type> formatOfBits(unsigned bits, StringRef option, StringRef qnt::DefaultFormats::*byDefault);
   Choice choose(qnt::WeightDeclOp decl, const WeightUse &use);
   Choice chooseByDefault(qnt::WeightDeclOp decl, const WeightUse &use);
@@ -77,16 +78,22 @@ FailureOr<Type> AssignFormats::formatOfBits(unsigned bits, StringRef option, Str
   return qnt::formatOfBits(&getContext(), bits, group, asym);
 }
 
+LogicalResult AssignFormats::refuseFormat(const Twine &where, StringRef name) {
+  InFlightDiagnostic error = getOperation().emitError() << where << "no format is named '" << name << "' [unknown-format]";
+  error.attachNote() << "there are:\n" << StringRef(qnt::listFormats()).rtrim();
+  return error;
+}
+
 LogicalResult AssignFormats::readRule(StringRef text) {
   auto [pattern, name] = text.rsplit('=');
   Rule rule{text.str(), std::make_shared<llvm::Regex>(pattern), qnt::parseFormat(name, &getContext())};
   std::string why;
   if (pattern.empty() || !text.contains('='))
-    return getOperation().emitError() << "tensor-types '" << text << "' is not of the form regex=format";
+    return getOperation().emitError() << "--tensor-type=" << text << " is not of the form regex=format [tensor-type]";
   if (!rule.regex->isValid(why))
-    return getOperation().emitError() << "tensor-types '" << text << "' has a bad regular expression: " << why;
+    return getOperation().emitError() << "--tensor-type=" << text << " has a bad regular expression: " << why << " [tensor-type]";
   if (!rule.format)
-    return getOperation().emitError() << "tensor-types '" << text << "': no format is named '" << name << "'; there are:\n" << qnt::listFormats();
+    return refuseFormat("--tensor-type=" + text + ": ", name);
   rules.push_back(std::move(rule));
   return success();
 }
@@ -105,7 +112,7 @@ LogicalResult AssignFormats::readOptions() {
   }
   if (!format.empty() && !(weightFormat = qnt::parseFormat(format, &getContext()))) {
     good = false;
-    getOperation().emitError() << "no format is named '" << format.getValue() << "'; there are:\n" << qnt::listFormats();
+    (void)refuseFormat("", format);
   }
   for (const std::string &text : tensorTypes)
     good &= succeeded(readRule(text));
@@ -229,9 +236,9 @@ void AssignFormats::runOnOperation() {
   }
   for (Rule &rule : rules) {
     if (!rule.matched && !uses.empty())
-      getOperation().emitWarning() << "tensor-types '" << rule.text << "' matches no weight";
+      getOperation().emitWarning() << "--tensor-type=" << rule.text << " matches no weight [tensor-type]";
     if (rule.overrides)
-      getOperation().emitRemark() << "tensor-types '" << rule.text << "' overrides the recipe for " << rule.overrides << (rule.overrides == 1 ? " weight" : " weights");
+      getOperation().emitRemark() << "--tensor-type=" << rule.text << " overrides the recipe for " << rule.overrides << (rule.overrides == 1 ? " weight" : " weights");
   }
   if (failed(applyFormats(getOperation(), types, print, numCopies)))
     signalPassFailure();

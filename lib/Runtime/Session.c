@@ -215,15 +215,30 @@ static int64_t mostLikely(const float *logits, int64_t count) {
   return best;
 }
 
+/* Before anything is computed: text that has to be thrown away may have taken minutes. The last token is not appended and needs no place. */
+static qcc_status checkLength(qcc_session *session, int64_t count, int64_t max_new) {
+  int64_t room = session->context - session->position;
+  if (max_new < 1 || count < 1 || (count <= room && max_new - 1 <= room - count))
+    return QCC_OK;
+  pthread_mutex_lock(&session->model->lock);
+  qcc_status status = qccrt_fail(session->model, QCC_ERROR_CONTEXT,
+                                 "a prompt of %lld tokens and %lld new ones, the last of which takes no place, after the first %lld exceed the context of %lld",
+                                 (long long)count, (long long)max_new, (long long)session->position, (long long)session->context);
+  pthread_mutex_unlock(&session->model->lock);
+  return status;
+}
+
 qcc_status qcc_session_generate(qcc_session *session, const int64_t *prompt, int64_t count, int64_t max_new, int64_t *out, int64_t *produced,
                                 qcc_emit emit, void *user) {
   if (!session || !produced || !out)
     return QCC_ERROR_ARGUMENT;
   *produced = 0;
+  qcc_status status = checkLength(session, count, max_new);
+  if (status)
+    return status;
   int64_t vocabulary = session->model->program->vocabulary, batch = session->batch;
   float *logits = malloc((size_t)(batch * vocabulary) * sizeof *logits);
   int64_t *step = malloc((size_t)batch * sizeof *step);
-  qcc_status status = QCC_OK;
   if (!logits || !step) {
     pthread_mutex_lock(&session->model->lock);
     status = qccrt_fail(session->model, QCC_ERROR_MEMORY, "no memory for logits");

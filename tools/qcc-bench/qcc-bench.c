@@ -164,6 +164,14 @@ static int runAll(Bench *b, const char *path) {
   return code;
 }
 
+/* 0 leaves a kind of test out. */
+static bool measures(const List *list) {
+  for (int64_t i = 0; i < list->count; i++)
+    if (list->items[i])
+      return true;
+  return false;
+}
+
 static const struct option options[] = {
     {"n-prompt", required_argument, NULL, 'p'}, {"n-gen", required_argument, NULL, 'n'}, {"n-depth", required_argument, NULL, 'd'},
     {"repetitions", required_argument, NULL, 'r'}, {"threads", required_argument, NULL, 't'}, {"batch", required_argument, NULL, 'b'},
@@ -202,6 +210,8 @@ int main(int argc, char **argv) {
     return fail(ExitUsage, "give one model; see qcc-bench --help");
   if (b.regions && b.format == ReportCsv)
     return fail(ExitUsage, "--regions needs -o md or -o json; see qcc-bench --help");
+  if (!measures(&b.prompts) && !measures(&b.generated))
+    return fail(ExitUsage, "-p 0 and -n 0 leave nothing to measure; see qcc-bench --help");
   char error[1024];
   int code = model_library_load(&b.library, argv[optind], error, sizeof error);
   if (code)

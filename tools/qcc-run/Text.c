@@ -58,23 +58,33 @@ static int writeLogits(Run *run, qcc_session *session, int64_t vocabulary) {
   return code;
 }
 
+/* Of a batch of one, whose tokens can be told as they come; nonzero, which ends the text, where they cannot be written. */
+static int printToken(void *user, const int64_t *token) {
+  int64_t *printed = user;
+  printf((*printed)++ ? " %lld" : "%lld", (long long)*token);
+  return fflush(stdout) != 0;
+}
+
 /* The last token of the prompt is left for the first step, whose logits choose the first new token. */
 static int printGenerated(Run *run, qcc_session *session) {
   qcc_status status = QCC_OK;
-  int64_t produced = 0, *last = slice(run, run->count - 1, 1), *out = calloc((size_t)(run->batch * run->generate), sizeof *out);
+  int64_t produced = 0, printed = 0, *last = slice(run, run->count - 1, 1), *out = calloc((size_t)(run->batch * run->generate), sizeof *out);
   int code = last && out ? ExitSuccess : fail(ExitResource, "out of memory");
   if (!code && run->logitsPath)
     status = run->library.session_truncate(session, run->count - 1);
   else if (!code && run->numChunks)
     code = appendPrompt(run, session, run->count - 1, NULL, 0);
-  bool whole = !run->logitsPath && !run->numChunks;
+  bool whole = !run->logitsPath && !run->numChunks, single = run->batch == 1;
   if (!code && !status)
-    status = run->library.session_generate(session, whole ? run->tokens : last, whole ? run->count : 1, run->generate, out, &produced, NULL, NULL);
-  if (status)
-    code = fail_status(run, status);
-  for (int64_t b = 0; !code && b < run->batch; b++)
+    status = run->library.session_generate(session, whole ? run->tokens : last, whole ? run->count : 1, run->generate, out, &produced,
+                                           single ? printToken : NULL, &printed);
+  for (int64_t b = 0; !single && b < run->batch; b++)
     for (int64_t i = 0; i < produced; i++)
       printf("%lld%c", (long long)out[b * run->generate + i], i + 1 < produced ? ' ' : '\n');
+  if (printed)
+    printf("\n");
+  if (status)
+    code = fail_status(run, status);
   free(last);
   free(out);
   return code;

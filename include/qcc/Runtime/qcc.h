@@ -121,7 +121,8 @@ QCC_API qcc_status qcc_session_append(qcc_session *session, const int64_t *token
 
 /* Greedy text: appends prompt[batch][count], then up to `max_new` tokens, the most likely one each time, written to
  * out[batch][max_new]. Calls `emit` (may be null) after each step with the `batch` new tokens; nonzero from it stops.
- * `*produced`: steps made. The last token is not appended: the next call's prompt starts with it. */
+ * `*produced`: steps made. The last token is not appended: the next call's prompt starts with it. Nothing is computed where the prompt and `max_new` - 1
+ * tokens do not fit the context (QCC_ERROR_CONTEXT). */
 typedef int (*qcc_emit)(void *user, const int64_t *tokens);
 QCC_API qcc_status qcc_session_generate(qcc_session *session, const int64_t *prompt, int64_t count, int64_t max_new, int64_t *out,
                                         int64_t *produced, qcc_emit emit, void *user);

@@ -41,7 +41,7 @@ struct InstructionSets {
   llvm::Error refine(TargetInfo &info, llvm::StringRef cpu, llvm::StringRef attributes, llvm::function_ref<void(TargetVersion &)> derive) const;
 
 private:
-  llvm::Error checkNames(llvm::StringRef cpu, llvm::StringRef attributes) const;
+  llvm::Error checkNames(llvm::StringRef target, llvm::StringRef cpu, llvm::StringRef attributes) const;
 };
 } // namespace qcc
 #endif

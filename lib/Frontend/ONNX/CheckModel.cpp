@@ -118,11 +118,20 @@ void GraphChecker::checkValue(const proto::ValueInfoProto &value, const char *ki
   const auto &tensor = value.type().tensor_type();
   if (!elementBits(tensor.elem_type()))
     problems.add(Rule::UnsupportedType, subject, "tensors of " + elementName(tensor.elem_type()) + " are not supported");
+  else if (!isPortElement(tensor.elem_type()))
+    problems.add(Rule::UnsupportedType, subject, "tensors of " + elementName(tensor.elem_type()) + " are not supported as inputs and outputs");
   if (tensor.shape().dim_size() > 64)
     problems.add(Rule::BadModel, subject, "the tensor has rank " + std::to_string(tensor.shape().dim_size()) + ", more than 64");
   for (const auto &dim : tensor.shape().dim())
     if (dim.has_dim_value() && dim.dim_value() < 0)
       problems.add(Rule::BadModel, subject, "dimension " + std::to_string(dim.dim_value()) + " is negative");
+}
+
+void qcc::importer::checkOperands(const proto::NodeProto &node, ElementOf elementOf, const Subject &subject, Problems &problems) {
+  for (const auto &[list, kind] : {std::pair(&node.input(), "input"), std::pair(&node.output(), "output")})
+    for (const std::string &name : *list)
+      if (int32_t type = elementOf(name); isNarrowFloat(type))
+        problems.add(Rule::UnsupportedType, subject, std::string(kind) + " '" + name + "' is a tensor of " + elementName(type) + ", which nothing computes with");
 }
 
 bool GraphChecker::checkOperatorName(const proto::NodeProto &node, const Subject &subject) {

@@ -30,5 +30,10 @@ struct KnownTensor {
 using TensorOf = llvm::function_ref<std::optional<KnownTensor>(const std::string &)>;
 /// Attributes of ONNX Runtime's operators against each other and the shapes of their inputs (CheckOperators.cpp).
 void checkOperator(const proto::NodeProto &node, TensorOf tensorOf, const Subject &subject, Problems &problems);
+
+/// TensorProto.DataType of a value, 0 where unknown.
+using ElementOf = llvm::function_ref<int32_t(const std::string &)>;
+/// Operands are of types that code is made for. Those of block-quantized weights are integers, whose schemas say so.
+void checkOperands(const proto::NodeProto &node, ElementOf elementOf, const Subject &subject, Problems &problems);
 } // namespace qcc::importer
 #endif

@@ -60,6 +60,10 @@ bool qcc::importer::isFloatElement(int32_t type) {
   return row && row->isFloat;
 }
 
+bool qcc::importer::isNarrowFloat(int32_t type) { return isFloatElement(type) && elementBits(type) < 16; }
+
+bool qcc::importer::isPortElement(int32_t type) { return elementBits(type) >= 8 && !isNarrowFloat(type); }
+
 std::string qcc::importer::elementName(int32_t type) {
   if (const Row *row = find(type))
     return row->name;

@@ -167,9 +167,18 @@ void Importer::inferTypes() {
       known.dims.push_back(dim.has_dim_value() ? dim.dim_value() : -1);
     return known;
   };
-  for (const auto &node : model.graph().node())
+  llvm::StringMap<int32_t> constantTypes;
+  for (const auto &tensor : model.graph().initializer())
+    constantTypes.try_emplace(tensor.name(), tensor.data_type());
+  auto elementOf = [&](const std::string &name) -> int32_t {
+    const proto::TypeProto *type = types.lookup(name);
+    return type ? type->tensor_type().elem_type() : constantTypes.lookup(name);
+  };
+  for (const auto &node : model.graph().node()) {
+    checkOperands(node, elementOf, nodeSubject(node, opsets, indices), problems);
     if (!node.domain().empty())
       checkOperator(node, tensorOf, nodeSubject(node, opsets, indices), problems);
+  }
 }
 
 OwningOpRef<ModuleOp> Importer::run() {

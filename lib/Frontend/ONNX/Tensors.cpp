@@ -81,7 +81,7 @@ std::optional<SourceRange> Tensors::findExternal(const TensorProto &tensor, cons
   if (*location != std::string(1, sourceLocation) + "0") {
     const ExternalData::Result &result = external.open(*location);
     if (result.file < 0) {
-      fail(result.rule, subject, result.message);
+      ++unopened.try_emplace(*location, Unopened{result.rule, subject, result.message}).first->second.tensors;
       return std::nullopt;
     }
     file = result.file;
@@ -212,6 +212,11 @@ bool Tensors::normalize(TensorProto &tensor, const Subject &subject, bool isWeig
 }
 
 void Tensors::finish() {
+  for (auto &[location, file] : unopened) {
+    std::string others = file.tensors > 1 ? std::to_string(file.tensors) + " tensors of the model lie there" : "";
+    problems.add(file.rule, file.first, file.message, others.empty() ? std::vector<std::string>() : std::vector{others});
+  }
+  unopened.clear();
   if (typedUsers.empty())
     return;
   int64_t file = sources.add(std::string(sources.name(0)) + "#typed", MemoryBuffer::getMemBufferCopy(typed, "typed"));

@@ -1,5 +1,6 @@
 // `--mcpu` and `--mattr`: LLVM's names checked, as LLVM itself only warns, on the standard error.
 #include "qcc/Target/InstructionSets.h"
+#include "qcc/Base/CommandLine.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -52,7 +53,7 @@ void InstructionSets::setHostInstructions(TargetVersion &version) const {
 llvm::Error InstructionSets::refine(TargetInfo &info, llvm::StringRef cpu, llvm::StringRef attributes, llvm::function_ref<void(TargetVersion &)> derive) const {
   if (cpu.empty() && attributes.empty())
     return llvm::Error::success();
-  if (llvm::Error error = checkNames(cpu, attributes))
+  if (llvm::Error error = checkNames(info.name, cpu, attributes))
     return error;
   // A version whose own instructions are taken away is none: what is left of it goes by the name of one below. The best come first, the floor last.
   auto loses = [&](const TargetVersion &version) {
@@ -83,17 +84,11 @@ llvm::Error InstructionSets::refine(TargetInfo &info, llvm::StringRef cpu, llvm:
 }
 
 static std::string nearest(llvm::StringRef name, llvm::ArrayRef<std::string> known) {
-  const std::string *best = nullptr;
-  unsigned distance = ~0u;
-  for (const std::string &candidate : known)
-    if (unsigned d = name.edit_distance(candidate); d < distance) {
-      distance = d;
-      best = &candidate;
-    }
-  return best ? "; did you mean " + *best + "?" : "";
+  std::string near = didYouMean(name, known);
+  return near.empty() ? "" : "; " + near;
 }
 
-llvm::Error InstructionSets::checkNames(llvm::StringRef cpu, llvm::StringRef attributes) const {
+llvm::Error InstructionSets::checkNames(llvm::StringRef target, llvm::StringRef cpu, llvm::StringRef attributes) const {
   std::unique_ptr<llvm::MCSubtargetInfo> info = subtarget(baseCpu, "");
   std::vector<std::string> cpus, names;
   for (const auto &known : info->getAllProcessorDescriptions())
@@ -101,14 +96,14 @@ llvm::Error InstructionSets::checkNames(llvm::StringRef cpu, llvm::StringRef att
   for (const auto &known : info->getAllProcessorFeatures())
     names.push_back(known.Key);
   if (!cpu.empty() && !llvm::is_contained(cpus, cpu))
-    return llvm::createStringError("unknown CPU '" + cpu + "'" + nearest(cpu, cpus));
+    return llvm::createStringError("target '" + target + "' has no CPU '" + cpu + "'" + nearest(cpu, cpus));
   llvm::SmallVector<llvm::StringRef> parts;
   attributes.split(parts, ',', -1, /*KeepEmpty=*/false);
   for (llvm::StringRef part : parts) {
     if (!part.starts_with("+") && !part.starts_with("-"))
       return llvm::createStringError("--mattr wants +feature or -feature, not '" + part + "'");
     if (!llvm::is_contained(names, part.drop_front()))
-      return llvm::createStringError("unknown feature '" + part.drop_front() + "'" + nearest(part.drop_front(), names));
+      return llvm::createStringError("target '" + target + "' has no feature '" + part.drop_front() + "'" + nearest(part.drop_front(), names));
     if (part.consume_front("+") && isInstructions(part) && !info->checkFeatures(("+" + part).str()) &&
         llvm::none_of(features, [&](const Feature &known) { return part == known.name; }))
       return llvm::createStringError("feature '" + part + "' is refused: artifacts cannot check that a machine has it");

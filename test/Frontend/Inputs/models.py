@@ -82,8 +82,8 @@ def typed_values():
              "i32": (T.INT32, [-7]), "big": (T.INT32, list(range(2000)))}
     tensors = [typed(n, t, v) for n, (t, v) in names.items()]
     int4 = T(name="i4", data_type=T.INT4, dims=[3], int32_data=[0x21, 0x0F])
-    nodes = [h.make_node("Identity", [n], ["y_" + n], name="/" + n) for n in [*names, "i4"]]
-    outputs = [("y_" + n, t, [len(v)]) for n, (t, v) in names.items()] + [("y_i4", T.INT4, [3])]
+    nodes = [h.make_node("Identity", [n], ["y_" + n], name="/" + n) for n in names] + [h.make_node("Cast", ["i4"], ["y_i4"], to=T.INT8, name="/i4")]
+    outputs = [("y_" + n, t, [len(v)]) for n, (t, v) in names.items()] + [("y_i4", T.INT8, [3])]
     return make(nodes, [], outputs, tensors + [int4], opset=21)
 
 
@@ -182,6 +182,38 @@ def unsupported_list():
     ]
     inputs = [X, ("s", T.FLOAT, [2]), ("cond", T.BOOL, []), ("text", T.STRING, [1])]
     return make(nodes, inputs, [("a", T.FLOAT, None), ("lost", T.FLOAT, [1])], extra=(("com.microsoft", 1), ("acme", 1), ("ai.onnx.ml", 3)))
+
+
+@model
+def narrow_ports():
+    """Elements whose kind or place DLPack does not tell."""
+    types = {"e4m3": T.FLOAT8E4M3FN, "e5m2": T.FLOAT8E5M2, "e2m1": T.FLOAT4E2M1, "i4": T.INT4, "i8": T.INT8}
+    nodes = [h.make_node("Identity", [n], ["y_" + n], name="/" + n) for n in types]
+    return make(nodes, [(n, t, [8]) for n, t in types.items()], [("y_" + n, t, [8]) for n, t in types.items()], opset=23)
+
+
+@model
+def narrow_floats():
+    """Floats of less than 16 bits inside, as the result of one node and the operand of another, and as a constant."""
+    nodes = [
+        h.make_node("Cast", ["x"], ["q"], to=T.FLOAT8E4M3FN, name="/down"),
+        h.make_node("Cast", ["q"], ["y"], to=T.FLOAT, name="/up"),
+        h.make_node("Cast", ["w"], ["z"], to=T.FLOAT, name="/constant"),
+        h.make_node("Cast", ["x"], ["h"], to=T.FLOAT16, name="/half"),
+    ]
+    weight = h.make_tensor("w", T.FLOAT8E5M2, [4], bytes(4), raw=True)
+    return make(nodes, [X], [Y, ("z", T.FLOAT, [4]), ("h", T.FLOAT16, X[2])], [weight], opset=23)
+
+
+@model
+def external_absent():
+    """Two files are missing, one of which three tensors lie in."""
+    names = {"w0": "nowhere.bin", "v": "elsewhere.bin", "w1": "nowhere.bin", "w2": "nowhere.bin"}
+    tensors = [array(n, np.zeros((8, 8))) for n in names]
+    for tensor in tensors:
+        external(tensor, names[tensor.name])
+    nodes = [h.make_node("MatMul", ["x", n], ["y_" + n], name="/" + n) for n in names]
+    return make(nodes, [X], [("y_" + n, T.FLOAT, ["batch", 8]) for n in names], tensors)
 
 
 @model

@@ -130,6 +130,24 @@ TEST_P(Session, GreedyGeneration) {
   EXPECT_EQ(produced, 3);
 }
 
+TEST_P(Session, GenerationFitsTheContextOrDoesNotBegin) {
+  openSession(1, 25);
+  auto prompt = tokens(17);
+  std::vector<int64_t> out(10);
+  int64_t produced = 1;
+  int emitted = 0;
+  auto count = [](void *emitted, const int64_t *) { return ++*static_cast<int *>(emitted), 0; };
+  EXPECT_EQ(qcc_session_generate(session, prompt.data(), 17, 10, out.data(), &produced, count, &emitted), QCC_ERROR_CONTEXT);
+  EXPECT_STREQ(qcc_error(model), "a prompt of 17 tokens and 10 new ones, the last of which takes no place, after the first 0 exceed the context of 25");
+  EXPECT_EQ(qcc_session_generate(session, prompt.data(), INT64_MAX, INT64_MAX, out.data(), &produced, count, &emitted), QCC_ERROR_CONTEXT);
+  EXPECT_EQ(produced, 0);
+  EXPECT_EQ(emitted, 0);
+  EXPECT_EQ(qcc_session_position(session), 0);
+  EXPECT_EQ(qcc_session_generate(session, prompt.data(), 17, 9, out.data(), &produced, count, &emitted), QCC_OK);
+  EXPECT_EQ(emitted, 9);
+  EXPECT_EQ(qcc_session_position(session), 25);
+}
+
 TEST_P(Session, OpeningChecksItsOptions) {
   qcc_session *other = nullptr;
   constexpr size_t size = sizeof(qcc_session_options);
