@@ -72,12 +72,13 @@ def Qk_Bcast4Op : Qk_Hook<"bcast4"> {
 def Qk_Dot4Op : Qk_Hook<"dot4", [Pure, AllTypesMatch<["acc", "result"]>, AllTypesMatch<["u", "s"]>]> {
   let summary = "acc[i] += sum of four products of an unsigned and a signed byte, exactly";
   let description = [{
-    `result[i] = acc[i] + sum over j < 4 of zext(u[4i+j]) * sext(s[4i+j])` in i32, without saturation at any step. `max` bounds the bytes
-    of `u` (15 for 4-bit codes), so that a target may use 16-bit intermediate sums where they are exact. The bytes of `s` are in -127..127.
+    `result[i] = acc[i] + sum over j < 4 of ext(u[4i+j]) * sext(s[4i+j])` in i32, without saturation at any step. `u` is unsigned unless `signed_u`.
+    `max` bounds the bytes of an unsigned `u` (15 for 4-bit codes), so that a target may use 16-bit intermediate sums where they are exact. The bytes
+    of `s` are in -127..127.
     Example:
       %1 = qk.dot4 %0, %codes, %a {max = 15 : i32} : vector<16xi32>, vector<64xi8>
   }];
-  let arguments = (ins Qk_Sums:$acc, Qk_Bytes:$u, Qk_Bytes:$s, DefaultValuedAttr<ConfinedAttr<I32Attr, [IntPositive, IntMaxValue<255>]>, "255">:$max);
+  let arguments = (ins Qk_Sums:$acc, Qk_Bytes:$u, Qk_Bytes:$s, DefaultValuedAttr<ConfinedAttr<I32Attr, [IntPositive, IntMaxValue<255>]>, "255">:$max, UnitAttr:$signed_u);
   let results = (outs Qk_Sums:$result);
   let assemblyFormat = "$acc `,` $u `,` $s attr-dict `:` type($acc) `,` type($u)";
   let hasVerifier = 1;

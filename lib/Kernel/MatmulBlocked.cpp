@@ -11,13 +11,14 @@ using namespace qcc;
 using namespace qcc::kernel;
 
 // Register tiles: accumulators (i32 and f32), a unit per panel and a broadcast fit the registers; 12 or more independent chains hide the
-// latency of dot4 (4 or 5 cycles, 2 a cycle).
+// latency of dot4 (4 or 5 cycles, 2 a cycle). Where products take lanes, a register of activations per row has to fit too, and 8 chains do, as such
+// targets forward sums.
 MatmulEmitter::Tiling MatmulEmitter::tiling() const {
   bool many = version.numVectorRegisters >= 32;
   Tiling t;
   t.panels = 2;
   if (spec.intActivations)
-    t.rows = (many ? 12 / t.panels : 3) / w.integerBytes();
+    t.rows = (many ? (version.laneBroadcast ? 8 : 12) / t.panels : 3) / w.integerBytes();
   else
     t.rows = many ? 16 / t.panels : 4;
   t.rowBlock = spec.rowRange ? version.shareRows : 504;
@@ -78,7 +79,7 @@ void MatmulEmitter::forChunks(int64_t k, function_ref<void(const Chunk &)> unpac
         for (unsigned rows : {t.rows, 2u, 1u}) {
           Value to = add(from, mul(div(sub(c.rowEnd, from), rows), rows));
           loop(from, to, rows, {}, [&](Value m, ValueRange) {
-            if (rows > 2)
+            if (rows == t.rows)
               prefetchChunk(c, m, rows, bytes);
             return tile(c, m, rows), Values();
           });
@@ -154,7 +155,7 @@ MatmulEmitter::IntBlocks MatmulEmitter::intBlocks() {
   x.inChunk = holdsRuns(t.chunk), x.folds = spec.foldsSubscales();
   x.hasZero = w.zero != qnt::ZeroKind::None && !(x.folds && w.hasShift()), x.hasSub = spec.hasSubscales() && !x.folds;
   // Once per several hundred rows: what is then left to do for every run is less.
-  x.signedCodes = version.dot8x2 && !x.hasZero && x.parts == 1;
+  x.signedCodes = (version.dot8x2 || version.signedDot4) && !x.hasZero && x.parts == 1;
   x.implicitZero = x.signedCodes ? 0 : x.folds ? 128 : w.integerZero();   // products that fit a byte are stored offset by 128
   x.zeroType = w.zero == qnt::ZeroKind::Int ? sums : floats;
   x.codes = scratch(t.chunk * t.panels * lanes * x.parts, b.getI8Type());
@@ -162,6 +163,11 @@ MatmulEmitter::IntBlocks MatmulEmitter::intBlocks() {
   if (x.inChunk) {
     x.scales = each(x.run, b.getF32Type());
     x.zeros = x.hasZero ? each(x.run, x.zeroType.getElementType()) : Value();
+    if (offsetsSums() && x.implicitZero == 0 && !x.hasZero) {
+      int64_t tiles = 2 * t.rows * t.panels;
+      x.starts = scratch(tiles * lanes, b.getI32Type());
+      rolledLoop(index(tiles), 1, {}, [&](Value i, ValueRange) { return store(splatInt(sumOffsetBits()), x.starts, mul(i, lanes)), Values(); });
+    }
   } else {
     x.waiting = scratch(t.rowBlock * t.panels * lanes, b.getI32Type());
   }
@@ -248,8 +254,29 @@ Values MatmulEmitter::startSums(const IntBlocks &x, const IntTile &t, Value k, V
   return acc;
 }
 
+Value MatmulEmitter::startsAt(const IntBlocks &x, Value k) {
+  return x.starts ? mul(rem(div(k, x.run), 2), x.tiling.rows * x.tiling.panels * lanes) : Value();
+}
+
 Values MatmulEmitter::startRun(const IntBlocks &x, const IntTile &t, Value k, Value end, ArrayRef<StepParams> p) {
+  if (Value at = startsAt(x, k)) {
+    Values acc;
+    for (unsigned i = 0; i < t.sums(); ++i)
+      acc.push_back(load(x.starts, add(at, i * lanes), sums));
+    return acc;
+  }
   return x.hasSub ? Values(t.sums(), splatInt(0)) : startSums(x, t, k, end, p, x.run);
+}
+
+// Stays a loop: unrolled, LLVM's scheduler gathers the broadcasts of many units, which spills the accumulators. Instructions that take lanes need none.
+Values MatmulEmitter::productLoop(const IntBlocks &x, Value number, int64_t step, ValueRange carried, function_ref<Values(Value, ValueRange)> body) {
+  std::optional<int64_t> count = getConstantIntValue(number);
+  if (!version.laneBroadcast || !version.dot4 || !count || *count > 8)
+    return rolledLoop(number, step, carried, body);
+  Values values(carried);
+  for (int64_t i = 0; i < *count; i += step)
+    values = body(index(i), values);
+  return values;
 }
 
 Values MatmulEmitter::partProducts(const IntBlocks &x, const IntTile &t, Value from, Value number, ValueRange acc) {
@@ -260,10 +287,9 @@ Values MatmulEmitter::partProducts(const IntBlocks &x, const IntTile &t, Value f
     inputAt.push_back(row.inputAt);
   Value unitAt = mul(sub(from, t.c.k0), all * lanes);
   if (version.dot8x2)
-    return pairProducts(acc, inputAt, from, x.codes, unitAt, div(number, 2), x.signedCodes);
+    return pairProducts(acc, inputAt, from, x, unitAt, div(number, 2), startsAt(x, from));
   unsigned together = version.laneBroadcast ? 4 : 1; // a register of activations
-  // Stays a loop: unrolled, LLVM's scheduler gathers the broadcasts of many units, which spills the accumulators.
-  return rolledLoop(number, together, acc, [&](Value u, ValueRange carried) {
+  return productLoop(x, number, together, acc, [&](Value u, ValueRange carried) {
     Values acc(carried);
     SmallVector<Values> activations(t.rows);
     for (unsigned next = 0; next < together; ++next) {
@@ -273,7 +299,7 @@ Values MatmulEmitter::partProducts(const IntBlocks &x, const IntTile &t, Value f
       for (unsigned r = 0; r < t.rows; ++r) {
         Value a = bcast4(activations[r], add(add(inputAt[r], from), mul(u, 4)), next);
         for (unsigned i = 0; i < all; ++i)
-          acc[r * all + i] = dot4(acc[r * all + i], units[i], a, x.folds ? 255 : maxInteger(i % x.parts));
+          acc[r * all + i] = dot4(acc[r * all + i], units[i], a, x.folds || x.signedCodes ? 255 : maxInteger(i % x.parts), x.signedCodes);
       }
     }
     return acc;
@@ -333,7 +359,7 @@ void MatmulEmitter::tileOfRuns(const IntBlocks &x, const IntTile &t) {
         p[i].scale = load(x.scales, placeOf(c, k, x.run, i), floats);
         p[i].zero = x.hasZero ? load(x.zeros, placeOf(c, k, x.run, i), x.zeroType) : Value();
       }
-      Value number = div(sub(end, k), 4);
+      Value number = w.perRow() && x.run > 32 ? div(sub(end, k), 4) : index(x.run / 4);
       y = rescaleRun(x, t, k, end, p, runProducts(x, t, k, end, number, startRun(x, t, k, end, p)), y);
     }
     return y;

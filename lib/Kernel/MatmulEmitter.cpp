@@ -226,17 +226,17 @@ Value MatmulEmitter::bcast4(Values &registers, Value at, unsigned u) {
   auto four = vector::ExtractStridedSliceOp::create(b, loc, registers[u / units], ArrayRef<int64_t>{4 * (u % units)}, ArrayRef<int64_t>{4}, ArrayRef<int64_t>{1});
   return qk::Bcast4Op::create(b, loc, bytes, four);
 }
-Value MatmulEmitter::dot4(Value acc, Value u, Value s, unsigned max) { return qk::Dot4Op::create(b, loc, sums, acc, u, s, max); }
+Value MatmulEmitter::dot4(Value acc, Value u, Value s, unsigned max, bool signedU) { return qk::Dot4Op::create(b, loc, sums, acc, u, s, max, signedU); }
 
 Value MatmulEmitter::startSum(Value activationSum, const StepParams &p, int64_t implicitZero) {
   if (startsAtZero())
     return splatInt(0);
   bool fits16 = spec.run() > 0 && 127 * spec.run() <= 32767;
-  if (w.zero == qnt::ZeroKind::Int && !fits16)
-    return arith::MulIOp::create(b, loc, arith::SubIOp::create(b, loc, splatInt(0), activationSum), p.zero);
-  if (w.zero == qnt::ZeroKind::Int)
-    return qk::Mac16Op::create(b, loc, sums, splatInt(0), arith::SubIOp::create(b, loc, splatInt(0), activationSum), p.zero);
-  return arith::MulIOp::create(b, loc, activationSum, splatInt(-implicitZero));
+  Value offset = splatInt(sumOffsetBits());
+  if (w.zero == qnt::ZeroKind::Int && fits16)
+    return qk::Mac16Op::create(b, loc, sums, offset, arith::SubIOp::create(b, loc, splatInt(0), activationSum), p.zero);
+  Value zero = w.zero == qnt::ZeroKind::Int ? p.zero : splatInt(implicitZero);
+  return arith::SubIOp::create(b, loc, offset, arith::MulIOp::create(b, loc, activationSum, zero));
 }
 
 Value MatmulEmitter::addScaled(Value acc, Value sum, Value subscale) {
@@ -300,7 +300,9 @@ Value MatmulEmitter::finishRun(Value sum, Value activationSum, Value activationS
   Value scale = arith::MulFOp::create(b, loc, p.scale, activationScale);
   if (sumsHaveMinimum())
     return qk::RescaleOp::create(b, loc, floats, activationSum ? arith::AddIOp::create(b, loc, sum, activationSum).getResult() : sum, scale, y);
-  if (w.zero != qnt::ZeroKind::Float)
+  if (offsetsSums())
+    y = math::FmaOp::create(b, loc, arith::SubFOp::create(b, loc, vector::BitCastOp::create(b, loc, floats, sum), splatFloat(sumOffset)), scale, y);
+  else if (w.zero != qnt::ZeroKind::Float)
     y = qk::RescaleOp::create(b, loc, floats, sum, scale, y);
   if (addsMinimum())
     return math::FmaOp::create(b, loc, arith::MulFOp::create(b, loc, arith::SIToFPOp::create(b, loc, floats, activationSum), activationScale), p.zero, y);

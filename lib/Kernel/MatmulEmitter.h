@@ -98,8 +98,16 @@ private:
   Value bcast4(Value codes, Value at);
   /// The same of the activations of unit `u` in the block of 32 at `at`, all of which may be read. `registers`: of this block, empty at its start.
   Value bcast4(Values &registers, Value at, unsigned u);
-  Value dot4(Value acc, Value u, Value s, unsigned max);
-  /// Start value of a run's sum: -zero * sum of the activations, or 0.
+  Value dot4(Value acc, Value u, Value s, unsigned max, bool signedU = false);
+  /// Whether the sums of runs start as the bits of 1.5 * 2^23 and more, and so end as the floats 1.5 * 2^23 + sum: those are exact up to 2^22, where a
+  /// unit is that of the last place. Matrix units start at nothing.
+  bool offsetsSums() const {
+    return version.slowConversion && !version.tileInt8 && !version.laneMma && !startsAtZero() && !spec.hasSubscales() && w.integerBytes() == 1 && spec.run() > 0 &&
+           spec.run() * 127 * 255 < 1 << 22;
+  }
+  static constexpr float sumOffset = 3 << 22;
+  int64_t sumOffsetBits() const { return offsetsSums() ? llvm::bit_cast<int32_t>(sumOffset) : 0; }
+  /// Start value of a run's sum: -zero * sum of the activations, or 0; plus sumOffsetBits.
   Value startSum(Value activationSum, const StepParams &p, int64_t implicitZero);
   /// Whether that is 0 whatever the activations are.
   bool startsAtZero() const { return (addsMinimum() && !spec.foldsSubscales()) || w.zero == qnt::ZeroKind::Float; }
@@ -226,8 +234,9 @@ private:
   void finishTile(const Chunk &c, Value m, unsigned rows, mlir::ValueRange y);
   /// Codes of two units as column, then k (MatmulPairs.cpp).
   Value interleaveUnits(Value low, Value high);
-  /// acc[row][panel] + the products of 8 * `number` k, of codes so interleaved.
-  Values pairProducts(mlir::ValueRange acc, llvm::ArrayRef<Value> inputAt, Value kAt, Value codes, Value codesAt, Value number, bool signedCodes);
+  struct IntBlocks;
+  /// acc[row][panel] (or, if `startsAt` is not null, x.starts there) + the products of 8 * `number` k, of codes so interleaved.
+  Values pairProducts(mlir::ValueRange acc, llvm::ArrayRef<Value> inputAt, Value kAt, const IntBlocks &x, Value codesAt, Value number, Value startsAt);
   /// Tiles of int8 activations: how their weights are unpacked, and where to.
   struct IntBlocks {
     Tiling tiling;
@@ -237,6 +246,9 @@ private:
     int64_t implicitZero;
     mlir::VectorType zeroType;
     Value codes, scales, zeros, subscales, submins;  // scratch: a chunk's; null what it has not
+    /// What sums start at where that is one number: twice a tile's, which runs take in turn. Loads have pipes of their own, while copies of a register
+    /// take the place of products, and LLVM makes copies of what it sees a loop load from one place.
+    Value starts;
     Value waiting;                                   // scratch: sums of a run that a chunk has not ended
   };
   /// `rows` rows from m of a chunk.
@@ -257,9 +269,12 @@ private:
   void unpackChunk(const IntBlocks &x, const Chunk &c);
   /// Start values of sums over k..end of `length` k; of a run's.
   Values startSums(const IntBlocks &x, const IntTile &t, Value k, Value end, llvm::ArrayRef<StepParams> p, int64_t length);
+  Value startsAt(const IntBlocks &x, Value k);       // null: sums of runs start at different numbers
   Values startRun(const IntBlocks &x, const IntTile &t, Value k, Value end, llvm::ArrayRef<StepParams> p);
   /// acc + the products of `number` units from k, [row][panel][part]; of whole integers, [row][panel]; of a step, times its sub-scale; of from..to of a run.
   Values partProducts(const IntBlocks &x, const IntTile &t, Value k, Value number, mlir::ValueRange acc);
+  /// `body` over 0..number, `step` at a time.
+  Values productLoop(const IntBlocks &x, Value number, int64_t step, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body);
   Values unitProducts(const IntBlocks &x, const IntTile &t, Value k, Value number, mlir::ValueRange acc);
   Values stepProducts(const IntBlocks &x, const IntTile &t, Value k, mlir::ValueRange acc);
   Values runProducts(const IntBlocks &x, const IntTile &t, Value from, Value to, Value number, mlir::ValueRange acc);

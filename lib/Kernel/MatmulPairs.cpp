@@ -13,26 +13,41 @@ Value MatmulEmitter::interleaveUnits(Value low, Value high) {
   return vector::BitCastOp::create(b, loc, VectorType::get(8 * lanes, b.getI8Type()), words);
 }
 
-Values MatmulEmitter::pairProducts(ValueRange sums, ArrayRef<Value> inputAt, Value kAt, Value codes, Value codesAt, Value number, bool signedCodes) {
+Values MatmulEmitter::pairProducts(ValueRange sums, ArrayRef<Value> inputAt, Value kAt, const IntBlocks &x, Value codesAt, Value number, Value startsAt) {
   Values acc(sums);
   unsigned rows = inputAt.size(), count = acc.size() / rows, pairs = (rows + 1) / 2;
   auto second = [&](unsigned pair) { return std::min(2 * pair + 1, rows - 1); };  // of a single row: itself
-  auto eight = VectorType::get(8, b.getI8Type()), columns = VectorType::get(8 * lanes, b.getI8Type());
+  auto sixteen = VectorType::get(16, b.getI8Type()), columns = VectorType::get(8 * lanes, b.getI8Type());
   Values together;
   for (unsigned p = 0; p < pairs; ++p)
-    for (unsigned i = 0; i < count; ++i)
-      together.push_back(vector::InterleaveOp::create(b, loc, acc[2 * p * count + i], acc[second(p) * count + i]));
-  together = rolledLoop(number, 1, together, [&](Value u, ValueRange carried) {
-    Values sum(carried), units;
-    for (unsigned i = 0; i < count; ++i)
-      units.push_back(load(codes, add(add(codesAt, mul(u, count * 8 * lanes)), i * 8 * lanes), columns));
+    for (unsigned i = 0; i < count; ++i) {
+      if (startsAt)
+        together.push_back(load(x.starts, add(startsAt, (p * count + i) * 2 * lanes), VectorType::get(2 * lanes, b.getI32Type())));
+      else
+        together.push_back(vector::InterleaveOp::create(b, loc, acc[2 * p * count + i], acc[second(p) * count + i]));
+    }
+  auto half = [&](Value first, Value other, int64_t from) -> Value {
+    SmallVector<int64_t> both;
+    for (int64_t k = from; k < from + 16; ++k)
+      both.push_back(k < from + 8 ? k : 16 + k - 8);
+    return vector::ShuffleOp::create(b, loc, first, other, both);
+  };
+  together = productLoop(x, number, 2, together, [&](Value u, ValueRange carried) {
+    Values sum(carried), first, other;
     for (unsigned p = 0; p < pairs; ++p) {
       Value k = add(kAt, mul(u, 8));
-      Value x = load(args.input, add(inputAt[2 * p], k), eight), y = load(args.input, add(inputAt[second(p)], k), eight);
-      SmallVector<int64_t> both = llvm::to_vector(llvm::seq<int64_t>(0, 16));
-      Value two = vector::ShuffleOp::create(b, loc, x, y, both);
+      first.push_back(load(args.input, add(inputAt[2 * p], k), sixteen));
+      other.push_back(load(args.input, add(inputAt[second(p)], k), sixteen));
+    }
+    for (unsigned next = 0; next < 2; ++next) {
+      Values units;
       for (unsigned i = 0; i < count; ++i)
-        sum[p * count + i] = qk::Dot8x2Op::create(b, loc, sum[p * count + i].getType(), sum[p * count + i], units[i], two, signedCodes);
+        units.push_back(load(x.codes, add(add(codesAt, mul(add(u, next), count * 8 * lanes)), i * 8 * lanes), columns));
+      for (unsigned p = 0; p < pairs; ++p) {
+        Value two = half(first[p], other[p], 8 * next);
+        for (unsigned i = 0; i < count; ++i)
+          sum[p * count + i] = qk::Dot8x2Op::create(b, loc, sum[p * count + i].getType(), sum[p * count + i], units[i], two, x.signedCodes);
+      }
     }
     return sum;
   });

@@ -33,6 +33,8 @@ struct TargetVersion {
   unsigned dot4Chains = 8;       // independent sums that hide its latency
   bool laneBroadcast = false;    // products take one lane of a register as a factor: broadcasting from memory costs more
   bool selects16Floats = false;  // one instruction reads a table of 16 floats for all lanes: costs less than to convert codes of 4 bits
+  bool signedDot4 = false;       // the same instruction takes s8 x s8
+  bool slowConversion = false;   // i32 to f32 takes as long as several products: sums start as the bits of 1.5 * 2^23, from which floats subtract
   bool dot8x2 = false;           // u8 x s8 products of 8, for two columns and two rows in one instruction
   bool tileInt8 = false, tileBf16 = false;  // matrix unit: 16 rows x 64 bytes
   /// k that int8 tiles must sum between two f32 rescalings for kernels to prefer them to dot4 (MatmulTiles.cpp says why).

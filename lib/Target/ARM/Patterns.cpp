@@ -1,6 +1,6 @@
 // Hooks as AArch64 instructions; what is not here the generic lowering does well. NEON registers: 16 bytes, 4 sums.
 //
-// dot4    SDOT where the codes, which are unsigned, are below 128 and so the same number as signed bytes; above that USDOT (i8mm), or SDOT of
+// dot4    SDOT where the codes are signed, or below 128 and so the same number as signed bytes; above that USDOT (i8mm), or SDOT of
 //         u - 128 (the upper bit flipped), with 128 times the sum of s added: that sum is shared by all that s is multiplied with. Without either
 //         instruction SMULL gives products of 16 bits, ADDP adds pairs of them (2 * 128 * 127 fits) and SADALP pairs of pairs into i32.
 // dot8x2  SMMLA, USMMLA: two columns times two rows, eight k each.
@@ -40,7 +40,7 @@ struct Dot4Base : OpRewritePattern<qk::Dot4Op> {
     auto sums = cast<VectorType>(op.getAcc().getType());
     if (!isRegister(sums))
       return rewriter.notifyMatchFailure(op, "not a whole register");
-    if (op.getMax() < 128) {
+    if (op.getSignedU() || op.getMax() < 128) {
       rewriter.replaceOp(op, signedProducts(rewriter, loc, op.getAcc(), op.getU(), op.getS()));
       return success();
     }
@@ -66,7 +66,7 @@ struct Dot4Usdot : OpRewritePattern<qk::Dot4Op> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(qk::Dot4Op op, PatternRewriter &rewriter) const override {
     Type sums = op.getAcc().getType();
-    if (!isRegister(sums) || op.getMax() < 128)
+    if (!isRegister(sums) || op.getSignedU() || op.getMax() < 128)
       return rewriter.notifyMatchFailure(op, "not a whole register of codes that are no signed bytes");
     rewriter.replaceOp(op, call(rewriter, op.getLoc(), "llvm.aarch64.neon.usdot.v4i32.v16i8", sums, {op.getAcc(), op.getU(), op.getS()}));
     return success();

@@ -48,6 +48,8 @@ void derive(TargetVersion &version) {
   version.reduceLoopStrength = false;
   version.dot4Chains = 4;                              // its accumulator is forwarded after one cycle (Neoverse N1 optimization guide, 3.17)
   version.laneBroadcast = true;
+  version.signedDot4 = true;                           // SDOT; SMULL too
+  version.slowConversion = true;                       // SCVTF of four lanes keeps one pipe of two or four busy for two cycles
   version.dot8x2 = version.runtimeFeatures & QCC_CPU_I8MM;
   // LLVM has one name for what Linux reports as two: the same products in NEON and in SVE registers.
   if (version.runtimeFeatures & QCC_CPU_SVE)

@@ -82,10 +82,11 @@ struct LowerDot4 : OpRewritePattern<qk::Dot4Op> {
     Location loc = op.getLoc();
     auto sums = cast<VectorType>(op.getAcc().getType());
     Value u = vector::BitCastOp::create(rewriter, loc, sums, op.getU()), s = vector::BitCastOp::create(rewriter, loc, sums, op.getS()), acc = op.getAcc();
+    auto top = [&](Value v, int j) { return arith::ShLIOp::create(rewriter, loc, v, constant(rewriter, loc, sums, 24 - 8 * j)).getResult(); };
+    auto sext = [&](Value v, int j) { return arith::ShRSIOp::create(rewriter, loc, top(v, j), constant(rewriter, loc, sums, 24)).getResult(); };
+    auto zext = [&](Value v, int j) { return arith::ShRUIOp::create(rewriter, loc, top(v, j), constant(rewriter, loc, sums, 24)).getResult(); };
     for (int j = 0; j < 4; ++j) {
-      Value a = arith::AndIOp::create(rewriter, loc, arith::ShRUIOp::create(rewriter, loc, u, constant(rewriter, loc, sums, 8 * j)), constant(rewriter, loc, sums, 255));
-      Value top = arith::ShLIOp::create(rewriter, loc, s, constant(rewriter, loc, sums, 24 - 8 * j));
-      Value c = arith::ShRSIOp::create(rewriter, loc, top, constant(rewriter, loc, sums, 24));
+      Value a = op.getSignedU() ? sext(u, j) : zext(u, j), c = sext(s, j);
       acc = arith::AddIOp::create(rewriter, loc, acc, arith::MulIOp::create(rewriter, loc, a, c));
     }
     rewriter.replaceOp(op, acc);

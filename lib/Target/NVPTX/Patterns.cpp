@@ -36,8 +36,8 @@ struct Dot4 : OpRewritePattern<qk::Dot4Op> {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     if (cast<VectorType>(op.getAcc().getType()).getNumElements() != 1)
       return rewriter.notifyMatchFailure(op, "not a lane's part of a register");
-    Value sum = NVVM::DotAccumulate4WayOp::create(b, b.getI32Type(), op.getU(), NVVM::DotAccumulateType::UNSIGNED, op.getS(),
-                                                  NVVM::DotAccumulateType::SIGNED, word(b, op.getAcc()));
+    Value sum = NVVM::DotAccumulate4WayOp::create(b, b.getI32Type(), op.getU(), op.getSignedU() ? NVVM::DotAccumulateType::SIGNED : NVVM::DotAccumulateType::UNSIGNED,
+                                                  op.getS(), NVVM::DotAccumulateType::SIGNED, word(b, op.getAcc()));
     rewriter.replaceOp(op, fromWord(b, sum, op.getType()));
     return success();
   }

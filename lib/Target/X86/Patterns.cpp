@@ -39,8 +39,8 @@ struct Dot4Vnni : OpRewritePattern<qk::Dot4Op> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(qk::Dot4Op op, PatternRewriter &rewriter) const override {
     Type sums = op.getAcc().getType();
-    if (!isRegister(sums))
-      return rewriter.notifyMatchFailure(op, "not a whole register");
+    if (!isRegister(sums) || op.getSignedU())
+      return rewriter.notifyMatchFailure(op, "not a whole register of unsigned bytes");
     rewriter.replaceOp(op, call(rewriter, op.getLoc(), is512(sums) ? "llvm.x86.avx512.vpdpbusd.512" : "llvm.x86.avx512.vpdpbusd.256", sums,
                                 {op.getAcc(), op.getU(), op.getS()}));
     return success();
@@ -52,8 +52,8 @@ struct Dot4Pairs : OpRewritePattern<qk::Dot4Op> {
   LogicalResult matchAndRewrite(qk::Dot4Op op, PatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     auto sums = cast<VectorType>(op.getAcc().getType()), words = wordsOf(cast<VectorType>(op.getU().getType()), rewriter);
-    if (!isRegister(sums))
-      return rewriter.notifyMatchFailure(op, "not a whole register");
+    if (!isRegister(sums) || op.getSignedU())
+      return rewriter.notifyMatchFailure(op, "not a whole register of unsigned bytes");
     if (op.getMax() > 128)
       return rewriter.notifyMatchFailure(op, "products of larger codes saturate");
     Value two = call(rewriter, loc, is512(sums) ? "llvm.x86.avx512.pmaddubs.w.512" : "llvm.x86.avx2.pmadd.ub.sw", words, {op.getU(), op.getS()});
@@ -67,8 +67,8 @@ struct Dot4Wide : OpRewritePattern<qk::Dot4Op> {
   LogicalResult matchAndRewrite(qk::Dot4Op op, PatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     auto sums = cast<VectorType>(op.getAcc().getType()), words = wordsOf(cast<VectorType>(op.getU().getType()), rewriter);
-    if (!isRegister(sums))
-      return rewriter.notifyMatchFailure(op, "not a whole register");
+    if (!isRegister(sums) || op.getSignedU())
+      return rewriter.notifyMatchFailure(op, "not a whole register of unsigned bytes");
     Value u = vector::BitCastOp::create(rewriter, loc, words, op.getU()), s = vector::BitCastOp::create(rewriter, loc, words, op.getS());
     Value eight = constant(rewriter, loc, words, 8);
     Value uEven = arith::AndIOp::create(rewriter, loc, u, constant(rewriter, loc, words, 255)), uOdd = arith::ShRUIOp::create(rewriter, loc, u, eight);

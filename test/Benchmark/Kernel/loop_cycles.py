@@ -1,8 +1,8 @@
 """Cycles that llvm-mca counts for the loop of a kernel that multiplies, on models of processors that are not at hand.
 
 usage: loop_cycles.py LLVM_MCA TRIPLE ASSEMBLY FUNCTION WEIGHTS INSTRUCTION CPU ..
-ASSEMBLY as `qcc --emit=asm` or clang -S write it. Of the function's loops the one with the largest share of INSTRUCTION (a regular expression: sdot,
-usmmla) is taken, without its branches; several in a row, when a step is a loop within a block of k, are not added up. WEIGHTS: how many
+ASSEMBLY as `qcc --emit=asm` or clang -S write it. Of the function's innermost loops that have INSTRUCTION (a regular expression: sdot, usmmla)
+the one with most of them is taken, without its branches; several in a row, when a step is a loop within a block of k, are not added up. WEIGHTS: how many
 weights an iteration multiplies. Prefetches are left out: other compilers' kernels have none. Prints cycles per 1000 weights.
 """
 import re
@@ -16,20 +16,22 @@ if not body:
     sys.exit(f"{path} has no function {function}")
 lines = body[0].splitlines()
 labels = {m[1]: i for i, line in enumerate(lines) if (m := re.match(r"(\.L\w+):", line))}
-best = (0, [])
+loops = []
 for end, line in enumerate(lines):
     branch = re.match(r"\s+(?:b(?:\.\w+)?|cbn?z\s+\w+,|tbn?z\s+\w+,\s*#\d+,|j\w+)\s+(\.L\w+)", line)
     if not branch or labels.get(branch[1], end) >= end:
         continue
     loop = [l for l in lines[labels[branch[1]]:end] if re.match(r"\s+[a-z]", l) and not re.match(r"\s+(b(\.\w+)?|cbn?z|tbn?z|prfm|j\w+)\s", l)]
-    share = sum(bool(re.search(instruction, l)) for l in loop) / max(1, len(loop))
-    best = max(best, (share, loop))
-if not best[0]:
+    count = sum(bool(re.search(instruction, l)) for l in loop)
+    if count and not any(labels[branch[1]] <= begin for begin, *_ in loops):  # loops end in order: the inner one first
+        loops.append((labels[branch[1]], count, loop))
+if not loops:
     sys.exit(f"{function} has no loop with {instruction}")
+_, _, best = max(loops, key=lambda l: l[1])
 for cpu in cpus:
     report = subprocess.run([mca, f"-mtriple={triple}", f"-mcpu={cpu}", "-mattr=+dotprod,+i8mm,+fullfp16" if "aarch64" in triple else "", "-iterations=200"],
-                            input="\n".join(best[1]) + "\n", capture_output=True, text=True)
+                            input="\n".join(best) + "\n", capture_output=True, text=True)
     cycles = re.search(r"Total Cycles:\s+(\d+)", report.stdout)
     if not cycles:
         sys.exit(report.stderr)
-    print(f"{cpu}: {int(cycles[1]) / 200 / int(weights) * 1000:.1f} cycles per 1000 weights, {len(best[1])} instructions an iteration")
+    print(f"{cpu}: {int(cycles[1]) / 200 / int(weights) * 1000:.1f} cycles per 1000 weights, {len(best)} instructions an iteration")

@@ -30,7 +30,8 @@ def save(name, change=lambda table, mid: None, head=True, pool=False):
         nodes, output = nodes[:3], h.make_tensor_value_info("z", T.FLOAT, ["batch", "seq", 64])
     outputs, constants = [output], [nh.from_array(value, key) for key, value in (("table", table), ("mid", mid), ("head", last))[:3 if head else 2]]
     if pool:
-        nodes += [h.make_node("Slice", ["z", "from", "to", "axis"], ["late"], name="/late"), h.make_node("MatMul", ["late", "pool"], ["p"], name="/pool")]
+        nodes += [h.make_node("Slice", ["z", "from", "to", "axis"], ["late"], name="/late"), h.make_node("MatMul", ["late", "pool"], ["q"], name="/pool"),
+                  h.make_node("Tanh", ["q"], ["p"], name="/tanh")]
         outputs.append(h.make_tensor_value_info("p", T.FLOAT, ["batch", "late", 64]))
         constants += [nh.from_array(np.array([value]), key) for key, value in (("from", 500), ("to", 600), ("axis", 1))] + [nh.from_array(mid, "pool")]
     graph = h.make_graph(nodes, name, [h.make_tensor_value_info("input_ids", T.INT64, ["batch", "seq"])], outputs, constants)

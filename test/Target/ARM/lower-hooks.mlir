@@ -30,6 +30,18 @@ func.func @large_codes_are_no_signed_bytes(%0: vector<4xi32>, %u: vector<16xi8>,
   return %1 : vector<4xi32>
 }
 
+// CHECK-LABEL: func @signed_codes_need_no_offset
+func.func @signed_codes_need_no_offset(%0: vector<4xi32>, %u: vector<16xi8>, %s: vector<16xi8>) -> vector<4xi32> {
+  // NEON-NOT: arith.xori
+  // NEON-COUNT-2: llvm.aarch64.neon.smull.v8i16
+  // DOTPROD-NOT: arith.xori
+  // DOTPROD: llvm.aarch64.neon.sdot.v4i32.v16i8
+  // I8MM-NOT: usdot
+  // I8MM: llvm.aarch64.neon.sdot.v4i32.v16i8
+  %1 = qk.dot4 %0, %u, %s {signed_u} : vector<4xi32>, vector<16xi8>
+  return %1 : vector<4xi32>
+}
+
 // Two columns times two rows, twice.
 // CHECK-LABEL: func @two_rows
 func.func @two_rows(%0: vector<8xi32>, %u: vector<32xi8>, %s: vector<16xi8>) -> vector<8xi32> {

@@ -218,6 +218,32 @@ TEST_F(MatmulTest, rowPairsEmulated) {
   }
 }
 
+// What products of lanes and of signed bytes change in every kernel, and sums that start off zero, with these emulated: runs that keep the sums within 22
+// bits and runs that don't, rows past tiles.
+TEST_F(MatmulTest, signedBytesAndOffsetSumsEmulated) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-avx512", "", "", true);
+  ASSERT_TRUE(bool(info));
+  TargetVersion version = versionNamed(*info, "avx512");
+  if (!canRun(version))
+    GTEST_SKIP() << "this machine has no AVX-512";
+  version.laneBroadcast = version.signedDot4 = version.slowConversion = true;
+  struct Case {
+    const char *format;
+    int64_t activationGroup;
+  };
+  for (RowClass rows : {RowClass::Decode, RowClass::Short, RowClass::Long})
+    for (auto [format, activationGroup] : {Case{"w4g32", 32}, {"w8g128", 128}, {"w8g256", 256}, {"w4g64asym", 32}, {"w4t", 32}, {"w8row", 32}, {"w8row", -1}, {"nf4", 32}}) {
+      mlir::Type element = qnt::parseFormat(format, &context);
+      MatmulSpec spec = productOf(element, info->panelLanes, rows, activationGroup, true);
+      auto kernels = CompiledMatmul::compile(spec, target, *info, version);
+      ASSERT_TRUE(bool(kernels)) << format << llvm::toString(kernels.takeError());
+      for (Size size : {Size{1, 33, 521}, Size{7, 33, 521}, Size{33, 17, 300}})
+        if (size.m <= (rows == RowClass::Decode ? 1 : rows == RowClass::Short ? 16 : 4096))
+          check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k, activationGroup), spec, *kernels, 0);
+    }
+}
+
 // Rounded factors, in every kind of weights; rows and columns past tiles, chunks and groups of panels.
 TEST_F(MatmulTest, bf16TilesEmulated) {
   const Target &target = getX86Target();
