@@ -23,13 +23,11 @@ std::string wrongValue(llvm::StringRef text, double);
 std::string wrongValue(llvm::StringRef text, bool);
 inline std::string wrongValue(llvm::StringRef, const std::string &) { return ""; }
 
-/// An option that is given at most once and tells wrong values by refuseOption. (cl::Option::error and its callers cannot be told to print in another form.)
+/// An option that tells wrong values by refuseOption; of several the last one counts. (cl::Option::error and its callers cannot be told to print in another form.)
 template <typename T> struct Opt : llvm::cl::opt<T> {
   using llvm::cl::opt<T>::opt;
   bool addOccurrence(unsigned position, llvm::StringRef name, llvm::StringRef value, bool isMore = false) override {
     std::string dashed = (name.size() == 1 ? "-" : "--") + name.str();
-    if (this->getNumOccurrences())
-      return refuseOption(dashed + " is given twice");
     if (std::string wrong = wrongValue(value, T()); !wrong.empty())
       return refuseOption(dashed + (this->getFormattingFlag() == llvm::cl::Prefix ? "" : "=") + value + " " + wrong, "  note: " + dashed + ": " + this->HelpStr + "\n");
     return llvm::cl::opt<T>::addOccurrence(position, name, value, isMore);

@@ -183,14 +183,17 @@ struct Preparation : MethodPreparation {
   explicit Preparation(const WeightProblem &problem) : energies(columnImportance(problem, remark)) {
     if (remark.empty())
       feedback = computeFeedback(problem);
-    if (succeeded(feedback))
+    if (succeeded(feedback)) {
       importance = normalizedImportance(costsOf(*feedback));
-    else if (remark.empty())
+      moments.emplace(problem);
+    } else if (remark.empty()) {
       remark = "the second moments of its inputs have no Cholesky factor, however damped: rounded to nearest instead of gptq";
+    }
   }
   std::string remark;                          // why there is no feedback
   std::vector<float> energies, importance;     // of columns: in themselves, and when later ones make up for them
   FailureOr<Feedback> feedback = failure();
+  std::optional<DampedMoments> moments;        // with feedback
 };
 
 struct Gptq : QuantizationMethod {
@@ -218,7 +221,7 @@ private:
     }
     std::optional<RefitScales> refit;
     if (RefitScales::applies(problem.element))
-      refit.emplace(problem);
+      refit.emplace(problem, *preparation.moments);
     llvm::parallelFor(0, (problem.rows + rowsOfTask - 1) / rowsOfTask,
                       [&](size_t task) { RowRounder(problem, *feedback, int64_t(task) * rowsOfTask, out).run(refit ? &*refit : nullptr); });
     return success();

@@ -33,20 +33,36 @@ static void refine(const WeightProblem &problem, const RefitScales &refit, int64
 }
 
 namespace {
+struct Preparation : MethodPreparation {
+  explicit Preparation(const WeightProblem &problem) : importance(columnImportance(problem, remark)) {
+    if (!importance.empty())
+      moments.emplace(problem);
+  }
+  std::string remark;                   // why columns count alike
+  std::vector<float> importance;        // of columns; empty: they count alike
+  std::optional<DampedMoments> moments; // with importance
+};
+
 struct Mse : QuantizationMethod {
   StringRef name() const override { return "mse"; }
   bool usesMoments() const override { return true; }
   ArrayRef<MethodParameter> parameters() const override { return damping; }
+  std::unique_ptr<MethodPreparation> prepare(const WeightProblem &problem) const override { return std::make_unique<Preparation>(problem); }
   LogicalResult encode(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) const override {
-    std::string remark;
-    std::vector<float> importance = columnImportance(problem, remark);
-    if (failed(fitRows(problem, importance, out, why)))
+    if (!problem.preparation)
+      return encode(problem, Preparation(problem), out, why);
+    return encode(problem, *static_cast<const Preparation *>(problem.preparation), out, why);
+  }
+
+private:
+  static LogicalResult encode(const WeightProblem &problem, const Preparation &preparation, qnt::QuantizedBuffer &out, std::string &why) {
+    if (failed(fitRows(problem, preparation.importance, out, why)))
       return failure();
     roundRows(problem, out);
-    why = remark;
-    if (importance.empty() || !RefitScales::applies(problem.element))
+    why = preparation.remark;
+    if (preparation.importance.empty() || !RefitScales::applies(problem.element))
       return success();
-    RefitScales refit(problem);
+    RefitScales refit(problem, *preparation.moments);
     llvm::parallelFor(0, (problem.rows + feedbackRows - 1) / feedbackRows, [&](size_t task) {
       int64_t first = int64_t(task) * feedbackRows;
       refine(problem, refit, first, std::min(feedbackRows, problem.rows - first), out);

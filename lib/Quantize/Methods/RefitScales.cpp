@@ -20,22 +20,23 @@ void RowState::restore(qnt::QuantizedBuffer &buffer, int64_t row) const {
 
 bool RefitScales::applies(Type element) { return qnt::familyOf(element)->hasLinearScales(element); }
 
-RefitScales::RefitScales(const WeightProblem &problem)
-    : problem(problem), family(*qnt::familyOf(problem.element)), stride((problem.K + feedbackLanes - 1) / feedbackLanes * feedbackLanes) {
-  auto block = cast<qnt::BlockType>(problem.element);
-  span = block.getSuper() ? block.getSuper() : block.getGroup() < 0 ? problem.K : block.getGroup();
-  moments.resize(problem.K * stride);
+DampedMoments::DampedMoments(const WeightProblem &problem) : stride((problem.K + feedbackLanes - 1) / feedbackLanes * feedbackLanes), values(problem.K * stride) {
   double mean = 0;
   for (int64_t k = 0; k < problem.K; ++k)
     mean += problem.inputs->energy(k) / double(problem.K);
   for (int64_t k = 0; k < problem.K; ++k) {
-    std::copy_n(problem.inputs->moments.begin() + k * problem.K, problem.K, moments.begin() + k * stride);
-    moments[k * stride + k] += float(problem.parameters[damping] * mean);
+    std::copy_n(problem.inputs->moments.begin() + k * problem.K, problem.K, values.begin() + k * stride);
+    values[k * stride + k] += float(problem.parameters[damping] * mean);
   }
 }
 
+RefitScales::RefitScales(const WeightProblem &problem, const DampedMoments &moments) : problem(problem), family(*qnt::familyOf(problem.element)), moments(moments) {
+  auto block = cast<qnt::BlockType>(problem.element);
+  span = block.getSuper() ? block.getSuper() : block.getGroup() < 0 ? problem.K : block.getGroup();
+}
+
 void RefitScales::run(int64_t first, int64_t count, qnt::QuantizedBuffer &out) const {
-  int64_t K = problem.K, scales = (K + span - 1) / span;
+  int64_t K = problem.K, scales = (K + span - 1) / span, stride = moments.stride;
   auto scaleOf = [&](int64_t r, int64_t g) -> float & { return out.scales[(first + r) * scales + g]; };
   std::vector<float> units(count * K), product(feedbackRows * stride), minus(span * feedbackRows);
   for (int64_t r = 0; r < count; ++r) {
@@ -52,7 +53,7 @@ void RefitScales::run(int64_t first, int64_t count, qnt::QuantizedBuffer &out) c
       for (int64_t r = 0; r < feedbackRows; ++r)
         minus[k * feedbackRows + r] = r < count ? -units[r * K + from + k] : 0.0f;
     std::fill(product.begin(), product.end(), 0.0f);
-    feedBackBlock(product.data(), stride, minus.data(), n, moments.data() + from * stride, stride);
+    feedBackBlock(product.data(), stride, minus.data(), n, moments.values.data() + from * stride, stride);
     for (int64_t r = 0; r < count; ++r)
       for (int64_t h = 0; h < scales; ++h)
         for (int64_t k = h * span, end = std::min(K, k + span); k < end; ++k) {
@@ -77,7 +78,7 @@ void RefitScales::run(int64_t first, int64_t count, qnt::QuantizedBuffer &out) c
 }
 
 std::vector<double> RefitScales::losses(int64_t first, int64_t count, const qnt::QuantizedBuffer &out) const {
-  int64_t K = problem.K;
+  int64_t K = problem.K, stride = moments.stride;
   std::vector<float> lost(count * K), minus(K * feedbackRows), product(feedbackRows * stride);
   for (int64_t r = 0; r < count; ++r) {
     family.decodeRow(out.view, first + r, MutableArrayRef(lost).slice(r * K, K));
@@ -86,7 +87,7 @@ std::vector<double> RefitScales::losses(int64_t first, int64_t count, const qnt:
       minus[k * feedbackRows + r] = -lost[r * K + k];
     }
   }
-  feedBackBlock(product.data(), stride, minus.data(), K, moments.data(), stride);
+  feedBackBlock(product.data(), stride, minus.data(), K, moments.values.data(), stride);
   std::vector<double> sums(count);
   for (int64_t r = 0; r < count; ++r)
     for (int64_t k = 0; k < K; ++k)
