@@ -1,152 +1,38 @@
 // From options to files: read, run the stages, write. The order of passes is in Pipelines.cpp.
 #include "qcc/Compiler/Driver.h"
+#include "lib/Compiler/Compilation.h"
+#include "lib/Compiler/Plugins.h"
+#include "lib/Compiler/Tables.h"
 #include "dialects/Quant/Quant.h"
 #include "qcc/Base/ExitCodes.h"
-#include "qcc/Base/TargetInfo.h"
-#include "qcc/Compiler/ExtensionPoints.h"
-#include "qcc/Compiler/Options.h"
 #include "qcc/Compiler/Pipelines.h"
 #include "qcc/Compiler/Registration.h"
-#include "qcc/Frontend/SupportedOps.h"
 #include "qcc/Frontend/Diagnostics.h"
 #include "qcc/Frontend/ImportONNX.h"
-#include "qcc/Compiler/ModelHeader.h"
-#include "qcc/Quantize/WeightPipeline.h"
 #include "qcc/Target/Target.h"
 #include "lib/Compiler/ActivationScales.h"
 #include "lib/Compiler/Backend.h"
-#include "lib/Compiler/BuildReport.h"
-#include "lib/Compiler/Calibration.h"
 #include "lib/Compiler/DescribeProgram.h"
-#include "lib/Compiler/FormatTable.h"
 #include "lib/Compiler/InternalErrors.h"
 #include "lib/Compiler/Library.h"
-#include "lib/Compiler/OutputFiles.h"
 #include "lib/Compiler/OutputPaths.h"
-#include "lib/Compiler/PassRunner.h"
-#include "lib/Compiler/Phases.h"
 #include "lib/Compiler/ProgramFiles.h"
 #include "lib/Compiler/Recipe.h"
 #include "lib/Compiler/Sensitivity.h"
 #include "lib/Compiler/SizeBudget.h"
 #include "lib/Compiler/Statistics.h"
 #include "lib/Compiler/Verification.h"
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Tools/Plugins/DialectPlugin.h"
-#include "mlir/Tools/Plugins/PassPlugin.h"
-#include "llvm/Support/DynamicLibrary.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Parallel.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/ThreadPool.h"
-#include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Triple.h"
-#include <mutex>
 using namespace mlir;
 using namespace qcc;
 using llvm::Twine;
 
-namespace {
-
-/// Standard output may be a full disk.
-int flushScreen() {
-  llvm::outs().flush();
-  if (!llvm::outs().has_error())
-    return ExitSuccess;
-  std::string why = llvm::outs().error().message();
-  llvm::outs().clear_error();
-  return complain(ExitResource, "cannot write to standard output: " + why);
-}
-
-class Compilation {
-public:
-  explicit Compilation(const CompilerOptions &options) : options(options), phases(options), runner(options, phases, baseName(options) + ".repro.mlir") {}
-  int run();
-
-private:
-  int loadPlugins(DialectRegistry &registry);
-  int attachPasses();
-  int stages();
-  int check(int recognized);
-  int findTarget();
-  int findRuntime();
-  int findText();
-  int decideFormats(ModuleOp graph);
-  int scaleChannels(ModuleOp graph);
-  int scaleActivations(ModuleOp graph);
-  int chooseCodes(OwningOpRef<ModuleOp> graph);
-  int writeCode();
-  int writeLibrary();
-  int plan();
-  int writeReports(const BuildReport &report);
-  int saveRecipe();
-  void tellKeptCodes();
-  int readInput();
-  void report(Diagnostic &diagnostic);
-  void summarize();
-  int runStage(llvm::StringRef stage, int failureCode, llvm::function_ref<void(OpPassManager &)> build);
-  int writeIr();
-  int saveTemps(const Twine &stage, ModuleOp program);
-  const CompilerOptions &options;
-  Phases phases;
-  PassRunner runner;
-  std::optional<llvm::DefaultThreadPool> pool;         // of the context, with -j
-  std::unique_ptr<MLIRContext> context;
-  OwningOpRef<ModuleOp> module;
-  OwningOpRef<ModuleOp> decided;                       // with --verify: the module before weights are placed
-  std::shared_ptr<SourceFiles> sources = std::make_shared<SourceFiles>();  // what the module's references to weights index
-  TargetInfo target;
-  const Target *family = nullptr;
-  CalibrationInput calibration;
-  EncodedWeights encoded;                              // what methods have chosen; every other weight is encoded as it is written
-  OutputFiles files;
-  std::mutex reporting;
-  int errors = 0, warnings = 0;
-};
-
-/// Of a plugin that is loaded.
-static int checkInterface(llvm::StringRef option, const std::string &path) {
-  void *symbol = llvm::sys::DynamicLibrary::getPermanentLibrary(path.c_str()).getAddressOfSymbol("qccExtensionInterface");
-  unsigned version = symbol ? reinterpret_cast<unsigned (*)()>(symbol)() : kExtensionInterfaceVersion;
-  if (version == kExtensionInterfaceVersion)
-    return ExitSuccess;
-  return complain(ExitUsage, option + ": '" + path + "' was built for version " + Twine(version) + " of qcc's extension interface; this is version " +
-                                 Twine(kExtensionInterfaceVersion) + " [bad-option]");
-}
-
-int Compilation::loadPlugins(DialectRegistry &registry) {
-  for (const std::string &path : options.dialectPlugins) {
-    auto plugin = DialectPlugin::load(path);
-    if (!plugin)
-      return complain(ExitUsage, "--load-dialect-plugin: " + llvm::toString(plugin.takeError()) + " [bad-option]");
-    if (int code = checkInterface("--load-dialect-plugin", path))
-      return code;
-    plugin->registerDialectRegistryCallbacks(registry);
-  }
-  for (const std::string &path : options.passPlugins) {
-    auto plugin = PassPlugin::load(path);
-    if (!plugin)
-      return complain(ExitUsage, "--load-pass-plugin: " + llvm::toString(plugin.takeError()) + " [bad-option]");
-    if (int code = checkInterface("--load-pass-plugin", path))
-      return code;
-    plugin->registerPassRegistryCallbacks();
-  }
-  return ExitSuccess;
-}
-
-int Compilation::attachPasses() {
-  for (const std::string &pass : options.extraPasses) {
-    if (pass == "list")
-      continue;
-    if (llvm::Error error = addAtExtensionPoint(pass))
-      return complain(ExitUsage, "--pass-at: " + llvm::toString(std::move(error)) + " [bad-option]");
-  }
-  return ExitSuccess;
-}
+Compilation::Compilation(const CompilerOptions &options) : options(options), phases(options), runner(options, phases, baseName(options) + ".repro.mlir") {}
 
 /// Diagnostics may come from several threads; each is printed whole.
 void Compilation::report(Diagnostic &diagnostic) {
@@ -185,34 +71,6 @@ int Compilation::runStage(llvm::StringRef stage, int failureCode, llvm::function
   return succeeded(runner.run(*module, build)) ? saveTemps(stage, *module) : failureCode;
 }
 
-/// --save-temps: the IR after a stage, as <folder>/<stage>.mlir or <output>.<stage>.mlir. Kept even when a later stage fails, so it is no part of `files`.
-int Compilation::saveTemps(const Twine &stage, ModuleOp program) {
-  if (!options.saveTemps)
-    return ExitSuccess;
-  llvm::SmallString<128> path(*options.saveTemps);
-  if (path.empty())
-    (Twine(baseName(options)) + "." + stage + ".mlir").toVector(path);
-  else
-    llvm::sys::path::append(path, stage + ".mlir");
-  OutputFiles one;
-  llvm::Error error = one.write(path, [&](llvm::raw_ostream &out) { printProgram(program, *sources, path, out); });
-  if (!error)
-    error = one.commit();
-  return error ? complain(ExitResource, llvm::toString(std::move(error))) : int(ExitSuccess);
-}
-
-int Compilation::writeIr() {
-  if (options.output.empty() || options.output == "-") {
-    module->print(llvm::outs());
-    return flushScreen();
-  }
-  if (llvm::Error error = files.write(options.output, [&](llvm::raw_ostream &out) { printProgram(*module, *sources, options.output, out); }))
-    return complain(ExitResource, llvm::toString(std::move(error)));
-  if (llvm::Error error = files.commit())
-    return complain(ExitResource, llvm::toString(std::move(error)));
-  return ExitSuccess;
-}
-
 int Compilation::findTarget() {
   llvm::Expected<TargetInfo> found = qcc::findTarget(allTargets(), options.target, options.cpu, options.attributes, options.multiversion);
   if (!found)
@@ -243,154 +101,6 @@ int Compilation::findText() {
     llvm::errs() << "qcc: --calib is read for a library: " << (options.dryRun ? "the plan" : "what is printed") << " has formats" <<
         (options.hasBudget() ? ", chosen on the text," : "") << " but no codes\n";
   return ExitSuccess;
-}
-
-static void printTargets() {
-  for (const Target *target : allTargets())
-    for (const TargetInfo &preset : target->presets())
-      llvm::outs() << llvm::left_justify(preset.name, 18) << preset.description << "\n";
-}
-
-/// IR or code for people to read: of the best version.
-int Compilation::writeCode() {
-  const TargetVersion &version = target.versions.front();
-  phases.begin("lowering to kernels");
-  OwningOpRef<ModuleOp> lowered = runKernelStage(*module, runner, options, target, version);
-  if (!lowered)
-    return ExitCompileError;
-  module = std::move(lowered);
-  if (options.stats)
-    printMatmulKernels(*module, version, llvm::errs());
-  if (int code = saveTemps("kernel." + version.name, *module))
-    return code;
-  if (options.compileTo == Stage::Kernel)
-    return writeIr();
-  if (failed(runLlvmStage(*module, runner, options, *family, version)))
-    return ExitCompileError;
-  if (int code = saveTemps("llvm." + version.name, *module))
-    return code;
-  if (options.compileTo == Stage::Llvm || options.emit == Emit::Mlir)
-    return writeIr();
-  std::string output = outputPath(options, options.emit == Emit::Assembly ? ".s" : ".ll");
-  llvm::SmallString<128> scratch;
-  bool toScreen = output == "-";
-  if (toScreen && llvm::sys::fs::createTemporaryFile("qcc", "txt", scratch))
-    return complain(ExitResource, "cannot create a temporary file");
-  auto path = toScreen ? llvm::Expected<std::string>(scratch.str().str()) : files.reserve(output);
-  if (!path)
-    return complain(ExitResource, llvm::toString(path.takeError()));
-  phases.begin("generating code");
-  std::vector<CompiledVersion> one;
-  one.push_back({&version, std::move(module)});
-  llvm::Error error = generateCode(one, options, target, options.emit == Emit::Assembly ? CodeKind::Assembly : CodeKind::LlvmIr, {*path});
-  if (toScreen) {
-    auto text = llvm::MemoryBuffer::getFile(*path);
-    llvm::sys::fs::remove(*path);
-    if (!error && !text)
-      return complain(ExitResource, "cannot read back '" + *path + "': " + text.getError().message());
-    if (!error) {
-      llvm::outs() << (*text)->getBuffer();
-      return flushScreen();
-    }
-  }
-  if (error)
-    return complainOf(ExitCompileError, std::move(error), files);
-  if (llvm::Error error = files.commit())
-    return complain(ExitResource, llvm::toString(std::move(error)));
-  return ExitSuccess;
-}
-
-/// The shared library (or object), its weights and its header.
-int Compilation::writeLibrary() {
-  std::string library = outputPath(options, options.emit == Emit::Object ? ".o" : ".so");
-  std::string weights = besideLibrary(library, ".weights"), header = besideLibrary(library, ".h");
-  bool embed = options.weights == WeightsPlace::Embed;
-  if (library == "-")
-    return complain(ExitUsage, "-o -: only text goes to standard output, not a library or an object [bad-option]");
-
-  Scratch scratch;
-  if (scratch.error)
-    return complain(ExitResource, "cannot create a temporary folder: " + scratch.error.message());
-  LibraryFiles paths{"", "", "", "", llvm::sys::path::filename(library).str(), files};
-  llvm::Expected<std::string> weightsPath = embed ? llvm::Expected<std::string>("") : files.reserve(weights);
-  if (!weightsPath)
-    return complain(ExitResource, llvm::toString(weightsPath.takeError()));
-  llvm::Expected<std::string> libraryPath = files.reserve(library);
-  if (!libraryPath)
-    return complain(ExitResource, llvm::toString(libraryPath.takeError()));
-  paths.weights = *weightsPath;
-  paths.weightsName = weights;
-  paths.library = *libraryPath;
-  paths.libraryName = library;
-
-  int saved = ExitSuccess;
-  BuildReport report;
-  WeightErrors errors;
-  auto save = [&](llvm::StringRef stage, const TargetVersion &version, ModuleOp program) {
-    if (stage == "kernel" && options.stats)
-      printMatmulKernels(program, version, llvm::errs());
-    if (stage == "kernel" && !options.reports.empty() && &version == &target.versions.front())
-      report = describeBuild(*module, program, options, target, *sources);
-    saved = saved ? saved : saveTemps(stage + "." + version.name, program);
-  };
-  WrittenWeights written;
-  LibraryJob job{*module, *sources, options, target, *family, runner, phases, &encoded, options.reports.empty() ? nullptr : &errors, save};
-  if (int code = buildLibrary(job, scratch, paths, written))
-    return code;
-  if (saved)
-    return saved;
-  Verified verified;
-  if (int code = options.verify ? verify(job, *decided, written, scratch, verified) : int(ExitSuccess))
-    return code;
-  if (uint64_t bytes; !llvm::sys::fs::file_size(paths.library, bytes))
-    report.libraryBytes = int64_t(bytes);
-  addErrors(report, *module, errors);
-  addVerified(report, verified.products);
-  if (int code = writeReports(report))
-    return code;
-  if (llvm::Error error = files.write(header, [](llvm::raw_ostream &out) { out << modelHeader; }))
-    return complain(ExitResource, llvm::toString(std::move(error)));
-  if (llvm::Error error = files.commit())
-    return complain(ExitResource, llvm::toString(std::move(error)));
-  if (!options.quiet)
-    llvm::errs() << "qcc: wrote " << library << (embed ? "" : ", " + weights) << ", " << header << " (" << written.bytes / 1000000 << " MB of weights, "
-                 << target.name << ")\n";
-  return ExitSuccess;
-}
-
-int Compilation::writeReports(const BuildReport &report) {
-  for (const std::string &path : options.reports) {
-    auto print = llvm::StringRef(path).ends_with(".html") ? printReportHtml : printReportJson;
-    if (llvm::Error error = files.write(path, [&](llvm::raw_ostream &out) { print(report, out); }))
-      return complain(ExitResource, llvm::toString(std::move(error)));
-  }
-  return ExitSuccess;
-}
-
-int Compilation::saveRecipe() {
-  if (options.saveRecipe.empty())
-    return ExitSuccess;
-  CompilerOptions resolved = options;
-  resolved.target = target.name;
-  if (llvm::Error error = files.write(options.saveRecipe, [&](llvm::raw_ostream &out) { writeRecipe(*module, resolved, out); }))
-    return complain(ExitResource, llvm::toString(std::move(error)));
-  return ExitSuccess;
-}
-
-/// --dry-run: what would be built. The kernel stage of the best version knows how much memory its steps need.
-int Compilation::plan() {
-  phases.begin("lowering to kernels");
-  OwningOpRef<ModuleOp> lowered = runKernelStage(*module, runner, options, target, target.versions.front());
-  if (!lowered)
-    return ExitCompileError;
-  BuildReport report = describeBuild(*module, *lowered, options, target, *sources);
-  report.isDryRun = true;
-  if (int code = writeReports(report))
-    return code;
-  if (llvm::Error error = files.commit())
-    return complain(ExitResource, llvm::toString(std::move(error)));
-  printPlan(report, llvm::outs());
-  return flushScreen();
 }
 
 /// The quant stage. With a budget, weights are measured first. `graph`: the program as it was before, where there is a text to calibrate on.
@@ -553,29 +263,13 @@ int Compilation::stages() {
 int Compilation::run() {
   DialectRegistry registry;
   registerEverything(registry);                        // passes too: --pass-at may name any of them
-  if (int code = loadPlugins(registry))
+  if (int code = loadPlugins(options, registry))
     return code;
-  if (int code = attachPasses())
+  if (int code = attachPasses(options))
     return code;
-  switch (options.print) {
-  case Table::Targets:
-    printTargets();
+  if (options.print != Table::None) {
+    printTable(options.print, llvm::outs());
     return flushScreen();
-  case Table::Operators:
-    printSupportedOps(llvm::outs());
-    return flushScreen();
-  case Table::Formats:
-    printFormatTable(llvm::outs());
-    return flushScreen();
-  case Table::Methods:
-    llvm::outs() << listMethods();
-    return flushScreen();
-  case Table::ExtensionPoints:
-    for (const ExtensionPoint &point : extensionPoints())
-      llvm::outs() << point.name << "\t" << point.description << "\n";
-    return flushScreen();
-  case Table::None:
-    break;
   }
   context = std::make_unique<MLIRContext>(registry);
   if (options.jobs) {                                  // one limit for passes, encoding of weights and code generation
@@ -600,7 +294,5 @@ int Compilation::run() {
   module = {};                                         // before the context that it lives in
   return code;
 }
-
-} // namespace
 
 int qcc::runCompiler(const CompilerOptions &options) { return Compilation(options).run(); }
