@@ -36,6 +36,9 @@ int CalibrationInput::open(const CompilerOptions &options, ModuleOp model, const
   if (int code = readCalibrationText(options, model, calibrationText))
     return code;
   isOpen = true;
+  if (calibrationText.windows < options.calibrationSamples && !options.quiet)
+    llvm::errs() << "qcc: " << options.calibration << " has " << calibrationText.windows << " windows of " << calibrationText.length << " tokens, fewer than --calib-samples="
+                 << options.calibrationSamples << "\n";
   if (options.calibrationCache.empty())
     return ExitSuccess;
   CacheKey tokens;
