@@ -18,6 +18,7 @@
 #include "lib/Compiler/BuildReport.h"
 #include "lib/Compiler/Calibration.h"
 #include "lib/Compiler/DescribeProgram.h"
+#include "lib/Compiler/Evaluation.h"
 #include "lib/Compiler/FormatTable.h"
 #include "lib/Compiler/InternalErrors.h"
 #include "lib/Compiler/Library.h"
@@ -98,6 +99,7 @@ private:
   std::unique_ptr<MLIRContext> context;
   OwningOpRef<ModuleOp> module;
   OwningOpRef<ModuleOp> decided;                       // with --verify: the module before weights are placed
+  Evaluation evaluation;                               // with --evaluate
   std::shared_ptr<SourceFiles> sources = std::make_shared<SourceFiles>();  // what the module's references to weights index
   TargetInfo target;
   const Target *family = nullptr;
@@ -344,6 +346,8 @@ int Compilation::writeLibrary() {
     return code;
   if (uint64_t bytes; !llvm::sys::fs::file_size(paths.library, bytes))
     report.libraryBytes = int64_t(bytes);
+  if (int code = options.evaluation.empty() ? int(ExitSuccess) : evaluateBuild(job, std::move(evaluation), paths.library, written, report.evaluation.emplace()))
+    return code;
   addErrors(report, *module, errors);
   addVerified(report, verified.products);
   if (int code = writeReports(report))
@@ -489,7 +493,7 @@ int Compilation::stages() {
     return code;
   if (int code = findRuntime())
     return code;
-  if (int code = options.verify ? checkVerifiable(target) : int(ExitSuccess))
+  if (int code = options.verify ? checkRuns(target, "--verify") : options.evaluation.empty() ? int(ExitSuccess) : checkRuns(target, "--evaluate"))
     return code;
   if (int code = checkOutputPaths(options, *sources))  // before any work; below, with the files that the model refers to
     return code;
@@ -504,6 +508,8 @@ int Compilation::stages() {
     return code;
   if (options.compileTo == Stage::Onnx && !options.check)
     return writeIr();
+  if (!options.evaluation.empty())
+    evaluation.model = module->clone();
   phases.begin("recognizing the model");
   int recognized = runStage("graph", ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); });
   if (options.check)
@@ -512,6 +518,8 @@ int Compilation::stages() {
     return recognized;
   if (options.compileTo == Stage::Graph)
     return writeIr();
+  if (int code = options.evaluation.empty() ? int(ExitSuccess) : readEvaluationText(options, *module, evaluation.text))
+    return code;                                       // before any work
   if (int code = options.rotates ? runStage("rotation", ExitQuantization, addRotationStage) : int(ExitSuccess))
     return code;                                       // before anything is measured or decided: everything later sees the rotated program
   OwningOpRef<ModuleOp> graph = options.calibration.empty() ? OwningOpRef<ModuleOp>() : OwningOpRef<ModuleOp>(module->clone());
@@ -592,11 +600,13 @@ int Compilation::run() {
   summarize();
   if (runner.sawInternalError()) {
     (void)decided.release();
+    (void)evaluation.model.release();
     (void)module.release();                            // what a pass has broken cannot be taken apart safely
     (void)context.release();
     return ExitInternal;
   }
   decided = {};
+  evaluation = {};
   module = {};                                         // before the context that it lives in
   return code;
 }
