@@ -465,24 +465,26 @@ int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
 int Compilation::check(int recognized) {
   if (recognized)                                      // the options are wrong or right without a model, too
     module = ModuleOp::create(onnxLocation(context.get(), options.input));
+  if (options.rotates && !recognized && failed(runner.run(*module, addRotationStage)))
+    return ExitQuantization;
+  if (int code = options.recipe && !recognized ? applyRecipe(*options.recipe, *module) : int(ExitSuccess))
+    return code;
   CompilerOptions rules = options;                     // a budget needs measured weights
   rules.targetBpw = rules.maxKl = std::nullopt;
-  bool quantized = succeeded(runner.run(*module, [&](OpPassManager &pm) {
-    if (options.rotates && !recognized)
-      addRotationStage(pm);
-    addQuantStage(pm, rules);
-  }));
+  bool quantized = succeeded(runner.run(*module, [&](OpPassManager &pm) { addQuantStage(pm, rules); }));
   if (recognized)
     return recognized;
   if (!quantized)
     return ExitQuantization;
-  bool isOthers = options.hasBudget() || options.recipe;  // whose formats are not those of `rules`
+  bool isOthers = options.hasBudget() && !options.recipe; // whose formats are not those of `rules`
   if (int code = isOthers ? int(ExitSuccess) : checkMethod(*module, *findMethod(options.method)))
     return code;
   if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
     return ExitUnsupported;
   // Kernels of one version: what a program is refused for there, all refuse.
-  if (failed(describeProgram(*module)) || !runKernelStage(*module, runner, options, target, target.versions.front()))
+  if (failed(describeProgram(*module)))
+    return ExitMalformed;
+  if (!runKernelStage(*module, runner, options, target, target.versions.front()))
     return ExitCompileError;
   llvm::errs() << "qcc: " << options.input << ": no problems found\n";
   return ExitSuccess;
