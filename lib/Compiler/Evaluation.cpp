@@ -90,6 +90,8 @@ static int buildFloats(const LibraryJob &job, ModuleOp module, const Scratch &sc
   auto target = findTarget(allTargets(), "host", "", "", false);
   if (!target)
     return complain(ExitUnsupported, "--evaluate runs on this machine: " + llvm::toString(target.takeError()));
+  // What there is to say of the model, the build says.
+  ScopedDiagnosticHandler silence(module.getContext(), [](Diagnostic &diagnostic) { return success(diagnostic.getSeverity() != DiagnosticSeverity::Error); });
   if (failed(job.runner.run(module, [&](OpPassManager &pm) { addGraphStage(pm, options); })))
     return ExitUnsupported;
   if (ExitCode code = narrowScales(module, job.sources))
