@@ -1,6 +1,7 @@
 // What a build is going to be, or has been: for --dry-run and --report.
 #ifndef QCC_LIB_COMPILER_BUILDREPORT_H
 #define QCC_LIB_COMPILER_BUILDREPORT_H
+#include "lib/Compiler/Evaluation.h"
 #include "qcc/Base/SourceFiles.h"
 #include "qcc/Base/TargetInfo.h"
 #include "qcc/Quantize/WeightErrors.h"
@@ -49,6 +50,7 @@ struct BuildReport {
   /// Cache and memory for values in between are those of one sequence, or of the model's fixed batch. Nothing where the program depends on more.
   int64_t promptTokens = 0;           // 0: it knows no sequences
   std::optional<int64_t> arenaDecode, arenaPrompt;  // one token after maxContext - 1; promptTokens at once, into an empty cache
+  std::optional<EvaluationReport> evaluation;       // with --evaluate
   std::optional<int64_t> libraryBytes;              // measured: the library's file
 
   struct Sum {

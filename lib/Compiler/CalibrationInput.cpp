@@ -1,4 +1,5 @@
 #include "lib/Compiler/CalibrationInput.h"
+#include "lib/Compiler/BuildId.h"
 #include "lib/Compiler/Library.h"
 #include "qcc/Base/ExitCodes.h"
 #include "qcc/Compiler/Options.h"
@@ -36,6 +37,9 @@ int CalibrationInput::open(const CompilerOptions &options, ModuleOp model, const
   if (int code = readCalibrationText(options, model, calibrationText))
     return code;
   isOpen = true;
+  if (calibrationText.windows < options.calibrationSamples && !options.quiet)
+    llvm::errs() << "qcc: " << options.calibration << " has " << calibrationText.windows << " windows of " << calibrationText.length << " tokens, fewer than --calib-samples="
+                 << options.calibrationSamples << "\n";
   if (options.calibrationCache.empty())
     return ExitSuccess;
   CacheKey tokens;
@@ -57,7 +61,7 @@ int CalibrationInput::close(const CompilerOptions &options) {
 
 CacheKey qcc::keyOfProgram(ModuleOp graph) {
   CacheKey key;
-  key.add(kVersion);
+  key.add(kVersion).add(buildId());
   if (auto host = findTarget(allTargets(), "host", "", "", false))   // numbers differ in their last digits
     for (const TargetVersion &code : host->versions)
       key.add(code.cpu).add(code.features);

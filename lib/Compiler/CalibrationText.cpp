@@ -16,7 +16,7 @@
 using namespace qcc;
 using llvm::StringRef, llvm::Twine;
 
-static int refuse(int code, const CompilerOptions &options, const Twine &why) { return complain(code, options.calibration + ": " + why + " [calibration-text]"); }
+static int refuse(int code, const TextRequest &request, const Twine &why) { return complain(code, request.file + ": " + why + " [" + request.tag + "]"); }
 
 /// `--tokenizer`, or the tokenizer.json beside the model or one folder up, where exporters leave it.
 static std::string findTokenizer(const CompilerOptions &options) {
@@ -43,17 +43,17 @@ static std::string pythonPath() {
 }
 
 /// Runs `python -m qcc.tokenize`: token ids of the text, in `ids`.
-static int tokenizeText(const CompilerOptions &options, StringRef ids) {
+static int tokenizeText(const TextRequest &request, const CompilerOptions &options, StringRef ids) {
   std::string tokenizer = findTokenizer(options);
   if (tokenizer.empty())
-    return refuse(ExitInput, options, "is a text, and no tokenizer.json lies beside the model: say where it is (--tokenizer=<file>)");
+    return refuse(ExitInput, request, "is a text, and no tokenizer.json lies beside the model: say where it is (--tokenizer=<file>)");
   std::string wanted = llvm::sys::Process::GetEnv("QCC_PYTHON").value_or("python3");
   llvm::ErrorOr<std::string> python = llvm::sys::findProgramByName(wanted);
   if (!python)
-    return refuse(ExitInput, options, "is a text, and there is no " + wanted + " to tokenize it (QCC_PYTHON names another); token ids in an .npy file need none");
+    return refuse(ExitInput, request, "is a text, and there is no " + wanted + " to tokenize it (QCC_PYTHON names another); token ids in an .npy file need none");
   llvm::SmallString<128> said;
   if (std::error_code code = llvm::sys::fs::createTemporaryFile("qcc-tokenize", "txt", said))
-    return refuse(ExitResource, options, "cannot write a temporary file: " + code.message());
+    return refuse(ExitResource, request, "cannot write a temporary file: " + code.message());
   llvm::FileRemover remove(said);
   std::string path = "PYTHONPATH=" + pythonPath();
   llvm::SmallVector<StringRef> environment{path};
@@ -61,51 +61,55 @@ static int tokenizeText(const CompilerOptions &options, StringRef ids) {
     if (!StringRef(*entry).starts_with("PYTHONPATH="))
       environment.push_back(*entry);
   std::string failed;
-  int code = llvm::sys::ExecuteAndWait(*python, {*python, "-m", "qcc.tokenize", tokenizer, options.calibration, ids}, llvm::ArrayRef<StringRef>(environment),
+  int code = llvm::sys::ExecuteAndWait(*python, {*python, "-m", "qcc.tokenize", tokenizer, request.file, ids}, llvm::ArrayRef<StringRef>(environment),
                                        {StringRef(""), said.str(), said.str()}, 0, 0, &failed);
   if (!code)
     return ExitSuccess;
   if (auto text = llvm::MemoryBuffer::getFile(said); failed.empty() && text)
     failed = StringRef((*text)->getBuffer()).rtrim().rsplit('\n').second.str(); // a traceback ends with what went wrong
-  return refuse(ExitInput, options, wanted + " -m qcc.tokenize failed with '" + tokenizer + "': " + failed);
+  return refuse(ExitInput, request, wanted + " -m qcc.tokenize failed with '" + tokenizer + "': " + failed);
 }
 
-int qcc::readCalibrationText(const CompilerOptions &options, mlir::ModuleOp model, CalibrationText &text) {
+int qcc::readText(const TextRequest &request, const CompilerOptions &options, mlir::ModuleOp model, CalibrationText &text) {
   auto known = model->getAttrOfType<mlir::IntegerAttr>("qnt.vocabulary");
   int64_t vocabulary = known ? known.getInt() : 0;
-  auto file = llvm::MemoryBuffer::getFile(options.calibration, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  auto file = llvm::MemoryBuffer::getFile(request.file, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!file)
-    return refuse(ExitInput, options, file.getError().message());
+    return refuse(ExitInput, request, file.getError().message());
   StringRef bytes = (*file)->getBuffer();
   if (bytes.empty())
-    return refuse(ExitInput, options, "is empty");
-  std::string path = options.calibration;
+    return refuse(ExitInput, request, "is empty");
+  std::string path = request.file;
   llvm::FileRemover remove;
   if (!bytes.starts_with("\x93NUMPY")) {
     auto *first = reinterpret_cast<const llvm::UTF8 *>(bytes.begin());
     if (bytes.contains('\0') || !llvm::isLegalUTF8String(&first, reinterpret_cast<const llvm::UTF8 *>(bytes.end())))
-      return refuse(ExitMalformed, options, "is neither an .npy file of token ids nor text in UTF-8");
+      return refuse(ExitMalformed, request, "is neither an .npy file of token ids nor text in UTF-8");
     llvm::SmallString<128> ids;
     if (std::error_code code = llvm::sys::fs::createTemporaryFile("qcc-tokens", "npy", ids))
-      return refuse(ExitResource, options, "cannot write a temporary file: " + code.message());
+      return refuse(ExitResource, request, "cannot write a temporary file: " + code.message());
     remove.setFile(ids);
-    if (int code = tokenizeText(options, ids))
+    if (int code = tokenizeText(request, options, ids))
       return code;
     path = ids.str().str();
   }
   Tokens tokens;
   char error[512];
   if (int code = tokens_read(path.c_str(), &tokens, error, sizeof error))
-    return complain(code, Twine(error) + " [calibration-text]");
+    return complain(code, Twine(error) + " [" + request.tag + "]");
   llvm::scope_exit release([&] { free(tokens.ids); });
   int64_t total = tokens.batch * tokens.count;
-  text.length = options.calibrationLength;
-  text.windows = std::min(total / text.length, options.calibrationSamples);
+  text.length = request.length;
+  text.windows = std::min(total / text.length, request.windows);
   if (!text.windows)
-    return refuse(ExitInput, options, "has " + Twine(total) + " tokens, fewer than one window of " + Twine(text.length) + " (--calib-length)");
+    return refuse(ExitInput, request, "has " + Twine(total) + " tokens, fewer than one window of " + Twine(text.length) + request.lengthOption);
   for (int64_t i = 0; i < text.windows * text.length; ++i)
     if (tokens.ids[i] < 0 || (vocabulary && tokens.ids[i] >= vocabulary))
-      return refuse(ExitInput, options, "token " + Twine(tokens.ids[i]) + " at index " + Twine(i) + " is not in the model's vocabulary, [0, " + Twine(vocabulary) + ")");
+      return refuse(ExitInput, request, "token " + Twine(tokens.ids[i]) + " at index " + Twine(i) + " is not in the model's vocabulary, [0, " + Twine(vocabulary) + ")");
   text.tokens.assign(tokens.ids, tokens.ids + text.windows * text.length);
   return ExitSuccess;
+}
+
+int qcc::readCalibrationText(const CompilerOptions &options, mlir::ModuleOp model, CalibrationText &text) {
+  return readText({options.calibration, options.calibrationSamples, options.calibrationLength, " (--calib-length)", "calibration-text"}, options, model, text);
 }

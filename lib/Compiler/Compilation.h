@@ -4,6 +4,7 @@
 #include "qcc/Base/TargetInfo.h"
 #include "lib/Compiler/BuildReport.h"
 #include "lib/Compiler/Calibration.h"
+#include "lib/Compiler/Evaluation.h"
 #include "lib/Compiler/OutputFiles.h"
 #include "lib/Compiler/PassRunner.h"
 #include "lib/Compiler/Phases.h"
@@ -54,6 +55,7 @@ private:
   std::unique_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::OwningOpRef<mlir::ModuleOp> decided;             // with --verify: the module before weights are placed
+  Evaluation evaluation;                               // with --evaluate
   std::shared_ptr<SourceFiles> sources = std::make_shared<SourceFiles>();  // what the module's references to weights index
   TargetInfo target;
   const Target *family = nullptr;

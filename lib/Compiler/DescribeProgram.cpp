@@ -69,7 +69,8 @@ static FailureOr<ProgramPort> describePort(func::FuncOp main, DictionaryAttr att
     StringRef dim = names && i < names.size() ? cast<StringAttr>(names[i]).getValue() : StringRef();
     auto at = llvm::find_if(dims, [&](const ProgramDim &one) { return one.name == dim; });
     if (at == dims.end())
-      return main.emitOpError() << what << " '" << port.name << "' has an extent '" << dim << "' that is none of the program's dimensions";
+      return main.emitOpError() << what << ": extent " << i << " of " << tensor << " is open, and "
+                                << (dim.empty() ? "its attribute qnt.dims has no name for it" : "'" + dim.str() + "' is none of the program's dimensions") << " [unnamed-extent]";
     port.shape.push_back(-1 - (at - dims.begin()));
   }
   return port;

@@ -13,6 +13,7 @@
 #include "lib/Compiler/ActivationScales.h"
 #include "lib/Compiler/Backend.h"
 #include "lib/Compiler/DescribeProgram.h"
+#include "lib/Compiler/Evaluation.h"
 #include "lib/Compiler/InternalErrors.h"
 #include "lib/Compiler/Library.h"
 #include "lib/Compiler/OutputPaths.h"
@@ -171,24 +172,26 @@ int Compilation::chooseCodes(OwningOpRef<ModuleOp> graph) {
 int Compilation::check(int recognized) {
   if (recognized)                                      // the options are wrong or right without a model, too
     module = ModuleOp::create(onnxLocation(context.get(), options.input));
+  if (options.rotates && !recognized && failed(runner.run(*module, addRotationStage)))
+    return ExitQuantization;
+  if (int code = options.recipe && !recognized ? applyRecipe(*options.recipe, *module) : int(ExitSuccess))
+    return code;
   CompilerOptions rules = options;                     // a budget needs measured weights
   rules.targetBpw = rules.maxKl = std::nullopt;
-  bool quantized = succeeded(runner.run(*module, [&](OpPassManager &pm) {
-    if (options.rotates && !recognized)
-      addRotationStage(pm);
-    addQuantStage(pm, rules);
-  }));
+  bool quantized = succeeded(runner.run(*module, [&](OpPassManager &pm) { addQuantStage(pm, rules); }));
   if (recognized)
     return recognized;
   if (!quantized)
     return ExitQuantization;
-  bool isOthers = options.hasBudget() || options.recipe;  // whose formats are not those of `rules`
+  bool isOthers = options.hasBudget() && !options.recipe; // whose formats are not those of `rules`
   if (int code = isOthers ? int(ExitSuccess) : checkMethod(*module, *findMethod(options.method)))
     return code;
   if (failed(runner.run(*module, [&](OpPassManager &pm) { addWeightPlacement(pm, options, target); })))
     return ExitUnsupported;
   // Kernels of one version: what a program is refused for there, all refuse.
-  if (failed(describeProgram(*module)) || !runKernelStage(*module, runner, options, target, target.versions.front()))
+  if (failed(describeProgram(*module)))
+    return ExitMalformed;
+  if (!runKernelStage(*module, runner, options, target, target.versions.front()))
     return ExitCompileError;
   llvm::errs() << "qcc: " << options.input << ": no problems found\n";
   return ExitSuccess;
@@ -199,7 +202,7 @@ int Compilation::stages() {
     return code;
   if (int code = findRuntime())
     return code;
-  if (int code = options.verify ? checkVerifiable(target) : int(ExitSuccess))
+  if (int code = options.verify ? checkRuns(target, "--verify") : options.evaluation.empty() ? int(ExitSuccess) : checkRuns(target, "--evaluate"))
     return code;
   if (int code = checkOutputPaths(options, *sources))  // before any work; below, with the files that the model refers to
     return code;
@@ -214,6 +217,8 @@ int Compilation::stages() {
     return code;
   if (options.compileTo == Stage::Onnx && !options.check)
     return writeIr();
+  if (!options.evaluation.empty())
+    evaluation.model = module->clone();
   phases.begin("recognizing the model");
   int recognized = runStage("graph", ExitUnsupported, [&](OpPassManager &pm) { addGraphStage(pm, options); });
   if (options.check)
@@ -222,6 +227,8 @@ int Compilation::stages() {
     return recognized;
   if (options.compileTo == Stage::Graph)
     return writeIr();
+  if (int code = options.evaluation.empty() ? int(ExitSuccess) : readEvaluationText(options, *module, evaluation.text))
+    return code;                                       // before any work
   if (int code = options.rotates ? runStage("rotation", ExitQuantization, addRotationStage) : int(ExitSuccess))
     return code;                                       // before anything is measured or decided: everything later sees the rotated program
   OwningOpRef<ModuleOp> graph = options.calibration.empty() ? OwningOpRef<ModuleOp>() : OwningOpRef<ModuleOp>(module->clone());
@@ -286,11 +293,13 @@ int Compilation::run() {
   summarize();
   if (runner.sawInternalError()) {
     (void)decided.release();
+    (void)evaluation.model.release();
     (void)module.release();                            // what a pass has broken cannot be taken apart safely
     (void)context.release();
     return ExitInternal;
   }
   decided = {};
+  evaluation = {};
   module = {};                                         // before the context that it lives in
   return code;
 }

@@ -99,7 +99,7 @@ static int writeWeights(const LibraryJob &job, StringRef path, const LibraryFile
 
 int qcc::buildLibrary(const LibraryJob &job, const Scratch &scratch, const LibraryFiles &files, WrittenWeights &weights) {
   if (failed(describeProgram(job.module)))             // before weights are written, which takes longest
-    return ExitCompileError;
+    return ExitMalformed;
   if (int code = writeWeights(job, files.weights.empty() ? scratch.path("weights") : files.weights, files, weights))
     return code;
   return buildProgram(job, scratch, files, weights);
@@ -109,7 +109,7 @@ int qcc::buildProgram(const LibraryJob &job, const Scratch &scratch, const Libra
   const TargetInfo &target = job.target;
   FailureOr<ProgramDescription> program = describeProgram(job.module);
   if (failed(program))
-    return ExitCompileError;
+    return ExitMalformed;
   program->weightsId = weights.id;
   program->weightsBytes = weights.bytes;
   if (weights.isEmbedded)

@@ -1,11 +1,15 @@
 // Calibration runs on the compiler's own code: the ordinary pipeline with float weights, and qcc_observe.
 #include "lib/Compiler/ObservedProgram.h"
+#include "lib/Compiler/BuildReport.h"
+#include "lib/Compiler/MachineMemory.h"
 #include "lib/Compiler/OutputFiles.h"
 #include "lib/Compiler/PassRunner.h"
 #include "lib/Compiler/Phases.h"
 #include "lib/Compiler/RoleValues.h"
+#include "lib/Compiler/SizeFunctions.h"
 #include "lib/Compiler/WeightPlan.h"
 #include "qcc/Compiler/Pipelines.h"
+#include "qcc/Kernel/RowClasses.h"
 #include "qcc/Quantize/WeightPipeline.h"
 #include "qcc/Runtime/WeightsFile.h"
 #include "qcc/Target/Target.h"
@@ -68,7 +72,11 @@ int ObservedProgram::open(PassRunner &runner, Phases &phases) {
   OutputFiles none;
   LibraryFiles files{weights, weights, shared, shared, "float.so", none};
   WrittenWeights written;
-  if (int code = buildLibrary({*module, sources, options, *target, family, runner, phases, nullptr, nullptr, [](auto...) {}}, scratch, files, written))
+  auto keep = [&](StringRef stage, const TargetVersion &, ModuleOp program) {
+    if (stage == "kernel")
+      lowered = program.clone();
+  };
+  if (int code = buildLibrary({*module, sources, options, *target, family, runner, phases, nullptr, nullptr, keep}, scratch, files, written))
     return code;
   for (auto decl : module->getOps<qnt::WeightDeclOp>())
     if (auto layout = decl.getLayout(); layout && layout->getKind() == qnt::WeightLayout::Panels) {
@@ -89,7 +97,25 @@ int ObservedProgram::open(PassRunner &runner, Phases &phases) {
   return ExitSuccess;
 }
 
+/// A run that memory cannot hold would not fail, since it is given page by page: the system would kill the process.
+int ObservedProgram::checkMemory(int64_t batch, int64_t length) const {
+  auto needed = [&](int64_t windows) {
+    auto rowClass = llvm::find_if(rowClasses, [&](const RowClass &one) { return windows * length <= one.max; });
+    return evaluateSize(*lowered, (rowClass->name + ".frame").str(), {{"batch", windows}, {"seq", length}, {"past", 0}, {"total", length}, {"keep", 1}, {"context", length}}).value_or(0);
+  };
+  int64_t all = needed(batch), memory = machineMemory();
+  if (all <= memory)
+    return ExitSuccess;
+  int64_t fit = 0, tooMany = batch;                    // the most windows that fit
+  while (tooMany - fit > 1)
+    (needed((fit + tooMany) / 2) <= memory ? fit : tooMany) = (fit + tooMany) / 2;
+  return complain(ExitResource, "calibration holds what all of " + Twine(batch) + " windows of " + Twine(length) + " tokens make at once, " + bytesText(double(all)) + ", and there are " +
+                                    bytesText(double(memory)) + " of memory: " + (fit ? Twine(fit) + " windows fit (--calib-samples)" : Twine("no window fits (--calib-length)")) + " [resource-limit]");
+}
+
 int ObservedProgram::run(ArrayRef<int64_t> tokens, int64_t batch, int64_t length, InputObserver observer) {
+  if (int code = checkMemory(batch, length))
+    return code;
   std::vector<std::vector<uint8_t>> data;
   std::vector<DLTensor> tensors;
   int64_t shape[2] = {batch, length};

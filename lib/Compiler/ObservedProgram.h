@@ -27,6 +27,7 @@ public:
 
 private:
   int describeInputs();
+  int checkMemory(int64_t batch, int64_t length) const;
   int write(qnt::WeightDeclOp decl, llvm::ArrayRef<float> values);
 
   mlir::OwningOpRef<mlir::ModuleOp> module;
@@ -43,6 +44,7 @@ private:
     int32_t bits;
   };
   std::vector<Input> inputs;
+  mlir::OwningOpRef<mlir::ModuleOp> lowered;  // has the functions that tell how much memory a run takes
 };
 } // namespace qcc
 #endif

@@ -445,6 +445,8 @@ struct WorkOptions {
       cl::desc("Write formats, sizes and what quantization lost to a .json or .html file; repeatable"), cl::value_desc("file"), cl::cat(category)};
   Opt<bool> verify{"verify",
       cl::desc("Run what was built on a sample; fail where a layer differs from its reference lowering"), cl::cat(category)};
+  Opt<std::string> evaluate{"evaluate",
+      cl::desc("Compare predictions for a text, or its token ids (.npy), with the float model's"), cl::value_desc("file"), cl::cat(category)};
   Opt<bool> stats{"stats", cl::desc("Say what was decided and which paths are slow"), cl::cat(category)};
   Opt<bool> timing{"timing", cl::desc("Time every pass (--mlir-timing)"), cl::Hidden, cl::cat(category)};
   Opt<bool> verbose{"v", cl::desc("More messages"), cl::cat(category)};
@@ -467,6 +469,8 @@ struct WorkOptions {
       problems.refuseIf(!path.ends_with(".json") && !path.ends_with(".html"), "--report=" + path + " ends neither in .json nor in .html");
     o.reports.assign(reports.begin(), reports.end());
     o.verify = verify;
+    o.evaluation = evaluate;
+    problems.refuseIf(isGiven(evaluate) && evaluate.empty(), "--evaluate names a file");
     o.stats = stats;
     o.timing = timing;
     o.verbose = verbose;

@@ -52,7 +52,7 @@ void qcc::commandline::refuseContradictions(const CommandLine &line, const Compi
   problems.refuseIf(!recipe && methods.calib.empty() && methods.samplesText(),
                     "--calib-samples and --calib-length say how much of a text is read: --calib=<file>");
   problems.refuseIf(methods.calib.empty() && isGiven(methods.calibCache), "--calib-cache keeps what a text tells: --calib=<file>");
-  problems.refuseIf(methods.calib.empty() && !methods.tokenizer.empty(), "--tokenizer is for a text to calibrate on: --calib=<file>");
+  problems.refuseIf(methods.calib.empty() && work.evaluate.empty() && !methods.tokenizer.empty(), "--tokenizer is for a text: --calib=<file>, --evaluate=<file>");
   const QuantizationMethod *method = findMethod(o.method);
   bool choosesOnText = !o.scaling.empty() || (method && method->usesMoments());
   problems.refuseIf(method && !choosesOnText && !o.hasStaticActivations() && !o.calibration.empty(),
@@ -71,5 +71,8 @@ void qcc::commandline::refuseContradictions(const CommandLine &line, const Compi
                     "--save-recipe goes with a library: it excludes --compile-to, --check and --emit=asm, llvm or mlir");
   problems.refuseIf(work.verify && (noLibrary || work.dryRun),
                     "--verify runs a library: it excludes --compile-to, --check, --dry-run and --emit=asm, llvm or mlir");
+  problems.refuseIf(!work.evaluate.empty() && (noLibrary || work.dryRun || o.emit != Emit::Library),
+                    "--evaluate runs a library: it excludes --compile-to, --check, --dry-run and --emit");
+  problems.refuseIf(!work.evaluate.empty() && shapes.kvCache == "io", "--evaluate scores texts with programs that keep keys and values: it excludes --kv-cache=io");
   problems.refuseIf(work.verify && target.isReference(), "--verify compares kernels with reference lowerings: --kernels=reference has none");
 }

@@ -66,7 +66,7 @@ static bool areSame(StringRef a, StringRef b) {
 }
 
 int qcc::checkOutputPaths(const CompilerOptions &options, const SourceFiles &sources) {
-  std::vector<std::string> inputs = {options.input, options.calibration, options.tokenizer, options.recipe ? options.recipe->path : ""};
+  std::vector<std::string> inputs = {options.input, options.calibration, options.evaluation, options.tokenizer, options.recipe ? options.recipe->path : ""};
   for (int64_t i = 0; i < sources.count(); ++i)
     inputs.push_back(sources.name(i).str());
   llvm::erase_if(inputs, [](StringRef input) { return input.empty() || input == "-"; });

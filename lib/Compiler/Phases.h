@@ -7,6 +7,9 @@
 namespace qcc {
 struct CompilerOptions;
 
+/// "about 40 s left", if what is left of `total` parts takes as long for each as those before part `done` have; nothing where there are none.
+std::string timeLeftText(std::chrono::duration<double> sinceFirst, int64_t done, int64_t total);
+
 class Phases {
 public:
   explicit Phases(const CompilerOptions &options);
@@ -28,7 +31,7 @@ private:
 
   bool quiet, verbose, terminal;
   std::string name;
-  Clock::time_point start = Clock::now(), lastLine = start;
+  Clock::time_point start = Clock::now(), lastLine = start, phaseStart = start;
   mlir::DefaultTimingManager manager;
   mlir::TimingScope total, current;
 };

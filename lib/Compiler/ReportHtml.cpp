@@ -14,10 +14,11 @@ using llvm::StringRef;
 namespace {
 constexpr double plotWidth = 900, plotHeight = 220, left = 48, bottom = 24, top = 8;
 
-constexpr StringRef style = R"(body{font:15px/1.45 system-ui,sans-serif;max-width:960px;margin:2em auto;padding:0 1em;color:#222;background:#fff}
+constexpr StringRef style = R"(:root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;max-width:960px;margin:2em auto;padding:0 1em;color:#222;background:#fff}
 h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em}table{border-collapse:collapse;font-size:.9em}th,td{padding:.2em .7em;text-align:right;border-bottom:1px solid #ddd}
 th:first-child,td:first-child,td.t,th.t{text-align:left}svg{max-width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#555}.axis{stroke:#bbb;stroke-width:1}
-.linear{fill:#3b6fb6}.head{fill:#c8553d}.embedding{fill:#e0a030}.other{fill:#888}.cache{fill:#4f9d69}.arena{fill:#8e6bb0}.wide{overflow-x:auto})";
+.linear{fill:#3b6fb6}.head{fill:#c8553d}.embedding{fill:#e0a030}.other{fill:#888}.cache{fill:#4f9d69}.arena{fill:#8e6bb0}.wide{overflow-x:auto}td:not(:first-child):not(.t){white-space:nowrap}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}th,td{border-color:#444}svg text{fill:#aaa}.axis{stroke:#555}})";
 
 std::string escaped(StringRef text) {
   std::string valid = utf8(text), out;
@@ -44,8 +45,9 @@ private:
   void memory();
   void bits();
   void sqnr();
+  void evaluation();
   void table();
-  void plot(llvm::ArrayRef<Point> points, double most, StringRef unit, bool bars);
+  void plot(llvm::ArrayRef<Point> points, double most, StringRef axes, bool bars);
   void legend(llvm::ArrayRef<StringRef> names);
 
   const BuildReport &report;
@@ -112,25 +114,25 @@ void HtmlWriter::memory() {
 }
 
 /// Points from left to right, `most` at the upper edge.
-void HtmlWriter::plot(llvm::ArrayRef<Point> points, double most, StringRef unit, bool bars) {
+void HtmlWriter::plot(llvm::ArrayRef<Point> points, double most, StringRef axes, bool bars) {
   double height = plotHeight - bottom - top, step = (plotWidth - left) / double(std::max<size_t>(1, points.size()));
   auto y = [&](double value) { return top + height * (1 - std::clamp(value / most, 0.0, 1.0)); };
   out << "<svg viewBox=\"0 0 " << plotWidth << " " << plotHeight << "\" role=\"img\">";
   for (int i = 0; i <= 4; ++i) {
     double value = most * i / 4;
     out << "<line class=\"axis\" x1=\"" << left << "\" x2=\"" << plotWidth << "\" y1=\"" << number(y(value), 1) << "\" y2=\"" << number(y(value), 1) << "\"/><text x=\"" << left - 6
-        << "\" y=\"" << number(y(value) + 4, 1) << "\" text-anchor=\"end\">" << number(value, most < 20 ? 1 : 0) << "</text>";
+        << "\" y=\"" << number(y(value) + 4, 1) << "\" text-anchor=\"end\">" << number(value, most < 0.1 ? 4 : most < 2 ? 2 : most < 20 ? 1 : 0) << "</text>";
   }
   for (auto [i, point] : llvm::enumerate(points)) {
     double x = left + step * double(i);
     if (bars)
-      out << "<rect class=\"" << point.color << "\" x=\"" << number(x, 2) << "\" width=\"" << number(std::max(0.5, step * 0.85), 2) << "\" y=\"" << number(y(point.value), 2)
+      out << "<rect class=\"" << point.color << "\" x=\"" << number(x, 2) << "\" width=\"" << number(std::clamp(step * 0.85, 0.5, 80.0), 2) << "\" y=\"" << number(y(point.value), 2)
           << "\" height=\"" << number(top + height - y(point.value), 2) << "\">";
     else
       out << "<circle class=\"" << point.color << "\" cx=\"" << number(x + step / 2, 2) << "\" cy=\"" << number(y(point.value), 2) << "\" r=\"3\">";
     out << "<title>" << point.label << "</title>" << (bars ? "</rect>" : "</circle>");
   }
-  out << "<text x=\"" << left << "\" y=\"" << plotHeight - 6 << "\">" << unit << ", weights in the order of the file</text></svg>\n";
+  out << "<text x=\"" << left << "\" y=\"" << plotHeight - 6 << "\">" << axes << "</text></svg>\n";
 }
 
 static std::vector<StringRef> kindsOf(llvm::ArrayRef<Point> points) {
@@ -150,7 +152,7 @@ void HtmlWriter::bits() {
       most = std::max(most, std::ceil(weight.bits / 4) * 4);
     }
   out << "<h2>Bits per weight</h2>\n";
-  plot(points, most, "bits", /*bars=*/true);
+  plot(points, most, "bits, weights in the order of the file", /*bars=*/true);
   legend(kindsOf(points));
 }
 
@@ -166,8 +168,23 @@ void HtmlWriter::sqnr() {
   if (points.empty())
     return;
   out << "<h2>Signal to quantization noise</h2>\n<p>10 log<sub>10</sub> of the sum of w<sup>2</sup> over the sum of (decoded - w)<sup>2</sup>: 6 dB are one bit.</p>\n";
-  plot(points, most, "dB", /*bars=*/false);
+  plot(points, most, "dB, weights in the order of the file", /*bars=*/false);
   legend(kindsOf(points));
+}
+
+void HtmlWriter::evaluation() {
+  const EvaluationReport &e = *report.evaluation;
+  out << "<h2>Predictions beside the float model's</h2>\n<table><tr><th>" << e.windows << " windows of " << e.length << " tokens<th>perplexity<th>of the float model<th>KL x 1000, mean<th>99 %<th>largest"
+      << "<th>same top token</tr>\n<tr><td>" << escaped(e.text) << "<td>" << number(e.perplexity, 3) << "<td>" << number(e.floatPerplexity, 3) << "<td>" << number(1e3 * e.meanDivergence, 3) << "<td>"
+      << number(1e3 * e.divergence99, 2) << "<td>" << number(1e3 * e.maxDivergence, 1) << "<td>" << number(100 * e.agreement, 2) << " %</tr></table>\n";
+  std::vector<Point> points;
+  double largest = 0;
+  for (auto [i, divergence] : llvm::enumerate(e.divergences)) {
+    points.push_back({1e3 * divergence, "other", "window " + std::to_string(i) + ": " + number(1e3 * divergence, 3)});
+    largest = std::max(largest, 1e3 * divergence);
+  }
+  double unit = std::pow(10, std::floor(std::log10(std::max(largest, 1e-6))));
+  plot(points, std::max(std::ceil(largest / unit), 1.0) * unit, "KL x 1000, mean of each window, in the order of the text", /*bars=*/true);
 }
 
 void HtmlWriter::table() {
@@ -205,6 +222,8 @@ void HtmlWriter::write() {
     out << escaped(word) << " ";
   out << "</code></p>\n";
   totals();
+  if (report.evaluation)
+    evaluation();
   memory();
   bits();
   sqnr();

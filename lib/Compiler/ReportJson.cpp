@@ -63,6 +63,25 @@ static void writeMemory(json::OStream &out, const BuildReport &report) {
   });
 }
 
+static void writeEvaluation(json::OStream &out, const EvaluationReport &evaluation) {
+  out.attributeObject("evaluation", [&] {
+    out.attribute("text", utf8(evaluation.text));
+    out.attribute("windows", evaluation.windows);
+    out.attribute("window", evaluation.length);
+    out.attribute("tokens", evaluation.tokens);
+    out.attribute("perplexity", evaluation.perplexity);
+    out.attribute("reference_perplexity", evaluation.floatPerplexity);
+    out.attribute("kl_mean", evaluation.meanDivergence);
+    out.attribute("kl_99", evaluation.divergence99);
+    out.attribute("kl_max", evaluation.maxDivergence);
+    out.attribute("top1_agreement", evaluation.agreement);
+    out.attributeArray("kl_of_windows", [&] {
+      for (double divergence : evaluation.divergences)
+        out.value(divergence);
+    });
+  });
+}
+
 void qcc::printReportJson(const BuildReport &report, llvm::raw_ostream &stream) {
   json::OStream out(stream, 1);
   out.object([&] {
@@ -86,6 +105,8 @@ void qcc::printReportJson(const BuildReport &report, llvm::raw_ostream &stream) 
     writeMemory(out, report);
     if (report.libraryBytes)
       out.attribute("library_bytes", *report.libraryBytes);
+    if (report.evaluation)
+      writeEvaluation(out, *report.evaluation);
     out.attributeArray("weights", [&] {
       for (const WeightReport &weight : report.weights)
         writeWeight(out, weight);

@@ -43,6 +43,7 @@ public:
   int run();
 
 private:
+  bool scoresVocabulary(qnt::WeightDeclOp decl) const;
   void findWeights();
   /// Whether errors are divergence of predictions.
   bool comparesPredictions() const { return head && job.options.sensitivity != Sensitivity::Hessian; }
@@ -75,6 +76,12 @@ private:
 };
 } // namespace
 
+/// Of several heads, those that predict tokens.
+bool Sensitivities::scoresVocabulary(qnt::WeightDeclOp decl) const {
+  auto vocabulary = job.module->getAttrOfType<IntegerAttr>("qnt.vocabulary");
+  return vocabulary && vocabulary.getInt() == cast<RankedTensorType>(decl.getType()).getDimSize(0);
+}
+
 void Sensitivities::findWeights() {
   for (Type format : qnt::candidateFormats(job.module.getContext()))
     if (!method.choosesCodes() || method.handles(cast<qnt::BlockType>(format)))
@@ -85,7 +92,7 @@ void Sensitivities::findWeights() {
     if (!use.matmul || type.getRank() != 2 || !isa<FloatType>(type.getElementType()) || decl.arrivesQuantized())
       continue;
     if (use.head)
-      head = decl;
+      head = !head || (!scoresVocabulary(head) && scoresVocabulary(decl)) ? decl : head;
     else if (!use.other && type.getNumElements() && at.try_emplace(decl.getSource(), weights.size()).second)
       weights.push_back({decl, {}, {}});
   }

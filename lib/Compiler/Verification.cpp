@@ -293,11 +293,11 @@ int Verifier::run() {
   return ExitSuccess;
 }
 
-int qcc::checkVerifiable(const TargetInfo &target) {
+int qcc::checkRuns(const TargetInfo &target, StringRef option) {
   llvm::Triple code(target.triple), own(llvm::sys::getProcessTriple());
   if (!target.isDevice() && code.getArch() == own.getArch())
     return ExitSuccess;
-  return complain(ExitUnsupported, "--verify runs what it builds: this machine (" + llvm::Triple::getArchTypeName(own.getArch()) + ") does not run target '" + target.name + "'");
+  return complain(ExitUnsupported, option + " runs what it builds: this machine (" + llvm::Triple::getArchTypeName(own.getArch()) + ") does not run target '" + target.name + "'");
 }
 
 int qcc::verify(const LibraryJob &job, ModuleOp decided, const WrittenWeights &weights, const Scratch &scratch, Verified &verified) {

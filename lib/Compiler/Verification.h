@@ -11,8 +11,8 @@ struct Verified {
   llvm::StringMap<double> products;       // by section name of the weight: the largest of a column, of any version and step
 };
 
-/// ExitUnsupported, after a message, if this machine cannot run code for `target`.
-int checkVerifiable(const TargetInfo &target);
+/// ExitUnsupported, after a message, if this machine cannot run code for `target`, as `option` wants.
+int checkRuns(const TargetInfo &target, llvm::StringRef option);
 /// Names the first value over tolerance (ExitVerification), or says what was compared and which layer was worst. `job` is the build's, `decided` its
 /// module before weights were placed; `weights` are what it has written: this very file is read. `scratch` is for files.
 int verify(const LibraryJob &job, mlir::ModuleOp decided, const WrittenWeights &weights, const Scratch &scratch, Verified &verified);

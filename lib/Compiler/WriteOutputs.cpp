@@ -147,6 +147,8 @@ int Compilation::writeLibrary() {
     return code;
   if (uint64_t bytes; !llvm::sys::fs::file_size(paths.library, bytes))
     report.libraryBytes = int64_t(bytes);
+  if (int code = options.evaluation.empty() ? int(ExitSuccess) : evaluateBuild(job, std::move(evaluation), paths.library, written, report.evaluation.emplace()))
+    return code;
   addErrors(report, *module, errors);
   addVerified(report, verified.products);
   if (int code = writeReports(report))

@@ -28,8 +28,8 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
       llvm::MapVector<Value, SmallVector<qnt::MatmulOp>> byInput;
       func.walk([&](qnt::MatmulOp matmul) {
         auto weight = matmul.getWeight().getDefiningOp<qnt::WeightOp>();
-        // A weight with a second user (a tied embedding) keeps its own bytes.
-        if (weight && uses[weight.getDeclAttr().getAttr()] == 1 && (!matmul.getBias() || matmul.getBias().getDefiningOp<qnt::WeightOp>()))
+        // A weight with a second user (a tied embedding) keeps its own bytes, and so does the head, which has bits of its own.
+        if (weight && !isHead(matmul) && uses[weight.getDeclAttr().getAttr()] == 1 && (!matmul.getBias() || matmul.getBias().getDefiningOp<qnt::WeightOp>()))
           byInput[matmul.getInput()].push_back(matmul);
       });
       for (auto &[input, group] : byInput)
@@ -41,6 +41,15 @@ struct MergeMatmuls : qcc::impl::MergeMatmulsBase<MergeMatmuls> {
     for (auto decl : llvm::make_early_inc_range(getOperation().getOps<qnt::WeightDeclOp>()))
       if (!read.contains(decl.getSymNameAttr()))
         symbols.erase(decl);
+  }
+
+  /// Whether it makes the program's scores of the vocabulary.
+  static bool isHead(qnt::MatmulOp matmul) {
+    return llvm::any_of(matmul->getUses(), [](OpOperand &use) {
+      auto function = dyn_cast<func::FuncOp>(use.getOwner()->getParentOp());
+      auto role = function && isa<func::ReturnOp>(use.getOwner()) ? function.getResultAttrOfType<StringAttr>(use.getOperandNumber(), "qnt.role") : StringAttr();
+      return role && role.getValue() == "logits";
+    });
   }
 
   /// Gate before up: the half that an activation reads comes first.

@@ -8,7 +8,7 @@ LogicalResult ActivationRules::read(ArrayRef<std::string> texts, function_ref<In
   bool good = true;
   auto refuse = [&](StringRef text) {
     good = false;
-    return emitError() << "act-types '" << text << "' ";
+    return emitError() << "--act-type=" << text << " ";
   };
   for (StringRef text : texts) {
     auto [pattern, name] = text.rsplit('=');

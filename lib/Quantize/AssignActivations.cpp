@@ -62,7 +62,7 @@ private:
       return getOperation().emitError() << "scales of activations are dynamic or static, not '" << scales << "'";
     if (outliers > 0 && (scales == "static" || !types.empty()))
       return getOperation().emitError() << "outliers are found at run time, and so are the scales of what is left: "
-                                        << "they exclude static scales and act-types";
+                                        << "they exclude static scales and --act-type";
     return success();
   }
 
@@ -82,7 +82,7 @@ private:
       if (activations != Activations::Float)
         good &= succeeded(quantizeInput(matmul, activations == Activations::Static, operands));
     if (scales == "static" && !numStatic && !chosen.empty())
-      getOperation().emitWarning() << "no activations have static scales: no norm makes the inputs of integer products; act-types names others";
+      getOperation().emitWarning() << "no activations have static scales: no norm makes the inputs of integer products; --act-type names others";
     for (auto &made : splits)
       made.clear();
     return success(good);
@@ -107,7 +107,7 @@ private:
       }
     }
     for (const std::string &text : rules.unmatched())
-      getOperation().emitWarning() << "act-types '" << text << "' matches no weight of integer products";
+      getOperation().emitWarning() << "--act-type=" << text << " matches no weight of integer products";
     unsigned copies = 0;
     LogicalResult done = retypeWeights(getOperation(), marked, copies);
     numCopies += copies;

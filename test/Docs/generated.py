@@ -54,6 +54,9 @@ def generate(match):
     script = pathlib.Path(__file__).parent / "Inputs" / words[0]
     program = [sys.executable, str(script), str(tools)] if words[0].endswith(".py") else [str(tools / words[0])]
     run = subprocess.run([*program, *words[1:]], capture_output=True, text=True)
+    missing = re.search(r"^ModuleNotFoundError: .*$", run.stderr, re.M)
+    if missing:                       # whatever a script does about it: what it prints then is no page
+        raise Failed(f"{sys.executable}: {missing[0]}")
     if run.returncode:
         raise Failed(f"exit code {run.returncode}\n{run.stderr}")
     text = keep(run.stdout.rstrip("\n"), match["filter"])

@@ -104,3 +104,18 @@ func.func @no_rows(%x: tensor<0x64xf32>) -> (tensor<0x32xf32>, tensor<0x32xf32>)
   %b = qnt.matmul %x, %w1 : tensor<0x64xf32>, tensor<32x64xf32> -> tensor<0x32xf32>
   return %a, %b : tensor<0x32xf32>, tensor<0x32xf32>
 }
+
+// The head, which makes the scores of the vocabulary, has bits of its own: it stays apart from what reads the same values.
+// CHECK-LABEL: func @heads
+// CHECK: %[[L:.*]] = qnt.matmul %arg0, %{{.*}} : tensor<?x64xf32>, tensor<8x64xf32>
+// CHECK: %[[C:.*]] = qnt.matmul %arg0, %{{.*}} : tensor<?x64xf32>, tensor<4x64xf32>
+// CHECK: return %[[L]], %[[C]]
+qnt.weight_decl @heads.a : tensor<8x64xf32> [#qnt.part<rows = 8, transposed = false, data = <"ha", file 0, offset 0, length 2048> : tensor<8x64xf32>>]
+qnt.weight_decl @heads.b : tensor<4x64xf32> [#qnt.part<rows = 4, transposed = false, data = <"hb", file 0, offset 0, length 1024> : tensor<4x64xf32>>]
+func.func @heads(%x: tensor<?x64xf32>) -> (tensor<?x8xf32> {qnt.role = "logits"}, tensor<?x4xf32> {qnt.role = "output"}) {
+  %w0 = qnt.weight @heads.a : tensor<8x64xf32>
+  %w1 = qnt.weight @heads.b : tensor<4x64xf32>
+  %a = qnt.matmul %x, %w0 : tensor<?x64xf32>, tensor<8x64xf32> -> tensor<?x8xf32>
+  %b = qnt.matmul %x, %w1 : tensor<?x64xf32>, tensor<4x64xf32> -> tensor<?x4xf32>
+  return %a, %b : tensor<?x8xf32>, tensor<?x4xf32>
+}

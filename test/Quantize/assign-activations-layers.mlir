@@ -6,12 +6,12 @@
 // RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{scales=static types=.=dynamic})' 2>&1 | FileCheck %s --check-prefix=NOTHING
 // RUN: not qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{types=a1,a1=fast,(=static})' 2>&1 | FileCheck %s --check-prefix=BAD
 // RUN: qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{types=c=static})' | FileCheck %s --check-prefix=ARGUMENT
-// NONE: warning: act-types 'zz=static' matches no weight of integer products
-// NONE: warning: act-types '^n$=static' matches no weight of integer products
-// NOTHING: warning: no activations have static scales: no norm makes the inputs of integer products; act-types names others
-// BAD: error: act-types 'a1' is not of the form regex=type
-// BAD: error: act-types 'a1=fast' has the type 'fast'; there are: float, dynamic, static
-// BAD: error: act-types '(=static' has a bad regular expression: parentheses not balanced
+// NONE: warning: --act-type=zz=static matches no weight of integer products
+// NONE: warning: --act-type=^n$=static matches no weight of integer products
+// NOTHING: warning: no activations have static scales: no norm makes the inputs of integer products; --act-type names others
+// BAD: error: --act-type=a1 is not of the form regex=type
+// BAD: error: --act-type=a1=fast has the type 'fast'; there are: float, dynamic, static
+// BAD: error: --act-type=(=static has a bad regular expression: parentheses not balanced
 
 // A norm is in front of one product of the layer, in the function that calls it: every caller passes what a norm makes.
 // CHECK: qnt.weight_decl @a1.input_scale {{.*}} {qnt.input_of = @a1}

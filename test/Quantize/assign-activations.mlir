@@ -11,7 +11,7 @@
 // RUN: not qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{scales=fixed})' 2>&1 | FileCheck %s --check-prefix=SCALES
 // RUN: not qcc-opt %s --pass-pipeline='builtin.module(qcc-quantize-assign-activations{scales=static outliers=6})' 2>&1 | FileCheck %s --check-prefix=BOTH
 // SCALES: error: scales of activations are dynamic or static, not 'fixed'
-// BOTH: error: outliers are found at run time, and so are the scales of what is left: they exclude static scales and act-types
+// BOTH: error: outliers are found at run time, and so are the scales of what is left: they exclude static scales and --act-type
 // GROUP: error: activations have groups of a multiple of 32 values, up to 65536, or -1 for the whole row, not {{48|65568}}
 // ROW: qnt.quantize %{{.*}} -> tensor<?x64x!qnt.block<bits = 8, group = -1, scale = f32>>
 // LONG: qnt.quantize %{{.*}} -> tensor<?x64x!qnt.block<bits = 8, group = 128, scale = f32>>

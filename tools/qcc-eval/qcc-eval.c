@@ -1,6 +1,6 @@
 /* Quality of an artifact: perplexity on a text and, beside a second artifact (usually the float one), how far its predictions moved. */
-#include "Protocol.h"
 #include "tools/common/CommandLine.h"
+#include "tools/common/Protocol.h"
 #include "tools/common/Tokens.h"
 #include <getopt.h>
 #include <math.h>
@@ -105,7 +105,8 @@ static void closeModel(Evaluated *e) {
 }
 
 static int64_t allWindows;
-static void progress(int64_t done) {
+static void progress(void *user, int64_t done) {
+  (void)user;
   if (isatty(STDERR_FILENO))
     fprintf(stderr, "\rqcc-eval: window %lld of %lld%s", (long long)done, (long long)allWindows, done == allWindows ? "\r\033[K" : "");
 }
@@ -170,8 +171,11 @@ int main(int argc, char **argv) {
   for (int64_t i = 0; !code && i < tokens.count; i++)
     if (tokens.ids[i] < 0 || tokens.ids[i] >= model.info.vocabulary)
       code = fail(ExitCompileError, "%s: token %lld is %lld; the vocabulary has %lld", r.tokens, (long long)i, (long long)tokens.ids[i], (long long)model.info.vocabulary);
-  if (!code)
-    code = evaluate(&model, r.reference ? &reference : NULL, &r.protocol, tokens.ids, model.info.threads, progress, &result);
+  if (!code) {
+    code = evaluate(&model, r.reference ? &reference : NULL, &r.protocol, tokens.ids, model.info.threads, (Progress){progress, NULL}, NULL, &result, error, sizeof error);
+    if (code)
+      fail(code, "%s", error);
+  }
   if (!code)
     printReport(&r, &model, &result);
   closeModel(&reference);

@@ -92,6 +92,7 @@ struct CompilerOptions {
   bool dryRun = false;                        // print the plan and write no code
   std::vector<std::string> reports;           // files to write one to, .json or .html
   bool verify = false;                        // run what was built, and compare it with its reference lowering
+  std::string evaluation;                     // token ids (.npy) or text on which it is compared with the float model; empty: none
   bool check = false, stats = false, timing = false, verbose = false, quiet = false;
   std::vector<std::string> passPlugins, dialectPlugins;
   std::vector<std::string> extraPasses;       // point:pipeline

@@ -4,6 +4,7 @@ usage: degenerate_model.py FOLDER
   plain.onnx   an embedding, a linear layer (/mid), a head
   dead.onnx    eight channels of the embedding are always 0; one row of /mid is all zeros, another constant
   headless.onnx  the same without a head: its output is no product
+  two_heads.onnx  plain.onnx with a second head, of 8 classes
   exact.onnx   3 bits have /mid exactly
   unreached.onnx  a linear layer (/pool) of positions 500 and later
   huge.onnx    an embedding whose squares overflow
@@ -19,7 +20,7 @@ from onnx import TensorProto as T, helper as h, numpy_helper as nh
 folder = sys.argv[1]
 
 
-def save(name, change=lambda table, mid: None, head=True, pool=False):
+def save(name, change=lambda table, mid: None, head=True, pool=False, classes=False):
     rng = np.random.default_rng(1)
     table, mid, last = (rng.normal(size=shape).astype(np.float32) for shape in ((96, 64), (64, 64), (64, 96)))
     change(table, mid)
@@ -34,6 +35,10 @@ def save(name, change=lambda table, mid: None, head=True, pool=False):
                   h.make_node("Tanh", ["q"], ["p"], name="/tanh")]
         outputs.append(h.make_tensor_value_info("p", T.FLOAT, ["batch", "late", 64]))
         constants += [nh.from_array(np.array([value]), key) for key, value in (("from", 500), ("to", 600), ("axis", 1))] + [nh.from_array(mid, "pool")]
+    if classes:
+        nodes.append(h.make_node("MatMul", ["z", "class"], ["classes"], name="/class"))
+        outputs.append(h.make_tensor_value_info("classes", T.FLOAT, ["batch", "seq", 8]))
+        constants.append(nh.from_array(last[:, :8].copy(), "class"))
     graph = h.make_graph(nodes, name, [h.make_tensor_value_info("input_ids", T.INT64, ["batch", "seq"])], outputs, constants)
     onnx.save(h.make_model(graph, opset_imports=[h.make_opsetid("", 18)], ir_version=10), f"{folder}/{name}.onnx")
 
@@ -63,6 +68,7 @@ for name, change in {"plain": lambda table, mid: None, "dead": dead, "exact": ex
     save(name, change)
 save("headless", head=False)
 save("unreached", pool=True)
+save("two_heads", classes=True)
 text = np.random.default_rng(2).integers(0, 96, 512)
 np.save(f"{folder}/text.npy", text)
 np.save(f"{folder}/once.npy", np.full(512, 7))

@@ -1,7 +1,8 @@
 #include "Protocol.h"
 #include "Score.h"
-#include "tools/common/CommandLine.h"
+#include "qcc/Base/ExitCodes.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,14 +18,15 @@ int64_t protocol_scored(const Protocol *p, int64_t i) {
   return i == 0 || p->stride > possible ? possible : p->stride;
 }
 
-/* Mean nll of a window, of the model and of the reference. */
-typedef struct { double model, reference; } Window;
+/* Mean nll of a window, of the model and of the reference, and mean divergence. */
+typedef struct { double model, reference, divergence; } Window;
 
 static Window meanOf(const Score *scores, int64_t count) {
-  Window w = {0, 0};
+  Window w = {0, 0, 0};
   for (int64_t i = 0; i < count; i++) {
     w.model += scores[i].nll / (double)count;
     w.reference += scores[i].referenceNll / (double)count;
+    w.divergence += scores[i].divergence / (double)count;
   }
   return w;
 }
@@ -69,15 +71,17 @@ static qcc_status logitsOf(Evaluated *e, const int64_t *tokens, int64_t count, f
   return status ? status : e->library.session_append(e->session, tokens, count, QCC_LOGITS_ALL, logits);
 }
 
-int evaluate(Evaluated *model, Evaluated *reference, const Protocol *p, const int64_t *tokens, int threads, void (*progress)(int64_t),
-             Result *result) {
+int evaluate(Evaluated *model, Evaluated *reference, const Protocol *p, const int64_t *tokens, int threads, Progress progress, double *divergences,
+             Result *result, char *error, size_t size) {
   int64_t vocabulary = model->info.vocabulary, text = protocol_text(p), lead = p->window - text, count = 0;
   size_t bytes = (size_t)(p->window * vocabulary) * sizeof(float);
   float *logits = malloc(bytes), *others = reference ? malloc(bytes) : NULL;
   int64_t *window = malloc((size_t)p->window * sizeof *window);
   Score *scores = calloc((size_t)(p->windows * p->window), sizeof *scores);
   Window *means = calloc((size_t)p->windows, sizeof *means);
-  int code = logits && (others || !reference) && window && scores && means ? ExitSuccess : fail(ExitResource, "out of memory");
+  int code = logits && (others || !reference) && window && scores && means ? ExitSuccess : ExitResource;
+  if (code)
+    snprintf(error, size, "out of memory");
   for (int64_t i = 0; !code && i < p->windows; i++) {
     window[0] = p->bos;
     memcpy(window + lead, tokens + i * p->stride, (size_t)text * sizeof *window);
@@ -86,15 +90,20 @@ int evaluate(Evaluated *model, Evaluated *reference, const Protocol *p, const in
     if (!status && reference)
       status = logitsOf(failed = reference, window, p->window, others);
     if (status) {
-      code = fail(model_exit_code(status), "window %lld: %s", (long long)i, failed->library.error(failed->model));
+      code = model_exit_code(status);
+      snprintf(error, size, "window %lld: %s", (long long)i, failed->library.error(failed->model));
       break;
     }
     int64_t scored = protocol_scored(p, i), first = p->window - 1 - scored;           /* the position whose next token is scored first */
-    if (score_rows(logits + first * vocabulary, others ? others + first * vocabulary : NULL, window + first + 1, scored, vocabulary, threads, scores + count))
-      code = fail(ExitResource, "the system gave no thread");
+    if (score_rows(logits + first * vocabulary, others ? others + first * vocabulary : NULL, window + first + 1, scored, vocabulary, threads, scores + count)) {
+      code = ExitResource;
+      snprintf(error, size, "the system gave no thread");
+    }
     means[i] = meanOf(scores + count, scored);
+    if (divergences)
+      divergences[i] = means[i].divergence;
     count += scored;
-    progress(i + 1);
+    progress.window(progress.user, i + 1);
   }
   if (!code)
     summarize(scores, count, means, p->windows, result);

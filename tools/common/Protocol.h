@@ -1,7 +1,10 @@
 /* How a text is scored: windows of tokens, each on its own from position 0. */
-#ifndef QCC_TOOLS_QCC_EVAL_PROTOCOL_H
-#define QCC_TOOLS_QCC_EVAL_PROTOCOL_H
+#ifndef QCC_TOOLS_COMMON_PROTOCOL_H
+#define QCC_TOOLS_COMMON_PROTOCOL_H
 #include "tools/common/ModelLibrary.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 typedef struct {
   int64_t window, stride;                                     /* tokens of a window; from one window's start to the next's */
@@ -32,8 +35,17 @@ typedef struct {
   double agreement;                                           /* share of positions with the same most likely token */
 } Result;
 
-/* Scores `tokens` with the model and, unless null, the reference. Returns an exit code and has printed why; calls `progress` after each
- * window. */
-int evaluate(Evaluated *model, Evaluated *reference, const Protocol *protocol, const int64_t *tokens, int threads, void (*progress)(int64_t window),
-             Result *result);
+/* Calls back after each window. */
+typedef struct {
+  void (*window)(void *user, int64_t done);
+  void *user;
+} Progress;
+
+/* Scores `tokens` with the model and, unless null, the reference. `divergences`: of each window's positions, the mean; may be null. Returns an
+ * exit code, with a message in `error`. */
+int evaluate(Evaluated *model, Evaluated *reference, const Protocol *protocol, const int64_t *tokens, int threads, Progress progress, double *divergences,
+             Result *result, char *error, size_t size);
+#ifdef __cplusplus
+}
+#endif
 #endif
