@@ -111,5 +111,8 @@ int qcc::readText(const TextRequest &request, const CompilerOptions &options, ml
 }
 
 int qcc::readCalibrationText(const CompilerOptions &options, mlir::ModuleOp model, CalibrationText &text) {
+  auto context = model->getAttrOfType<mlir::IntegerAttr>("qnt.max_context");
+  if (context && options.calibrationLength > context.getInt())
+    return complain(ExitUsage, "--calib-length=" + Twine(options.calibrationLength) + " exceeds the context of " + Twine(context.getInt()) + " tokens (--max-context) [bad-option]");
   return readText({options.calibration, options.calibrationSamples, options.calibrationLength, " (--calib-length)", "calibration-text"}, options, model, text);
 }
