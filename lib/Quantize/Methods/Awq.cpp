@@ -1,5 +1,6 @@
 // AWQ (Lin et al., arXiv 2306.00978): the search of ChannelScales.h, with and without the weights' own magnitudes (AutoAWQ's duo scaling), whichever loses
-// less. Its clipping search is what `mse` does for every group, so exponents are compared under ranges chosen in that way.
+// less. Its clipping search is what `mse` does for every group. Exponents are compared under the ranges that codes will have: `mse` and `gptq` weigh errors by
+// the inputs and search finely, `rtn` does neither.
 #include "Methods.h"
 #include "qcc/Quantize/ChannelScales.h"
 #include <cmath>

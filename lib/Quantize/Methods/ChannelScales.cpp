@@ -65,6 +65,7 @@ private:
     codes.reset(weight.element, 0, 1, K);
     qnt::FitOptions fit;
     fit.importance = importance;
+    fit.thorough = !importance.empty();
     Rows errors(piece.rows.size(), K);
     std::vector<float> scaled(K);
     for (auto [i, row] : llvm::enumerate(piece.rows)) {
