@@ -49,7 +49,7 @@ static int scaleSite(const ScaleSite &site, const CalibrationJob &job, const Sca
   }
   qnt::WeightDeclOp first = site.readers.front();
   std::string why;
-  FailureOr<std::vector<float>> scales = method.choose(problems, job.options.parameters, why);
+  FailureOr<std::vector<float>> scales = method.choose(problems, *findMethod(job.options.method), job.options.parameters, why);
   if (failed(scales)) {
     first.emitError() << "tensor '" << sectionName(first) << "': " << why << " [unencodable-value]";
     return ExitQuantization;

@@ -8,6 +8,7 @@ namespace qcc {
 struct ChannelScaleOptions {
   int64_t steps = 20;          // exponents 0, 1 / steps, .. are tried; 0 is first, and leaves weights as they are unless `duo`
   bool duo = false;            // divides by the weights' magnitude to the power of one minus the exponent, as AutoAWQ's duo_scaling
+  bool weighted = false;       // ranges of groups as methods with second moments choose them: of least error in outputs, finely searched
   int64_t sampledRows = 256;   // errors are measured on so many rows of each weight, evenly spaced
 };
 

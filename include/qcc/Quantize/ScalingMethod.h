@@ -17,9 +17,10 @@ public:
   virtual llvm::StringRef codes() const = 0;
   /// As QuantizationMethod::parameters.
   virtual llvm::ArrayRef<MethodParameter> parameters() const { return {}; }
-  /// Scales [K], above 0 and finite, for weights that read the same inputs: `readers` have the same K and the same statistics. The same bits at any number
-  /// of threads (llvm::parallel::strategy). Fails when a row has no encoding; `why` says which. Else it may be a remark: statistics of no use, all 1.
-  virtual llvm::FailureOr<std::vector<float>> choose(llvm::ArrayRef<WeightProblem> readers, const ParameterValues &parameters, std::string &why) const = 0;
+  /// Scales [K], above 0 and finite, for weights that read the same inputs: `readers` have the same K and the same statistics. `codes` chooses the codes of
+  /// the scaled weights. The same bits at any number of threads (llvm::parallel::strategy). Fails when a row has no encoding; `why` says which. Else it may be a remark: statistics of no use, all 1.
+  virtual llvm::FailureOr<std::vector<float>> choose(llvm::ArrayRef<WeightProblem> readers, const QuantizationMethod &codes, const ParameterValues &parameters,
+                                                      std::string &why) const = 0;
 };
 
 /// All, in the order of Methods.def.

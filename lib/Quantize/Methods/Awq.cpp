@@ -1,5 +1,6 @@
 // AWQ (Lin et al., arXiv 2306.00978): the search of ChannelScales.h, with and without the weights' own magnitudes (AutoAWQ's duo scaling), whichever loses
-// less. Its clipping search is what `mse` does for every group.
+// less. Its clipping search is what `mse` does for every group. Exponents are compared under the ranges that codes will have: `mse` and `gptq` weigh errors by
+// the inputs and search finely, `rtn` does neither.
 #include "Methods.h"
 #include "qcc/Quantize/ChannelScales.h"
 #include <cmath>
@@ -12,7 +13,7 @@ struct Awq : ScalingMethod {
   bool usesMoments() const override { return true; }
   bool scalesLinearInputs() const override { return true; }
   StringRef codes() const override { return "mse"; }
-  FailureOr<std::vector<float>> choose(ArrayRef<WeightProblem> readers, const ParameterValues &, std::string &why) const override {
+  FailureOr<std::vector<float>> choose(ArrayRef<WeightProblem> readers, const QuantizationMethod &codes, const ParameterValues &, std::string &why) const override {
     const InputStatistics &inputs = *readers.front().inputs;
     for (int64_t k = 0; k < inputs.K; ++k)
       if (!std::isfinite(inputs.energy(k))) {
@@ -20,6 +21,7 @@ struct Awq : ScalingMethod {
         return std::vector<float>(inputs.K, 1.0f);
       }
     ChannelScaleOptions options;
+    options.weighted = codes.usesMoments();
     FailureOr<ChannelScales> plain = searchChannelScales(readers, options, why);
     if (failed(plain))
       return failure();

@@ -1,6 +1,7 @@
 // See the header. The article runs the layer for each exponent; second moments give the same error of a linear layer's outputs without inputs at hand:
 // |x E^T|^2 summed over inputs is tr(E X^T X E^T).
 #include "qcc/Quantize/ChannelScales.h"
+#include "Methods.h"
 #include "llvm/Support/Parallel.h"
 #include <Eigen/Dense>
 #include <cmath>
@@ -22,9 +23,9 @@ struct Piece {
 
 class ErrorMeasure {
 public:
-  ErrorMeasure(ArrayRef<WeightProblem> readers, int64_t sampledRows) {
+  ErrorMeasure(ArrayRef<WeightProblem> readers, const ChannelScaleOptions &options) : inputs(*readers.front().inputs), weighted(options.weighted) {
     for (const WeightProblem &weight : readers) {
-      int64_t sampled = std::min(weight.rows, sampledRows);
+      int64_t sampled = std::min(weight.rows, options.sampledRows);
       for (int64_t first = 0; first < sampled; first += rowsOfTask) {
         Piece &piece = pieces.emplace_back(Piece{&weight, {}, double(weight.rows) / double(sampled)});
         for (int64_t i = first; i < std::min(sampled, first + rowsOfTask); ++i)
@@ -37,7 +38,8 @@ public:
   FailureOr<double> operator()(ArrayRef<float> scales, std::string &why) const {
     std::vector<double> errors(pieces.size());
     std::vector<std::string> messages(pieces.size());
-    llvm::parallelFor(0, pieces.size(), [&](size_t i) { errors[i] = errorOf(pieces[i], scales, messages[i]); });
+    std::vector<float> importance = importanceUnder(scales);
+    llvm::parallelFor(0, pieces.size(), [&](size_t i) { errors[i] = errorOf(pieces[i], scales, importance, messages[i]); });
     for (const std::string &message : messages)
       if (!message.empty()) {
         why = message;
@@ -47,12 +49,23 @@ public:
   }
 
 private:
-  static double errorOf(const Piece &piece, ArrayRef<float> scales, std::string &message) {
+  /// Of columns that `scales` multiply: their inputs are divided. Empty: all alike.
+  std::vector<float> importanceUnder(ArrayRef<float> scales) const {
+    std::vector<double> energies;
+    for (int64_t k = 0; weighted && k < inputs.K; ++k)
+      energies.push_back(inputs.energy(k) / (double(scales[k]) * scales[k]));
+    return weighted ? normalizedImportance(energies) : std::vector<float>();
+  }
+
+  static double errorOf(const Piece &piece, ArrayRef<float> scales, ArrayRef<float> importance, std::string &message) {
     const WeightProblem &weight = *piece.weight;
     const qnt::FormatFamily &family = *qnt::familyOf(weight.element);
     int64_t K = weight.K;
     qnt::QuantizedBuffer codes;
     codes.reset(weight.element, 0, 1, K);
+    qnt::FitOptions fit;
+    fit.importance = importance;
+    fit.thorough = !importance.empty();
     Rows errors(piece.rows.size(), K);
     std::vector<float> scaled(K);
     for (auto [i, row] : llvm::enumerate(piece.rows)) {
@@ -60,7 +73,7 @@ private:
       for (int64_t k = 0; k < K; ++k)
         scaled[k] = values[k] * scales[k];
       std::string why;
-      if (failed(family.encodeRow(scaled, codes, 0, why))) {
+      if (failed(family.encodeRow(scaled, codes, 0, why, fit))) {
         message = "row " + std::to_string(row) + ": " + why;
         return 0;
       }
@@ -72,6 +85,8 @@ private:
     return piece.share * errors.cast<double>().cwiseProduct(products.cast<double>()).sum();
   }
 
+  const InputStatistics &inputs;
+  bool weighted;
   std::vector<Piece> pieces;
 };
 } // namespace
@@ -125,7 +140,7 @@ static std::vector<float> candidate(ArrayRef<double> inputs, ArrayRef<double> we
 FailureOr<ChannelScales> qcc::searchChannelScales(ArrayRef<WeightProblem> readers, const ChannelScaleOptions &options, std::string &why) {
   const InputStatistics &inputs = *readers.front().inputs;
   assert(inputs.hasMoments() && llvm::all_of(readers, [&](const WeightProblem &reader) { return reader.inputs == &inputs && reader.K == inputs.K; }));
-  ErrorMeasure measure(readers, options.sampledRows);
+  ErrorMeasure measure(readers, options);
   ChannelScales best;
   best.scales.assign(inputs.K, 1.0f);
   FailureOr<double> plain = measure(best.scales, why);

@@ -14,7 +14,7 @@ struct SmoothQuant : ScalingMethod {
   bool scalesLinearInputs() const override { return false; }
   StringRef codes() const override { return "rtn"; }
   ArrayRef<MethodParameter> parameters() const override { return alpha; }
-  FailureOr<std::vector<float>> choose(ArrayRef<WeightProblem> readers, const ParameterValues &values, std::string &why) const override {
+  FailureOr<std::vector<float>> choose(ArrayRef<WeightProblem> readers, const QuantizationMethod &, const ParameterValues &values, std::string &why) const override {
     const InputStatistics &inputs = *readers.front().inputs;
     std::vector<float> weights(inputs.K), scales(inputs.K, 1.0f);
     for (const WeightProblem &reader : readers)

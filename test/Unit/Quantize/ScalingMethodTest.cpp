@@ -7,8 +7,8 @@ using namespace qcc;
 
 namespace {
 struct ScalingMethodTest : MethodTest {
-  std::vector<float> choose(StringRef name, ArrayRef<WeightProblem> readers, ParameterValues values = {}) {
-    FailureOr<std::vector<float>> scales = findScalingMethod(name)->choose(readers, values, remark = "");
+  std::vector<float> choose(StringRef name, ArrayRef<WeightProblem> readers, ParameterValues values = {}, StringRef codes = "rtn") {
+    FailureOr<std::vector<float>> scales = findScalingMethod(name)->choose(readers, *findMethod(codes), values, remark = "");
     EXPECT_TRUE(succeeded(scales)) << remark;
     return succeeded(scales) ? *scales : std::vector<float>();
   }
@@ -53,17 +53,21 @@ TEST_F(ScalingMethodTest, AwqTakesTheBetterOfBothSearches) {
     x[i] *= int64_t(i) % K % 24 == 5 ? 30.0f : 1.0f;
   InputStatistics inputs = statisticsOf(x, K);
   WeightProblem p = problem("w3g64asym", values, K, &inputs);
-  double least = INFINITY;
-  std::vector<float> scales;
-  for (bool duo : {false, true}) {
-    ChannelScaleOptions options;
-    options.duo = duo;
-    FailureOr<ChannelScales> found = searchChannelScales(p, options, remark);
-    ASSERT_TRUE(succeeded(found));
-    EXPECT_LT(found->error, found->plainError);
-    if (found->error < least)
-      scales = found->scales;
-    least = std::min(least, found->error);
+  // Ranges are the format's own with `rtn`, and weighted by the inputs with methods that weigh them.
+  for (StringRef codes : {"rtn", "mse", "gptq"}) {
+    double least = INFINITY;
+    std::vector<float> scales;
+    for (bool duo : {false, true}) {
+      ChannelScaleOptions options;
+      options.duo = duo;
+      options.weighted = codes != "rtn";
+      FailureOr<ChannelScales> found = searchChannelScales(p, options, remark);
+      ASSERT_TRUE(succeeded(found));
+      EXPECT_LT(found->error, found->plainError);
+      if (found->error < least)
+        scales = found->scales;
+      least = std::min(least, found->error);
+    }
+    EXPECT_EQ(choose("awq", p, {}, codes), scales) << codes.str();
   }
-  EXPECT_EQ(choose("awq", p), scales);
 }
