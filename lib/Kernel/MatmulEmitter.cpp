@@ -152,8 +152,13 @@ Value MatmulEmitter::codedNumber(Value codes, Value panelAt) {
   Value first = rowNumber(panelAt, 0);
   if (w.rowNumbers() == 2)
     return math::FmaOp::create(b, loc, table.slopes ? sloped(*table.slopes, codes) : float8(table, codes), first, rowNumber(panelAt, 1));
-  // Powers of two multiply the row's number, once: the same product.
-  return arith::MulFOp::create(b, loc, scaledFloat8(table, codes), arith::MulFOp::create(b, loc, first, splatFloat(float8Unit(table))));
+  return ofRow(scaledFloat8(table, codes), panelAt);
+}
+
+// Powers of two multiply the row's number, once: the same product.
+Value MatmulEmitter::ofRow(Value number, Value panelAt) {
+  float unit = float8Unit(*qnt::scaleStorage(w.scale).table);
+  return arith::MulFOp::create(b, loc, number, arith::MulFOp::create(b, loc, rowNumber(panelAt, 0), splatFloat(unit)));
 }
 
 MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Value kInSuper) {
@@ -239,6 +244,21 @@ Value MatmulEmitter::startSum(Value activationSum, const StepParams &p, int64_t 
   return arith::SubIOp::create(b, loc, offset, arith::MulIOp::create(b, loc, activationSum, zero));
 }
 
+Values MatmulEmitter::startSums(const Row &row, Value k, Value end, int64_t length, ArrayRef<StepParams> p, int64_t implicitZero) {
+  if (startsAtZero())
+    return Values(p.size(), splatInt(0));
+  bool stored = w.zero == qnt::ZeroKind::Int;
+  if (length == 16 && !stored && implicitZero > 0 && implicitZero <= 128) {   // the zero point is a factor of products that have to be anyway
+    Value taken = sumOf16(add(row.inputAt, k), implicitZero);
+    return Values(p.size(), arith::SubIOp::create(b, loc, splatInt(sumOffsetBits()), taken));
+  }
+  Value sum = activationSum(row, k, end, length);
+  Values starts;
+  for (const StepParams &of : p)
+    starts.push_back(startSum(sum, of, implicitZero));
+  return starts;
+}
+
 Value MatmulEmitter::addScaled(Value acc, Value sum, Value subscale) {
   int64_t largest = (addsMinimum() ? maxCode() : int64_t(1) << (w.bits - 1)) * 127 * stepK();
   if (largest <= 32767 && !w.signedSub)              // of two negative numbers mac16 would multiply the upper halves too
@@ -289,10 +309,10 @@ Value MatmulEmitter::finishSum(const Row &row, Value k, Value end, function_ref<
   })[0];
 }
 
-Value MatmulEmitter::sumOf16(Value inputAt) {
-  Value ones = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(bytes, int8_t(1))), sum = splatInt(0);
+Value MatmulEmitter::sumOf16(Value inputAt, int64_t factor) {
+  Value factors = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(bytes, int8_t(factor))), sum = splatInt(0);
   for (int64_t k = 0; k < 16; k += 4)
-    sum = dot4(sum, ones, bcast4(args.input, add(inputAt, k)), 1);
+    sum = dot4(sum, factors, bcast4(args.input, add(inputAt, k)), factor);
   return sum;
 }
 

@@ -83,6 +83,7 @@ private:
   Value subField(Value superAt, Value kInSuper, bool ofMin);  // i32: sub-scale, sub-minimum or shift
   Value subMinimum(Value superAt, Value kInSuper, Value subscale);  // i32; of shifts, in units of the stored scale
   Value codedNumber(Value codes, Value panelAt);     // the same of codes (i32) that are relative to the row
+  Value ofRow(Value number, Value panelAt);          // the same of an 8-bit float over float8Unit
   Value rowNumber(Value panelAt, unsigned i);        // ScaleStorage::rowNumbers
 
   //===-- runs of an integer product --------------------------------------------------------------------------------------------===//
@@ -121,6 +122,8 @@ private:
     Value number, inputAt, scaleAt, sumAt;
   };
   Row rowAt(Value m);
+  /// startSum of the row's sums in the panels of `p`, over k..end, which are `length` or fewer.
+  Values startSums(const Row &row, Value k, Value end, int64_t length, llvm::ArrayRef<StepParams> p, int64_t implicitZero);
   /// The scale of the run that begins at k; the sum of codes k..end, which are `length` or, in a row's last run, fewer. In all lanes.
   Value scaleIndex(const Row &row, Value k) { return spec.activationGroup < 0 ? row.scaleAt : add(row.scaleAt, div(k, spec.activationGroup)); }
   Value activationScale(const Row &row, Value k) { return ofIntegers(splat(loadScalar(args.scales, scaleIndex(row, k)))); }
@@ -177,7 +180,8 @@ private:
   void makeNumbers();
   void decodeNumbers(const Streams &s, llvm::ArrayRef<Value> superAt);
   Value numberPlace(Value kInSuper, unsigned panel, bool ofMin);
-  Value numbers;                                     // [group][panel][scale, minimum][lanes]
+  bool decodesHalves() const;
+  Value numbers;                                     // [group][panel][scale, minimum][lanes]; of decodesHalves [panel][group][lanes], the bits of f16
   /// intRuns for one block of 32 k, which holds a run or two; `shared`: the panels' numbers, if several blocks have the same.
   Values intBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, llvm::ArrayRef<StepParams> shared, mlir::ValueRange y);
   /// A run k..end: its first i32 sums, [chain][row][panel]; units [from, to) of a block added to them; the run added to y.
@@ -197,12 +201,14 @@ private:
   Value weightOf(BlockReader &reader, unsigned u, unsigned j, Value scale, Value zero);
   Value float8(const qnt::CodeTable &table, Value code);
   Value scaledFloat8(const qnt::CodeTable &table, Value code);  // the same over float8Unit
+  Value halvesOf(const qnt::CodeTable &table, Value words);  // and as the bits of f16, of any number of codes in the low bytes of i16
+  Value floatsOf(Value halves);                      // lanes of those as f32
   static float float8Unit(const qnt::CodeTable &table) { return table.mantissaBits == 3 ? 256 : 1; }
   Value sloped(const qnt::CodeTable::Slopes &slopes, Value code);
   Value lookUp(llvm::ArrayRef<float> table, Value codes);
   Value floatZero(const StepParams &p);              // the zero point to subtract, or the minimum to add, as f32
   Value floatScale(const StepParams &p);             // scale [* subscale]
-  Value sumOf16(Value inputAt);                      // the codes at inputAt.., in all lanes
+  Value sumOf16(Value inputAt, int64_t factor = 1);  // the codes at inputAt.., times a factor up to 128, in all lanes
   Value floatWeight(Value panelAt, Value k);         // one k of f32 or f16 weights, as f32
   void copyInputTail();                              // sets inputTail
   Value inputTail;                                   // float activations behind the last whole superblock, [row][superK], zeros past K

@@ -76,16 +76,16 @@ Value MatmulEmitter::float8(const qnt::CodeTable &table, Value code) {
   return float8Unit(table) == 1 ? value : arith::MulFOp::create(b, loc, value, splatFloat(float8Unit(table))).getResult();
 }
 Value MatmulEmitter::scaledFloat8(const qnt::CodeTable &table, Value code) {
-  assert(PanelLayout::decodes(table) && "other tables have no layout");
-  bool narrow = table.mantissaBits == 3;
-  auto halves = VectorType::get(lanes, b.getI16Type());
-  auto constant = [&](int64_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(halves, b.getI16IntegerAttr(int16_t(v)))); };
-  Value bits = arith::TruncIOp::create(b, loc, halves, code);
-  if (!narrow)
-    bits = arith::ShLIOp::create(b, loc, bits, constant(8));
-  else
-    bits = arith::AndIOp::create(b, loc, arith::ShRSIOp::create(b, loc, arith::ShLIOp::create(b, loc, bits, constant(8)), constant(1)), constant(int16_t(0xbf80)));
-  return arith::ExtFOp::create(b, loc, floats, vector::BitCastOp::create(b, loc, VectorType::get(lanes, b.getF16Type()), bits).getResult());
+  return floatsOf(halvesOf(table, arith::TruncIOp::create(b, loc, VectorType::get(lanes, b.getI16Type()), code)));
+}
+Value MatmulEmitter::halvesOf(const qnt::CodeTable &table, Value words) {
+  assert(PanelLayout::decodes(table) && table.mantissaBits && "other tables have no layout");
+  auto constant = [&](int64_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(cast<VectorType>(words.getType()), b.getI16IntegerAttr(int16_t(v)))); };
+  Value upper = arith::ShLIOp::create(b, loc, words, constant(8));
+  return table.mantissaBits == 2 ? upper : arith::AndIOp::create(b, loc, arith::ShRSIOp::create(b, loc, upper, constant(1)), constant(0xbf80)).getResult();
+}
+Value MatmulEmitter::floatsOf(Value halves) {
+  return arith::ExtFOp::create(b, loc, floats, vector::BitCastOp::create(b, loc, VectorType::get(lanes, b.getF16Type()), halves).getResult());
 }
 
 Value MatmulEmitter::lookUp(ArrayRef<float> values, Value codes) {

@@ -64,9 +64,9 @@ MatmulSpec productOf(mlir::Type element, unsigned lanes, RowClass rows, int64_t 
 
 // Every row class of every format in the list, on one version; skipped where this machine cannot run it.
 void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::StringRef versionName, std::vector<llvm::StringRef> formats, bool intActivations,
-                  int64_t activationGroup = 32) {
+                  int64_t activationGroup = 32, llvm::StringRef attributes = "") {
   const Target &target = getX86Target();
-  auto info = findTarget({&target}, presetName, "", "", true);
+  auto info = findTarget({&target}, presetName, "", attributes, true);
   ASSERT_TRUE(bool(info));
   const TargetVersion &version = *llvm::find_if(info->versions, [&](const TargetVersion &v) { return v.name == versionName; });
   if (!canRun(version))
@@ -455,6 +455,10 @@ TEST_F(MatmulTest, wholeRowsAvx512Vnni) { checkFormats(context, "x86-avx512", "a
 TEST_F(MatmulTest, groupsOf128Avx2) { checkFormats(context, "x86-avx2", "avx2", narrowLongFormats, true, 128); }
 TEST_F(MatmulTest, wholeRowsAvx2) { checkFormats(context, "x86-avx2", "avx2", narrowLongFormats, true, -1); }
 TEST_F(MatmulTest, integerAvx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", withExamples(context, intFormats), true); }
+// Look-ups of unmasked codes, and tables of two bytes.
+TEST_F(MatmulTest, integerAvx512Vbmi) {
+  checkFormats(context, "x86-avx512vnni", "avx512vnni", {"mxfp4", "nvfp4", "nf4", "nf4dq", "fp4g16dq", "fp4row", "w4g32"}, true, 32, "+avx512vbmi");
+}
 TEST_F(MatmulTest, integerAvx512) { checkFormats(context, "x86-avx512", "avx512", fewFormats, true); }
 TEST_F(MatmulTest, integerAvxVnni) { checkFormats(context, "x86-avx2", "avxvnni", fewFormats, true); }
 TEST_F(MatmulTest, integerAvx2) { checkFormats(context, "x86-avx2", "avx2", narrowFormats, true); }
