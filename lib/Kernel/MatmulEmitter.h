@@ -62,6 +62,8 @@ private:
   struct BlockReader {
     Value at;                                        // byte address of the block in args.weights
     llvm::SmallVector<Value> planes[3];
+    std::array<Value, 4> halves = {};                // of 8-bit floats: the last unit's, byte j of each lane
+    unsigned halvesUnit = 0;
   };
   int64_t blocksPerSuper() const { return w.superK() / 32; }
   Value superCount();                                // superblocks of a panel (run time, from K)
@@ -195,19 +197,22 @@ private:
   //===-- the same of float activations (MatmulStreamFloats.cpp) ----------------------------------------------------------------===//
   Values floatBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
   Values floatWeights(const Streams &s, mlir::ValueRange y);
-  /// The codes of unit u, byte j of each lane, as exact floats minus the zero point, or what they select from the table.
+  /// The codes of unit u, byte j of each lane, as exact floats minus the zero point, or what they select from the table over float8Unit, which is in
+  /// floatScale.
   Value decoded(BlockReader &reader, unsigned u, unsigned j, Value zero);
   /// The same times the scale, or plus the minimum.
   Value weightOf(BlockReader &reader, unsigned u, unsigned j, Value scale, Value zero);
   Value float8(const qnt::CodeTable &table, Value code);
   Value scaledFloat8(const qnt::CodeTable &table, Value code);  // the same over float8Unit
-  Value halvesOf(const qnt::CodeTable &table, Value words);  // and as the bits of f16, of any number of codes in the low bytes of i16
+  Value halvesOf(const qnt::CodeTable &table, Value words);  // and as the bits of f16, of any number of codes in the upper bytes of i16
+  Value upperBytes(Value words);                     // the lower ones in their place
+  Value halvesOf(BlockReader &reader, unsigned u, unsigned j);  // those of byte j of each lane of a unit
   Value floatsOf(Value halves);                      // lanes of those as f32
   static float float8Unit(const qnt::CodeTable &table) { return table.mantissaBits == 3 ? 256 : 1; }
   Value sloped(const qnt::CodeTable::Slopes &slopes, Value code);
   Value lookUp(llvm::ArrayRef<float> table, Value codes);
   Value floatZero(const StepParams &p);              // the zero point to subtract, or the minimum to add, as f32
-  Value floatScale(const StepParams &p);             // scale [* subscale]
+  Value floatScale(const StepParams &p);             // scale [* subscale or float8Unit]
   Value sumOf16(Value inputAt, int64_t factor = 1);  // the codes at inputAt.., times a factor up to 128, in all lanes
   Value floatWeight(Value panelAt, Value k);         // one k of f32 or f16 weights, as f32
   void copyInputTail();                              // sets inputTail

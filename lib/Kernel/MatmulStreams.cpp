@@ -396,7 +396,7 @@ void MatmulEmitter::decodeNumbers(const Streams &s, ArrayRef<Value> superAt) {
     int64_t count = w.superK() / w.group * lanes;
     Value codes = load(args.weights, add(superAt[i], w.scaleOffset()), VectorType::get(count, b.getI8Type()));
     Value words = arith::ExtSIOp::create(b, loc, VectorType::get(count, b.getI16Type()), codes);
-    store(halvesOf(*qnt::scaleStorage(w.scale).table, words), numbers, numberPlace(index(0), i, /*ofMin=*/false));
+    store(halvesOf(*qnt::scaleStorage(w.scale).table, upperBytes(words)), numbers, numberPlace(index(0), i, /*ofMin=*/false));
   }
   for (int64_t k = 0; !decodesHalves() &&  k < w.superK(); k += w.group)
     for (unsigned i = 0; i < superAt.size(); ++i) {
