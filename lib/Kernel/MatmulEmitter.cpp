@@ -247,10 +247,10 @@ Value MatmulEmitter::startSum(Value activationSum, const StepParams &p, int64_t 
 Values MatmulEmitter::startSums(const Row &row, Value k, Value end, int64_t length, ArrayRef<StepParams> p, int64_t implicitZero) {
   if (startsAtZero())
     return Values(p.size(), splatInt(0));
-  bool stored = w.zero == qnt::ZeroKind::Int;
-  if (length == 16 && !stored && implicitZero > 0 && implicitZero <= 128) {   // the zero point is a factor of products that have to be anyway
-    Value taken = sumOf16(add(row.inputAt, k), implicitZero);
-    return Values(p.size(), arith::SubIOp::create(b, loc, splatInt(sumOffsetBits()), taken));
+  auto scalar = [&](int64_t v) { return arith::ConstantIntOp::create(b, loc, b.getI32Type(), v); };
+  if (w.zero != qnt::ZeroKind::Int && hasStoredSums(length)) {   // the same in all lanes: computed where no products are
+    Value taken = arith::MulIOp::create(b, loc, scalarSum(row, k, end, length), scalar(implicitZero));
+    return Values(p.size(), splat(arith::SubIOp::create(b, loc, scalar(sumOffsetBits()), taken)));
   }
   Value sum = activationSum(row, k, end, length);
   Values starts;
@@ -275,17 +275,21 @@ Value MatmulEmitter::ofIntegers(Value activationScale) {
 }
 
 Value MatmulEmitter::activationSum(const Row &row, Value k, Value end, int64_t length) {
-  if (length == 16)                                  // stored sums are longer
-    return sumOf16(add(row.inputAt, k));
+  return hasStoredSums(length) ? splat(scalarSum(row, k, end, length)) : sumOf16(add(row.inputAt, k));
+}
+
+Value MatmulEmitter::scalarSum(const Row &row, Value k, Value end, int64_t length) {
   if (spec.sumGroup < 0)
-    return splat(loadScalar(args.sums, row.sumAt));
-  Value first = div(k, spec.sumGroup);
+    return loadScalar(args.sums, row.sumAt);
+  Value first = add(row.sumAt, div(k, spec.sumGroup)), sum = loadScalar(args.sums, first);
   if (length == spec.sumGroup)
-    return splat(loadScalar(args.sums, add(row.sumAt, first)));
-  Value none = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0)), past = div(add(end, spec.sumGroup - 1), spec.sumGroup);
-  return splat(loop(first, past, 1, none, [&](Value i, ValueRange sum) {
-    return Values{arith::AddIOp::create(b, loc, sum[0], loadScalar(args.sums, add(row.sumAt, i)))};
-  })[0]);
+    return sum;
+  if (length == 2 * spec.sumGroup && length <= 32)   // a row has both
+    return arith::AddIOp::create(b, loc, sum, loadScalar(args.sums, add(first, 1)));
+  Value past = add(row.sumAt, div(add(end, spec.sumGroup - 1), spec.sumGroup));
+  return loop(add(first, 1), past, 1, sum, [&](Value i, ValueRange sum) {
+    return Values{arith::AddIOp::create(b, loc, sum[0], loadScalar(args.sums, i))};
+  })[0];
 }
 
 Value MatmulEmitter::subMinAt(Value panelAt, Value k) {
@@ -309,10 +313,10 @@ Value MatmulEmitter::finishSum(const Row &row, Value k, Value end, function_ref<
   })[0];
 }
 
-Value MatmulEmitter::sumOf16(Value inputAt, int64_t factor) {
-  Value factors = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(bytes, int8_t(factor))), sum = splatInt(0);
+Value MatmulEmitter::sumOf16(Value inputAt) {
+  Value ones = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(bytes, int8_t(1))), sum = splatInt(0);
   for (int64_t k = 0; k < 16; k += 4)
-    sum = dot4(sum, factors, bcast4(args.input, add(inputAt, k)), factor);
+    sum = dot4(sum, ones, bcast4(args.input, add(inputAt, k)), 1);
   return sum;
 }
 

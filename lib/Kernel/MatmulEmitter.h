@@ -131,6 +131,8 @@ private:
   Value activationScale(const Row &row, Value k) { return ofIntegers(splat(loadScalar(args.scales, scaleIndex(row, k)))); }
   Value ofIntegers(Value activationScale);           // times the unit of the weights' integers
   Value activationSum(const Row &row, Value k, Value end, int64_t length);
+  bool hasStoredSums(int64_t length) const { return length < 0 || spec.sumGroup <= length; }
+  Value scalarSum(const Row &row, Value k, Value end, int64_t length);  // i32; of stored sums
   /// What finishRun needs of the activations of the run that begins at k; null if nothing. `subMinAt` gives the sub-minima of the group at some k.
   Value finishSum(const Row &row, Value k, Value end, llvm::function_ref<Value(Value k)> subMinAt);
   Value subMinAt(Value panelAt, Value k);
@@ -213,7 +215,7 @@ private:
   Value lookUp(llvm::ArrayRef<float> table, Value codes);
   Value floatZero(const StepParams &p);              // the zero point to subtract, or the minimum to add, as f32
   Value floatScale(const StepParams &p);             // scale [* subscale or float8Unit]
-  Value sumOf16(Value inputAt, int64_t factor = 1);  // the codes at inputAt.., times a factor up to 128, in all lanes
+  Value sumOf16(Value inputAt);                      // the codes at inputAt.., in all lanes
   Value floatWeight(Value panelAt, Value k);         // one k of f32 or f16 weights, as f32
   void copyInputTail();                              // sets inputTail
   Value inputTail;                                   // float activations behind the last whole superblock, [row][superK], zeros past K

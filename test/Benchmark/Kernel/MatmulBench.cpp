@@ -156,7 +156,8 @@ struct Product {
     sums.assign(m * stride, 96);
     output.resize(m * (n + 16));
     call.inputStride = stride;
-    call.scaleStride = call.sumStride = stride / 32;
+    call.scaleStride = stride / 32;
+    call.sumStride = stride / 16;
     call.outputStride = n + 16;
     call.m = m, call.n = n, call.k = k;
     if (const char *ahead = getenv("QCC_BENCH_PREFETCH"))
