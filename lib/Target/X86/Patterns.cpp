@@ -144,16 +144,26 @@ struct Lut16Bytes : OpRewritePattern<qk::Lut16Op> {
     for (int64_t i = 0; i < 64; ++i)
       repeat.push_back(i % 16);
     Value table = vector::ShuffleOp::create(rewriter, loc, op.getTable(), op.getTable(), repeat);
-    rewriter.replaceOp(op, call(rewriter, loc, "llvm.x86.avx512.permvar.qi.512", result, {table, unmasked(op.getIndex())}));
+    rewriter.replaceOp(op, call(rewriter, loc, "llvm.x86.avx512.permvar.qi.512", result, {table, unmasked(rewriter, loc, op.getIndex())}));
     return success();
   }
 
-  /// What `index` is without a mask that keeps its low four bits.
-  static Value unmasked(Value index) {
-    auto mask = index.getDefiningOp<arith::AndIOp>();
-    DenseElementsAttr kept;
-    bool keeps = mask && matchPattern(mask.getRhs(), m_Constant(&kept)) && llvm::all_of(kept.getValues<APInt>(), [](const APInt &byte) { return byte.countr_one() >= 4; });
-    return keeps ? mask.getLhs() : index;
+  /// Codes of 4 bits without the mask that unpacking them takes, if that is still to be lowered or was.
+  static Value unmasked(PatternRewriter &b, Location loc, Value codes) {
+    if (auto mask = codes.getDefiningOp<arith::AndIOp>()) {
+      DenseElementsAttr kept;
+      bool keeps = matchPattern(mask.getRhs(), m_Constant(&kept)) && kept.isSplat() && kept.getSplatValue<APInt>().countr_one() >= 4;
+      return keeps ? mask.getLhs() : codes;
+    }
+    auto unpack = codes.getDefiningOp<qk::UnpackOp>();
+    if (!unpack || unpack.getBits() != 4 || unpack.getTo() != 0)
+      return codes;
+    VectorType words = wordsOf(cast<VectorType>(codes.getType()), b);
+    if (unpack.getIndex() == 0)
+      return unpack.getPlane();
+    Value plane = vector::BitCastOp::create(b, loc, words, unpack.getPlane());
+    Value down = arith::ShRUIOp::create(b, loc, plane, constant(b, loc, words, 4));
+    return vector::BitCastOp::create(b, loc, codes.getType(), down);
   }
 };
 
