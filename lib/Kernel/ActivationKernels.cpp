@@ -72,7 +72,7 @@ FlatSymbolRefAttr qcc::gluQuantizeKernel(KernelLibrary &library, qnt::Activation
 
 /// Groups (static: sums) of a row that a thread of the team makes at most, and vectors of one.
 static std::pair<int64_t, int64_t> gateShare(const TargetFacts &facts, const QuantizedRow &row, const LinearSpec &linear) {
-  int64_t unit = row.isStatic ? row.sumGroup : row.group;
+  int64_t unit = row.unit();
   if (unit <= 0 || unit % facts.lanes())
     return {0, 0};
   return {llvm::divideCeil(llvm::divideCeil(row.k, unit), linear.matmul.team), unit / facts.lanes()};

@@ -115,7 +115,7 @@ private:
 
 /// Columns of a row that are computed together: whole blocks, whole registers (or all of the row), and whole groups of codes.
 static int64_t tileOf(const HadamardSpec &spec, const QuantizedRow *row8, int64_t lanes) {
-  int64_t unit = !row8 ? lanes : row8->isStatic ? row8->sumGroup : row8->group;
+  int64_t unit = !row8 ? lanes : row8->unit();
   return unit > 0 && spec.block % unit == 0 ? spec.block : spec.width;
 }
 

@@ -246,11 +246,8 @@ void MatmulEmitter::unpackChunk(const IntBlocks &x, const Chunk &c) {
 
 Values MatmulEmitter::startSums(const IntBlocks &x, const IntTile &t, Value k, Value end, ArrayRef<StepParams> p, int64_t length) {
   Values acc;
-  for (const Row &row : t.rowOf) {
-    Value sum = startsAtZero() ? Value() : activationSum(row, k, end, length);
-    for (unsigned i = 0; i < t.count; ++i)
-      acc.push_back(startSum(sum, p[i], x.implicitZero));
-  }
+  for (const Row &row : t.rowOf)
+    acc.append(startSums(row, k, end, length, p, x.implicitZero));
   return acc;
 }
 

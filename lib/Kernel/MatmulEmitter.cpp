@@ -152,8 +152,13 @@ Value MatmulEmitter::codedNumber(Value codes, Value panelAt) {
   Value first = rowNumber(panelAt, 0);
   if (w.rowNumbers() == 2)
     return math::FmaOp::create(b, loc, table.slopes ? sloped(*table.slopes, codes) : float8(table, codes), first, rowNumber(panelAt, 1));
-  // Powers of two multiply the row's number, once: the same product.
-  return arith::MulFOp::create(b, loc, scaledFloat8(table, codes), arith::MulFOp::create(b, loc, first, splatFloat(float8Unit(table))));
+  return ofRow(scaledFloat8(table, codes), panelAt);
+}
+
+// Powers of two multiply the row's number, once: the same product.
+Value MatmulEmitter::ofRow(Value number, Value panelAt) {
+  float unit = float8Unit(*qnt::scaleStorage(w.scale).table);
+  return arith::MulFOp::create(b, loc, number, arith::MulFOp::create(b, loc, rowNumber(panelAt, 0), splatFloat(unit)));
 }
 
 MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Value kInSuper) {
@@ -239,6 +244,21 @@ Value MatmulEmitter::startSum(Value activationSum, const StepParams &p, int64_t 
   return arith::SubIOp::create(b, loc, offset, arith::MulIOp::create(b, loc, activationSum, zero));
 }
 
+Values MatmulEmitter::startSums(const Row &row, Value k, Value end, int64_t length, ArrayRef<StepParams> p, int64_t implicitZero) {
+  if (startsAtZero())
+    return Values(p.size(), splatInt(0));
+  auto scalar = [&](int64_t v) { return arith::ConstantIntOp::create(b, loc, b.getI32Type(), v); };
+  if (w.zero != qnt::ZeroKind::Int && hasStoredSums(length)) {   // the same in all lanes: computed where no products are
+    Value taken = arith::MulIOp::create(b, loc, scalarSum(row, k, end, length), scalar(implicitZero));
+    return Values(p.size(), splat(arith::SubIOp::create(b, loc, scalar(sumOffsetBits()), taken)));
+  }
+  Value sum = activationSum(row, k, end, length);
+  Values starts;
+  for (const StepParams &of : p)
+    starts.push_back(startSum(sum, of, implicitZero));
+  return starts;
+}
+
 Value MatmulEmitter::addScaled(Value acc, Value sum, Value subscale) {
   int64_t largest = (addsMinimum() ? maxCode() : int64_t(1) << (w.bits - 1)) * 127 * stepK();
   if (largest <= 32767 && !w.signedSub)              // of two negative numbers mac16 would multiply the upper halves too
@@ -255,17 +275,21 @@ Value MatmulEmitter::ofIntegers(Value activationScale) {
 }
 
 Value MatmulEmitter::activationSum(const Row &row, Value k, Value end, int64_t length) {
-  if (length == 16)                                  // stored sums are longer
-    return sumOf16(add(row.inputAt, k));
+  return hasStoredSums(length) ? splat(scalarSum(row, k, end, length)) : sumOf16(add(row.inputAt, k));
+}
+
+Value MatmulEmitter::scalarSum(const Row &row, Value k, Value end, int64_t length) {
   if (spec.sumGroup < 0)
-    return splat(loadScalar(args.sums, row.sumAt));
-  Value first = div(k, spec.sumGroup);
+    return loadScalar(args.sums, row.sumAt);
+  Value first = add(row.sumAt, div(k, spec.sumGroup)), sum = loadScalar(args.sums, first);
   if (length == spec.sumGroup)
-    return splat(loadScalar(args.sums, add(row.sumAt, first)));
-  Value none = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0)), past = div(add(end, spec.sumGroup - 1), spec.sumGroup);
-  return splat(loop(first, past, 1, none, [&](Value i, ValueRange sum) {
-    return Values{arith::AddIOp::create(b, loc, sum[0], loadScalar(args.sums, add(row.sumAt, i)))};
-  })[0]);
+    return sum;
+  if (length == 2 * spec.sumGroup && length <= 32)   // a row has both
+    return arith::AddIOp::create(b, loc, sum, loadScalar(args.sums, add(first, 1)));
+  Value past = add(row.sumAt, div(add(end, spec.sumGroup - 1), spec.sumGroup));
+  return loop(add(first, 1), past, 1, sum, [&](Value i, ValueRange sum) {
+    return Values{arith::AddIOp::create(b, loc, sum[0], loadScalar(args.sums, i))};
+  })[0];
 }
 
 Value MatmulEmitter::subMinAt(Value panelAt, Value k) {

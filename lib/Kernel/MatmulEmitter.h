@@ -62,6 +62,8 @@ private:
   struct BlockReader {
     Value at;                                        // byte address of the block in args.weights
     llvm::SmallVector<Value> planes[3];
+    std::array<Value, 4> halves = {};                // of 8-bit floats: the last unit's, byte j of each lane
+    unsigned halvesUnit = 0;
   };
   int64_t blocksPerSuper() const { return w.superK() / 32; }
   Value superCount();                                // superblocks of a panel (run time, from K)
@@ -83,6 +85,7 @@ private:
   Value subField(Value superAt, Value kInSuper, bool ofMin);  // i32: sub-scale, sub-minimum or shift
   Value subMinimum(Value superAt, Value kInSuper, Value subscale);  // i32; of shifts, in units of the stored scale
   Value codedNumber(Value codes, Value panelAt);     // the same of codes (i32) that are relative to the row
+  Value ofRow(Value number, Value panelAt);          // the same of an 8-bit float over float8Unit
   Value rowNumber(Value panelAt, unsigned i);        // ScaleStorage::rowNumbers
 
   //===-- runs of an integer product --------------------------------------------------------------------------------------------===//
@@ -121,11 +124,15 @@ private:
     Value number, inputAt, scaleAt, sumAt;
   };
   Row rowAt(Value m);
+  /// startSum of the row's sums in the panels of `p`, over k..end, which are `length` or fewer.
+  Values startSums(const Row &row, Value k, Value end, int64_t length, llvm::ArrayRef<StepParams> p, int64_t implicitZero);
   /// The scale of the run that begins at k; the sum of codes k..end, which are `length` or, in a row's last run, fewer. In all lanes.
   Value scaleIndex(const Row &row, Value k) { return spec.activationGroup < 0 ? row.scaleAt : add(row.scaleAt, div(k, spec.activationGroup)); }
   Value activationScale(const Row &row, Value k) { return ofIntegers(splat(loadScalar(args.scales, scaleIndex(row, k)))); }
   Value ofIntegers(Value activationScale);           // times the unit of the weights' integers
   Value activationSum(const Row &row, Value k, Value end, int64_t length);
+  bool hasStoredSums(int64_t length) const { return length < 0 || spec.sumGroup <= length; }
+  Value scalarSum(const Row &row, Value k, Value end, int64_t length);  // i32; of stored sums
   /// What finishRun needs of the activations of the run that begins at k; null if nothing. `subMinAt` gives the sub-minima of the group at some k.
   Value finishSum(const Row &row, Value k, Value end, llvm::function_ref<Value(Value k)> subMinAt);
   Value subMinAt(Value panelAt, Value k);
@@ -177,7 +184,8 @@ private:
   void makeNumbers();
   void decodeNumbers(const Streams &s, llvm::ArrayRef<Value> superAt);
   Value numberPlace(Value kInSuper, unsigned panel, bool ofMin);
-  Value numbers;                                     // [group][panel][scale, minimum][lanes]
+  bool decodesHalves() const;
+  Value numbers;                                     // [group][panel][scale, minimum][lanes]; of decodesHalves [panel][group][lanes], the bits of f16
   /// intRuns for one block of 32 k, which holds a run or two; `shared`: the panels' numbers, if several blocks have the same.
   Values intBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, llvm::ArrayRef<StepParams> shared, mlir::ValueRange y);
   /// A run k..end: its first i32 sums, [chain][row][panel]; units [from, to) of a block added to them; the run added to y.
@@ -191,17 +199,22 @@ private:
   //===-- the same of float activations (MatmulStreamFloats.cpp) ----------------------------------------------------------------===//
   Values floatBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y);
   Values floatWeights(const Streams &s, mlir::ValueRange y);
-  /// The codes of unit u, byte j of each lane, as exact floats minus the zero point, or what they select from the table.
+  /// The codes of unit u, byte j of each lane, as exact floats minus the zero point, or what they select from the table over float8Unit, which is in
+  /// floatScale.
   Value decoded(BlockReader &reader, unsigned u, unsigned j, Value zero);
   /// The same times the scale, or plus the minimum.
   Value weightOf(BlockReader &reader, unsigned u, unsigned j, Value scale, Value zero);
   Value float8(const qnt::CodeTable &table, Value code);
   Value scaledFloat8(const qnt::CodeTable &table, Value code);  // the same over float8Unit
+  Value halvesOf(const qnt::CodeTable &table, Value words);  // and as the bits of f16, of any number of codes in the upper bytes of i16
+  Value upperBytes(Value words);                     // the lower ones in their place
+  Value halvesOf(BlockReader &reader, unsigned u, unsigned j);  // those of byte j of each lane of a unit
+  Value floatsOf(Value halves);                      // lanes of those as f32
   static float float8Unit(const qnt::CodeTable &table) { return table.mantissaBits == 3 ? 256 : 1; }
   Value sloped(const qnt::CodeTable::Slopes &slopes, Value code);
   Value lookUp(llvm::ArrayRef<float> table, Value codes);
   Value floatZero(const StepParams &p);              // the zero point to subtract, or the minimum to add, as f32
-  Value floatScale(const StepParams &p);             // scale [* subscale]
+  Value floatScale(const StepParams &p);             // scale [* subscale or float8Unit]
   Value sumOf16(Value inputAt);                      // the codes at inputAt.., in all lanes
   Value floatWeight(Value panelAt, Value k);         // one k of f32 or f16 weights, as f32
   void copyInputTail();                              // sets inputTail

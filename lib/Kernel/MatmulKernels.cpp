@@ -29,9 +29,11 @@ unsigned kernel::teamFor(const MatmulSpec &spec, int64_t n, int64_t k, const Tar
 
 int64_t kernel::teamBytes(const MatmulSpec &spec) { return int64_t(spec.team) * spec.weight.lanes * 4; }
 
-// A sub-scale multiplies the sum of its own group, unless it is folded into the codes.
+// A sub-scale multiplies the sum of its own group, unless it is folded into the codes. Registers of 32 numbers have no shorter sums than of them.
 int64_t MatmulSpec::sumK() const {
-  return run() == 16 || (hasSubscales() && !foldsSubscales()) ? 32 : run();
+  if (run() == 16)
+    return weight.lanes > 16 ? 32 : 16;
+  return hasSubscales() && !foldsSubscales() ? 32 : run();
 }
 
 // The order of parameters, once: `at` is called for each with its type and the member of MatmulArgs.

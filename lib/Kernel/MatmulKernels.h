@@ -32,7 +32,7 @@ struct MatmulSpec {
   PanelLayout weight;
   bool intActivations = true;                        // i8 codes with scales and sums; false: f32
   int64_t activationGroup = 32;                      // k per scale of i8 codes: a multiple of 32; -1: the whole row
-  int64_t sumGroup = 32;                             // k per stored sum of i8 codes: a multiple of 32 that divides sumK(); -1: the whole row
+  int64_t sumGroup = 32;                             // k per stored sum of i8 codes: 16, or a multiple of 32, that divides sumK(); -1: the whole row
   bool bf16 = false;                                 // float activations that come as bf16 tiles, for a matrix unit; Long only
   RowClass rows = RowClass::Decode;
   unsigned team = 1;                                 // threads that divide K; decode and short only
@@ -47,7 +47,7 @@ struct MatmulSpec {
   bool hasSubscales() const { return qnt::sumsHaveSubScales(weight.group, weight.super, activationGroup); }
   /// Such sub-scales, as factors of unpacked codes.
   bool foldsSubscales() const { return rows == RowClass::Long && hasSubscales() && weight.foldsSubscale(); }
-  /// k of the longest sums of i8 codes that are of use: a multiple of 32, or -1: the whole row.
+  /// k of the longest sums of i8 codes that are of use: 16, a multiple of 32, or -1: the whole row.
   int64_t sumK() const;
   /// `qk_matmul_w4g32_a8_decode`, `.._a8g128s32_..` for other activation and sum groups, with `_t16` (team), `_range`, `_bias`, `_add`.
   std::string name() const;

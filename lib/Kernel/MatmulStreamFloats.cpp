@@ -40,7 +40,10 @@ Value MatmulEmitter::floatZero(const StepParams &p) {
   return w.zero == qnt::ZeroKind::Int ? arith::SIToFPOp::create(b, loc, floats, p.zero).getResult() : p.zero;
 }
 Value MatmulEmitter::floatScale(const StepParams &p) {
-  return p.subscale ? arith::MulFOp::create(b, loc, p.scale, arith::SIToFPOp::create(b, loc, floats, p.subscale)).getResult() : p.scale;
+  if (p.subscale)
+    return arith::MulFOp::create(b, loc, p.scale, arith::SIToFPOp::create(b, loc, floats, p.subscale));
+  float unit = w.table && w.bits == 8 ? float8Unit(*w.table) : 1;
+  return unit == 1 ? p.scale : arith::MulFOp::create(b, loc, p.scale, splatFloat(unit)).getResult();
 }
 
 Value MatmulEmitter::decoded(BlockReader &reader, unsigned u, unsigned j, Value zero) {
@@ -53,11 +56,13 @@ Value MatmulEmitter::decoded(BlockReader &reader, unsigned u, unsigned j, Value 
     Value words = vector::BitCastOp::create(b, loc, sums, planeRegister(reader, 0, u / 2));
     return lookUp(values, shifted(words, 8 * j + 4 * (u % 2)));
   }
+  if (w.table && version.shuffles)
+    return floatsOf(halvesOf(reader, u, j));
   Value code = shifted(vector::BitCastOp::create(b, loc, sums, unit(reader, u)), 8 * j);
   if (j < 3)
     code = arith::AndIOp::create(b, loc, code, splatInt(255));
   if (w.table)
-    return float8(*w.table, code);
+    return scaledFloat8(*w.table, code);
   Value value = arith::SIToFPOp::create(b, loc, floats, code);
   return addsMinimum() ? value : arith::SubFOp::create(b, loc, value, zero).getResult();
 }
@@ -76,16 +81,38 @@ Value MatmulEmitter::float8(const qnt::CodeTable &table, Value code) {
   return float8Unit(table) == 1 ? value : arith::MulFOp::create(b, loc, value, splatFloat(float8Unit(table))).getResult();
 }
 Value MatmulEmitter::scaledFloat8(const qnt::CodeTable &table, Value code) {
-  assert(PanelLayout::decodes(table) && "other tables have no layout");
-  bool narrow = table.mantissaBits == 3;
-  auto halves = VectorType::get(lanes, b.getI16Type());
-  auto constant = [&](int64_t v) { return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(halves, b.getI16IntegerAttr(int16_t(v)))); };
-  Value bits = arith::TruncIOp::create(b, loc, halves, code);
-  if (!narrow)
-    bits = arith::ShLIOp::create(b, loc, bits, constant(8));
-  else
-    bits = arith::AndIOp::create(b, loc, arith::ShRSIOp::create(b, loc, arith::ShLIOp::create(b, loc, bits, constant(8)), constant(1)), constant(int16_t(0xbf80)));
-  return arith::ExtFOp::create(b, loc, floats, vector::BitCastOp::create(b, loc, VectorType::get(lanes, b.getF16Type()), bits).getResult());
+  return floatsOf(halvesOf(table, upperBytes(arith::TruncIOp::create(b, loc, VectorType::get(lanes, b.getI16Type()), code))));
+}
+static Value wordLike(OpBuilder &b, Location loc, Value words, int64_t v) {
+  return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(cast<VectorType>(words.getType()), b.getI16IntegerAttr(int16_t(v))));
+}
+Value MatmulEmitter::upperBytes(Value words) { return arith::ShLIOp::create(b, loc, words, wordLike(b, loc, words, 8)); }
+Value MatmulEmitter::halvesOf(const qnt::CodeTable &table, Value words) {
+  assert(PanelLayout::decodes(table) && table.mantissaBits && "other tables have no layout");
+  if (table.mantissaBits == 2)
+    return arith::AndIOp::create(b, loc, words, wordLike(b, loc, words, 0xff00));
+  return arith::AndIOp::create(b, loc, arith::ShRSIOp::create(b, loc, words, wordLike(b, loc, words, 1)), wordLike(b, loc, words, 0xbf80));
+}
+// Bits are moved in words of two codes each, whole registers; then those of even and of odd words are taken together.
+Value MatmulEmitter::halvesOf(BlockReader &reader, unsigned u, unsigned j) {
+  if (!reader.halves[0] || reader.halvesUnit != u) {
+    reader.halvesUnit = u;
+    Value odd = vector::BitCastOp::create(b, loc, VectorType::get(2 * lanes, b.getI16Type()), unit(reader, u));
+    for (unsigned byte : {0, 1}) {
+      Value halves = halvesOf(*w.table, byte ? odd : upperBytes(odd));
+      SmallVector<int64_t> order;
+      for (unsigned i = 0; i < 2 * lanes; ++i)
+        order.push_back(2 * (i % lanes) + i / lanes);
+      Value apart = vector::ShuffleOp::create(b, loc, halves, halves, order);
+      for (unsigned word : {0, 1})
+        reader.halves[2 * word + byte] =
+            vector::ExtractStridedSliceOp::create(b, loc, apart, ArrayRef<int64_t>{word * lanes}, ArrayRef<int64_t>{lanes}, ArrayRef<int64_t>{1});
+    }
+  }
+  return reader.halves[j];
+}
+Value MatmulEmitter::floatsOf(Value halves) {
+  return arith::ExtFOp::create(b, loc, floats, vector::BitCastOp::create(b, loc, VectorType::get(lanes, b.getF16Type()), halves).getResult());
 }
 
 Value MatmulEmitter::lookUp(ArrayRef<float> values, Value codes) {
@@ -93,14 +120,18 @@ Value MatmulEmitter::lookUp(ArrayRef<float> values, Value codes) {
   return qk::Lut16Op::create(b, loc, floats, table, codes);
 }
 
-// CodeTable::Slopes: the exponent of the distance from code 127 selects the line.
+// CodeTable::Slopes: the exponent of the distance from code 127, plus a half, selects the line: 2^-1 for line 0, 1 for line 1, .. 2^7 for line 8. Look-ups
+// see the low four bits of the biased exponent, 14 for line 0.
 Value MatmulEmitter::sloped(const qnt::CodeTable::Slopes &slopes, Value code) {
   Value distance = arith::SubIOp::create(b, loc, code, splatInt(127)), sign = arith::AndIOp::create(b, loc, distance, splatInt(INT32_MIN));
-  Value opposite = arith::SubIOp::create(b, loc, splatInt(0), distance);
-  Value p = arith::SIToFPOp::create(b, loc, floats, arith::MaxSIOp::create(b, loc, distance, opposite));
-  Value exponent = arith::ShRUIOp::create(b, loc, vector::BitCastOp::create(b, loc, sums, p), splatInt(23));
-  Value line = arith::MaxSIOp::create(b, loc, arith::SubIOp::create(b, loc, exponent, splatInt(126)), splatInt(0));
-  Value value = math::FmaOp::create(b, loc, lookUp(slopes.slope, line), p, lookUp(slopes.start, line));
+  Value p = arith::SIToFPOp::create(b, loc, floats, math::AbsIOp::create(b, loc, distance));
+  Value half = vector::BitCastOp::create(b, loc, sums, arith::AddFOp::create(b, loc, p, splatFloat(0.5f)).getResult());
+  Value exponent = arith::ShRUIOp::create(b, loc, half, splatInt(23));
+  auto ofLine = [&](std::array<float, 16> values) {
+    std::rotate(values.begin(), values.begin() + 2, values.end());
+    return lookUp(values, exponent);
+  };
+  Value value = math::FmaOp::create(b, loc, ofLine(slopes.slope), p, ofLine(slopes.start));
   return vector::BitCastOp::create(b, loc, floats, arith::OrIOp::create(b, loc, vector::BitCastOp::create(b, loc, sums, value), sign));
 }
 

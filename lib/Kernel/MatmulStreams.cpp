@@ -371,20 +371,34 @@ bool MatmulEmitter::decodesNumbers() const {
   return spec.intActivations && takesLong && !w.perRow() && spec.team == 1;
 }
 
+// Of 8-bit floats what is common to many, in registers full of them. The conversion is no chain, and of numbers in memory it takes one operation.
+bool MatmulEmitter::decodesHalves() const {
+  const qnt::CodeTable *table = qnt::scaleStorage(w.scale).table;
+  return decodesNumbers() && table && table->mantissaBits && w.rowNumbers() == 1 && !addsMinimum();
+}
+
 Value MatmulEmitter::numberPlace(Value kInSuper, unsigned panel, bool ofMin) {
   int64_t each = addsMinimum() ? 2 : 1;
+  if (decodesHalves())
+    return add(mul(div(kInSuper, w.group), lanes), panel * w.superK() / w.group * lanes);
   return mul(add(mul(div(kInSuper, w.group), streamCount() * each), panel * each + ofMin), lanes);
 }
 
 void MatmulEmitter::makeNumbers() {
   if (decodesNumbers())
-    numbers = scratch(w.superK() / w.group * streamCount() * (addsMinimum() ? 2 : 1) * lanes, b.getF32Type());
+    numbers = scratch(w.superK() / w.group * streamCount() * (addsMinimum() ? 2 : 1) * lanes, decodesHalves() ? Type(b.getI16Type()) : b.getF32Type());
 }
 
 void MatmulEmitter::decodeNumbers(const Streams &s, ArrayRef<Value> superAt) {
   if (!decodesNumbers())
     return;
-  for (int64_t k = 0; k < w.superK(); k += w.group)
+  for (unsigned i = 0; decodesHalves() && i < superAt.size(); ++i) {
+    int64_t count = w.superK() / w.group * lanes;
+    Value codes = load(args.weights, add(superAt[i], w.scaleOffset()), VectorType::get(count, b.getI8Type()));
+    Value words = arith::ExtSIOp::create(b, loc, VectorType::get(count, b.getI16Type()), codes);
+    store(halvesOf(*qnt::scaleStorage(w.scale).table, upperBytes(words)), numbers, numberPlace(index(0), i, /*ofMin=*/false));
+  }
+  for (int64_t k = 0; !decodesHalves() &&  k < w.superK(); k += w.group)
     for (unsigned i = 0; i < superAt.size(); ++i) {
       StepParams p = params(s.panelAt[i], superAt[i], index(k));
       store(p.scale, numbers, numberPlace(index(k), i, /*ofMin=*/false));
@@ -400,7 +414,8 @@ SmallVector<MatmulEmitter::StepParams> MatmulEmitter::paramsAt(const Streams &s,
       p[i] = params(s.panelAt[i], superAt[i], kInSuper);
       continue;
     }
-    p[i].scale = load(numbers, numberPlace(kInSuper, i, /*ofMin=*/false), floats);
+    Value place = numberPlace(kInSuper, i, /*ofMin=*/false);
+    p[i].scale = decodesHalves() ? ofRow(floatsOf(load(numbers, place, VectorType::get(lanes, b.getI16Type()))), s.panelAt[i]) : load(numbers, place, floats);
     if (addsMinimum())
       p[i].zero = load(numbers, numberPlace(kInSuper, i, /*ofMin=*/true), floats);
   }
@@ -459,12 +474,8 @@ Values MatmulEmitter::intRuns(const Streams &s, ValueRange y) {
 
 Values MatmulEmitter::startRun(const Streams &s, ArrayRef<StepParams> p, Value k, Value end) {
   Values sums;
-  for (const Row &row : s.rows) {
-    bool starts = !spec.hasSubscales() && !startsAtZero();       // sub-scales: every block has a start of its own
-    Value sum = starts ? activationSum(row, k, end, spec.run()) : Value();
-    for (const StepParams &of : p)
-      sums.push_back(starts ? startSum(sum, of, w.integerZero()) : splatInt(0));
-  }
+  for (const Row &row : s.rows)                      // sub-scales: every block has a start of its own
+    sums.append(spec.hasSubscales() ? Values(p.size(), splatInt(0)) : startSums(row, k, end, spec.run(), p, w.integerZero()));
   if (hasTwoChains(s) && !spec.hasSubscales())
     sums.append(s.count(), splatInt(0));
   return sums;
@@ -477,9 +488,10 @@ Values MatmulEmitter::addUnits(const Streams &s, MutableArrayRef<BlockReader> re
   Value blockAt = mul(add(mul(super, blocksPerSuper()), blockInSuper), 32), k = add(blockAt, 4 * from);
   Values sums(carried), step = sums;
   if (spec.hasSubscales()) {
+    SmallVector<StepParams> none(panels);
     step.clear();
     for (const Row &row : s.rows)
-      step.append(panels, startsAtZero() ? splatInt(0) : startSum(activationSum(row, k, add(k, stepK()), stepK()), StepParams(), w.integerZero()));
+      step.append(startSums(row, k, add(k, stepK()), stepK(), none, w.integerZero()));
     step.append(twoChains ? count : 0, splatInt(0));
   }
   Values high(parts > 1 ? count : 0, splatInt(0));

@@ -161,7 +161,7 @@ FlatSymbolRefAttr qcc::normKernel(KernelLibrary &library, const NormSpec &spec) 
 static void quantizeParts(KernelBuilder &b, const NormSpec &spec, const QuantizedRow &row8, ValueRange args, Value row, const Parts &parts, Value scale, ValueRange out) {
   Value known = scale ? b.load(scale, b.idx(0)) : Value();
   normParts(b, spec, args, row, parts, [&](ArrayRef<Value> y, Value first, ArrayRef<Value>) {
-    int64_t unit = (row8.isStatic ? row8.sumGroup : row8.group) / b.lanes();
+    int64_t unit = row8.unit() / b.lanes();
     bool whole = spec.columns.width == parts.columns * parts.count && parts.team <= parts.count;
     for (int64_t i = 0; i < int64_t(y.size()); i += unit) {
       Value column = b.add(first, i * b.lanes());
@@ -177,7 +177,7 @@ static void quantizeParts(KernelBuilder &b, const NormSpec &spec, const Quantize
 }
 
 static Parts quantizedParts(const TargetFacts &facts, const NormSpec &spec, const QuantizedRow &row8, int64_t team) {
-  return partsOf(facts, spec.columns.width, row8.isStatic ? row8.sumGroup : row8.group, team);
+  return partsOf(facts, spec.columns.width, row8.unit(), team);
 }
 
 FlatSymbolRefAttr qcc::normQuantizeKernel(KernelLibrary &library, const NormSpec &spec, const QuantizedRow &row8) {

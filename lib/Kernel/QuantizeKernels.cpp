@@ -6,7 +6,7 @@ using namespace qcc;
 static constexpr int64_t block = 32;                 // columns that are loaded together, as many as the shortest group has
 
 int64_t QuantizedRow::tile(int64_t atLeast) const {
-  int64_t blocks = llvm::alignTo(k, block), unit = isStatic ? sumGroup : group;
+  int64_t blocks = llvm::alignTo(k, block), unit = this->unit();
   return unit < 0 ? blocks : std::min(blocks, (atLeast + unit - 1) / unit * unit);
 }
 
@@ -92,8 +92,19 @@ struct RowQuantizer {
 
   Value noSum() { return b.zero(b.vec(b.lanes(), b.getI32Type())); }
 
+  /// The same with the sums of a block, one or two.
+  void roundBlock(Value column, Value inverse, ArrayRef<Value> x) {
+    int64_t length = std::min(spec.sumGroup, block), perSum = length / b.lanes();
+    for (int64_t i = 0; i < int64_t(x.size()); i += perSum) {
+      Value first = b.add(column, i * b.lanes());
+      b.store(b.sum(round(first, inverse, noSum(), x.slice(i, perSum))), out[2], {row, group(first, length)});
+    }
+  }
+
   /// Codes and sums of [first, end), a scale's.
   void encode(Value first, Value end, Value inverse) {
+    if (spec.sumGroup > 0 && spec.sumGroup < block)
+      return b.loop(first, end, block, [&](Value column) { roundBlock(column, inverse, load(column)); });
     pieces(first, end, spec.sumGroup, [&](Value start, Value stop) {
       Value total = b.loop(start, stop, block, noSum(), [&](Value column, ValueRange carried) {
         return KernelBuilder::Values{round(column, inverse, carried[0], load(column))};
@@ -118,7 +129,7 @@ struct RowQuantizer {
     b.store(scale, out[1], {row, group(first, spec.group)});
     if (only.empty())
       return encode(first, end, inverse);
-    b.store(b.sum(round(first, inverse, noSum(), only)), out[2], {row, group(first, spec.sumGroup)});
+    roundBlock(first, inverse, only);
   }
 };
 } // namespace

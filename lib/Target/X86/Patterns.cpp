@@ -5,14 +5,17 @@
 // mac16   VPMADDWD on i32 lanes: the high halves are sign bits of a times zero (b >= 0), so a lane is a * b.
 // tiles   AMX through the amx dialect: TDPBSUD multiplies signed activations by unsigned codes as they are stored.
 // bf16_pair  joins the halves by VPTERNLOG: from shift, and, or LLVM makes a shuffle of two registers, three times the cost.
-// lut16   VPERMPS on 16 floats (two and a blend in AVX2), VPSHUFB on bytes.
+// lut16   VPERMPS on 16 floats (two and a blend in AVX2), VPSHUFB on bytes. VPERMB (AVX512-VBMI) looks at six bits: of a table that is there four times
+//         it finds the same byte whatever two of them are, so that codes need no mask.
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Target/X86/X86.h"
+#include "qcc/Runtime/Features.h"
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 using namespace mlir;
 using namespace qcc;
 
@@ -130,6 +133,40 @@ struct Lut16 : OpRewritePattern<qk::Lut16Op> {
   }
 };
 
+struct Lut16Bytes : OpRewritePattern<qk::Lut16Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::Lut16Op op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto result = cast<VectorType>(op.getResult().getType());
+    if (!result.getElementType().isInteger(8) || !is512(result))
+      return rewriter.notifyMatchFailure(op, "not 64 bytes");
+    SmallVector<int64_t> repeat;
+    for (int64_t i = 0; i < 64; ++i)
+      repeat.push_back(i % 16);
+    Value table = vector::ShuffleOp::create(rewriter, loc, op.getTable(), op.getTable(), repeat);
+    rewriter.replaceOp(op, call(rewriter, loc, "llvm.x86.avx512.permvar.qi.512", result, {table, unmasked(rewriter, loc, op.getIndex())}));
+    return success();
+  }
+
+  /// Codes of 4 bits without the mask that unpacking them takes, if that is still to be lowered or was.
+  static Value unmasked(PatternRewriter &b, Location loc, Value codes) {
+    if (auto mask = codes.getDefiningOp<arith::AndIOp>()) {
+      DenseElementsAttr kept;
+      bool keeps = matchPattern(mask.getRhs(), m_Constant(&kept)) && kept.isSplat() && kept.getSplatValue<APInt>().countr_one() >= 4;
+      return keeps ? mask.getLhs() : codes;
+    }
+    auto unpack = codes.getDefiningOp<qk::UnpackOp>();
+    if (!unpack || unpack.getBits() != 4 || unpack.getTo() != 0)
+      return codes;
+    VectorType words = wordsOf(cast<VectorType>(codes.getType()), b);
+    if (unpack.getIndex() == 0)
+      return unpack.getPlane();
+    Value plane = vector::BitCastOp::create(b, loc, words, unpack.getPlane());
+    Value down = arith::ShRUIOp::create(b, loc, plane, constant(b, loc, words, 4));
+    return vector::BitCastOp::create(b, loc, codes.getType(), down);
+  }
+};
+
 struct Bf16Pair : OpRewritePattern<qk::Bf16PairOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(qk::Bf16PairOp op, PatternRewriter &rewriter) const override {
@@ -229,6 +266,8 @@ void x86::populateHookPatterns(RewritePatternSet &patterns, const TargetVersion 
   patterns.add<Dot4Wide>(context, 2);
   patterns.add<Mac16>(context, version.dot4);
   patterns.add<Lut16, Bf16Pair>(context, 2);
+  if (version.runtimeFeatures & QCC_CPU_AVX512VBMI)
+    patterns.add<Lut16Bytes>(context, 3);
   if (!version.tileInt8 && !version.tileBf16)
     return;
   patterns.add<TileZero, TileLoad, TileStore>(context, 2);

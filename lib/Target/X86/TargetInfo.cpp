@@ -32,7 +32,7 @@ struct VersionName {
 };
 constexpr VersionName avx2 = {"avx2", "x86-64-v3", ""}, avxvnni = {"avxvnni", "x86-64-v3", "+avxvnni"}, avx512 = {"avx512", "x86-64-v4", ""},
                       avx512vnni = {"avx512vnni", "x86-64-v4", "+avx512vnni"},
-                      amx = {"amx", "x86-64-v4", "+avx512vnni,+avx512bf16,+amx-tile,+amx-int8,+amx-bf16"};
+                      amx = {"amx", "x86-64-v4", "+avx512vnni,+avx512vbmi,+avx512bf16,+amx-tile,+amx-int8,+amx-bf16"};
 
 constexpr InstructionSets::Level levels[] = {{"x86-64-v4", QCC_CPU_X86_64_V4}, {"x86-64-v3", QCC_CPU_X86_64_V3}, {"x86-64", 0}};
 

@@ -1,4 +1,5 @@
 // RUN: qcc-opt %s --qcc-target-lower-hooks=version=avx512vnni | FileCheck %s --check-prefixes=CHECK,VNNI
+// RUN: qcc-opt %s --qcc-target-lower-hooks=version=amx | FileCheck %s --check-prefixes=CHECK,VBMI
 // RUN: qcc-opt %s --qcc-target-lower-hooks=version=avx512 | FileCheck %s --check-prefixes=CHECK,AVX512
 // RUN: qcc-opt %s --qcc-target-lower-hooks=version=generic | FileCheck %s --check-prefixes=CHECK,GENERIC
 
@@ -61,6 +62,40 @@ func.func @mac16(%0: vector<16xi32>, %a: vector<16xi32>) -> vector<16xi32> {
 func.func @lut(%table: vector<16xf32>, %index: vector<16xi32>) -> vector<16xf32> {
   %0 = qk.lut16 %table, %index : vector<16xf32>, vector<16xi32> -> vector<16xf32>
   return %0 : vector<16xf32>
+}
+
+// Six bits of an index find the same byte as four of them, where VPERMB is there.
+// CHECK-LABEL: func @lut_of_bytes
+// VBMI: %[[HIGH:.*]] = arith.shrui
+// VBMI: %[[BYTES:.*]] = vector.bitcast %[[HIGH]]
+// VBMI: llvm.x86.avx512.permvar.qi.512"(%{{.*}}, %[[BYTES]])
+// VNNI: llvm.x86.avx512.pshuf.b.512
+// GENERIC-COUNT-15: arith.select
+func.func @lut_of_bytes(%table: vector<16xi8>, %plane: vector<64xi8>) -> vector<64xi8> {
+  %codes = qk.unpack %plane {bits = 4 : i32, index = 1 : i32} : vector<64xi8>
+  %0 = qk.lut16 %table, %codes : vector<16xi8>, vector<64xi8> -> vector<64xi8>
+  return %0 : vector<64xi8>
+}
+
+// The same of a mask.
+// CHECK-LABEL: func @lut_of_masked
+// VBMI-SAME: %[[INDEX:[a-z0-9]+]]: vector<64xi8>
+// VBMI: llvm.x86.avx512.permvar.qi.512"(%{{.*}}, %[[INDEX]])
+func.func @lut_of_masked(%table: vector<16xi8>, %index: vector<64xi8>) -> vector<64xi8> {
+  %mask = arith.constant dense<15> : vector<64xi8>
+  %masked = arith.andi %index, %mask : vector<64xi8>
+  %0 = qk.lut16 %table, %masked : vector<16xi8>, vector<64xi8> -> vector<64xi8>
+  return %0 : vector<64xi8>
+}
+
+// A mask of fewer bits is another index.
+// CHECK-LABEL: func @lut_of_fewer_bits
+// VBMI: %[[MASKED:.*]] = arith.andi
+// VBMI: llvm.x86.avx512.permvar.qi.512"(%{{.*}}, %[[MASKED]])
+func.func @lut_of_fewer_bits(%table: vector<16xi8>, %plane: vector<64xi8>) -> vector<64xi8> {
+  %codes = qk.unpack %plane {bits = 2 : i32, index = 0 : i32} : vector<64xi8>
+  %0 = qk.lut16 %table, %codes : vector<16xi8>, vector<64xi8> -> vector<64xi8>
+  return %0 : vector<64xi8>
 }
 
 // CHECK-LABEL: func @rescale_rounds_once

@@ -58,15 +58,15 @@ MatmulSpec productOf(mlir::Type element, unsigned lanes, RowClass rows, int64_t 
   spec.weight = *PanelLayout::get(element, lanes, nullptr);
   spec.rows = rows;
   spec.activationGroup = activationGroup;
-  spec.sumGroup = longSums ? spec.sumK() : 32;
+  spec.sumGroup = longSums ? spec.sumK() : std::gcd(spec.sumK(), int64_t(32));
   return spec;
 }
 
 // Every row class of every format in the list, on one version; skipped where this machine cannot run it.
 void checkFormats(mlir::MLIRContext &context, llvm::StringRef presetName, llvm::StringRef versionName, std::vector<llvm::StringRef> formats, bool intActivations,
-                  int64_t activationGroup = 32) {
+                  int64_t activationGroup = 32, llvm::StringRef attributes = "") {
   const Target &target = getX86Target();
-  auto info = findTarget({&target}, presetName, "", "", true);
+  auto info = findTarget({&target}, presetName, "", attributes, true);
   ASSERT_TRUE(bool(info));
   const TargetVersion &version = *llvm::find_if(info->versions, [&](const TargetVersion &v) { return v.name == versionName; });
   if (!canRun(version))
@@ -211,6 +211,7 @@ TEST_F(MatmulTest, rowPairsEmulated) {
     MatmulSpec spec;
     spec.weight = *PanelLayout::get(element, info->panelLanes, nullptr);
     spec.rows = RowClass::Long;
+    spec.sumGroup = spec.sumK();
     auto kernels = CompiledMatmul::compile(spec, target, *info, pairs);
     ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
     for (Size size : {Size{1, 7, 31}, Size{31, 33, 127}, Size{33, 127, 31}, Size{64, 48, 1100}, Size{127, 17, 521}})
@@ -455,6 +456,31 @@ TEST_F(MatmulTest, wholeRowsAvx512Vnni) { checkFormats(context, "x86-avx512", "a
 TEST_F(MatmulTest, groupsOf128Avx2) { checkFormats(context, "x86-avx2", "avx2", narrowLongFormats, true, 128); }
 TEST_F(MatmulTest, wholeRowsAvx2) { checkFormats(context, "x86-avx2", "avx2", narrowLongFormats, true, -1); }
 TEST_F(MatmulTest, integerAvx512Vnni) { checkFormats(context, "x86-avx512", "avx512vnni", withExamples(context, intFormats), true); }
+// Activations that formats share have the sums that the shortest runs need.
+TEST_F(MatmulTest, sumsOf16ForLongerRuns) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-avx512", "", "", true);
+  ASSERT_TRUE(bool(info));
+  const TargetVersion &version = versionNamed(*info, "avx512");
+  if (!canRun(version))
+    GTEST_SKIP() << "this machine has no AVX-512";
+  for (const char *format : {"w4g32", "w4g128asym", "q4_k", "w8row", "nvfp4"})
+    for (RowClass rows : {RowClass::Decode, RowClass::Short, RowClass::Long}) {
+      mlir::Type element = qnt::parseFormat(format, &context);
+      MatmulSpec spec = productOf(element, info->panelLanes, rows, 128);
+      spec.sumGroup = 16;
+      auto kernels = CompiledMatmul::compile(spec, target, *info, version);
+      ASSERT_TRUE(bool(kernels)) << format << llvm::toString(kernels.takeError());
+      for (int64_t m : {1, 7, 33})
+        if (m <= (rows == RowClass::Decode ? 1 : rows == RowClass::Short ? 16 : 4096))
+          check(MatmulProblem(element, info->panelLanes, m, 33, 521, 128), spec, *kernels, 0);
+    }
+}
+
+// Look-ups of unmasked codes, and tables of two bytes.
+TEST_F(MatmulTest, integerAvx512Vbmi) {
+  checkFormats(context, "x86-avx512vnni", "avx512vnni", {"mxfp4", "nvfp4", "nf4", "nf4dq", "fp4g16dq", "fp4row", "w4g32"}, true, 32, "+avx512vbmi");
+}
 TEST_F(MatmulTest, integerAvx512) { checkFormats(context, "x86-avx512", "avx512", fewFormats, true); }
 TEST_F(MatmulTest, integerAvxVnni) { checkFormats(context, "x86-avx2", "avxvnni", fewFormats, true); }
 TEST_F(MatmulTest, integerAvx2) { checkFormats(context, "x86-avx2", "avx2", narrowFormats, true); }
