@@ -20,6 +20,7 @@ public:
   void emitInt8Tiles();                              // MatmulTiles.cpp
   bool usesFragments() const;                        // int8 on a matrix unit of lanes
   void emitFragments();                              // MatmulFragments.cpp
+  void emitTeamFragments();
   void emitIntBlocked();                             // MatmulBlocked.cpp
   void emitFloatBlocked();
   void emitBf16Tiles();                              // MatmulBf16.cpp
@@ -347,9 +348,13 @@ private:
   /// What is being computed: halves of tiles of rows; scratch for a chunk of decoded codes, scales and zero points or minima of a run.
   struct Fragments {
     int64_t chunk;                                   // k decoded at a time
-    llvm::SmallVector<Row> rows;                     // of the calling lane, one for each half of a tile
+    int64_t span;                                    // k that four lanes read together
+    llvm::SmallVector<Row> rows;                     // of the calling lane, one for each half of a tile; the last half may be missing
     Value codes, scales, zeros;
     Value eighth, quarter;                           // the lane's row and column of eight; its pair of columns, or of units, of four
+    unsigned tiles() const { return (rows.size() + 1) / 2; }
+    int64_t units() const { return span / 16; }      // of 4 k, of a lane: neighbours
+    bool has(unsigned tile, unsigned half) const { return 2 * tile + half < rows.size(); }
   };
   struct OwnColumns;
   int64_t fragmentChunk() const;
@@ -363,8 +368,10 @@ private:
   llvm::SmallVector<StepParams> ownParams(const Fragments &f, Value panelAt, Value k);
   Values startFragments(const Fragments &f, Value k, Value end, llvm::ArrayRef<StepParams> p);
   Values finishFragments(const Fragments &f, Value k, Value end, llvm::ArrayRef<StepParams> p, mlir::ValueRange acc, mlir::ValueRange carried);
-  void storeColumns(const Fragments &f, Value row0, Value column0, Value y);
-  Values fragmentProducts(Fragments &f, Value row0, Value panelAt, Value from, Value end, unsigned tiles);
+  Values ownOutputs(mlir::ValueRange y, unsigned tile, unsigned half);
+  void storeColumns(const Fragments &f, Value row0, Value column0, llvm::ArrayRef<Value> outputs);
+  Values fragmentProducts(Fragments &f, Value row0, Value panelAt, Value from, Value end, unsigned halves);
+  void joinFragments(const Fragments &f, Value row0, mlir::ValueRange y, Value panel);
 
   //===-- bf16 on a matrix unit (MatmulBf16.cpp) --------------------------------------------------------------------------------===//
   struct Bf16Jobs {

@@ -2,8 +2,9 @@
 // the operations of every other kernel in their order, so that results are the same bits.
 //
 // A thread of the program (32 lanes) computes 32 rows of a panel. The unit wants lane l to have column l / 4 of eight and two units of it. Which k the
-// unit calls by which number is free as long as both sides agree, so a lane takes the two units that are neighbours: eight bytes of a row are one load,
-// and so are two units of 4-bit codes, which go to the unit as they are, unsigned; sums start at what the zero point takes away.
+// unit calls by which number is free as long as both sides agree, so a lane takes units that are neighbours: eight bytes of a row are one load, or sixteen,
+// and so are two units of 4-bit codes, which go to the unit as they are, unsigned; sums start at what the zero point takes away. Which column is which is
+// free too: lane l's are 4 * (l / 4) and the three behind it, one in each tile, so that their codes are one load, and eight results lie together.
 // Other codes (tables, sub-scales) are decoded to bytes in scratch, a chunk of K at a time and column by column as panels lie, and read back as the unit
 // wants them. A unit of 32 columns lies 36 words
 // behind the one before: then all lanes read different banks of shared memory (NVIDIA's have 32 of a word). Rows come from memory as they are: other
@@ -20,9 +21,10 @@ constexpr int64_t tileRows = 16, tileColumns = 8, unitWords = 36, maxChunk = 128
 } // namespace
 
 bool MatmulEmitter::usesFragments() const {
-  bool fits = version.laneMma && spec.rows == RowClass::Long && spec.intActivations && lanes == 32 && stepK() == 32 && w.integerBytes() == 1 &&
-              (!spec.hasSubscales() || spec.foldsSubscales());
-  return fits && (readsFragments() || decodesSigned() || startsAtZero());
+  bool fits = version.laneMma && spec.intActivations && lanes == 32 && stepK() == 32 && w.integerBytes() == 1 && (!spec.hasSubscales() || spec.foldsSubscales());
+  if (spec.rows == RowClass::Long)
+    return fits && (readsFragments() || decodesSigned() || startsAtZero());
+  return fits && spec.rows == RowClass::Short && spec.team > 1 && readsFragments();   // scratch of a whole team would not fit
 }
 
 // Codes that are numbers, and scales that are at hand where a lane wants them.
@@ -70,78 +72,87 @@ Value MatmulEmitter::ownWords(Value memref, Value at, int64_t count) {
   return vector::BitCastOp::create(b, loc, VectorType::get(count, b.getI32Type()), load.getResult());
 }
 
-// The codes of each tile of columns in the block of 32 k at k, as they lie in memory: a lane's two units.
+// The codes of the `span` k at k, as they lie in memory: a lane's units of its column in each tile, [unit][tile].
 Values MatmulEmitter::readColumns(const Fragments &f, Value panelAt, Value k) {
-  auto pair = VectorType::get(2, b.getI32Type());
   auto number = [&](int64_t v) { return arith::ConstantIntOp::create(b, loc, b.getI32Type(), v); };
+  int64_t columnTiles = lanes / tileColumns, units = f.units(), lanesOfBlock = 8 / units, registerBytes = lanes * 4;
   Value inSuper = rem(k, w.superK()), superAt = add(panelAt, mul(div(k, w.superK()), w.superBytes()));
-  Value blockAt = add(add(superAt, w.codesOffset()), mul(div(inSuper, 32), w.blockBytes()));
-  Values columns;
-  for (unsigned j = 0; j < lanes / tileColumns; ++j) {
-    Value units[2];
-    unsigned to = 0;
-    for (auto [plane, width] : llvm::enumerate(w.planes())) {
-      int64_t fields = 8 / width, words = fields == 1 ? 2 : 1, sharing = fields == 1 ? 1 : fields / 2, registerBytes = lanes * 4;
-      Value at = add(blockAt, add(mul(div(mul(f.quarter, words), sharing), registerBytes), mul(f.eighth, 4)));
-      at = add(at, w.planeRegister(plane) * registerBytes + j * tileColumns * 4);
-      Value shift = sharing == 1 ? Value() : arith::IndexCastOp::create(b, loc, b.getI32Type(), mul(rem(f.quarter, sharing), 2 * width)).getResult();
-      Value word;
-      for (unsigned half : {0, 1}) {
-        if (half < words) {
-          word = vector::ExtractOp::create(b, loc, ownWords(args.weights, add(at, half * registerBytes), 1), 0);
-          word = shift ? arith::ShRUIOp::create(b, loc, word, shift).getResult() : word;
+  Value blockAt = add(add(superAt, w.codesOffset()), mul(add(div(inSuper, 32), div(f.quarter, lanesOfBlock)), w.blockBytes()));
+  Value first = mul(rem(f.quarter, lanesOfBlock), units);
+  Values columns(units * columnTiles);
+  unsigned to = 0;
+  for (auto [plane, width] : llvm::enumerate(w.planes())) {
+    int64_t fields = 8 / width, bits = width, registers = std::max<int64_t>(1, units / fields);
+    Value at = add(add(blockAt, mul(div(first, fields), registerBytes)), add(mul(f.eighth, 4 * columnTiles), w.planeRegister(plane) * registerBytes));
+    Value shift = fields <= units ? Value() : arith::IndexCastOp::create(b, loc, b.getI32Type(), mul(rem(first, fields), bits)).getResult();
+    for (int64_t reg = 0; reg < registers; ++reg) {
+      Value words = ownWords(args.weights, add(at, reg * registerBytes), columnTiles);
+      for (int64_t j = 0; j < columnTiles; ++j) {
+        Value word = vector::ExtractOp::create(b, loc, words, j);
+        word = shift ? arith::ShRUIOp::create(b, loc, word, shift).getResult() : word;
+        for (int64_t field = 0; field < std::min(fields, units); ++field) {
+          Value part = field ? arith::ShRUIOp::create(b, loc, word, number(field * bits)).getResult() : word;
+          if (bits < 8)
+            part = arith::AndIOp::create(b, loc, part, number(((1 << bits) - 1) * 0x01010101));
+          Value &unit = columns[(reg * fields + field) * columnTiles + j];
+          unit = to ? arith::OrIOp::create(b, loc, unit, arith::ShLIOp::create(b, loc, part, number(to))).getResult() : part;
         }
-        Value part = half && words == 1 ? arith::ShRUIOp::create(b, loc, word, number(width)).getResult() : word;
-        if (width < 8)
-          part = arith::AndIOp::create(b, loc, part, number(((1 << width) - 1) * 0x01010101));
-        part = to ? arith::ShLIOp::create(b, loc, part, number(to)).getResult() : part;
-        units[half] = to ? arith::OrIOp::create(b, loc, units[half], part).getResult() : part;
       }
-      to += width;
     }
-    columns.push_back(vector::FromElementsOp::create(b, loc, pair, ValueRange{units[0], units[1]}));
+    to += width;
   }
   return columns;
 }
 
 // The same from scratch, `from` k behind the start of the chunk.
 Values MatmulEmitter::decodedColumns(const Fragments &f, int64_t from) {
+  int64_t columnTiles = lanes / tileColumns, units = f.units();
   Values columns;
-  for (unsigned j = 0; j < lanes / tileColumns; ++j) {
-    Value at = add(add(mul(f.quarter, 2 * unitWords), f.eighth), from / 4 * unitWords + j * tileColumns);
-    columns.push_back(vector::FromElementsOp::create(b, loc, VectorType::get(2, b.getI32Type()), ValueRange{loadScalar(f.codes, at), loadScalar(f.codes, add(at, unitWords))}));
+  for (int64_t unit = 0; unit < units; ++unit) {
+    Value at = add(add(mul(f.quarter, units * unitWords), mul(f.eighth, columnTiles)), (from / 4 + unit) * unitWords);
+    auto words = vector::LoadOp::create(b, loc, VectorType::get(columnTiles, b.getI32Type()), f.codes, ValueRange{at});
+    words.setAlignment(4 * columnTiles);
+    for (int64_t j = 0; j < columnTiles; ++j)
+      columns.push_back(vector::ExtractOp::create(b, loc, words.getResult(), j));
   }
   return columns;
 }
 
 // sums[tile of rows][tile of columns] + the products of a chunk from k.
 Values MatmulEmitter::multiplyFragments(const Fragments &f, Value panelAt, Value k, ValueRange carried) {
-  auto word = [&](Value v, int64_t i) { return vector::ExtractOp::create(b, loc, v, i); };
+  unsigned columnTiles = lanes / tileColumns, units = f.units();
   Values acc(carried);
-  for (int64_t from = 0; from < f.chunk; from += 32) {
-    Values rows, columns = readsFragments() ? readColumns(f, panelAt, add(k, from)) : decodedColumns(f, from);
-    for (unsigned tile = 0; tile < f.rows.size() / 2; ++tile) {
-      Value part[2];
-      for (unsigned half : {0, 1})                   // rows are whole blocks
-        part[half] = ownWords(args.input, add(add(f.rows[2 * tile + half].inputAt, add(k, from)), mul(f.quarter, 8)), 2);
-      rows.push_back(vector::FromElementsOp::create(b, loc, VectorType::get(4, b.getI32Type()),
-                                                    ValueRange{word(part[0], 0), word(part[1], 0), word(part[0], 1), word(part[1], 1)}));
+  for (int64_t from = 0; from < f.chunk; from += f.span) {
+    Values columns = readsFragments() ? readColumns(f, panelAt, add(k, from)) : decodedColumns(f, from);
+    SmallVector<Values> rows;                        // of each half of a tile: words
+    for (const Row &row : f.rows) {
+      Value words = ownWords(args.input, add(add(row.inputAt, add(k, from)), mul(f.quarter, 4 * units)), units);    // rows are whole blocks
+      Values &of = rows.emplace_back();
+      for (unsigned i = 0; i < units; ++i)
+        of.push_back(vector::ExtractOp::create(b, loc, words, i));
     }
-    for (auto [j, column] : llvm::enumerate(columns))
-      for (unsigned tile = 0; tile < rows.size(); ++tile) {
-        Value &sum = acc[tile * columns.size() + j];
-        sum = qk::LaneMmaOp::create(b, loc, sum.getType(), sum, rows[tile], column, /*unsigned_rhs=*/readsFragments() || !decodesSigned());
+    if (rows.size() % 2)
+      rows.push_back(Values(units, arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0)));
+    for (unsigned unit = 0; unit < units; unit += 2)
+      for (unsigned j = 0; j < columnTiles; ++j) {
+        Value column = vector::FromElementsOp::create(b, loc, VectorType::get(2, b.getI32Type()), ValueRange{columns[unit * columnTiles + j], columns[(unit + 1) * columnTiles + j]});
+        for (unsigned tile = 0; tile < f.tiles(); ++tile) {
+          const Values &low = rows[2 * tile], &high = rows[2 * tile + 1];
+          Value four = vector::FromElementsOp::create(b, loc, VectorType::get(4, b.getI32Type()), ValueRange{low[unit], high[unit], low[unit + 1], high[unit + 1]});
+          Value &sum = acc[tile * columnTiles + j];
+          sum = qk::LaneMmaOp::create(b, loc, sum.getType(), sum, four, column, /*unsigned_rhs=*/readsFragments() || !decodesSigned());
+        }
       }
   }
   return acc;
 }
 
-// From here on a lane's own two columns are the register.
+// From here on a lane's own two columns of a tile are the register.
 struct MatmulEmitter::OwnColumns {
-  explicit OwnColumns(MatmulEmitter &e) : e(e), lanes(e.lanes), sums(e.sums), floats(e.floats) {
-    e.lanes = 2;
-    e.sums = VectorType::get(2, e.b.getI32Type());
-    e.floats = VectorType::get(2, e.b.getF32Type());
+  OwnColumns(MatmulEmitter &e, unsigned columns = 2) : e(e), lanes(e.lanes), sums(e.sums), floats(e.floats) {
+    e.lanes = columns;
+    e.sums = VectorType::get(columns, e.b.getI32Type());
+    e.floats = VectorType::get(columns, e.b.getF32Type());
   }
   ~OwnColumns() { e.lanes = lanes, e.sums = sums, e.floats = floats; }
   MatmulEmitter &e;
@@ -157,28 +168,45 @@ SmallVector<MatmulEmitter::StepParams> MatmulEmitter::ownParams(const Fragments 
   auto place = [&](int64_t offset, int64_t each, int64_t bytes) { return add(add(superAt, offset), mul(div(inSuper, each), all * bytes)); };
   Value scaleAt = tail ? tail : place(w.scaleOffset(), w.scaleK(), w.scaleBytes());
   Value zeroAt = tail ? add(tail, all * w.scaleBytes()) : place(w.zeroOffset(), w.zeroK(), w.zeroBytes());
-  OwnColumns own(*this);
-  SmallVector<StepParams> p(columnTiles);
-  for (unsigned j = 0; j < columnTiles; ++j) {
-    Value column = add(mul(f.quarter, 2), j * tileColumns);
+  // A lane's own columns of all tiles lie together: those that are a tile's first, then those that are its second. They are read as two parts, since
+  // 32 bytes would be a register.
+  OwnColumns own(*this, columnTiles);
+  Value scale[2], zero[2];
+  for (unsigned i : {0, 1}) {
+    Value column = add(mul(f.quarter, 2 * columnTiles), i * columnTiles);
+    auto part = [&](Value from, int64_t each) {
+      auto load = vector::LoadOp::create(b, loc, VectorType::get(lanes * each, b.getI8Type()), args.weights, ValueRange{add(from, mul(column, each))});
+      load.setAlignment(lanes * each);
+      return load.getResult();
+    };
     if (!readsFragments()) {
-      p[j].scale = load(f.scales, column, floats);
-      p[j].zero = f.zeros ? load(f.zeros, column, floats) : Value();
+      scale[i] = load(f.scales, column, floats);
+      zero[i] = f.zeros ? load(f.zeros, column, floats) : Value();
       continue;
     }
-    p[j].scale = number(add(scaleAt, mul(column, w.scaleBytes())), panelAt);
-    Value at = add(zeroAt, mul(column, w.zeroBytes()));
+    scale[i] = numberOf(part(scaleAt, w.scaleBytes()), panelAt);
     if (w.zero == qnt::ZeroKind::Int)
-      p[j].zero = arith::ExtUIOp::create(b, loc, sums, load(args.weights, at, VectorType::get(2, b.getI8Type())));
+      zero[i] = arith::ExtUIOp::create(b, loc, sums, part(zeroAt, 1));
     else if (w.zeroBytes())
-      p[j].zero = number(at, panelAt);
+      zero[i] = numberOf(part(zeroAt, w.zeroBytes()), panelAt);
+  }
+  auto pair = [&](Value first, Value second, unsigned j) -> Value {
+    if (!first)
+      return {};
+    Value two[] = {vector::ExtractOp::create(b, loc, first, j), vector::ExtractOp::create(b, loc, second, j)};
+    return vector::FromElementsOp::create(b, loc, VectorType::get(2, two[0].getType()), two);
+  };
+  SmallVector<StepParams> p(columnTiles);
+  for (unsigned j = 0; j < columnTiles; ++j) {
+    p[j].scale = pair(scale[0], scale[1], j);
+    p[j].zero = pair(zero[0], zero[1], j);
   }
   return p;
 }
 
 // First sums of the run k..end: what zero points take away of unsigned codes.
 Values MatmulEmitter::startFragments(const Fragments &f, Value k, Value end, ArrayRef<StepParams> p) {
-  unsigned columnTiles = lanes / tileColumns, tiles = f.rows.size() / 2;
+  unsigned columnTiles = lanes / tileColumns, tiles = f.tiles();
   auto four = VectorType::get(4, b.getI32Type());
   if (!readsFragments() || startsAtZero())
     return Values(tiles * columnTiles, arith::ConstantOp::create(b, loc, b.getZeroAttr(four)));
@@ -191,7 +219,9 @@ Values MatmulEmitter::startFragments(const Fragments &f, Value k, Value end, Arr
       Values words;
       Value zero = w.zero == qnt::ZeroKind::Int ? p[j].zero : splatInt(w.implicitZero());
       for (unsigned half : {0, 1}) {
-        Value taken = arith::SubIOp::create(b, loc, splatInt(0), arith::MulIOp::create(b, loc, rowSums[2 * tile + half], zero));
+        Value taken = splatInt(0);
+        if (f.has(tile, half))
+          taken = arith::SubIOp::create(b, loc, taken, arith::MulIOp::create(b, loc, rowSums[2 * tile + half], zero));
         for (int64_t i : {0, 1})
           words.push_back(vector::ExtractOp::create(b, loc, taken, i));
       }
@@ -217,26 +247,43 @@ Values MatmulEmitter::finishFragments(const Fragments &f, Value k, Value end, Ar
   return y;
 }
 
-// A lane's own two columns of the tile at `column`, of its own row of the eight at `row0`.
-void MatmulEmitter::storeColumns(const Fragments &f, Value row0, Value column0, Value y) {
-  OwnColumns own(*this);
-  Value row = add(row0, f.eighth), column = add(column0, mul(f.quarter, 2));
-  Value left = select(less(row, args.m), sub(args.n, column), index(0));
-  Value mask = vector::CreateMaskOp::create(b, loc, VectorType::get(2, b.getI1Type()), left), sum = y;
-  auto get = [&](Value memref, Value at) { return vector::MaskedLoadOp::create(b, loc, floats, memref, ValueRange{at}, mask, splatFloat(0)); };
-  if (spec.bias)
-    sum = arith::AddFOp::create(b, loc, sum, get(args.bias, column));
-  if (spec.addend)
-    sum = arith::AddFOp::create(b, loc, sum, get(args.addend, add(mul(row, args.addendStride), column)));
-  vector::MaskedStoreOp::create(b, loc, args.output, ValueRange{add(mul(row, args.outputStride), column)}, mask, sum);
+// A lane's own columns of all tiles, as they lie together, of half `half` of a tile of rows.
+Values MatmulEmitter::ownOutputs(ValueRange y, unsigned tile, unsigned half) {
+  unsigned columnTiles = lanes / tileColumns;
+  Values outputs;
+  for (int64_t i : {0, 1}) {
+    Values four;
+    for (unsigned j = 0; j < columnTiles; ++j)
+      four.push_back(vector::ExtractOp::create(b, loc, y[(tile * columnTiles + j) * 2 + half], i));
+    outputs.push_back(vector::FromElementsOp::create(b, loc, VectorType::get(columnTiles, b.getF32Type()), four));
+  }
+  return outputs;
 }
 
-// The sums of rows row0.. over from..end of K of a panel, which starts at panelAt; as many rows as there are tiles.
-Values MatmulEmitter::fragmentProducts(Fragments &f, Value row0, Value panelAt, Value from, Value end, unsigned tiles) {
+// Those of the lane's own row of the eight at `row0`, in the panel that begins at `column0`.
+void MatmulEmitter::storeColumns(const Fragments &f, Value row0, Value column0, ArrayRef<Value> outputs) {
+  unsigned columnTiles = lanes / tileColumns;
+  OwnColumns own(*this, columnTiles);
+  Value row = add(row0, f.eighth);
+  for (auto [i, output] : llvm::enumerate(outputs)) {
+    Value column = add(column0, add(mul(f.quarter, 2 * columnTiles), i * columnTiles));
+    Value left = select(less(row, args.m), sub(args.n, column), index(0)), sum = output;
+    Value mask = vector::CreateMaskOp::create(b, loc, VectorType::get(columnTiles, b.getI1Type()), left);
+    auto get = [&](Value memref, Value at) { return vector::MaskedLoadOp::create(b, loc, floats, memref, ValueRange{at}, mask, splatFloat(0)); };
+    if (spec.bias)
+      sum = arith::AddFOp::create(b, loc, sum, get(args.bias, column));
+    if (spec.addend)
+      sum = arith::AddFOp::create(b, loc, sum, get(args.addend, add(mul(row, args.addendStride), column)));
+    vector::MaskedStoreOp::create(b, loc, args.output, ValueRange{add(mul(row, args.outputStride), column)}, mask, sum);
+  }
+}
+
+// The sums of rows row0.. over from..end of K of a panel, which starts at panelAt; as many rows as halves of tiles have.
+Values MatmulEmitter::fragmentProducts(Fragments &f, Value row0, Value panelAt, Value from, Value end, unsigned halves) {
   f.rows.clear();
-  for (unsigned i = 0; i < 2 * tiles; ++i)             // halves of tiles; rows past the last repeat it, and are not written
+  for (unsigned i = 0; i < halves; ++i)                // rows past the last repeat it, and are not written
     f.rows.push_back(rowAt(min(add(add(row0, i * tileColumns), f.eighth), sub(args.m, index(1)))));
-  Values y(2 * tiles * lanes / tileColumns, arith::ConstantOp::create(b, loc, b.getZeroAttr(VectorType::get(2, b.getF32Type()))));
+  Values y(2 * f.tiles() * lanes / tileColumns, arith::ConstantOp::create(b, loc, b.getZeroAttr(VectorType::get(2, b.getF32Type()))));
   auto overRun = [&](Value k, Value runEnd, ValueRange y) {
     if (!readsFragments()) {
       StepParams p = params(panelAt, add(panelAt, mul(div(k, w.superK()), w.superBytes())), rem(k, w.superK()));
@@ -262,6 +309,7 @@ Values MatmulEmitter::fragmentProducts(Fragments &f, Value row0, Value panelAt, 
 MatmulEmitter::Fragments MatmulEmitter::makeFragments() {
   Fragments f;
   f.chunk = fragmentChunk();
+  f.span = f.chunk % 64 || w.superK() % 64 ? 32 : 64;
   if (!readsFragments()) {
     f.codes = scratch(f.chunk / 4 * unitWords, b.getI32Type());
     f.scales = scratch(lanes, b.getF32Type());
@@ -281,11 +329,55 @@ void MatmulEmitter::emitFragments() {
   panelBytes();
   forPanels(1, [&](Value panel, unsigned) {
     loop(begin, args.m, tilesTogether * tileRows, {}, [&](Value row0, ValueRange) {
-      Values y = fragmentProducts(f, row0, add(args.weightOffset, mul(panel, panelBytes())), index(0), end, tilesTogether);
-      unsigned columnTiles = lanes / tileColumns;
-      for (unsigned i = 0; i < y.size(); ++i)
-        storeColumns(f, add(row0, i / 2 / columnTiles * tileRows + i % 2 * tileColumns), add(mul(panel, w.lanes), i / 2 % columnTiles * tileColumns), y[i]);
+      Values y = fragmentProducts(f, row0, add(args.weightOffset, mul(panel, panelBytes())), index(0), end, 2 * tilesTogether);
+      for (unsigned half = 0; half < f.rows.size(); ++half)
+        storeColumns(f, add(row0, half * tileColumns), mul(panel, w.lanes), ownOutputs(y, half / 2, half % 2));
       return Values();
     });
   });
+}
+
+// The team's parts of rows row0.., as MatmulStreams.cpp adds those of one row: in their order. Threads of the team share the rows.
+void MatmulEmitter::joinFragments(const Fragments &f, Value row0, ValueRange y, Value panel) {
+  unsigned columnTiles = lanes / tileColumns;
+  constexpr int64_t rowWords = unitWords;            // lanes that store together, to different banks
+  auto type = MemRefType::get({spec.team * tileColumns * rowWords}, b.getF32Type());
+  Value parts = qk::BindOp::create(b, loc, type, qk::Storage::Team, 0, index(0), ValueRange()), rank = qk::TeamRankOp::create(b, loc, b.getIndexType());
+  auto place = [&](Value part, Value row) { return mul(add(mul(part, tileColumns), row), rowWords); };
+  for (auto [i, output] : llvm::enumerate(ownOutputs(y, 0, 0))) {
+    Value at = add(add(place(rank, f.eighth), mul(f.quarter, 2 * columnTiles)), i * columnTiles);
+    vector::StoreOp::create(b, loc, output, parts, ValueRange{at}).setAlignment(4 * columnTiles);
+  }
+  qk::TeamBarrierOp::create(b, loc);
+  loop(rank, min(sub(args.m, row0), index(tileColumns)), spec.team, {}, [&](Value row, ValueRange) {
+    Value sum = load(parts, place(index(0), row), floats);
+    for (unsigned part = 1; part < spec.team; ++part)
+      sum = arith::AddFOp::create(b, loc, sum, load(parts, place(index(part), row), floats));
+    storeRow(sum, add(row0, row), panel);
+    return Values();
+  });
+  qk::TeamBarrierOp::create(b, loc);                 // before the next parts
+}
+
+// Few rows: a team's threads divide K, as they do for one row. Half a tile at a time, since the sums of a whole one leave a thread no registers for
+// what it reads ahead; what a second half reads again is in the first level of cache. Up to eight rows, whose number no loop changes, are faster alone.
+void MatmulEmitter::emitTeamFragments() {
+  Fragments f = makeFragments();
+  panelBytes();
+  auto [begin, end] = partOf(index(0), superCount());
+  Value from = mul(begin, w.superK()), to = mul(end, w.superK());
+  auto half = [&](Value row0, Value panel) {
+    Values y = fragmentProducts(f, row0, add(args.weightOffset, mul(panel, panelBytes())), from, to, 1);
+    for (Value &sum : y)                             // of an empty part, nothing (a run's zero points would be subtracted)
+      sum = oneRun() ? select(less(from, to), sum, arith::ConstantOp::create(b, loc, b.getZeroAttr(sum.getType()))) : sum;
+    joinFragments(f, row0, y, panel);
+    return Values();
+  };
+  auto overPanels = [&](function_ref<void(Value)> body) {
+    forPanels(1, [&](Value panel, unsigned) { body(panel); });
+    return Values();
+  };
+  auto halves = [&](Value panel) { loop(index(0), args.m, tileColumns, {}, [&](Value row0, ValueRange) { return half(row0, panel); }); };
+  auto one = [&](Value panel) { half(index(0), panel); };
+  ifElse(less(index(tileColumns), args.m), {}, [&] { return overPanels(halves); }, [&] { return overPanels(one); });
 }

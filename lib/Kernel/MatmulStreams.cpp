@@ -282,6 +282,8 @@ void MatmulEmitter::emitTeamShort() {
 void MatmulEmitter::emitShort() {
   if (!spec.intActivations)
     copyInputTail();
+  if (usesFragments())
+    return emitTeamFragments();
   if (spec.team > 1)
     return emitTeamShort();
   makeNumbers();

@@ -324,25 +324,40 @@ static qcc_status reserveCall(qcc_model *m, size_t bytes) {
   return reserve(m, &d->call, bytes, "give memory");
 }
 
-/* Gives every port a place; `inputs` and `all` are the bytes of `call` up to the end of the small inputs and of all small ports. */
-static qcc_status placePorts(qcc_model *m, const int64_t *dims, size_t *inputs, size_t *all) {
+/* Logits are written once and read by nobody on the device: kernels write them where the host reads them, while they run. */
+static bool isDirect(const qcc_model *m, int64_t port) {
+  const qcc_program *p = m->program;
+  return port >= p->num_inputs && p->outputs[port - p->num_inputs].role == QCC_ROLE_LOGITS;
+}
+
+/* Where the small inputs end in `call`, then those outputs that are copied, then all small ports. */
+typedef struct { size_t inputs, copied, all; } CallBytes;
+
+/* Gives every port a place. */
+static qcc_status placePorts(qcc_model *m, const int64_t *dims, CallBytes *bytes) {
   qccrt_device *d = m->device;
-  *inputs = *all = d->callBytes;
-  for (int64_t i = 0; i < d->numPorts; i++) {
-    size_t bytes;
-    qcc_status status = portBytes(m, i, dims, &bytes);
-    bool small = bytes <= mostStaged;
-    if (!status && !small)
-      status = reserve(m, &d->ports[i], bytes, "give memory for inputs and outputs");
-    if (status)
-      return status;
-    d->places[i] = small ? (*all + 63) / 64 * 64 : 0;
-    if (small)
-      *all = d->places[i] + bytes;
-    if (i < m->program->num_inputs)
-      *inputs = *all;
+  *bytes = (CallBytes){.inputs = d->callBytes, .all = d->callBytes};
+  for (int direct = 0; direct < 2; direct++) {
+    for (int64_t i = 0; i < d->numPorts; i++) {
+      if (isDirect(m, i) != direct)
+        continue;
+      size_t size;
+      qcc_status status = portBytes(m, i, dims, &size);
+      bool small = size <= mostStaged;
+      if (!status && !small)
+        status = reserve(m, &d->ports[i], size, "give memory for inputs and outputs");
+      if (status)
+        return status;
+      d->places[i] = small ? (bytes->all + 63) / 64 * 64 : 0;
+      if (small)
+        bytes->all = d->places[i] + size;
+      if (i < m->program->num_inputs)
+        bytes->inputs = bytes->all;
+    }
+    if (!direct)
+      bytes->copied = bytes->all;
   }
-  return reserveCall(m, *all);
+  return reserveCall(m, bytes->all);
 }
 
 /* Copies large ports between the caller and the device, small ones between the caller and `staging`. */
@@ -370,9 +385,12 @@ static qcc_status copyIn(qcc_model *m, const int64_t *dims, void *const *buffers
   qccrt_device *d = m->device;
   int64_t numInputs = m->program->num_inputs, numDims = m->program->num_dims, *numbers = (int64_t *)d->staging;
   memset(numbers, 0, QCC_CALL_DIMS * sizeof *numbers);
+  numbers[QCC_CALL_STATUS] = (int64_t)(uintptr_t)d->staging;
   memcpy(numbers + QCC_CALL_DIMS, dims, (size_t)numDims * sizeof *dims);
-  for (int64_t i = 0; i < d->numPorts; i++)
-    numbers[QCC_CALL_DIMS + numDims + i] = (int64_t)(d->places[i] ? d->call.data + d->places[i] : d->ports[i].data);
+  for (int64_t i = 0; i < d->numPorts; i++) {
+    CUdeviceptr small = (isDirect(m, i) ? (CUdeviceptr)(uintptr_t)d->staging : d->call.data) + d->places[i];
+    numbers[QCC_CALL_DIMS + numDims + i] = (int64_t)(d->places[i] ? small : d->ports[i].data);
+  }
   qcc_status status = copyPorts(m, dims, buffers, 0, numInputs, /*small=*/true);
   if (status)
     return status;
@@ -380,13 +398,15 @@ static qcc_status copyIn(qcc_model *m, const int64_t *dims, void *const *buffers
   return copyPorts(m, dims, buffers, 0, numInputs, /*small=*/false);
 }
 
-static qcc_status copyOut(qcc_model *m, const int64_t *dims, void *const *buffers, size_t bytes) {
+static qcc_status copyOut(qcc_model *m, const int64_t *dims, void *const *buffers, const CallBytes *bytes) {
   qccrt_device *d = m->device;
   int64_t numInputs = m->program->num_inputs;
   qcc_status status = copyPorts(m, dims, buffers, numInputs, d->numPorts, /*small=*/false);
   if (status)
     return status;
-  TRY(copyOut(d->staging, d->call.data, bytes, d->stream), "give the status");
+  size_t copied = bytes->copied - bytes->inputs;
+  if (copied)
+    TRY(copyOut(d->staging + bytes->inputs, d->call.data + bytes->inputs, copied, d->stream), "give outputs");
   TRY(synchronize(d->stream), "run the program");
   return copyPorts(m, dims, buffers, numInputs, d->numPorts, /*small=*/true);
 }
@@ -396,16 +416,16 @@ static qcc_status invoke(qcc_model *m, const qcc_entry *entry, const int64_t *di
   int64_t arenaBytes = entry->arena_bytes ? entry->arena_bytes(dims) : 0;
   if (arenaBytes < 0)
     return qccrt_fail(m, QCC_ERROR_MEMORY, "no memory for %lld bytes of scratch", (long long)arenaBytes);
-  size_t inputs, all;
+  CallBytes bytes;
   qcc_status status = reserve(m, &d->arena, (size_t)arenaBytes, "give memory for activations");
   if (!status)
-    status = placePorts(m, dims, &inputs, &all);
+    status = placePorts(m, dims, &bytes);
   if (!status)
-    status = copyIn(m, dims, buffers, inputs);
+    status = copyIn(m, dims, buffers, bytes.inputs);
   if (!status)
     status = run(m, entry, state);
   if (!status)
-    status = copyOut(m, dims, buffers, all);
+    status = copyOut(m, dims, buffers, &bytes);
   return status ? status : qccrt_check_status(m, (const int64_t *)d->staging);
 }
 

@@ -8,7 +8,7 @@
 #define QCC_RUNTIME_PROGRAM_H
 #include <stdint.h>
 
-#define QCC_PROGRAM_VERSION 7
+#define QCC_PROGRAM_VERSION 8
 
 /* Dimensions that the runtime knows by name in program.dims (each may be missing); every other one is an extent of some input, or computed.
  *   batch, seq   rows of this call = batch * seq
@@ -62,9 +62,12 @@ typedef struct qcc_invocation {
  * starts when the one before it has ended. A kernel's parameters are five pointers to memory of the device, then the launch's own numbers:
  *   weights, arena, state   as in qcc_invocation
  *   scratch                 launches use qcc_kernel.scratch_bytes for each block
- *   call                    8-byte numbers: status[2], then the values of program.dims, then the addresses of the buffers
+ *   call                    8-byte numbers: status[2], the address of the caller's status[2], then the values of program.dims, then the addresses of
+ *                           the buffers. The first thread that finds an error says so in status[0], and what it is in the caller's, which is memory
+ *                           of the host, as that of buffers may be which are only written.
  * Kernels divide their work among any number of blocks; results do not depend on it. */
-#define QCC_CALL_DIMS 2                                       /* where the dims are in `call` */
+#define QCC_CALL_STATUS 2                                     /* where things are in `call` */
+#define QCC_CALL_DIMS 3
 typedef struct {
   const char *name;                                           /* in the image */
   int64_t threads;                                            /* of a block */

@@ -310,7 +310,7 @@ private:
     return denseMemRef(b, converter, type, base, op.getSizes());
   }
 
-  /// The first thread to fail leaves its code; whoever wrote the code writes the detail.
+  /// The first thread to fail, by an exchange in memory of the device, tells the caller.
   void fail(ImplicitLocOpBuilder &b, qk::FailOp op) {
     Value status = step.getArgument(Call);
     Value none = LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(0)), code = LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(op.getCode()));
@@ -318,7 +318,9 @@ private:
     Value first = LLVM::ExtractValueOp::create(b, swap, ArrayRef<int64_t>{1});
     scf::IfOp::create(b, first, [&](OpBuilder &then, Location loc) {
       ImplicitLocOpBuilder in(loc, then);
-      LLVM::StoreOp::create(in, op.getDetail(), LLVM::GEPOp::create(in, pointer, i64, status, ArrayRef<LLVM::GEPArg>{1}));
+      Value caller = ofCall(in, QCC_CALL_STATUS, pointer);
+      LLVM::StoreOp::create(in, code, caller);
+      LLVM::StoreOp::create(in, op.getDetail(), LLVM::GEPOp::create(in, pointer, i64, caller, ArrayRef<LLVM::GEPArg>{1}));
       scf::YieldOp::create(in);
     });
   }

@@ -27,18 +27,24 @@ module attributes {qnt.dims = ["batch", "seq", "past"]} {
     // CHECK: llvm.intr.assume %{{.*}} ["align"(%{{.*}}, %{{.*}} : !llvm.ptr, i64)] : i1
     %w = qk.bind weights at %offset : memref<64xf32>
     %s = qk.bind scratch at %c0 : memref<64xf32>
-    // Number 2 + 2 of the call: after the status, the third dimension.
-    // CHECK: %[[AT:.*]] = llvm.getelementptr %[[CALL]][4]
+    // Number 3 + 2 of the call: after the status and its address, the third dimension.
+    // CHECK: %[[AT:.*]] = llvm.getelementptr %[[CALL]][5]
     // CHECK: llvm.load %[[AT]] invariant
     %past = qk.dim "past"
     %v = memref.load %w[%past] : memref<64xf32>
     memref.store %v, %s[%past] : memref<64xf32>
     // Behind the dimensions are the addresses of the buffers.
-    // CHECK: llvm.getelementptr %[[CALL]][6]
+    // CHECK: llvm.getelementptr %[[CALL]][7]
     %p = qk.bind port 1 sizes(%past) : memref<?xi64>
     %id = memref.load %p[%past] : memref<?xi64>
+    // The first thread that fails tells the caller, in memory of the host.
     // CHECK: llvm.cmpxchg %[[CALL]]
     // CHECK: scf.if
+    // CHECK: %[[TOLD:.*]] = llvm.getelementptr %[[CALL]][2]
+    // CHECK: %[[CALLER:.*]] = llvm.load %[[TOLD]] invariant
+    // CHECK: llvm.store %{{.*}}, %[[CALLER]]
+    // CHECK: %[[DETAIL:.*]] = llvm.getelementptr %[[CALLER]][1]
+    // CHECK: llvm.store %{{.*}}, %[[DETAIL]]
     qk.fail 1, %id
     return
   }
