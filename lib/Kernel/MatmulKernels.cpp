@@ -14,7 +14,7 @@ std::string MatmulSpec::name() const {
     s += "s" + number(sumGroup);
   s += rows == RowClass::Decode ? "_decode" : rows == RowClass::Short ? "_short" : "_long";
   if (together)
-    s += "_x" + std::to_string(together);
+    s += "_x4";
   if (team > 1)
     s += "_t" + std::to_string(team);
   return s + (rowRange ? "_range" : "") + (bias ? "_bias" : "") + (addend ? "_add" : "");

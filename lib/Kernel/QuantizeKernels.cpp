@@ -12,7 +12,7 @@ int64_t QuantizedRow::tile(int64_t atLeast) const {
 
 std::string QuantizedRow::name() const {
   auto suffix = [](StringRef what, int64_t n) { return n == 32 ? std::string() : n < 0 ? (what + "row").str() : (what + Twine(n)).str(); };
-  return std::to_string(paddedK) + suffix("_g", group) + suffix("_s", sumGroup) + (isStatic ? "_static" : "") + (together ? "_x" + std::to_string(together) : "");
+  return std::to_string(paddedK) + suffix("_g", group) + suffix("_s", sumGroup) + (isStatic ? "_static" : "") + (together ? "_x4" : "");
 }
 
 SmallVector<Type> QuantizedRow::types(MLIRContext *context) const {
