@@ -25,6 +25,8 @@ MatmulEmitter::Tiling MatmulEmitter::tiling() const {
     t.rows = (many ? (version.laneBroadcast ? 8 : 12) / t.panels : 3) / w.integerBytes();
   else
     t.rows = many ? 16 / t.panels : 4;
+  if (sumsPairs())                                   // what waits of a pair takes the place of both rows
+    t.rows = std::max(2u, t.rows / 2 * 2);
   t.rowBlock = spec.rowRange ? version.shareRows : 504;
   int64_t bytesPerK = t.panels * lanes * (spec.intActivations ? w.integerBytes() : 4);
   t.chunk = wholeRuns(std::max<int64_t>(32, version.l1Bytes / 2 / bytesPerK / 32 * 32));

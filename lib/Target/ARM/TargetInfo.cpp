@@ -48,7 +48,7 @@ void derive(TargetVersion &version) {
   version.runtimeFeatures = sets.checkable(*info);
   version.dot4 = version.runtimeFeatures & QCC_CPU_DOTPROD;
   // A panel is three registers wide in long products: its places are multiples of 48 bytes, which an instruction cannot make of a count. By the models, that
-  // is worth 5% of them on N1 and A76, and costs decode 6%. Wider machines with i8mm lose in both.
+  // is worth 5% of them on N1 and 2% on A76, and costs decode 6%. Wider machines with i8mm lose in both.
   version.reduceLoopStrength = version.dot4 && !(version.runtimeFeatures & QCC_CPU_I8MM);
   version.dot4Chains = 4;                              // its accumulator is forwarded after one cycle (Neoverse N1 optimization guide, 3.17)
   version.laneBroadcast = version.rowsTogether = true;

@@ -233,7 +233,7 @@ TEST_F(MatmulTest, rowsTogetherEmulated) {
     int64_t activationGroup;
   };
   for (bool pairs : {false, true})
-    for (auto [format, activationGroup] : {Case{"w4g32", 32}, {"w4g16", 32}, {"w2g16asym", 32}, {"w4t", 32}, {"w4tasym", 128}, {"w8row", 1024}, {"w8rowasym", -1}, {"q4_k", 32}, {"q6_k", -1}, {"nf4", 64}}) {
+    for (auto [format, activationGroup] : {Case{"w4g32", 32}, {"w4g16", 32}, {"w2g16asym", 32}, {"w4t", 32}, {"w4tasym", 128}, {"w8row", 1024}, {"w8rowasym", -1}, {"q4_k", 32}, {"q6_k", -1}, {"mxfp4", 32}}) {
       version.dot8x2 = pairs;
       mlir::Type element = qnt::parseFormat(format, &context);
       MatmulSpec spec = productOf(element, info->panelLanes, RowClass::Long, activationGroup, true);
