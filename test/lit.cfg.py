@@ -55,5 +55,7 @@ if lit.util.which("qemu-x86_64"):
 if lit.util.which("qemu-aarch64") and os.path.exists(os.path.join(config.qcc_tools_dir, "aarch64", "qcc-run")):
     config.available_features.add("qemu-aarch64")
     config.substitutions.append(("%aarch64", f"qemu-aarch64 -L {config.aarch64_root} -cpu"))
+if lit.util.which("ccache"):                            # what builds qcc once more would take minutes
+    config.available_features.add("ccache")
 if os.path.exists(os.path.join(config.qcc_tools_dir, "qcc-fuzz-import-onnx")):
     config.available_features.add("fuzz")

@@ -12,15 +12,21 @@ using namespace qcc::kernel;
 
 // Register tiles: accumulators (i32 and f32), a unit per panel and a broadcast fit the registers; 12 or more independent chains hide the
 // latency of dot4 (4 or 5 cycles, 2 a cycle). Where products take lanes, a register of activations per row has to fit too, and 8 chains do, as such
-// targets forward sums.
+// targets forward sums. Where rows lie together, one register has four of them, which leaves some for another panel.
+static unsigned panelsTogether(const MatmulSpec &spec, const TargetVersion &version) { return spec.together && version.dot4 ? 3 : 2; }
+
 MatmulEmitter::Tiling MatmulEmitter::tiling() const {
   bool many = version.numVectorRegisters >= 32;
   Tiling t;
-  t.panels = 2;
-  if (spec.intActivations)
+  t.panels = panelsTogether(spec, version);
+  if (spec.together)
+    t.rows = rowsInRegister;
+  else if (spec.intActivations)
     t.rows = (many ? (version.laneBroadcast ? 8 : 12) / t.panels : 3) / w.integerBytes();
   else
     t.rows = many ? 16 / t.panels : 4;
+  if (sumsPairs())                                   // what waits of a pair takes the place of both rows
+    t.rows = std::max(2u, t.rows / 2 * 2);
   t.rowBlock = spec.rowRange ? version.shareRows : 504;
   int64_t bytesPerK = t.panels * lanes * (spec.intActivations ? w.integerBytes() : 4);
   t.chunk = wholeRuns(std::max<int64_t>(32, version.l1Bytes / 2 / bytesPerK / 32 * 32));
@@ -48,7 +54,7 @@ void MatmulEmitter::overChunks(int64_t chunk, Value end, function_ref<void(Value
 int64_t kernel::panelStep(const MatmulSpec &spec, const TargetVersion &version) {
   if (spec.rowRange && spec.intActivations && version.laneMma)
     return 1;
-  return spec.team > 1 ? 1 : spec.rows == RowClass::Short ? 4 : 2;
+  return spec.team > 1 ? 1 : spec.rows == RowClass::Short ? 4 : panelsTogether(spec, version);
 }
 
 void MatmulEmitter::forChunks(int64_t k, function_ref<void(const Chunk &)> unpack, function_ref<void(const Chunk &, Value, unsigned)> tile) {
@@ -106,12 +112,14 @@ void MatmulEmitter::prefetchChunk(const Chunk &c, Value m, unsigned rows, Value 
   });
 }
 
-Values MatmulEmitter::startTile(const Chunk &c, Value m, unsigned rows) {
-  unsigned count = c.panelAt.size();
-  return ifElse(c.isFirst, SmallVector<Type>(rows * count, floats), [&] { return Values(rows * count, splatFloat(0)); }, [&] {
+// Of `sums` registers, those of pairs twice as wide as a panel.
+Value MatmulEmitter::partialAt(const Chunk &c, Value m, unsigned i) { return mul(add(mul(sub(m, c.row0), c.panelAt.size()), i * (lanes / w.lanes)), w.lanes); }
+
+Values MatmulEmitter::startTile(const Chunk &c, Value m, unsigned sums) {
+  return ifElse(c.isFirst, SmallVector<Type>(sums, floats), [&] { return Values(sums, splatFloat(0)); }, [&] {
     Values y;
-    for (unsigned i = 0; i < rows * count; ++i)
-      y.push_back(load(c.partial, mul(add(mul(sub(m, c.row0), count), i), lanes), floats));
+    for (unsigned i = 0; i < sums; ++i)
+      y.push_back(load(c.partial, partialAt(c, m, i), floats));
     return y;
   });
 }
@@ -119,12 +127,14 @@ Values MatmulEmitter::startTile(const Chunk &c, Value m, unsigned rows) {
 void MatmulEmitter::finishTile(const Chunk &c, Value m, unsigned rows, ValueRange y) {
   unsigned count = c.panelAt.size();
   ifElse(c.isLast, {}, [&] {
+    Values single = lanes > w.lanes ? apart(y, rows) : Values(y);
+    Lanes narrow(*this, w.lanes);
     for (unsigned i = 0; i < rows * count; ++i)
-      storeRow(y[i], add(m, i / count), add(c.panel, i % count));
+      storeRow(single[i], add(m, i / count), add(c.panel, i % count));
     return Values();
   }, [&] {
-    for (unsigned i = 0; i < rows * count; ++i)
-      store(y[i], c.partial, mul(add(mul(sub(m, c.row0), count), i), lanes));
+    for (unsigned i = 0; i < y.size(); ++i)
+      store(y[i], c.partial, partialAt(c, m, i));
     return Values();
   });
 }
@@ -157,24 +167,25 @@ MatmulEmitter::IntBlocks MatmulEmitter::intBlocks() {
   // Once per several hundred rows: what is then left to do for every run is less.
   x.signedCodes = (version.dot8x2 || version.signedDot4) && !x.hasZero && x.parts == 1;
   x.implicitZero = x.signedCodes ? 0 : x.folds ? 128 : w.integerZero();   // products that fit a byte are stored offset by 128
-  x.zeroType = w.zero == qnt::ZeroKind::Int ? sums : floats;
+  unsigned wide = x.lanes = sumsPairs() ? 2 * lanes : lanes;
+  x.zeroType = VectorType::get(wide, w.zero == qnt::ZeroKind::Int ? sums.getElementType() : floats.getElementType());
   x.codes = scratch(t.chunk * t.panels * lanes * x.parts, b.getI8Type());
-  auto each = [&](int64_t k, Type element) { return scratch(t.chunk / k * t.panels * lanes, element); };
+  auto each = [&](int64_t k, Type element, unsigned numbers) { return scratch(t.chunk / k * t.panels * numbers, element); };
   if (x.inChunk) {
-    x.scales = each(x.run, b.getF32Type());
-    x.zeros = x.hasZero ? each(x.run, x.zeroType.getElementType()) : Value();
+    x.scales = each(x.run, b.getF32Type(), wide);
+    x.zeros = x.hasZero ? each(x.run, x.zeroType.getElementType(), wide) : Value();
     if (offsetsSums() && x.implicitZero == 0 && !x.hasZero) {
-      int64_t tiles = 2 * t.rows * t.panels;
-      x.starts = scratch(tiles * lanes, b.getI32Type());
-      rolledLoop(index(tiles), 1, {}, [&](Value i, ValueRange) { return store(splatInt(sumOffsetBits()), x.starts, mul(i, lanes)), Values(); });
+      x.startNumbers = llvm::PowerOf2Ceil(t.rows * t.panels * lanes);
+      x.starts = scratch(2 * x.startNumbers, b.getI32Type());
+      rolledLoop(index(2 * x.startNumbers / lanes), 1, {}, [&](Value i, ValueRange) { return store(splatInt(sumOffsetBits()), x.starts, mul(i, lanes)), Values(); });
     }
   } else {
     x.waiting = scratch(t.rowBlock * t.panels * lanes, b.getI32Type());
   }
   if (x.hasSub)
-    x.subscales = each(x.step, b.getI32Type());
+    x.subscales = each(x.step, b.getI32Type(), lanes);
   if (x.hasSub && w.hasMin())
-    x.submins = each(x.step, b.getI32Type());
+    x.submins = each(x.step, b.getI32Type(), lanes);
   return x;
 }
 
@@ -189,9 +200,10 @@ MatmulEmitter::StepParams MatmulEmitter::paramsAt(const Chunk &c, Value k, unsig
 void MatmulEmitter::unpackParams(const IntBlocks &x, const Chunk &c, Value k) {
   for (unsigned i = 0; i < c.panelAt.size(); ++i) {
     StepParams p = paramsAt(c, k, i);
-    store(p.scale, x.scales, placeOf(c, k, x.run, i));
+    Lanes wide(*this, x.lanes);
+    store(ofColumns(p.scale), x.scales, placeOf(c, k, x.run, i));
     if (x.hasZero)
-      store(p.zero, x.zeros, placeOf(c, k, x.run, i));
+      store(ofColumns(p.zero), x.zeros, placeOf(c, k, x.run, i));
   }
 }
 
@@ -244,15 +256,51 @@ void MatmulEmitter::unpackChunk(const IntBlocks &x, const Chunk &c) {
   });
 }
 
+Value MatmulEmitter::ofUnit(const IntTile &t, unsigned unit, function_ref<Value(const Row &)> of) {
+  Lanes narrow(*this, w.lanes);
+  Value first = of(t.rowOf[unit * t.rowsOfSum]);
+  if (!first || t.rowsOfSum == 1)
+    return first;
+  unsigned other = unit * t.rowsOfSum + 1;
+  return ofRows(first, other < t.rows ? of(t.rowOf[other]) : first);
+}
+
+Value MatmulEmitter::scaleOfUnit(const IntTile &t, unsigned unit, Value k) {
+  const Row &row = t.rowOf[unit * t.rowsOfSum];
+  if (!row.lane || t.rowsOfSum == 1)
+    return ofUnit(t, unit, [&](const Row &row) { return activationScale(row, k); });
+  Value scales = scalesTogether(row, k);             // at once, as LLVM does not find out
+  SmallVector<int64_t> both;
+  for (unsigned i = 0; i < lanes; ++i)
+    both.push_back(*row.lane + i % t.rowsOfSum);
+  return ofIntegers(vector::ShuffleOp::create(b, loc, scales, scales, both));
+}
+
+Value MatmulEmitter::ofPanel(function_ref<Value()> numbers) {
+  Value v;
+  {
+    Lanes narrow(*this, w.lanes);
+    v = numbers();
+  }
+  return ofColumns(v);
+}
+
 Values MatmulEmitter::startSums(const IntBlocks &x, const IntTile &t, Value k, Value end, ArrayRef<StepParams> p, int64_t length) {
   Values acc;
-  for (const Row &row : t.rowOf)
-    acc.append(startSums(row, k, end, length, p, x.implicitZero));
+  for (unsigned unit = 0; unit < t.units(); ++unit) {
+    if (t.rowsOfSum == 1) {
+      acc.append(startSums(t.rowOf[unit], k, end, length, p, x.implicitZero));
+      continue;
+    }
+    Value sum = startsAtZero() ? Value() : ofUnit(t, unit, [&](const Row &row) { return activationSum(row, k, end, length); });
+    for (unsigned i = 0; i < t.count; ++i)
+      acc.push_back(startSum(sum, p[i], x.implicitZero));
+  }
   return acc;
 }
 
 Value MatmulEmitter::startsAt(const IntBlocks &x, Value k) {
-  return x.starts ? mul(rem(div(k, x.run), 2), x.tiling.rows * x.tiling.panels * lanes) : Value();
+  return x.starts ? mul(rem(div(k, x.run), 2), x.startNumbers) : Value();
 }
 
 Values MatmulEmitter::startRun(const IntBlocks &x, const IntTile &t, Value k, Value end, ArrayRef<StepParams> p) {
@@ -277,24 +325,23 @@ Values MatmulEmitter::productLoop(const IntBlocks &x, Value number, int64_t step
 }
 
 Values MatmulEmitter::partProducts(const IntBlocks &x, const IntTile &t, Value from, Value number, ValueRange acc) {
-  int64_t unitBytes = 4 * lanes;
+  int64_t unitBytes = 4 * w.lanes;
   unsigned all = t.count * x.parts;                  // [panel][part]
-  SmallVector<Value> inputAt;
-  for (const Row &row : t.rowOf)
-    inputAt.push_back(row.inputAt);
-  Value unitAt = mul(sub(from, t.c.k0), all * lanes);
+  Value unitAt = mul(sub(from, t.c.k0), all * w.lanes);
   if (version.dot8x2)
-    return pairProducts(acc, inputAt, from, x, unitAt, div(number, 2), startsAt(x, from));
+    return pairProducts(x, t, from, unitAt, div(number, 2), acc);
   unsigned together = version.laneBroadcast ? 4 : 1; // a register of activations
   return productLoop(x, number, together, acc, [&](Value u, ValueRange carried) {
     Values acc(carried);
-    SmallVector<Values> activations(t.rows);
+    SmallVector<Values> activations(t.rows);         // registers of a row each
     for (unsigned next = 0; next < together; ++next) {
       Values units;
       for (unsigned i = 0; i < all; ++i)
         units.push_back(load(x.codes, add(add(unitAt, mul(add(u, next), all * unitBytes)), i * unitBytes), bytes));
-      for (unsigned r = 0; r < t.rows; ++r) {
-        Value a = bcast4(activations[r], add(add(inputAt[r], from), mul(u, 4)), next);
+      Values together;                               // the register of this unit
+      for (auto [r, row] : llvm::enumerate(t.rowOf)) {
+        Value a = row.lane ? bcast4(together, add(add(row.inputAt, mul(from, rowsInRegister)), mul(add(u, next), 4 * rowsInRegister)), *row.lane)
+                           : bcast4(activations[r], add(add(row.inputAt, from), mul(u, 4)), next);
         for (unsigned i = 0; i < all; ++i)
           acc[r * all + i] = dot4(acc[r * all + i], units[i], a, x.folds || x.signedCodes ? 255 : maxInteger(i % x.parts), x.signedCodes);
       }
@@ -319,7 +366,7 @@ Values MatmulEmitter::stepProducts(const IntBlocks &x, const IntTile &t, Value k
   SmallVector<StepParams> none(t.count);
   Values acc(carried), sum = unitProducts(x, t, k, index(x.step / 4), startSums(x, t, k, add(k, x.step), none, x.step));
   for (unsigned i = 0; i < t.sums(); ++i)
-    acc[i] = addScaled(acc[i], sum[i], load(x.subscales, placeOf(t.c, k, x.step, i % t.count), sums));
+    acc[i] = addScaled(acc[i], sum[i], ofPanel([&] { return load(x.subscales, placeOf(t.c, k, x.step, i % t.count), sums); }));
   return acc;
 }
 
@@ -332,14 +379,15 @@ Values MatmulEmitter::runProducts(const IntBlocks &x, const IntTile &t, Value fr
 }
 
 Values MatmulEmitter::rescaleRun(const IntBlocks &x, const IntTile &t, Value k, Value end, ArrayRef<StepParams> p, ValueRange acc, Values y) {
-  for (unsigned r = 0; r < t.rows; ++r) {
-    Value scale = activationScale(t.rowOf[r], k), sum;
+  for (unsigned unit = 0; unit < t.units(); ++unit) {
+    Value scale = scaleOfUnit(t, unit, k), sum;
     for (unsigned i = 0; i < t.count; ++i) {
+      auto ofRow = [&](const Row &row) {
+        return finishSum(row, k, end, [&](Value at) { return x.inChunk ? load(x.submins, placeOf(t.c, at, x.step, i), sums) : subMinAt(t.c.panelAt[i], at); });
+      };
       if (i == 0 || x.hasSub)
-        sum = finishSum(t.rowOf[r], k, end, [&](Value at) {
-          return x.inChunk ? load(x.submins, placeOf(t.c, at, x.step, i), sums) : subMinAt(t.c.panelAt[i], at);
-        });
-      y[r * t.count + i] = finishRun(acc[r * t.count + i], sum, scale, p[i], y[r * t.count + i]);
+        sum = ofUnit(t, unit, ofRow);
+      y[unit * t.count + i] = finishRun(acc[unit * t.count + i], sum, scale, p[i], y[unit * t.count + i]);
     }
   }
   return y;
@@ -347,17 +395,24 @@ Values MatmulEmitter::rescaleRun(const IntBlocks &x, const IntTile &t, Value k, 
 
 void MatmulEmitter::tileOfRuns(const IntBlocks &x, const IntTile &t) {
   const Chunk &c = t.c;
-  Values y = loop(c.k0, c.kEnd, x.span, startTile(c, t.m, t.rows), [&](Value k0, ValueRange carried) {
+  Values y = loop(c.k0, c.kEnd, x.span, startTile(c, t.m, t.sums()), [&](Value k0, ValueRange carried) {
     Values y(carried);
     for (int64_t from = 0; from < x.span; from += x.run) {
       Value k = add(k0, from), end = runEnd(k, x.run, c.kEnd);
       SmallVector<StepParams> p(t.count);
-      for (unsigned i = 0; i < t.count; ++i) {
-        p[i].scale = load(x.scales, placeOf(c, k, x.run, i), floats);
+      auto loadScales = [&] {
+        for (unsigned i = 0; i < t.count; ++i)
+          p[i].scale = load(x.scales, placeOf(c, k, x.run, i), floats);
+      };
+      if (!spec.together)
+        loadScales();
+      for (unsigned i = 0; i < t.count; ++i)
         p[i].zero = x.hasZero ? load(x.zeros, placeOf(c, k, x.run, i), x.zeroType) : Value();
-      }
       Value number = w.perRow() && x.run > 32 ? div(sub(end, k), 4) : index(x.run / 4);
-      y = rescaleRun(x, t, k, end, p, runProducts(x, t, k, end, number, startRun(x, t, k, end, p)), y);
+      Values acc = runProducts(x, t, k, end, number, startRun(x, t, k, end, p));
+      if (spec.together)                             // no registers are left for them before
+        loadScales();
+      y = rescaleRun(x, t, k, end, p, acc, y);
     }
     return y;
   });
@@ -367,9 +422,13 @@ void MatmulEmitter::tileOfRuns(const IntBlocks &x, const IntTile &t) {
 void MatmulEmitter::tileWithinRun(const IntBlocks &x, const IntTile &t) {
   const Chunk &c = t.c;
   SmallVector<StepParams> p;
-  for (unsigned i = 0; i < t.count; ++i)
+  for (unsigned i = 0; i < t.count; ++i) {
+    Lanes narrow(*this, w.lanes);
     p.push_back(paramsAt(c, c.runBegin, i));
-  auto waitingAt = [&](unsigned i) { return mul(add(mul(sub(t.m, c.row0), t.count), i), lanes); };
+    for (Value *number : {&p.back().scale, &p.back().zero})
+      *number = *number ? ofColumns(*number) : Value();
+  }
+  auto waitingAt = [&](unsigned i) { return partialAt(c, t.m, i); };
   Values acc = ifElse(equal(c.k0, c.runBegin), SmallVector<Type>(t.sums(), sums), [&] { return startRun(x, t, c.runBegin, c.runEnd, p); }, [&] {
     Values acc;
     for (unsigned i = 0; i < t.sums(); ++i)
@@ -380,7 +439,7 @@ void MatmulEmitter::tileWithinRun(const IntBlocks &x, const IntTile &t) {
   ifElse(equal(c.kEnd, c.runEnd), {}, [&] {
     Chunk whole = c;                                 // as if the run were the chunk
     whole.isFirst = equal(c.runBegin, index(0));
-    finishTile(whole, t.m, t.rows, rescaleRun(x, t, c.runBegin, c.runEnd, p, acc, startTile(whole, t.m, t.rows)));
+    finishTile(whole, t.m, t.rows, rescaleRun(x, t, c.runBegin, c.runEnd, p, acc, startTile(whole, t.m, t.sums())));
     return Values();
   }, [&] {
     for (unsigned i = 0; i < t.sums(); ++i)
@@ -392,9 +451,10 @@ void MatmulEmitter::tileWithinRun(const IntBlocks &x, const IntTile &t) {
 void MatmulEmitter::emitIntBlocked() {
   IntBlocks x = intBlocks();
   forChunks(x.tiling.chunk, [&](const Chunk &c) { unpackChunk(x, c); }, [&](const Chunk &c, Value m, unsigned rows) {
-    IntTile t{c, m, rows, unsigned(c.panelAt.size()), {}};
+    IntTile t{c, m, rows, unsigned(c.panelAt.size()), {}, x.lanes / w.lanes};
     for (unsigned r = 0; r < rows; ++r)
-      t.rowOf.push_back(rowAt(add(m, r)));
+      t.rowOf.push_back(spec.together && rows == rowsInRegister ? rowAt(m, r) : rowAt(add(m, r)));
+    Lanes wide(*this, x.lanes);
     x.inChunk ? tileOfRuns(x, t) : tileWithinRun(x, t);
   });
 }
@@ -433,7 +493,7 @@ void MatmulEmitter::emitFloatBlocked() {
   auto tile = [&](const Chunk &c, Value m, unsigned rows) {
     unsigned count = c.panelAt.size();
     Value kEnd = min(c.kEnd, args.k);                // not past K: there the input is someone else's
-    Values y = loop(c.k0, kEnd, 1, startTile(c, m, rows), [&](Value k, ValueRange carried) {
+    Values y = loop(c.k0, kEnd, 1, startTile(c, m, rows * count), [&](Value k, ValueRange carried) {
       Values y(carried), weights;
       for (unsigned i = 0; i < count; ++i)
         weights.push_back(load(panel, mul(add(mul(sub(k, c.k0), count), i), lanes), floats));

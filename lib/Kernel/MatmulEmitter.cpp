@@ -267,7 +267,31 @@ Value MatmulEmitter::addScaled(Value acc, Value sum, Value subscale) {
 }
 
 MatmulEmitter::Row MatmulEmitter::rowAt(Value m) {
-  return {m, mul(m, args.inputStride), args.scaleStride ? mul(m, args.scaleStride) : Value(), args.sumStride ? mul(m, args.sumStride) : Value()};
+  return {m, mul(m, args.inputStride), args.scaleStride ? mul(m, args.scaleStride) : Value(), args.sumStride ? mul(m, args.sumStride) : Value(), {}};
+}
+
+MatmulEmitter::Row MatmulEmitter::rowAt(Value m, unsigned lane) {
+  Row first = rowAt(m), row = rowAt(add(m, lane));
+  row.inputAt = first.inputAt, row.scaleAt = first.scaleAt;
+  row.lane = lane;
+  return row;
+}
+
+Value MatmulEmitter::codesAt(const Row &row, Value k, int64_t offset) {
+  if (!row.lane)
+    return add(add(row.inputAt, k), offset);
+  int64_t length = spec.together;
+  return add(add(row.inputAt, mul(k, rowsInRegister)), offset / length * length * rowsInRegister + *row.lane * length + offset % length);
+}
+
+Value MatmulEmitter::scalesTogether(const Row &row, Value k) {
+  Value at = spec.activationGroup < 0 ? row.scaleAt : add(row.scaleAt, mul(div(k, spec.activationGroup), rowsInRegister));
+  return load(args.scales, at, VectorType::get(rowsInRegister, b.getF32Type()));
+}
+
+Value MatmulEmitter::activationScale(const Row &row, Value k) {
+  Value scale = row.lane ? vector::ExtractOp::create(b, loc, scalesTogether(row, k), *row.lane).getResult() : loadScalar(args.scales, scaleIndex(row, k));
+  return ofIntegers(splat(scale));
 }
 
 Value MatmulEmitter::ofIntegers(Value activationScale) {
@@ -275,7 +299,7 @@ Value MatmulEmitter::ofIntegers(Value activationScale) {
 }
 
 Value MatmulEmitter::activationSum(const Row &row, Value k, Value end, int64_t length) {
-  return hasStoredSums(length) ? splat(scalarSum(row, k, end, length)) : sumOf16(add(row.inputAt, k));
+  return hasStoredSums(length) ? splat(scalarSum(row, k, end, length)) : sumOf16(row, k);
 }
 
 Value MatmulEmitter::scalarSum(const Row &row, Value k, Value end, int64_t length) {
@@ -313,10 +337,10 @@ Value MatmulEmitter::finishSum(const Row &row, Value k, Value end, function_ref<
   })[0];
 }
 
-Value MatmulEmitter::sumOf16(Value inputAt) {
+Value MatmulEmitter::sumOf16(const Row &row, Value first) {
   Value ones = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(bytes, int8_t(1))), sum = splatInt(0);
   for (int64_t k = 0; k < 16; k += 4)
-    sum = dot4(sum, ones, bcast4(args.input, add(inputAt, k)), 1);
+    sum = dot4(sum, ones, bcast4(args.input, codesAt(row, first, k)), 1);
   return sum;
 }
 

@@ -7,6 +7,7 @@
 namespace qcc::kernel {
 using mlir::Value;
 using Values = llvm::SmallVector<Value>;
+constexpr int64_t rowsInRegister = 4;                // of those whose activations lie together
 
 /// Emits the body of one kernel at the builder's insertion point. One object per kernel.
 class MatmulEmitter {
@@ -120,16 +121,21 @@ private:
   /// y + float(sum [- zero * activationSum]) * (scale * activationScale) [+ float(activationSum) * activationScale * minimum], in the order that
   /// MatmulKernels.h fixes. Two-level minima: `activationSum` is of activations times sub-minima (minSum).
   Value finishRun(Value sum, Value activationSum, Value activationScale, const StepParams &p, Value y);
-  /// A row of activations: its number, where its codes (or floats), scales and sums start.
+  /// A row of activations: its number, where its codes (or floats), scales and sums start; of rows that lie together, codes and scales of the four of
+  /// which it is the `lane`th.
   struct Row {
     Value number, inputAt, scaleAt, sumAt;
+    std::optional<unsigned> lane = {};
   };
   Row rowAt(Value m);
+  Row rowAt(Value m, unsigned lane);                 // row m + lane of those that lie together from m on
+  Value codesAt(const Row &row, Value k, int64_t offset);  // where the row has k + offset, of which `k` is a multiple of 16
   /// startSum of the row's sums in the panels of `p`, over k..end, which are `length` or fewer.
   Values startSums(const Row &row, Value k, Value end, int64_t length, llvm::ArrayRef<StepParams> p, int64_t implicitZero);
   /// The scale of the run that begins at k; the sum of codes k..end, which are `length` or, in a row's last run, fewer. In all lanes.
   Value scaleIndex(const Row &row, Value k) { return spec.activationGroup < 0 ? row.scaleAt : add(row.scaleAt, div(k, spec.activationGroup)); }
-  Value activationScale(const Row &row, Value k) { return ofIntegers(splat(loadScalar(args.scales, scaleIndex(row, k)))); }
+  Value activationScale(const Row &row, Value k);
+  Value scalesTogether(const Row &row, Value k);     // four rows' f32
   Value ofIntegers(Value activationScale);           // times the unit of the weights' integers
   Value activationSum(const Row &row, Value k, Value end, int64_t length);
   bool hasStoredSums(int64_t length) const { return length < 0 || spec.sumGroup <= length; }
@@ -216,7 +222,7 @@ private:
   Value lookUp(llvm::ArrayRef<float> table, Value codes);
   Value floatZero(const StepParams &p);              // the zero point to subtract, or the minimum to add, as f32
   Value floatScale(const StepParams &p);             // scale [* subscale or float8Unit]
-  Value sumOf16(Value inputAt);                      // the codes at inputAt.., in all lanes
+  Value sumOf16(const Row &row, Value k);            // codes k.., in all lanes
   Value floatWeight(Value panelAt, Value k);         // one k of f32 or f16 weights, as f32
   void copyInputTail();                              // sets inputTail
   Value inputTail;                                   // float activations behind the last whole superblock, [row][superK], zeros past K
@@ -246,23 +252,44 @@ private:
   void prefetchChunk(const Chunk &c, Value m, unsigned rows, Value panelBytes);
   Values startTile(const Chunk &c, Value m, unsigned rows);
   void finishTile(const Chunk &c, Value m, unsigned rows, mlir::ValueRange y);
+  Value partialAt(const Chunk &c, Value m, unsigned i);
   /// Codes of two units as column, then k (MatmulPairs.cpp).
   Value interleaveUnits(Value low, Value high);
   struct IntBlocks;
-  /// acc[row][panel] (or, if `startsAt` is not null, x.starts there) + the products of 8 * `number` k, of codes so interleaved.
-  Values pairProducts(mlir::ValueRange acc, llvm::ArrayRef<Value> inputAt, Value kAt, const IntBlocks &x, Value codesAt, Value number, Value startsAt);
+  struct IntTile;
+  /// From here on a register of sums has `n` lanes: the panel's columns or, where products are of two rows, those times the rows.
+  class Lanes {
+  public:
+    Lanes(MatmulEmitter &e, unsigned n) : e(e), before(e.lanes) { set(n); }
+    ~Lanes() { set(before); }
+    Lanes(const Lanes &) = delete;
+
+  private:
+    void set(unsigned n);
+    MatmulEmitter &e;
+    unsigned before;
+  };
+  bool sumsPairs() const { return version.dot8x2 && spec.intActivations && !spec.streams(); }
+  /// Where sums are of pairs: a number of every column, for both rows; those of two rows, column by column; and pairs[pair][panel] as [row][panel].
+  Value ofColumns(Value numbers);
+  Value ofRows(Value first, Value second);
+  Values apart(mlir::ValueRange pairs, unsigned rows);
+  /// acc[pair][panel] + the products of 8 * `number` k, of codes so interleaved.
+  Values pairProducts(const IntBlocks &x, const IntTile &t, Value kAt, Value codesAt, Value number, mlir::ValueRange acc);
   /// Tiles of int8 activations: how their weights are unpacked, and where to.
   struct IntBlocks {
     Tiling tiling;
     int64_t step, run, span, parts;                  // k of a sub-scale, of a run and of what is unpacked at a time; bytes of an integer
     bool inChunk, folds, hasZero, hasSub;            // chunks hold whole runs; sub-scales are in the codes; zero points, or sub-scales, are beside them
     bool signedCodes;
+    unsigned lanes;                                  // of a register of sums
     int64_t implicitZero;
     mlir::VectorType zeroType;
     Value codes, scales, zeros, subscales, submins;  // scratch: a chunk's; null what it has not
     /// What sums start at where that is one number: twice a tile's, which runs take in turn. Loads have pipes of their own, while copies of a register
     /// take the place of products, and LLVM makes copies of what it sees a loop load from one place.
     Value starts;
+    int64_t startNumbers;                            // of a tile; a power of two, or LLVM selects among addresses
     Value waiting;                                   // scratch: sums of a run that a chunk has not ended
   };
   /// `rows` rows from m of a chunk.
@@ -271,9 +298,16 @@ private:
     Value m;
     unsigned rows, count;                            // of rows, of panels
     llvm::SmallVector<Row> rowOf;
-    unsigned sums() const { return rows * count; }
+    unsigned rowsOfSum;                              // 2: pairs
+    unsigned units() const { return llvm::divideCeil(rows, rowsOfSum); }
+    unsigned sums() const { return units() * count; }
   };
   IntBlocks intBlocks();
+  /// What sums of a tile's rows (or pairs) need, of the numbers of single rows that `of` gives, or null.
+  Value ofUnit(const IntTile &t, unsigned unit, llvm::function_ref<Value(const Row &)> of);
+  Value scaleOfUnit(const IntTile &t, unsigned unit, Value k);
+  /// Unpacks what single columns have, and gives it to sums.
+  Value ofPanel(llvm::function_ref<Value()> numbers);
   /// Where panel i has what belongs to the piece of `every` k at `k`; the numbers of its step there.
   Value placeOf(const Chunk &c, Value k, int64_t every, unsigned i);
   StepParams paramsAt(const Chunk &c, Value k, unsigned i);
@@ -285,7 +319,8 @@ private:
   Values startSums(const IntBlocks &x, const IntTile &t, Value k, Value end, llvm::ArrayRef<StepParams> p, int64_t length);
   Value startsAt(const IntBlocks &x, Value k);       // null: sums of runs start at different numbers
   Values startRun(const IntBlocks &x, const IntTile &t, Value k, Value end, llvm::ArrayRef<StepParams> p);
-  /// acc + the products of `number` units from k, [row][panel][part]; of whole integers, [row][panel]; of a step, times its sub-scale; of from..to of a run.
+  /// acc + the products of `number` units from k, [row or pair][panel][part]; of whole integers, [row or pair][panel]; of a step, times its sub-scale;
+  /// of from..to of a run.
   Values partProducts(const IntBlocks &x, const IntTile &t, Value k, Value number, mlir::ValueRange acc);
   /// `body` over 0..number, `step` at a time.
   Values productLoop(const IntBlocks &x, Value number, int64_t step, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body);

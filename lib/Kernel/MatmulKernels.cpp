@@ -13,9 +13,16 @@ std::string MatmulSpec::name() const {
   if (intActivations && sumGroup != 32)
     s += "s" + number(sumGroup);
   s += rows == RowClass::Decode ? "_decode" : rows == RowClass::Short ? "_short" : "_long";
+  if (together)
+    s += "_x4";
   if (team > 1)
     s += "_t" + std::to_string(team);
   return s + (rowRange ? "_range" : "") + (bias ? "_bias" : "") + (addend ? "_add" : "");
+}
+
+unsigned kernel::rowsTogether(const MatmulSpec &spec, const TargetVersion &version) {
+  bool fits = version.rowsTogether && spec.rows == RowClass::Long && spec.intActivations && !spec.rowRange && spec.weight.integerBytes() == 1;
+  return !fits ? 0 : version.dot8x2 ? 8 : 4;
 }
 
 unsigned kernel::teamFor(const MatmulSpec &spec, int64_t n, int64_t k, const TargetVersion &version) {
@@ -90,6 +97,7 @@ func::FuncOp kernel::buildMatmul(OpBuilder &builder, Location loc, StringRef nam
   assert((!spec.intActivations || spec.sumGroup == spec.sumK() || (spec.sumGroup > 0 && (spec.sumK() < 0 || spec.sumK() % spec.sumGroup == 0))) &&
          "sums of activations are too long for this weight");
   assert((!spec.bf16 || (!spec.intActivations && hasBf16Tiles(version, spec.weight, spec.rows))) && "no bf16 tiles for this product");
+  assert((!spec.together || (spec.rows == RowClass::Long && spec.intActivations && !spec.rowRange && spec.together == (version.dot8x2 ? 8u : 4u))) && "rows lie together in another way");
   OpBuilder::InsertionGuard guard(builder);
   auto func = func::FuncOp::create(builder, loc, name, matmulType(builder.getContext(), spec));
   func.setPrivate();

@@ -35,6 +35,7 @@ struct MatmulSpec {
   int64_t sumGroup = 32;                             // k per stored sum of i8 codes: 16, or a multiple of 32, that divides sumK(); -1: the whole row
   bool bf16 = false;                                 // float activations that come as bf16 tiles, for a matrix unit; Long only
   RowClass rows = RowClass::Decode;
+  unsigned together = 0;                             // k of a row that lie together with those of three others (MatmulArgs::input): 4, 8; 0: rows lie apart; Long only
   unsigned team = 1;                                 // threads that divide K; decode and short only
   bool rowRange = false;                             // a call computes rows rowBegin..m: threads divide them too; Long only
   bool bias = false;                                 // + bias[n]
@@ -49,7 +50,7 @@ struct MatmulSpec {
   bool foldsSubscales() const { return rows == RowClass::Long && hasSubscales() && weight.foldsSubscale(); }
   /// k of the longest sums of i8 codes that are of use: 16, a multiple of 32, or -1: the whole row.
   int64_t sumK() const;
-  /// `qk_matmul_w4g32_a8_decode`, `.._a8g128s32_..` for other activation and sum groups, with `_t16` (team), `_range`, `_bias`, `_add`.
+  /// `qk_matmul_w4g32_a8_decode`, `.._a8g128s32_..` for other activation and sum groups, with `_x4` (together), `_t16` (team), `_range`, `_bias`, `_add`.
   std::string name() const;
 };
 
@@ -57,6 +58,8 @@ struct MatmulSpec {
 struct MatmulArgs {
   mlir::Value weights, weightOffset;                 // memref<?xi8>, index: where the weight starts, a multiple of 64
   mlir::Value input, inputStride;                    // int: memref<?xi8> codes, row stride >= paddedK(K), zeros past K; float: memref<?xf32>;
+                                                     // spec.together: of rows 4i .. 4i + 3, if there are all four, in the place of these
+                                                     // rows [stride / together][4][together], and scales [scaleStride][4];
                                                      // bf16: memref<?xbf16> [M/16][stride/32][16][32], zeros past K and M, stride % 32 = 0
   mlir::Value scales, scaleStride, sums, sumStride;  // int only: memref<?xf32>, memref<?xi32>: per row and activation group, sum group; row strides
   mlir::Value output, outputStride;                  // memref<?xf32>
@@ -68,6 +71,8 @@ struct MatmulArgs {
   mlir::Value addend, addendStride;                  // memref<?xf32>, index, if the spec has it
 };
 
+/// MatmulSpec::together as `version` has the fastest kernel for `spec`.
+unsigned rowsTogether(const MatmulSpec &spec, const TargetVersion &version);
 /// The team for a product with weights [n][k]: the same for decode and short kernels, so that rows do not change what is added up in which order.
 unsigned teamFor(const MatmulSpec &spec, int64_t n, int64_t k, const TargetVersion &version);
 /// Memory of a team that a decode kernel joins its sums in.

@@ -66,7 +66,7 @@ LogicalResult QuantLowering::norm(qnt::NormOp op) {
   return success();
 }
 
-/// Rows are padded for the widest superblock among the weights that they meet, and have sums as short as one of these needs.
+/// Rows are padded for the widest superblock among the weights that they meet, have sums as short as one of these needs, and lie together if all want it.
 FailureOr<QuantizedRow> QuantLowering::rowFor(qnt::QuantizeOp op) {
   if (!hasWidth(op.getInput()))
     return op.emitOpError("quantizes rows whose width only a run tells: ") << op.getInput().getType();
@@ -75,6 +75,7 @@ FailureOr<QuantizedRow> QuantLowering::rowFor(qnt::QuantizeOp op) {
   if (block.getGroup() >= 0 && block.getGroup() % 32)
     return op.emitOpError("quantizes activations in groups of ") << block.getGroup() << "; kernels take multiples of 32, or rows";
   QuantizedRow row{k, int64_t(llvm::alignTo(k, 32)), block.getGroup(), block.getGroup(), bool(op.getScale())};
+  bool seen = false;
   for (Operation *user : op->getUsers())
     if (auto matmul = dyn_cast<qnt::MatmulOp>(user)) {
       auto panels = panelsOf(matmul);
@@ -82,6 +83,9 @@ FailureOr<QuantizedRow> QuantLowering::rowFor(qnt::QuantizeOp op) {
         return failure();
       row.paddedK = std::max(row.paddedK, (panels->paddedK(k) + 31) / 32 * 32);
       int64_t sums = productOf(matmul, *panels, row).sumK();
+      unsigned together = memory(matmul.getWeight()) ? kernel::rowsTogether(productOf(matmul, *panels, row), library.facts.version) : 0;
+      row.together = !seen || row.together == together ? together : 0;
+      seen = true;
       row.sumGroup = sums < 0 ? row.sumGroup : row.sumGroup < 0 ? sums : std::gcd(row.sumGroup, sums);
     }
   return row;
@@ -199,6 +203,7 @@ kernel::MatmulSpec QuantLowering::productOf(qnt::MatmulOp matmul, const kernel::
   spec.weight = weight;
   spec.activationGroup = row.group;
   spec.sumGroup = row.sumGroup;
+  spec.together = row.together;
   spec.rows = rowClass(matmul);
   spec.rowRange = spec.rows == kernel::RowClass::Long && library.facts.version.shareRows;
   return spec;

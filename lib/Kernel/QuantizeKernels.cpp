@@ -12,7 +12,7 @@ int64_t QuantizedRow::tile(int64_t atLeast) const {
 
 std::string QuantizedRow::name() const {
   auto suffix = [](StringRef what, int64_t n) { return n == 32 ? std::string() : n < 0 ? (what + "row").str() : (what + Twine(n)).str(); };
-  return std::to_string(paddedK) + suffix("_g", group) + suffix("_s", sumGroup) + (isStatic ? "_static" : "");
+  return std::to_string(paddedK) + suffix("_g", group) + suffix("_s", sumGroup) + (isStatic ? "_static" : "") + (together ? "_x4" : "");
 }
 
 SmallVector<Type> QuantizedRow::types(MLIRContext *context) const {
@@ -40,6 +40,50 @@ static SmallVector<Value> loadBlock(KernelBuilder &b, const QuantizedRow &spec, 
 }
 
 namespace {
+/// Where codes and scales of a row are: in a place of its own, or between those of three others (MatmulArgs::input). All rows but the last M % 4 are.
+class RowPlaces {
+public:
+  RowPlaces(KernelBuilder &b, const QuantizedRow &spec, Value row, Value codes, Value scales) : b(b), spec(spec), row(row), codes(codes), scales(scales) {
+    if (!spec.together)
+      return;
+    Value rows = b.size(codes, 0), lane = b.rem(row, four), isOfFour = b.less(row, b.sub(rows, b.rem(rows, four)));
+    Value first = b.select(isOfFour, b.sub(row, lane), row), none = b.idx(0);
+    codesAt = b.add(b.mul(first, spec.paddedK), b.select(isOfFour, b.mul(lane, spec.together), none));
+    scalesAt = b.add(b.mul(first, spec.scales()), b.select(isOfFour, lane, none));
+    others = b.select(isOfFour, b.idx(four - 1), none);
+    SmallVector<ReassociationIndices> all = {{0, 1}};
+    this->codes = memref::CollapseShapeOp::create(b, codes, all);
+    if (scales)
+      this->scales = memref::CollapseShapeOp::create(b, scales, all);
+  }
+
+  void storeCodes(Value v, Value column) {
+    if (!spec.together)
+      return b.storeVec(v, codes, {row, column});
+    constexpr int64_t unit = 4;
+    for (int64_t i = 0; i < cast<VectorType>(v.getType()).getNumElements(); i += unit) {
+      Value part = vector::ExtractStridedSliceOp::create(b, v, ArrayRef<int64_t>{i}, ArrayRef<int64_t>{unit}, ArrayRef<int64_t>{1});
+      b.storeVec(part, codes, codeAt(b.add(column, i)));
+    }
+  }
+  Value loadCode(Value column) { return spec.together ? b.load(codes, codeAt(column)) : b.load(codes, {row, column}); }
+  void storeScale(Value v, Value group) { spec.together ? b.store(v, scales, scaleAt(group)) : b.store(v, scales, {row, group}); }
+  Value loadScale(Value group) { return spec.together ? b.load(scales, scaleAt(group)) : b.load(scales, {row, group}); }
+
+private:
+  Value codeAt(Value column) {
+    Value inPiece = b.rem(column, spec.together);
+    return b.add(b.add(codesAt, column), b.mul(b.sub(column, inPiece), others));
+  }
+  Value scaleAt(Value group) { return b.add(b.add(scalesAt, group), b.mul(group, others)); }
+
+  static constexpr int64_t four = 4;
+  KernelBuilder &b;
+  const QuantizedRow &spec;
+  Value row, codes, scales;
+  Value codesAt, scalesAt, others;                   // rows that lie between two pieces of this one
+};
+
 /// Columns of a row on their way to codes.
 struct RowQuantizer {
   KernelBuilder &b;
@@ -48,6 +92,7 @@ struct RowQuantizer {
   ValueRange at;
   Value base, row;
   ValueRange out;
+  RowPlaces places = RowPlaces(b, spec, row, out[0], out[1]);
 
   SmallVector<Value> load(Value column) { return loadBlock(b, spec, source, at, base, column); }
   Value group(Value column, int64_t size) { return size < 0 ? b.idx(0) : b.div(column, size); }
@@ -78,7 +123,7 @@ struct RowQuantizer {
       whole = b.max(b.min(whole, b.splat(127)), b.splat(-127));
     return arith::FPToSIOp::create(b, b.vec(b.lanes(), b.getI32Type()), whole);
   }
-  void store(Value code, Value column) { b.storeVec(arith::TruncIOp::create(b, b.vec(b.lanes(), b.getI8Type()), code), out[0], {row, column}); }
+  void store(Value code, Value column) { places.storeCodes(arith::TruncIOp::create(b, b.vec(b.lanes(), b.getI8Type()), code), column); }
 
   /// Stores the codes of the block `x` at `column`; returns their sums added to `total`.
   Value round(Value column, Value inverse, Value total, ArrayRef<Value> x) {
@@ -126,7 +171,7 @@ struct RowQuantizer {
       })[0];
     }
     Value scale = b.div(b.maximum(largest), b.f32(127)), inverse = inverseOf(scale);
-    b.store(scale, out[1], {row, group(first, spec.group)});
+    places.storeScale(scale, group(first, spec.group));
     if (only.empty())
       return encode(first, end, inverse);
     roundBlock(first, inverse, only);
@@ -153,7 +198,7 @@ void qcc::quantizeVectors(KernelBuilder &b, const QuantizedRow &spec, ArrayRef<V
   } else {
     Value found = b.div(b.maximum(quantizer.larger(Value(), x)), b.f32(127));
     inverse = quantizer.inverseOf(found);
-    b.store(found, out[1], {row, quantizer.group(first, spec.group)});
+    quantizer.places.storeScale(found, quantizer.group(first, spec.group));
   }
   KernelBuilder::Values codes;
   for (Value v : x)
@@ -179,8 +224,9 @@ void qcc::padQuantized(KernelBuilder &b, const QuantizedRow &spec, Value row, Va
       b.loop(b.idx(from), b.idx(to), 1, body);
   };
   auto groups = [&](int64_t size) { return size < 0 ? 1 : (spec.k + size - 1) / size; };
-  fill(groups(block), spec.paddedK / block, [&](Value g) { b.storeVec(b.zero(b.vec(block, b.getI8Type())), out[0], {row, b.mul(g, block)}); });
-  fill(groups(spec.group), spec.scales(), [&](Value g) { b.store(b.f32(0), out[1], {row, g}); });
+  RowPlaces places(b, spec, row, out[0], out[1]);
+  fill(groups(block), spec.paddedK / block, [&](Value g) { places.storeCodes(b.zero(b.vec(block, b.getI8Type())), b.mul(g, block)); });
+  fill(groups(spec.group), spec.scales(), [&](Value g) { places.storeScale(b.f32(0), g); });
   fill(groups(spec.sumGroup), spec.sums(), [&](Value g) { b.store(b.i32(0), out[2], {row, g}); });
 }
 
@@ -202,9 +248,10 @@ FlatSymbolRefAttr qcc::dequantizeKernel(KernelLibrary &library, const QuantizedR
   types[2] = rowsOf(spec.k, Float32Type::get(library.context()));
   return library.get("dequantize_" + Twine(spec.k) + "_" + spec.name(), types, [&](KernelBuilder &b, ValueRange args) {
     b.share(b.size(args[2], 0), [&](Value row) {
+      RowPlaces places(b, spec, row, args[0], args[1]);
       b.loop(b.idx(0), b.idx(spec.k), 1, [&](Value k) {
-        Value code = arith::SIToFPOp::create(b, b.getF32Type(), b.load(args[0], {row, k}));
-        b.store(b.mul(code, b.load(args[1], {row, spec.group < 0 ? b.idx(0) : b.div(k, spec.group)})), args[2], {row, k});
+        Value code = arith::SIToFPOp::create(b, b.getF32Type(), places.loadCode(k));
+        b.store(b.mul(code, places.loadScale(spec.group < 0 ? b.idx(0) : b.div(k, spec.group))), args[2], {row, k});
       });
     });
   });

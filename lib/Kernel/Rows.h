@@ -19,13 +19,14 @@ struct QuantizedRow {
   int64_t k, paddedK;
   int64_t group = 32, sumGroup = 32;   // multiples of 32, -1: the whole row; `sumGroup` divides `group` and may be 16
   bool isStatic = false;               // one scale for all rows, which is known; `group` is -1
+  unsigned together = 0;               // kernel::MatmulSpec::together
   int64_t scales() const { return group < 0 ? 1 : (paddedK + group - 1) / group; }
   int64_t sums() const { return sumGroup < 0 ? 1 : (paddedK + sumGroup - 1) / sumGroup; }
   /// Columns that are quantized together: a group (static: a sum, but a block of 32 at least), -1: the whole row.
   int64_t unit() const { return !isStatic ? group : sumGroup < 0 ? -1 : std::max<int64_t>(sumGroup, 32); }
   /// Columns of a piece of work: whole groups (static: whole sums), `atLeast` columns of them if the row has as many.
   int64_t tile(int64_t atLeast) const;
-  std::string name() const;            // "256", "256_g128_s32", "256_grow_static": part of kernels' names
+  std::string name() const;            // "256", "256_g128_s32", "256_grow_static", "256_x4": part of kernels' names
   mlir::SmallVector<mlir::Type> types(mlir::MLIRContext *context) const;   // codes, scales, sums
   /// Adds what a kernel that quantizes takes last: [the scale: memref<1xf32>, where it is static], codes, scales, sums.
   void addTypes(mlir::SmallVectorImpl<mlir::Type> &types, mlir::MLIRContext *context) const;

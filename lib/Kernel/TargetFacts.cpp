@@ -13,7 +13,7 @@ void qcc::setTargetFacts(ModuleOp module, const TargetVersion &version, unsigned
   module->setAttr("qk.target", b.getDictionaryAttr({
     b.getNamedAttr("name", b.getStringAttr(version.name)), number("panel_lanes", panelLanes), number("vector_bits", version.vectorBits),
     number("vector_registers", version.numVectorRegisters), flag("dot4", version.dot4), number("dot4_chains", version.dot4Chains),
-    flag("lane_broadcast", version.laneBroadcast), flag("signed_dot4", version.signedDot4), flag("slow_conversion", version.slowConversion),
+    flag("lane_broadcast", version.laneBroadcast), flag("rows_together", version.rowsTogether), flag("signed_dot4", version.signedDot4), flag("slow_conversion", version.slowConversion),
     flag("dot8x2", version.dot8x2), flag("selects_16_floats", version.selects16Floats), flag("tile_int8", version.tileInt8),
     flag("tile_bf16", version.tileBf16), number("tile_int8_min_k", version.tileInt8MinK), number("team_threads", version.teamThreads), number("busy_threads", version.busyThreads),
     flag("overlaps_steps", version.overlapsSteps), number("repeat_columns", version.repeatColumns), number("share_columns", version.shareColumns), number("share_rows", version.shareRows),
@@ -43,6 +43,7 @@ TargetFacts qcc::getTargetFacts(Operation *op) {
   flag("dot4", facts.version.dot4);
   number("dot4_chains", facts.version.dot4Chains);
   flag("lane_broadcast", facts.version.laneBroadcast);
+  flag("rows_together", facts.version.rowsTogether);
   flag("signed_dot4", facts.version.signedDot4);
   flag("slow_conversion", facts.version.slowConversion);
   flag("dot8x2", facts.version.dot8x2);

@@ -32,6 +32,7 @@ struct TargetVersion {
   bool dot4 = false;             // u8 x s8 products of 4 summed into i32 in one instruction
   unsigned dot4Chains = 8;       // independent sums that hide its latency
   bool laneBroadcast = false;    // products take one lane of a register as a factor: broadcasting from memory costs more
+  bool rowsTogether = false;     // and so the activations of four rows lie together for long products: a register then has some of each
   bool selects16Floats = false;  // one instruction reads a table of 16 floats for all lanes: costs less than to convert codes of 4 bits
   bool signedDot4 = false;       // the same instruction takes s8 x s8
   bool slowConversion = false;   // i32 to f32 takes as long as several products: sums start as the bits of 1.5 * 2^23, from which floats subtract

@@ -60,7 +60,7 @@ llvm::Error InstructionSets::refine(TargetInfo &info, llvm::StringRef cpu, llvm:
     llvm::SmallVector<llvm::StringRef> own, words;
     llvm::StringRef(version.features).split(own, ',', -1, /*KeepEmpty=*/false);
     attributes.split(words, ',', -1, /*KeepEmpty=*/false);
-    return llvm::any_of(own, [&](llvm::StringRef name) { return name.consume_front("+") && llvm::is_contained(words, ("-" + name).str()); });
+    return llvm::any_of(own, [&](llvm::StringRef name) { return name.consume_front("+") && isInstructions(name) && llvm::is_contained(words, ("-" + name).str()); });
   };
   TargetVersion floor = info.versions.back();
   llvm::erase_if(info.versions, [&](const TargetVersion &version) { return version.name != floor.name && loses(version); });

@@ -67,10 +67,7 @@ static llvm::Expected<std::string> emulationOf(StringRef triple) {
 }
 
 llvm::Error qcc::linkObject(const LinkInputs &inputs, StringRef output) {
-  auto emulation = emulationOf(inputs.triple);
-  if (!emulation)
-    return emulation.takeError();
-  std::vector<std::string> arguments = {"ld.lld", "-m", *emulation, "-r", "-o", output.str(), "--threads=1"};
+  std::vector<std::string> arguments = {"ld.lld", "-r", "-o", output.str(), "--threads=1"};  // for what the objects are for
   arguments.insert(arguments.end(), inputs.objects.begin(), inputs.objects.end());
   return runLld(arguments);
 }

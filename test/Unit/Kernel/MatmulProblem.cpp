@@ -98,6 +98,23 @@ const std::vector<int32_t> &MatmulProblem::sums(int64_t group) const {
   return sums;
 }
 
+const MatmulProblem::Together &MatmulProblem::together(unsigned length) const {
+  Together &t = togetherOf[length];
+  int64_t padded = paddedK(), groups = scales.size() / m;
+  auto place = [&](int64_t row, int64_t i, int64_t piece, int64_t stride) {
+    return row < m / 4 * 4 ? row / 4 * 4 * stride + i / piece * piece * 4 + row % 4 * piece + i % piece : row * stride + i;
+  };
+  t.codes.resize(codes.size());
+  t.scales.resize(scales.size());
+  for (int64_t row = 0; row < m; ++row) {
+    for (int64_t i = 0; i < padded; ++i)
+      t.codes[place(row, i, length, padded)] = codes[row * padded + i];
+    for (int64_t i = 0; i < groups; ++i)
+      t.scales[place(row, i, 1, groups)] = scales[row * groups + i];
+  }
+  return t;
+}
+
 MatmulCall MatmulProblem::call(const kernel::MatmulSpec &spec, float *output) const {
   MatmulCall c;
   c.weights = weights;
@@ -106,6 +123,10 @@ MatmulCall MatmulProblem::call(const kernel::MatmulSpec &spec, float *output) co
   if (spec.bf16)
     c.input = tiles.data();
   c.scales = scales.data();
+  if (spec.together) {
+    c.input = together(spec.together).codes.data();
+    c.scales = together(spec.together).scales.data();
+  }
   c.scaleStride = scales.size() / m;
   c.sums = sums(spec.sumGroup).data();
   c.sumStride = sums(spec.sumGroup).size() / m;

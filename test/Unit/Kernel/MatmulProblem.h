@@ -34,6 +34,13 @@ struct MatmulProblem {
 
 private:
   mutable std::map<int64_t, std::vector<int32_t>> sumsOf;
+  struct Together {
+    std::vector<int8_t> codes;
+    std::vector<float> scales;
+  };
+  mutable std::map<unsigned, Together> togetherOf;
+  /// Codes and scales of rows of which `length` k lie together.
+  const Together &together(unsigned length) const;
   double result(const kernel::MatmulSpec &spec, int64_t row, int64_t column, bool rounded, double &magnitude) const;
   double weight(int64_t column, int64_t i) const;    // exact: (code - zero) * scale * sub-scale, or code * scale * sub-scale + minimum * sub-minimum
   int64_t subScale(int64_t group) const;             // as a number

@@ -219,6 +219,34 @@ TEST_F(MatmulTest, rowPairsEmulated) {
   }
 }
 
+// Four rows whose activations lie together, by dot4 and by pairs of rows: whole fours and rows past them, runs of a block, several, more than a chunk, and a whole
+// row.
+TEST_F(MatmulTest, rowsTogetherEmulated) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-avx512", "", "", true);
+  ASSERT_TRUE(bool(info));
+  TargetVersion version = versionNamed(*info, "avx512");
+  if (!canRun(version))
+    GTEST_SKIP() << "this machine has no AVX-512";
+  version.laneBroadcast = version.rowsTogether = version.signedDot4 = version.slowConversion = true;
+  struct Case {
+    const char *format;
+    int64_t activationGroup;
+  };
+  for (bool pairs : {false, true})
+    for (auto [format, activationGroup] : {Case{"w4g32", 32}, {"w4g16", 32}, {"w2g16asym", 32}, {"w4t", 32}, {"w4tasym", 128}, {"w8row", 1024}, {"w8rowasym", -1}, {"q4_k", 32}, {"q6_k", -1}, {"mxfp4", 32}}) {
+      version.dot8x2 = pairs;
+      mlir::Type element = qnt::parseFormat(format, &context);
+      MatmulSpec spec = productOf(element, info->panelLanes, RowClass::Long, activationGroup, true);
+      spec.together = rowsTogether(spec, version);
+      ASSERT_EQ(spec.together, pairs ? 8u : 4u);
+      auto kernels = CompiledMatmul::compile(spec, target, *info, version);
+      ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+      for (Size size : {Size{1, 7, 31}, Size{4, 33, 127}, Size{33, 127, 31}, Size{64, 48, 1100}, Size{127, 17, 1400}})
+        check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k, activationGroup), spec, *kernels, 0);
+    }
+}
+
 // What products of lanes and of signed bytes change in every kernel, and sums that start off zero, with these emulated: runs that keep the sums within 22
 // bits and runs that don't, rows past tiles.
 TEST_F(MatmulTest, signedBytesAndOffsetSumsEmulated) {
