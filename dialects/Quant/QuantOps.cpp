@@ -239,8 +239,10 @@ LogicalResult QuantizeOp::verify() {
   if (cast<ShapedType>(getInput().getType()).getShape() != cast<ShapedType>(getType()).getShape())
     return emitOpError("changes the shape");
   auto block = cast<BlockType>(cast<ShapedType>(getType()).getElementType());
-  if (block.getBits() != 8 || block.getZero() != ZeroKind::None || block.getElement() != Element::Int)
-    return emitOpError("activations are symmetric int8, not ") << block;
+  if (!isActivationFormat(block))
+    return emitOpError("activations are symmetric int8 or 8-bit floats with f32 scales, not ") << block;
+  if (getScale() && block.getElement() != Element::Int)
+    return emitOpError("finds the scales of 8-bit floats itself");
   if (getScale() && cast<ShapedType>(getScale().getType()).getShape() != ArrayRef<int64_t>{1})
     return emitOpError("has one scale for all values, not ") << getScale().getType();
   if (getScale() && block.getGroup() >= 0)

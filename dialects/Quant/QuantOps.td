@@ -79,6 +79,7 @@ def Qnt_MatmulOp : Qnt_PureOp<"matmul", [Qnt_KeepsRows]> {
     Sums are f32. With quantized `input` (8 bits, a scale per group or row) the products of every run of k in which the float scales are constant
     are summed exactly in i32, with integer zero points and sub-scales, then scaled: `y = sum_r sx[r] * sw[r] * (sum_k qx (qw - zw))`, runs in
     ascending order. A run is gcd(k per stored weight scale, activation group); one that could overflow i32 is refused.
+    Of inputs or weights that are no integers the values are multiplied: `sum_k (sx qx) (sw qw)`, each factor rounded to f32 once.
     `bf16` allows a target to round float activations and decoded weights to bfloat16 before multiplying: the result is within
     `(2^-7 + 2^-16) * sum |x w|` of the exact one, plus the error of an f32 sum. The reference lowering does not round.
     Example:
@@ -249,6 +250,10 @@ def Qnt_QuantizeOp : Qnt_PureOp<"quantize", [Qnt_KeepsRows]> {
   let description = [{
     Dynamic: every group has the scale absmax / 127. Static, with `scale [1]`: all rows have this one, known before the program runs, and values
     beyond 127 times it become the nearest code, -127 or 127. A scale that is not above 0 makes codes of 0.
+
+    8-bit floats (`element = table`) have the scale absmax / largest (448 of e4m3, 57344 of e5m2), always dynamic; a code is the value nearest to x / scale,
+    that of the largest magnitude beyond it. A scale that vanishes (zeros, or magnitudes of some 2^-141) makes zeros. A NaN or an infinity makes the scale one, so that all
+    values under it become NaN: they stay visible.
     Example:
       %q = qnt.quantize %x by %scale : tensor<?x64xf32>, tensor<1xf32> -> tensor<?x64x!qnt.block<bits = 8, group = -1, scale = f32>>
   }];

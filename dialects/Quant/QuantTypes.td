@@ -24,7 +24,7 @@ def Qnt_BlockType : TypeDef<Qnt_Dialect, "Block"> {
     - `rule`: the name of who rounds values to codes, where that differs between formats of one layout. Kernels do not ask.
 
     Tensors keep their logical shape: `tensor<4096x11008x!qnt.block<element = int, bits = 4, group = 32>>`.
-    Activations use the same type (`bits = 8`, `scale = f32`), produced at run time by `qnt.quantize`.
+    Activations use the same type (`bits = 8`, `scale = f32`, integers or 8-bit floats), produced at run time by `qnt.quantize`.
   }];
   let parameters = (ins
     DefaultValuedParameter<"Element", "Element::Int">:$element, "unsigned":$bits, "int64_t":$group,

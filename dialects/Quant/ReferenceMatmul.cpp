@@ -1,6 +1,8 @@
 // Reference lowerings of quantized arithmetic. This is the definition that integer kernels equal bit for bit.
 #include "dialects/Quant/Formats/CodeTables.h"
 #include "dialects/Quant/ReferenceBuilder.h"
+#include <cmath>
+#include <limits>
 using namespace mlir;
 using namespace qcc::qnt;
 using Lowered = FailureOr<SmallVector<Value>>;
@@ -17,15 +19,42 @@ static LogicalResult needFamily(Operation *op, Value tensor) {
   return success();
 }
 
-/// scale = absmax / 127, also for the last, short group; 0 for a group of zeros.
-static Value dynamicScales(ReferenceBuilder &r, Value input, Type type, int64_t group) {
+/// scale = absmax / largest, also for the last, short group; 0 for a group of zeros, NaN or infinity where a value is.
+static Value dynamicScales(ReferenceBuilder &r, Value input, Type type, int64_t group, float largest) {
   return r.generate(type, input, [&](ValueRange at) {
     Value from = group < 0 ? r.index(0) : r.times(at.back(), group), end = r.index(lastDim(input));
     Value to = group < 0 ? end : r.make<arith::MinUIOp>(r.add(from, r.index(group)), end);
     Value most = r.fold(from, to, r.f32(0), [&](Value k, Value most) {
       return r.make<arith::MaximumFOp>(most, r.make<math::AbsFOp>(r.at(input, withLast(at, k))));
     });
-    return r.divf(most, r.f32(127));
+    return r.divf(most, r.f32(largest));
+  });
+}
+
+/// Codes of 8-bit floats, which ascend with magnitudes: the last one whose values begin at or below |x / scale|, found by bisection, and the sign of x.
+/// Values begin halfway to the code before, which has the middle itself where it is even.
+static Value floatCodes(ReferenceBuilder &r, Value input, Value scales, Type type, BlockType block) {
+  const CodeTable &table = *floatTableOf(block);
+  constexpr unsigned count = 128;
+  SmallVector<float> begins(count, std::numeric_limits<float>::quiet_NaN());        // of no code that is finite: never reached
+  for (unsigned code = 1; code < count && std::isfinite(table.values[code]); ++code) {
+    float middle = (table.values[code - 1] + table.values[code]) / 2;               // exact
+    begins[code] = code % 2 ? std::nextafter(middle, table.largest()) : middle;
+  }
+  Value begin = r.make<arith::ConstantOp>(DenseElementsAttr::get(RankedTensorType::get({int64_t(count)}, r.b.getF32Type()), ArrayRef<float>(begins)));
+  return r.generate(type, input, [&](ValueRange at) {
+    Value x = r.at(input, at);
+    Value scale = r.at(scales, withLast(at, block.getGroup() < 0 ? r.index(0) : r.over(at.back(), block.getGroup())));
+    Value vanishes = r.make<arith::CmpFOp>(arith::CmpFPredicate::OEQ, scale, r.f32(0));
+    Value size = r.make<math::AbsFOp>(r.divf(x, r.select(vanishes, r.f32(1), scale))), code = r.i32(0);
+    for (unsigned step = count / 2; step; step /= 2) {
+      Value next = r.make<arith::AddIOp>(code, r.i32(step));
+      Value from = r.at(begin, r.make<arith::IndexCastOp>(r.b.getIndexType(), next));
+      code = r.select(r.make<arith::CmpFOp>(arith::CmpFPredicate::OGE, size, from), next, code);
+    }
+    Value bits = r.make<arith::BitcastOp>(r.b.getI32Type(), x);
+    Value sign = r.make<arith::AndIOp>(r.make<arith::ShRUIOp>(bits, r.i32(24)), r.i32(count));
+    return r.make<arith::TruncIOp>(r.b.getI8Type(), r.make<arith::OrIOp>(code, sign));
   });
 }
 
@@ -33,10 +62,15 @@ Lowered QuantizeOp::lowerToReference(OpBuilder &builder) {
   if (failed(needFamily(*this, getResult())))
     return failure();
   ReferenceBuilder r(builder, getLoc());
-  int64_t group = blockOf(getResult()).getGroup();
+  BlockType block = blockOf(getResult());
+  int64_t group = block.getGroup();
   SmallVector<Type> types = componentTypes(cast<RankedTensorType>(getType()));
+  if (const CodeTable *table = floatTableOf(block)) {
+    Value scales = dynamicScales(r, getInput(), types[1], group, table->largest());
+    return SmallVector<Value>{r.make<ComposeOp>(getType(), floatCodes(r, getInput(), scales, types[0], block), scales, ValueRange())};
+  }
   Value scales = getScale() ? r.generate(types[1], getInput(), [&](ValueRange) { return r.at(getScale(), {r.index(0)}); })
-                            : dynamicScales(r, getInput(), types[1], group);
+                            : dynamicScales(r, getInput(), types[1], group, 127);
   // code = round(x * (1 / scale)) + 128: one division for a group, as in kernels.
   Value codes = r.generate(types[0], getInput(), [&](ValueRange at) {
     Value scale = r.at(scales, withLast(at, group < 0 ? r.index(0) : r.over(at.back(), group)));
@@ -159,7 +193,7 @@ Lowered MatmulOp::lowerToReference(OpBuilder &builder) {
   return SmallVector<Value>{r.generate(getType(), shape, [&](ValueRange at) {
     ValueRange row = at.drop_back();
     Value n = at.back(), y;
-    if (isQuantizedX && isQuantizedW && hasIntegers(w.type))
+    if (isQuantizedX && isQuantizedW && hasIntegers(x.type) && hasIntegers(w.type))
       y = integerDot(r, x, w, row, n, K);
     else
       y = r.fold(r.index(0), r.index(K), r.f32(0), [&](Value k, Value sum) {

@@ -34,10 +34,10 @@ static std::string zeroOf(Type element) {
   return block && block.getZero() != qnt::ZeroKind::None ? qnt::stringifyZeroKind(block.getZero()).str() : "-";
 }
 
-/// What a matmul multiplies: int8 where codes are integers, or stand for some.
+/// What a matmul multiplies: int8 where codes are integers, or stand for some; values rounded to FP8 with any.
 static std::string activationsOf(Type element) {
   auto block = dyn_cast<qnt::BlockType>(element);
-  return block && qnt::hasIntegers(block) ? "int8, float" : "float";
+  return !block ? "float" : qnt::hasIntegers(block) ? "int8, fp8, float" : "fp8, float";
 }
 
 static bool hasKernels(Type element) {
@@ -59,7 +59,7 @@ void qcc::printFormatTable(llvm::raw_ostream &out) {
   context.loadDialect<qnt::QntDialect>();
   auto row = [&](StringRef name, StringRef bits, StringRef group, StringRef scale, StringRef zero, StringRef activations, StringRef methods) {
     out << llvm::left_justify(name, 13) << llvm::right_justify(bits, 7) << "  " << llvm::left_justify(group, 11) << llvm::left_justify(scale, 15)
-        << llvm::left_justify(zero, 7) << llvm::left_justify(activations, 13) << methods << "\n";
+        << llvm::left_justify(zero, 7) << llvm::left_justify(activations, 18) << methods << "\n";
   };
   row("format", "bits", "group", "scale", "zero", "activations", "methods");
   for (StringRef name : qnt::exampleFormats()) {

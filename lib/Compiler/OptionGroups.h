@@ -366,7 +366,7 @@ struct ActivationOptions {
       cl::desc("Scales of 8-bit activations: dynamic (default), or static: of what norms make, from --calib"),
       cl::value_desc("kind"), cl::init("dynamic"), cl::cat(category)};
   cl::list<std::string> types{"act-type",
-      cl::desc("float, dynamic or static inputs of the weights whose name matches; repeatable, first match wins"),
+      cl::desc("float, dynamic, static, fp8e4m3 or fp8e5m2 inputs of the weights whose name matches; repeatable, first match wins"),
       cl::value_desc("regex=type"), cl::Hidden, cl::cat(category)};
   Opt<std::string> range{"act-range",
       cl::desc("Range of static scales: absmax (default), percentile, entropy"), cl::value_desc("rule"), cl::init("absmax"), cl::Hidden, cl::cat(category)};

@@ -107,6 +107,19 @@ void printRotations(ModuleOp module, llvm::raw_ostream &out) {
   out << "\n";
 }
 
+/// Products whose activations are 8-bit floats, which no target multiplies as such.
+void printFloatActivations(ModuleOp module, llvm::raw_ostream &out) {
+  llvm::MapVector<Type, int64_t> products;
+  for (auto &[function, times] : callCounts(module))
+    function->walk([&, times = times](qnt::MatmulOp op) {
+      auto block = dyn_cast<qnt::BlockType>(cast<RankedTensorType>(op.getInput().getType()).getElementType());
+      if (block && qnt::floatTableOf(block))
+        products[block] += times;
+    });
+  for (auto &[format, times] : products)
+    out << "activations: " << times << " products of values rounded to " << qnt::formatName(format) << ", multiplied as f32\n";
+}
+
 void printCache(ModuleOp module, llvm::raw_ostream &out) {
   int64_t layers = 0, bytes = 0;
   qnt::CacheType last;
@@ -218,6 +231,7 @@ void printGenericPath(ModuleOp module, unsigned maxLines, llvm::raw_ostream &out
 void qcc::printStatistics(ModuleOp module, llvm::raw_ostream &out, unsigned maxLines) {
   printFormats(module, maxLines, out);
   printRotations(module, out);
+  printFloatActivations(module, out);
   printCache(module, out);
   printGenericPath(module, maxLines, out);
 }

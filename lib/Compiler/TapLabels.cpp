@@ -1,5 +1,6 @@
 // Weights are known by declaration in @main only, so arguments of layers are followed back through the calls.
 #include "lib/Compiler/TapLabels.h"
+#include "dialects/Quant/Formats/Format.h"
 #include "dialects/Quant/Quant.h"
 #include "qcc/Quantize/WeightPipeline.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -96,7 +97,8 @@ private:
     label.kind = kind;
     label.name = decl ? nameOf(decl) : "a computed weight";
     label.section = decl ? sectionName(decl) : "";
-    label.isInteger = kind == TapLabel::Product && isa<qnt::BlockType>(cast<ShapedType>(matmul.getInput().getType()).getElementType());
+    auto activations = dyn_cast<qnt::BlockType>(cast<ShapedType>(matmul.getInput().getType()).getElementType());
+    label.isInteger = kind == TapLabel::Product && activations && qnt::hasIntegers(activations);
     label.terms = weight.getDimSize(1);
   }
 

@@ -23,6 +23,8 @@ FlatSymbolRefAttr normKernel(KernelLibrary &, const NormSpec &);
 FlatSymbolRefAttr normQuantizeKernel(KernelLibrary &, const NormSpec &, const QuantizedRow &);
 /// (input, [scale of codes], codes, scales, sums)
 FlatSymbolRefAttr quantizeKernel(KernelLibrary &, const Columns &, const QuantizedRow &);
+/// (input, output): the values that codes of 8-bit floats stand for
+FlatSymbolRefAttr roundToFloatsKernel(KernelLibrary &, const Columns &, qnt::BlockType);
 /// (codes, scales, output)
 FlatSymbolRefAttr dequantizeKernel(KernelLibrary &, const QuantizedRow &);
 /// Quantizes columns [lo, hi) of `source[at.., column - base]` into row `row` of `out` = {codes, scales, sums}; `lo` is the start of a group (static:

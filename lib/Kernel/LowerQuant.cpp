@@ -209,6 +209,7 @@ LogicalResult QuantLowering::convert(func::FuncOp function) {
   }
   done.clear();
   quantized.clear();
+  values.clear();
   unmerged.clear();
   unmade.clear();
   function.walk([](UnrealizedConversionCastOp cast) {

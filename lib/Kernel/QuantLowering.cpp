@@ -12,6 +12,11 @@ static int64_t width(Value v) { return tensorType(v).getShape().back(); }
 static bool hasWidth(Value v) { return tensorType(v).getRank() && !ShapedType::isDynamic(width(v)); }
 static Type f32(Operation *op) { return Float32Type::get(op->getContext()); }
 
+/// What the codes select from that are no integers.
+static const qnt::CodeTable *floatTable(qnt::QuantizeOp op) {
+  return qnt::floatTableOf(cast<qnt::BlockType>(tensorType(op.getResult()).getElementType()));
+}
+
 LogicalResult QuantLowering::gather(qnt::GatherOp op) {
   Value table = memory(op.getTable());
   auto type = tensorType(op.getTable());
@@ -52,8 +57,13 @@ static int64_t parameterBytes(qnt::NormOp op) {
   return bytes;
 }
 
+qnt::QuantizeOp QuantLowering::fusedQuantize(Operation *op) {
+  auto quantize = op->hasOneUse() ? dyn_cast<qnt::QuantizeOp>(*op->user_begin()) : qnt::QuantizeOp();
+  return quantize && !floatTable(quantize) ? quantize : qnt::QuantizeOp();
+}
+
 LogicalResult QuantLowering::norm(qnt::NormOp op) {
-  if (op->hasOneUse() && isa<qnt::QuantizeOp>(*op->user_begin()))
+  if (fusedQuantize(op))
     return success();                                               // fused there
   if (!hasWidth(op.getInput()))
     return reference(op);
@@ -98,7 +108,22 @@ static SmallVector<Value> withScale(qnt::QuantizeOp op, SmallVector<Value> opera
   return operands;
 }
 
+LogicalResult QuantLowering::roundToFloats(qnt::QuantizeOp op) {
+  if (!hasWidth(op.getInput()))
+    return op.emitOpError("quantizes rows whose width only a run tells: ") << op.getInput().getType();
+  auto block = cast<qnt::BlockType>(tensorType(op.getResult()).getElementType());
+  if (block.getGroup() >= 0 && block.getGroup() % 32)
+    return op.emitOpError("quantizes activations in groups of ") << block.getGroup() << "; kernels take multiples of 32, or rows";
+  Value input = op.getInput();
+  Value init = empty(op, input, width(input), f32(op));
+  Columns from = columns(input);
+  values[op.getResult()] = launch(op, roundToFloatsKernel(library, from, block), input, init)[0];
+  return success();
+}
+
 LogicalResult QuantLowering::quantize(qnt::QuantizeOp op) {
+  if (floatTable(op))
+    return roundToFloats(op);
   auto row = rowFor(op);
   if (failed(row))
     return failure();
@@ -179,6 +204,10 @@ LogicalResult QuantLowering::splitOutliers(qnt::SplitOutliersOp op) {
 }
 
 LogicalResult QuantLowering::dequantize(qnt::DequantizeOp op) {
+  if (Value floats = values.lookup(op.getInput())) {
+    op.replaceAllUsesWith(floats);
+    return success();
+  }
   auto found = quantized.find(op.getInput());
   if (found == quantized.end())
     return reference(op);
@@ -300,7 +329,8 @@ LogicalResult QuantLowering::matmul(qnt::MatmulOp op, Value addend, Operation *a
     spec.stride = tiles->stride;
     spec.matmul.bf16 = true;
   } else {
-    operands.push_back(op.getInput());
+    Value floats = values.lookup(op.getInput());
+    operands.push_back(floats ? floats : Value(op.getInput()));
   }
   operands.push_back(weights);
   if (op.getBias())
@@ -460,7 +490,7 @@ LogicalResult QuantLowering::attention(qnt::AttentionOp op) {
   Value rows = b.mul(b.mul(chunks, materializeDim(b, op.getLoc(), "batch")), spec.heads);
   Value partials = tensor::EmptyOp::create(b, RankedTensorType::get({ShapedType::kDynamic, spec.cache.headDim + 2}, f32(op)), rows);
   partials = launch(op, attentionChunkKernel(library, spec), operands, partials)[0];
-  if (auto quantize = op->hasOneUse() ? dyn_cast<qnt::QuantizeOp>(*op->user_begin()) : qnt::QuantizeOp()) {
+  if (qnt::QuantizeOp quantize = fusedQuantize(op)) {
     auto row = rowFor(quantize);
     if (failed(row))
       return failure();
@@ -519,7 +549,7 @@ qnt::GluOp QuantLowering::gateOf(qnt::HadamardOp op) {
 LogicalResult QuantLowering::hadamard(qnt::HadamardOp op) {
   if (!library.facts.version.shuffles)
     return reference(op);
-  if (op->hasOneUse() && isa<qnt::QuantizeOp>(*op->user_begin()))
+  if (fusedQuantize(op))
     return success();                                               // fused there
   qnt::GluOp gate = gateOf(op);
   Value input = gate ? Value(gate.getInput()) : Value(op.getInput());
@@ -531,7 +561,7 @@ LogicalResult QuantLowering::hadamard(qnt::HadamardOp op) {
 }
 
 LogicalResult QuantLowering::activation(Operation *op, qnt::Activation kind, bool gated) {
-  if (gated && op->hasOneUse() && isa<qnt::QuantizeOp>(*op->user_begin()))
+  if (gated && fusedQuantize(op))
     return success();                                               // fused there
   if (auto hadamard = op->hasOneUse() ? dyn_cast<qnt::HadamardOp>(*op->user_begin()) : qnt::HadamardOp(); hadamard && gateOf(hadamard) == op)
     return success();

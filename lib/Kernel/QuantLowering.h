@@ -26,6 +26,7 @@ private:
   mlir::LogicalResult gather(qnt::GatherOp op);
   mlir::LogicalResult norm(qnt::NormOp op);
   mlir::LogicalResult quantize(qnt::QuantizeOp op);
+  mlir::LogicalResult roundToFloats(qnt::QuantizeOp op);
   mlir::LogicalResult splitOutliers(qnt::SplitOutliersOp op);
   mlir::LogicalResult dequantize(qnt::DequantizeOp op);
   mlir::LogicalResult matmul(qnt::MatmulOp op, Value addend, mlir::Operation *at);
@@ -69,6 +70,8 @@ private:
   /// The memref behind a packed weight or a cache.
   Value memory(Value value);
   mlir::FailureOr<QuantizedRow> rowFor(qnt::QuantizeOp op);
+  /// The operation that makes integers of `op`'s result, where nothing else reads it: a kernel does both.
+  qnt::QuantizeOp fusedQuantize(mlir::Operation *op);
 
   KernelLibrary &library;
   /// The float input of `matmul` as bf16 tiles, made once for all matmuls that read them.
@@ -87,6 +90,7 @@ private:
   kernel::RowClass rowClass(mlir::Operation *op);
 
   llvm::DenseMap<Value, Quantized> quantized;
+  llvm::DenseMap<Value, Value> values;     // of 8-bit floats
   /// Attention whose partial results are merged where it is quantized.
   struct Unmerged {
     AttentionSpec spec;

@@ -71,7 +71,7 @@ private:
       return failure();
     Callers callers(getOperation());
     ScaleOperands operands(getOperation());
-    SmallVector<std::pair<qnt::MatmulOp, Activations>> chosen;
+    SmallVector<std::pair<qnt::MatmulOp, ActivationChoice>> chosen;
     getOperation().walk([&](qnt::MatmulOp matmul) {
       if (isa<FloatType>(tensorType(matmul.getInput()).getElementType()) && isa<qnt::BlockType>(tensorType(matmul.getWeight()).getElementType()))
         chosen.push_back({matmul, choose(matmul, callers, operands)});
@@ -79,12 +79,15 @@ private:
     forgetRules();
     bool good = true;
     for (auto [matmul, activations] : chosen)
-      if (activations != Activations::Float)
-        good &= succeeded(quantizeInput(matmul, activations == Activations::Static, operands));
+      if (activations.kind == Activations::Floats8)
+        quantizeToFloats(matmul, activations.format);
+      else if (activations.kind != Activations::Float)
+        good &= succeeded(quantizeInput(matmul, activations.kind == Activations::Static, operands));
     if (scales == "static" && !numStatic && !chosen.empty())
       getOperation().emitWarning() << "no activations have static scales: no norm makes the inputs of integer products; --act-type names others";
     for (auto &made : splits)
       made.clear();
+    floats.clear();
     return success(good);
   }
 
@@ -92,22 +95,24 @@ private:
   /// different formats are.
   LogicalResult applyRules() {
     ActivationRules rules;
-    if (failed(rules.read(types, [&] { return getOperation().emitError(); })))
+    if (failed(rules.read(types, &getContext(), [&] { return getOperation().emitError(); })))
       return failure();
     if (rules.empty())
       return success();
     DenseMap<StringAttr, RankedTensorType> marked;
     for (auto decl : getOperation().getOps<qnt::WeightDeclOp>()) {
       auto type = cast<RankedTensorType>(decl.getType());
-      if (type.getRank() != 2 || !multipliesIntegers(type))
+      if (type.getRank() != 2 || !isa<qnt::BlockType>(type.getElementType()))
         continue;
-      if (std::optional<Activations> activations = rules.find(decl)) {
-        auto mark = IntegerAttr::get(IntegerType::get(&getContext(), 8), int(*activations));
+      if (std::optional<ActivationChoice> choice = rules.find(decl, multipliesIntegers(type))) {
+        auto kind = IntegerAttr::get(IntegerType::get(&getContext(), 8), int(choice->kind));
+        Attribute mark = choice->format ? Attribute(TypeAttr::get(choice->format)) : kind;
         marked[decl.getSymNameAttr()] = RankedTensorType::get(type.getShape(), type.getElementType(), mark);
       }
     }
-    for (const std::string &text : rules.unmatched())
-      getOperation().emitWarning() << "--act-type=" << text << " matches no weight of integer products";
+    for (const ActivationRules::Rule &rule : rules.all())
+      if (!rule.matched)
+        getOperation().emitWarning() << "--act-type=" << rule.text << " matches no " << (rule.isForIntegers() ? "weight of integer products" : "quantized weight");
     unsigned copies = 0;
     LogicalResult done = retypeWeights(getOperation(), marked, copies);
     numCopies += copies;
@@ -133,16 +138,30 @@ private:
     }
   }
 
-  Activations choose(qnt::MatmulOp matmul, const Callers &callers, const ScaleOperands &operands) {
+  ActivationChoice choose(qnt::MatmulOp matmul, const Callers &callers, const ScaleOperands &operands) {
     RankedTensorType weight = tensorType(matmul.getWeight());
+    if (auto rule = dyn_cast_if_present<TypeAttr>(weight.getEncoding()))
+      return {Activations::Floats8, cast<qnt::BlockType>(rule.getValue())};
     if (!multipliesIntegers(weight)) {
       ++numKept;
-      return Activations::Float;
+      return {};
     }
     if (auto rule = dyn_cast_if_present<IntegerAttr>(weight.getEncoding()))
-      return Activations(rule.getInt());
+      return {Activations(rule.getInt()), {}};
     bool isStatic = scales == "static" && isMadeByNorm(matmul.getInput(), callers) && operands.hasDeclaration(matmul.getWeight());
-    return isStatic ? Activations::Static : Activations::Dynamic;
+    return {isStatic ? Activations::Static : Activations::Dynamic, {}};
+  }
+
+  void quantizeToFloats(qnt::MatmulOp matmul, qnt::BlockType format) {
+    Value input = matmul.getInput(), &made = floats[{input, format}];
+    if (!made) {
+      OpBuilder builder(&getContext());
+      builder.setInsertionPointAfterValue(input);
+      made = qnt::QuantizeOp::create(builder, matmul.getLoc(), tensorType(input).clone(format), input, Value());
+      ++numInserted;
+      ++numFloats;
+    }
+    matmul.getInputMutable().assign(made);
   }
 
   LogicalResult quantizeInput(qnt::MatmulOp matmul, bool isStatic, ScaleOperands &operands) {
@@ -190,5 +209,6 @@ private:
   }
 
   DenseMap<Value, Split> splits[2];     // of values, by whether their scale is static
+  DenseMap<std::pair<Value, Type>, Value> floats;
 };
 } // namespace

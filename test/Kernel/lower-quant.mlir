@@ -34,6 +34,24 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"]} {
     %r = arith.addf %x, %y : tensor<?x?x64xf32>
     return %r : tensor<?x?x64xf32>
   }
+  // 8-bit floats: a kernel rounds the columns to their values, once for all products; these read floats, and those of integer weights as well. What made
+  // the row stays apart.
+  // CHECK-LABEL: func.func @floats8
+  // CHECK: %[[N:.*]] = qk.launch @norm_rms_64_{{[0-9a-f]*}}(
+  // CHECK: %[[V:.*]] = qk.launch @round_64_fp8e4m3(%[[N]] : tensor<?x?x64xf32>) outs(%{{.*}} : tensor<?x?x64xf32>)
+  // CHECK: %[[A:.*]] = qk.launch @linear_64x64_s64_matmul_e5m2_s32_f32_long(%[[V]],
+  // CHECK: %[[B:.*]] = qk.launch @linear_64x64_s64_matmul_w4g32_f32_long(%[[V]],
+  // CHECK: return %[[A]], %[[B]], %[[V]]
+  func.func @floats8(%x: tensor<?x?x64xf32>, %s: tensor<64xf32>, %m: memref<4352xi8>, %o: memref<2304xi8>) -> (tensor<?x?x64xf32>, tensor<?x?x64xf32>, tensor<?x?x64xf32>) attributes {qk.rows = "long"} {
+    %w = builtin.unrealized_conversion_cast %m : memref<4352xi8> to tensor<64x64x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e5m2">>
+    %v = builtin.unrealized_conversion_cast %o : memref<2304xi8> to tensor<64x64x!qnt.block<bits = 4, group = 32>>
+    %n = qnt.norm rms %x, %s eps 1.0e-5 : tensor<?x?x64xf32>, tensor<64xf32>
+    %q = qnt.quantize %n : tensor<?x?x64xf32> -> tensor<?x?x64x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e4m3">>
+    %a = qnt.matmul %q, %w : tensor<?x?x64x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e4m3">>, tensor<64x64x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e5m2">> -> tensor<?x?x64xf32>
+    %b = qnt.matmul %q, %v : tensor<?x?x64x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e4m3">>, tensor<64x64x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x64xf32>
+    %c = qnt.dequantize %q : tensor<?x?x64x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e4m3">> -> tensor<?x?x64xf32>
+    return %a, %b, %c : tensor<?x?x64xf32>, tensor<?x?x64xf32>, tensor<?x?x64xf32>
+  }
   // The product with outliers reads which channels they are; that of the codes adds it in its epilogue.
   // CHECK-LABEL: func.func @outliers
   // CHECK: %[[S:.*]]:3 = qk.launch @split_outliers_64_{{[0-9a-f]+}}(%arg0 :

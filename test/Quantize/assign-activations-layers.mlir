@@ -10,7 +10,7 @@
 // NONE: warning: --act-type=^n$=static matches no weight of integer products
 // NOTHING: warning: no activations have static scales: no norm makes the inputs of integer products; --act-type names others
 // BAD: error: --act-type=a1 is not of the form regex=type
-// BAD: error: --act-type=a1=fast has the type 'fast'; there are: float, dynamic, static
+// BAD: error: --act-type=a1=fast has the type 'fast'; there are: float, dynamic, static, fp8e4m3, fp8e5m2 (or these with g<N>, N a multiple of 32)
 // BAD: error: --act-type=(=static has a bad regular expression: parentheses not balanced
 
 // A norm is in front of one product of the layer, in the function that calls it: every caller passes what a norm makes.

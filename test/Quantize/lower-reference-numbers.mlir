@@ -30,6 +30,7 @@ func.func @main() {
   call @dequantize() : () -> ()
   call @gather() : () -> ()
   call @quantize() : () -> ()
+  call @quantize_floats() : () -> ()
   call @quantize_static() : () -> ()
   call @matmul() : () -> ()
   call @norm() : () -> ()
@@ -135,6 +136,31 @@ func.func @quantize() {
   %y = qnt.dequantize %q : tensor<10x!qnt.block<bits = 8, group = 4, scale = f32>> -> tensor<10xf32>
   %u = tensor.cast %y : tensor<10xf32> to tensor<*xf32>
   call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+  return
+}
+
+// E4M3 in groups of 4 under scales 1 and 2: halfway (17, 19, half of 2^-9, -33 / 2) to the even code, quarters of the smallest number to the nearest. A
+// scale is finite unless a value is not. E5M2, a row under scale 1. Products multiply the values, integer weights' too: 16 - 2 * 20, 448 * 255 + 3 * 20.
+// CHECK: [448,  16,  20,  -0.00195312,  0,  -0,  0,  0,  896,  -32,  0,  1,  {{-?nan}},  {{-?nan}},  {{-?nan}},  {{-?nan}},  {{-?nan}},  {{-?nan}}]
+// CHECK: [57344,  16,  -20,  0]
+// CHECK: [-24,  114300]
+func.func @quantize_floats() {
+  %x = arith.constant dense<[448.0, 17.0, 19.0, -0.0015, 0.0, -0.0, 0.0, 0.0, 896.0, -33.0, 0.0019, 1.0, 1.0, 2.0, 0x7fc00000, 3.0, 1.0, 0xff800000]> : tensor<18xf32>
+  %q = qnt.quantize %x : tensor<18xf32> -> tensor<18x!qnt.block<element = table, bits = 8, group = 4, scale = f32, table = "e4m3">>
+  %y = qnt.dequantize %q : tensor<18x!qnt.block<element = table, bits = 8, group = 4, scale = f32, table = "e4m3">> -> tensor<18xf32>
+  %u = tensor.cast %y : tensor<18xf32> to tensor<*xf32>
+  call @printMemrefF32(%u) : (tensor<*xf32>) -> ()
+  %z = arith.constant dense<[57344.0, 18.0, -18.5, 7.6e-06]> : tensor<4xf32>
+  %p = qnt.quantize %z : tensor<4xf32> -> tensor<4x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e5m2">>
+  %w = qnt.dequantize %p : tensor<4x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e5m2">> -> tensor<4xf32>
+  %v = tensor.cast %w : tensor<4xf32> to tensor<*xf32>
+  call @printMemrefF32(%v) : (tensor<*xf32>) -> ()
+  %a = arith.constant dense<[[448.0, 17.0, 19.0, 0.0]]> : tensor<1x4xf32>
+  %c = qnt.quantize %a : tensor<1x4xf32> -> tensor<1x4x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e4m3">>
+  %b = qnt.weight @w8 : tensor<2x4x!qnt.block<bits = 8, group = -1, zero = int>>
+  %d = qnt.matmul %c, %b : tensor<1x4x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e4m3">>, tensor<2x4x!qnt.block<bits = 8, group = -1, zero = int>> -> tensor<1x2xf32>
+  %e = tensor.cast %d : tensor<1x2xf32> to tensor<*xf32>
+  call @printMemrefF32(%e) : (tensor<*xf32>) -> ()
   return
 }
 

@@ -155,6 +155,17 @@ BlockType qcc::qnt::activationFormat(MLIRContext *context, int64_t group) {
   return BlockType::get(context, Element::Int, 8, group, ScaleKind::F32, ZeroKind::None, 0, 0, StringAttr());
 }
 
+bool qcc::qnt::isActivationFormat(BlockType type) {
+  if (type.getBits() != 8 || type.getZero() != ZeroKind::None)
+    return false;
+  return type.getElement() == Element::Int || (floatTableOf(type) && type.getScale() == ScaleKind::F32);
+}
+
+const CodeTable *qcc::qnt::floatTableOf(BlockType type) {
+  const CodeTable *table = tableOf(type);
+  return table && table->mantissaBits ? table : nullptr;
+}
+
 const CodeTable *qcc::qnt::tableOf(BlockType weight) { return weight.getTable() ? codeTable(weight.getTable().getValue()) : nullptr; }
 
 bool qcc::qnt::hasIntegers(BlockType weight) {

@@ -132,8 +132,12 @@ int64_t superBlocksPerRow(BlockType type, int64_t K);
 int64_t largestSubScale(BlockType type);
 /// Types of the components of a quantized tensor (see qnt.compose). The last dimension must be static.
 llvm::SmallVector<mlir::Type> componentTypes(mlir::RankedTensorType type);
-/// Symmetric int8 activations per `group` values with f32 scales: what `qnt.quantize` produces.
+/// Symmetric int8 activations per `group` values with f32 scales.
 BlockType activationFormat(mlir::MLIRContext *context, int64_t group = 32);
+/// Whether `qnt.quantize` can make such values: symmetric int8, or 8-bit floats under f32 scales.
+bool isActivationFormat(BlockType type);
+/// What codes select from that are 8-bit floats; null for any other format.
+const CodeTable *floatTableOf(BlockType type);
 
 /// What codes of the weight select from, or null.
 const CodeTable *tableOf(BlockType weight);

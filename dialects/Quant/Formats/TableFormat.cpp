@@ -3,7 +3,7 @@
 // of the tensor (each row has it: stacked weights keep their own); NF4 with double quantization, scales on the dynamic map relative to two numbers of
 // the row (bitsandbytes takes 256 scales together, which may be part of a row or several).
 //
-// Decoding is exact: one product of two floats, rounded once. What is multiplied is a float, so activations stay floats.
+// Decoding is exact: one product of two floats, rounded once. What is multiplied is a float, or the integer that it stands for (CodeTable::Integers).
 #include "dialects/Quant/Formats/CodeTables.h"
 #include "dialects/Quant/Formats/Format.h"
 #include "dialects/Quant/Formats/GroupSearch.h"

@@ -75,7 +75,7 @@ def AssignPrecision : Pass<"qcc-quantize-assign-precision", "::mlir::ModuleOp"> 
 }
 
 def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::ModuleOp"> {
-  let summary = "Quantize the inputs of quantized matmuls to int8 at run time";
+  let summary = "Quantize the inputs of quantized matmuls to 8 bits at run time";
   let description = [{
     Inserts one `qnt.quantize` per value that feeds matmuls with block-typed weights: symmetric int8, one f32 scale per `group` values
     (-1: per row). Products are summed in i32 for as long as no float scale changes; a row that is too long for that is refused.
@@ -84,8 +84,11 @@ def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::ModuleO
     float inputs stay and every matmul gets `bf16`; with 32 nothing changes. With `outliers`, a product is the sum of two: one of the quantized channels,
     one of those that `qnt.split_outliers` finds.
 
-    With `scales=static`, what norms make has one scale for all rows that is known before the program runs. `types` says `float`, `dynamic` or
-    `static` weight by weight, whatever makes the inputs; names are matched as those of `assign-formats`. Such a scale is declared beside the first
+    A rule of `types` that names a format of 8-bit floats (`fp8e4m3`: a scale per row, as FBGEMM's row-wise FP8; `fp8e4m3g128`: per 128 values) rounds to it what
+    any quantized weight is multiplied with. No sum has a limit then, since the values are multiplied as floats.
+
+    With `scales=static`, what norms make has one scale for all rows that is known before the program runs. `types` says `float`, `dynamic`, `static` or a
+    format weight by weight, whatever makes the inputs; names are matched as those of `assign-formats`. Such a scale is declared beside the first
     weight that reads the value, without a number, which calibration finds (InputScales.h), and passed to layers as weights are. Layers that rules
     tell apart are copied.
     Example:
@@ -103,9 +106,10 @@ def AssignActivations : Pass<"qcc-quantize-assign-activations", "::mlir::ModuleO
                  Option<"group", "group", "int64_t", "32", "values per activation scale: a multiple of 32, or -1 for the whole row">,
                  Option<"outliers", "outliers", "double", "0", "channels with a magnitude of so much or more in some row are multiplied as floats; 0: none">,
     Option<"scales", "scales", "std::string", /*default=*/"\"dynamic\"", "dynamic: found at run time; static: of what norms make by calibration">,
-    ListOption<"types", "types", "std::string", "regex=float|dynamic|static, first match wins">];
+    ListOption<"types", "types", "std::string", "regex=float|dynamic|static|fp8e4m3[g<N>]|fp8e5m2[g<N>], first match wins">];
   let statistics = [Statistic<"numInserted", "num-inserted", "quantize operations inserted">,
                     Statistic<"numStatic", "num-static", "of these, with a static scale">,
+                    Statistic<"numFloats", "num-float8", "of these, to 8-bit floats">,
                     Statistic<"numCopies", "num-layer-copies", "copies of layers made for different activations">,
                     Statistic<"numKept", "num-float", "matmuls of quantized weights that keep float inputs">];
 }

@@ -100,6 +100,18 @@ func.func @static_groups_are_rows(%x: tensor<?x8xf32>, %s: tensor<1xf32>) {
   return
 }
 // -----
+func.func @floats_find_their_scales(%x: tensor<?x8xf32>, %s: tensor<1xf32>) {
+  // expected-error @below {{finds the scales of 8-bit floats itself}}
+  %y = qnt.quantize %x by %s : tensor<?x8xf32>, tensor<1xf32> -> tensor<?x8x!qnt.block<element = table, bits = 8, group = -1, scale = f32, table = "e4m3">>
+  return
+}
+// -----
+func.func @activations_have_float_scales(%x: tensor<?x8xf32>) {
+  // expected-error @below {{activations are symmetric int8 or 8-bit floats with f32 scales}}
+  %y = qnt.quantize %x : tensor<?x8xf32> -> tensor<?x8x!qnt.block<element = table, bits = 8, group = -1, table = "e4m3">>
+  return
+}
+// -----
 func.func @activations_are_symmetric(%x: tensor<?x8xf32>) {
   // expected-error @below {{activations are symmetric int8}}
   %y = qnt.quantize %x : tensor<?x8xf32> -> tensor<?x8x!qnt.block<bits = 8, group = 8, scale = f32, zero = int>>

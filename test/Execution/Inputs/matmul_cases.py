@@ -4,7 +4,7 @@ usage: matmul_cases.py write KIND FOLDER QCC         FOLDER/model.onnx, FOLDER/f
        matmul_cases.py compare KIND FOLDER VARIANT QCC_INSPECT QCC_RUN [EMULATOR .. QCC_RUN]
        matmul_cases.py near KIND FOLDER VARIANT QCC_INSPECT QCC_RUN    for targets that add the floats of a product's groups in another order
 Runs FOLDER/reference.so, and FOLDER/fast.so (by the emulator's qcc-run, if given). KIND is int or float (activations), or one of them and -few: a format of
-each kind of scale, zero point and code, for targets whose formats are read by the code of one that meets them all. Integer activations: every result is
+each kind of scale, zero point and code, for targets whose formats are read by the code of one that meets them all. Or fp8 (activations in that format). Integer activations: every result is
 bit-equal; near: those of one group are, others differ by at most (K / 16 + 4) * eps * sum |x| |w|, as sums of at most K / 16 floats may. Float
 activations: both are within 2 * K * eps * sum |x| |w| of the product in float64.
 """
@@ -38,6 +38,9 @@ every["int-few"] = [("q4_1", 17, 67), ("q4_k", 33, 331), ("w4", 33, 4095), ("w8"
                     ("nf4", 53, 331), ("mxfp4", 31, 127), ("w4tasym", 33, 331)]
 every["float-few"] = [("w4", 33, 1021), ("w8row", 1, 127), ("f16", 33, 127), ("w3g64asym", 53, 331), ("nf4", 53, 331), ("mxfp4", 31, 127), ("fp8e4m3", 33, 331),
                       ("q2_k", 17, 331), ("w4tasym", 33, 331)]
+# Activations of fp8e4m3, rounded once a row, beside weights of any format.
+every["fp8"] = [("fp8e4m3", 33, 331), ("fp8e4m3", 31, 7), ("fp8e5m2g64", 7, 127), ("fp8e4m3g128", 17, 1021), ("w4", 33, 331), ("w8row", 1, 127), ("nf4", 53, 331),
+                ("w4tasym", 31, 67)]
 # What codes select from: NF4, bitsandbytes' FP4, E2M1, and 8-bit floats by their definition.
 def float8(mantissa, bias):
     code = np.arange(128)
@@ -52,6 +55,16 @@ tables = {"nf4": np.array([-1.0, -0.6961928009986877, -0.5250730514526367, -0.39
           "fp4": signed(np.float32([0, 1 / 192, 2 / 3, 1, 1 / 3, 1 / 2, 1 / 6, 1 / 4]).astype(float)), "mxfp4": signed([0, 0.5, 1, 1.5, 2, 3, 4, 6]), "nvfp4": signed([0, 0.5, 1, 1.5, 2, 3, 4, 6]),
           "fp8e4m3": signed(float8(3, 7)), "fp8e5m2": signed(float8(2, 15))}
 kind, folder = sys.argv[2:4]
+
+
+def rounded(x):
+    """Rows to E4M3 under the scale absmax / 448, by the definition: the nearest value, ties to even."""
+    scale = np.abs(x).max(1, keepdims=True) / np.float32(448)
+    values, size = float8(3, 7)[:127], np.abs(x / scale).astype(float)
+    middles = (values[1:] + values[:-1]) / 2
+    code = np.searchsorted(middles, size)
+    tie = (code < 126) & (middles[np.minimum(code, 125)] == size)
+    return np.copysign(values[code + (tie & (code % 2 == 1))], x) * scale
 
 
 def choose(qcc):
@@ -117,6 +130,8 @@ def write():
     with open(f"{folder}/cases.json", "w") as f:
         json.dump(cases, f)
     with open(f"{folder}/formats", "w") as f:
+        if kind == "fp8":
+            f.write("--abits=8 --act-type=.=fp8e4m3\n")
         for (name, _, _), case in zip(names(), cases):
             if len(case) == 3:
                 f.write(f"--tensor-type=^w\\.{re.escape(name)}$={case[0]}\n")
@@ -224,7 +239,8 @@ def compare(variant, inspect, native, *emulated):
             equal = np.array_equal(a.view(np.int32), b.view(np.int32))
             ok, same = equal, same + equal
             if not integer or near and not equal and k > 32:
-                x, w = feed["x." + name].astype(np.float64), weights["w." + name]
+                x, w = feed["x." + name], weights["w." + name]
+                x = (rounded(x) if kind == "fp8" else x).astype(np.float64)
                 bound = (k / 16 + 4 if integer else 2 * k) * eps * (np.abs(x) @ np.abs(w).T)
                 errors = [np.abs(a - b)] if integer else [np.abs(a - x @ w.T), np.abs(b - x @ w.T)]
                 ok = all((error <= bound).all() for error in errors)
