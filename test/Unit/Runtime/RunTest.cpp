@@ -233,7 +233,7 @@ TEST(Open, RefusalsSayWhy) {
   EXPECT_EQ(error({sizeof(qcc_options), path, nullptr, -1, 0}, QCC_ERROR_ARGUMENT), "threads = -1, but it must be 0 (all CPUs) to 1024");
   EXPECT_EQ(error({0, path, nullptr, 1, 0}, QCC_ERROR_ARGUMENT), "qcc_options.size must be sizeof(qcc_options)");
   fakeProgram.program.version = 99;
-  EXPECT_EQ(error({sizeof(qcc_options), path, nullptr, 1, 0}, QCC_ERROR_ARGUMENT), "program version 99, but this runtime runs version 7");
+  EXPECT_EQ(error({sizeof(qcc_options), path, nullptr, 1, 0}, QCC_ERROR_ARGUMENT), "program version 99, but this runtime runs version " + std::to_string(QCC_PROGRAM_VERSION));
   qcc_close(nullptr);
   EXPECT_STREQ(qcc_error(nullptr), "out of memory");
 }
