@@ -17,6 +17,13 @@ using namespace qcc;
 
 static constexpr int64_t mostWindows = 64, windowLength = 512;   // qcc-eval's defaults
 
+/// Whether qcc chose formats before the program was written.
+static bool hasDecidedFormats(ModuleOp program) {
+  bool decided = llvm::any_of(program.getOps<qnt::WeightDeclOp>(), [](qnt::WeightDeclOp decl) { return isa<qnt::BlockType>(getElementTypeOrSelf(decl.getType())) && !decl.arrivesQuantized(); });
+  program.walk([&](qnt::QuantizeOp) { decided = true; });
+  return decided;
+}
+
 int qcc::readEvaluationText(const CompilerOptions &options, ModuleOp program, CalibrationText &text) {
   auto refuse = [&](const Twine &why) { return complain(ExitUnsupported, "--evaluate scores the next tokens of one sequence: " + why + " [evaluation]"); };
   auto main = program.lookupSymbol<func::FuncOp>("main");
@@ -28,8 +35,12 @@ int qcc::readEvaluationText(const CompilerOptions &options, ModuleOp program, Ca
     return refuse("this program keeps no keys and values, or predicts no tokens");
   if (auto fixed = program->getAttrOfType<DictionaryAttr>("qnt.fixed_dims"); fixed && (fixed.get("batch") || fixed.get("seq")))
     return refuse("batch or sequence of this program have a fixed extent");
+  if (hasDecidedFormats(program))
+    return refuse("this program is past the quant stage, and nobody knows what it was in floats");
   auto bound = program->getAttrOfType<IntegerAttr>("qnt.max_context");
   int64_t length = std::min<int64_t>(windowLength, bound ? bound.getInt() : windowLength);
+  if (length < 2)
+    return refuse("a context of one token has none");
   return readText({options.evaluation, mostWindows, length, "", "evaluation"}, options, program, text);
 }
 

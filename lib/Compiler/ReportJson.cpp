@@ -64,20 +64,21 @@ static void writeMemory(json::OStream &out, const BuildReport &report) {
 }
 
 static void writeEvaluation(json::OStream &out, const EvaluationReport &evaluation) {
+  auto number = [&](llvm::StringRef name, double value) { std::isfinite(value) ? out.attribute(name, value) : out.attribute(name, nullptr); };  // logits may be NaN
   out.attributeObject("evaluation", [&] {
     out.attribute("text", utf8(evaluation.text));
     out.attribute("windows", evaluation.windows);
     out.attribute("window", evaluation.length);
     out.attribute("tokens", evaluation.tokens);
-    out.attribute("perplexity", evaluation.perplexity);
-    out.attribute("reference_perplexity", evaluation.floatPerplexity);
-    out.attribute("kl_mean", evaluation.meanDivergence);
-    out.attribute("kl_99", evaluation.divergence99);
-    out.attribute("kl_max", evaluation.maxDivergence);
-    out.attribute("top1_agreement", evaluation.agreement);
+    number("perplexity", evaluation.perplexity);
+    number("reference_perplexity", evaluation.floatPerplexity);
+    number("kl_mean", evaluation.meanDivergence);
+    number("kl_99", evaluation.divergence99);
+    number("kl_max", evaluation.maxDivergence);
+    number("top1_agreement", evaluation.agreement);
     out.attributeArray("kl_of_windows", [&] {
       for (double divergence : evaluation.divergences)
-        out.value(divergence);
+        std::isfinite(divergence) ? out.value(divergence) : out.value(nullptr);
     });
   });
 }

@@ -35,14 +35,16 @@ struct TrimLogitsPass : qcc::impl::TrimLogitsBase<TrimLogitsPass> {
       auto type = dyn_cast<RankedTensorType>(start->get().getType());
       if (!role || role != "logits" || !dims || dims.size() != 3 || start == &result || !type || type.getRank() != 3 || !type.isDynamicDim(1))
         continue;
-      trim(main, *start, type);
+      trim(*start);
       Builder b(&getContext());
       main.setResultAttr(i, "qnt.dims", b.getArrayAttr({dims[0], b.getStringAttr("keep"), dims[2]}));
       addDim(b.getStringAttr("keep"));
     }
   }
 
-  static void trim(func::FuncOp main, OpOperand &start, RankedTensorType type) {
+  static void trim(OpOperand &head) {
+    OpOperand &start = ofFloats(head);
+    auto type = cast<RankedTensorType>(start.get().getType());
     OpBuilder b(start.getOwner());
     Location loc = start.getOwner()->getLoc();
     OpFoldResult batch = b.getIndexAttr(type.getDimSize(0));
@@ -54,6 +56,17 @@ struct TrimLogitsPass : qcc::impl::TrimLogitsBase<TrimLogitsPass> {
     start.set(tensor::ExtractSliceOp::create(b, loc, type, start.get(), ArrayRef<OpFoldResult>{zero, from, zero},
                                              ArrayRef<OpFoldResult>{batch, keep, b.getIndexAttr(type.getDimSize(2))},
                                              ArrayRef<OpFoldResult>{one, one, one}));
+  }
+
+  /// Rows of codes cannot be cut: where other products read the same, the head gets its own, made of the rows that are left.
+  static OpOperand &ofFloats(OpOperand &start) {
+    auto quantize = start.get().getDefiningOp<qnt::QuantizeOp>();
+    if (!quantize)
+      return start;
+    OpBuilder b(start.getOwner());
+    Operation *own = b.clone(*quantize);
+    start.set(own->getResult(0));
+    return own->getOpOperand(0);
   }
 
   void addDim(StringAttr name) {
