@@ -148,7 +148,7 @@ int qcc::evaluateBuild(const LibraryJob &job, Evaluation evaluation, StringRef l
   } steps{job.phases, text.windows};
   auto step = [](void *user, int64_t done) {
     auto &steps = *static_cast<Steps *>(user);
-    steps.phases.step(done, steps.windows);
+    steps.phases.step(std::min(done + 1, steps.windows), steps.windows);   // `done` windows have ended
   };
   Protocol protocol = {text.length, text.length, text.windows, -1};
   Result result;

@@ -400,7 +400,7 @@ void MatmulEmitter::decodeNumbers(const Streams &s, ArrayRef<Value> superAt) {
     Value words = arith::ExtSIOp::create(b, loc, VectorType::get(count, b.getI16Type()), codes);
     store(halvesOf(*qnt::scaleStorage(w.scale).table, upperBytes(words)), numbers, numberPlace(index(0), i, /*ofMin=*/false));
   }
-  for (int64_t k = 0; !decodesHalves() &&  k < w.superK(); k += w.group)
+  for (int64_t k = 0; !decodesHalves() && k < w.superK(); k += w.group)
     for (unsigned i = 0; i < superAt.size(); ++i) {
       StepParams p = params(s.panelAt[i], superAt[i], index(k));
       store(p.scale, numbers, numberPlace(index(k), i, /*ofMin=*/false));
