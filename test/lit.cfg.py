@@ -34,19 +34,24 @@ def cpu_flags():
 for flag, feature in [("avx2", "avx2"), ("avx512bw", "avx512"), ("avx512_vnni", "avx512vnni"), ("avx_vnni", "avxvnni"), ("amx_int8", "amx")]:
     if flag in cpu_flags():
         config.available_features.add(feature)
-def has_nvidia_gpu():
-    """Whether the driver is there and finds a device."""
+def nvidia_gpu():
+    """The compute capability of the first device (90 is 9.0); none: there is no driver or no device."""
     import ctypes
     try:
-        cuda, count = ctypes.CDLL("libcuda.so.1"), ctypes.c_int()
-        return cuda.cuInit(0) == 0 and cuda.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+        cuda, count, major, minor = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+        if cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
+            return None
+        for number, attribute in ((major, 75), (minor, 76)):   # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR
+            cuda.cuDeviceGetAttribute(ctypes.byref(number), attribute, 0)
+        return 10 * major.value + minor.value
     except OSError:
-        return False
+        return None
 config.available_features.add(platform.machine())
 if config.qcc_build_type in ("Dev", "Debug"):            # without NDEBUG
     config.available_features.add("asserts")
-if has_nvidia_gpu():
-    config.available_features.add("nvidia-gpu")
+capability = nvidia_gpu()
+if capability:
+    config.available_features |= {"nvidia-gpu", f"nvidia-gpu-{capability}"}
 if lit.util.which("ptxas"):
     config.available_features.add("ptxas")
 if lit.util.which("qemu-x86_64"):

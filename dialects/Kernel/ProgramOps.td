@@ -7,7 +7,8 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def Qk_Storage : I32EnumAttr<"Storage", "which memory of the invocation", [
   I32EnumAttrCase<"Weights", 0, "weights">, I32EnumAttrCase<"Arena", 1, "arena">, I32EnumAttrCase<"State", 2, "state">,
-  I32EnumAttrCase<"Port", 3, "port">, I32EnumAttrCase<"Scratch", 4, "scratch">, I32EnumAttrCase<"Team", 5, "team">]> {
+  I32EnumAttrCase<"Port", 3, "port">, I32EnumAttrCase<"Scratch", 4, "scratch">, I32EnumAttrCase<"Team", 5, "team">,
+  I32EnumAttrCase<"Cluster", 6, "cluster">]> {
   let cppNamespace = "::qcc::qk";
   let genSpecializedAttr = 0;
 }
@@ -17,7 +18,8 @@ def Qk_BindOp : Qk_Op<"bind", [Pure, AttrSizedOperandSegments]> {
   let summary = "A memref over memory that the caller of the program provides";
   let description = [{
     `weights`, `arena`, `state`: starts `offset` bytes into that region; `port`: input or output buffer number `port` (inputs first).
-    Of device programs: `scratch` is memory of the calling SPMD thread alone, which its lanes share; `team` is shared by the thread's team.
+    Of device programs: `scratch` is memory of the calling SPMD thread alone, which its lanes share; `team` is shared by the thread's team,
+    `cluster` by the teams of its cluster.
     `sizes` are the dynamic extents. The layout is dense and row major.
     Example:
       %w = qk.bind weights at %c4096 : memref<256xf32>
@@ -59,6 +61,32 @@ def Qk_TeamRankOp : Qk_Op<"team_rank", [Pure]> {
 
 def Qk_TeamBarrierOp : Qk_Op<"team_barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "Wait until every thread of the team is here; what they wrote before is visible after";
+  let assemblyFormat = "attr-dict";
+}
+
+// A kernel with the attribute `qk.cluster` too runs on clusters of so many teams (TargetVersion::clusterTeams), which take the place of a thread.
+def Qk_ClusterRankOp : Qk_Op<"cluster_rank", [Pure]> {
+  let summary = "Number of the calling thread's team in its cluster";
+  let results = (outs Index:$result);
+  let assemblyFormat = "attr-dict";
+}
+
+def Qk_ClusterArriveOp : Qk_Op<"cluster_arrive", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Says that the thread is here; what it wrote before is visible to those that wait for it";
+  let description = [{
+    A thread arrives and waits in turns. It has arrived when it starts, and need not wait before it ends: who has ended has arrived. Cluster memory
+    exists once all have arrived and until the cluster's first team ends.
+    Example:
+      qk.cluster_wait
+      memref.store %sum, %memory[%i] : memref<64xf32>
+      qk.cluster_arrive
+      qk.cluster_wait
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
+def Qk_ClusterWaitOp : Qk_Op<"cluster_wait", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Wait until every thread of the cluster has arrived";
   let assemblyFormat = "attr-dict";
 }
 

@@ -51,6 +51,8 @@ LogicalResult qcc::runDeviceStage(ModuleOp module, PassRunner &runner, const Tar
     kernel.waits = function->hasAttr("qk.waits");
     if (auto shares = function->getAttrOfType<IntegerAttr>("qk.shares"))
       kernel.shares = shares.getInt();
+    if (auto cluster = function->getAttrOfType<IntegerAttr>("qk.cluster"))
+      kernel.cluster = cluster.getInt();
   }
   return success();
 }

@@ -70,12 +70,19 @@ FlatSymbolRefAttr qcc::gluQuantizeKernel(KernelLibrary &library, qnt::Activation
   });
 }
 
+/// Columns of a row that a team makes: the teams of a cluster what they multiply, where these parts are of whole groups and superblocks.
+static int64_t gateSpan(const QuantizedRow &row, const LinearSpec &linear) {
+  const kernel::MatmulSpec &matmul = linear.matmul;
+  int64_t span = row.k / matmul.cluster, units = std::max<int64_t>(matmul.run(), matmul.weight.superK());
+  return row.k % matmul.cluster == 0 && span % row.unit() == 0 && span % units == 0 ? span : row.k;
+}
+
 /// Groups (static: sums) of a row that a thread of the team makes at most, and vectors of one.
 static std::pair<int64_t, int64_t> gateShare(const TargetFacts &facts, const QuantizedRow &row, const LinearSpec &linear) {
   int64_t unit = row.unit();
   if (unit <= 0 || unit % facts.lanes())
     return {0, 0};
-  return {llvm::divideCeil(llvm::divideCeil(row.k, unit), linear.matmul.team), unit / facts.lanes()};
+  return {llvm::divideCeil(llvm::divideCeil(gateSpan(row, linear), unit), linear.matmul.team), unit / facts.lanes()};
 }
 
 bool qcc::canGateFirst(const TargetFacts &facts, const QuantizedRow &row, const LinearSpec &linear) {
@@ -90,12 +97,14 @@ FlatSymbolRefAttr qcc::gluLinearKernel(KernelLibrary &library, qnt::Activation k
   return linearOfRowKernel(library, name, input, row, linear, [=](KernelBuilder &b, ValueRange args, Value rank, Value scale, ValueRange out) {
     auto share = gateShare(b.facts, row, linear);
     int64_t groups = share.first, vectors = share.second, unit = vectors * b.lanes();
-    bool whole = row.k % (unit * linear.matmul.team) == 0;
+    int64_t span = gateSpan(row, linear);
+    bool whole = span % (unit * linear.matmul.team) == 0;
+    Value begin = span == row.k ? b.idx(0) : b.mul(qk::ClusterRankOp::create(b, b.getIndexType()), span), end = b.add(begin, span);
     KernelBuilder::Values first, gate, up;
     for (int64_t i = 0; i < groups; ++i) {           // all of it is read before anything is computed
-      first.push_back(b.mul(b.add(rank, i * linear.matmul.team), unit));
+      first.push_back(b.add(begin, b.mul(b.add(rank, i * linear.matmul.team), unit)));
       for (int64_t v = 0; v < vectors; ++v) {
-        Value at = b.add(first.back(), v * b.lanes()), left = whole ? Value() : b.max(b.sub(b.idx(row.k), at), b.idx(0));
+        Value at = b.add(first.back(), v * b.lanes()), left = whole ? Value() : b.max(b.sub(end, at), b.idx(0));
         Value mask = whole ? Value() : vector::CreateMaskOp::create(b, b.vec(b.lanes(), b.getI1Type()), left).getResult();
         gate.push_back(b.loadVec(args[0], {b.idx(0), at}, mask));
         up.push_back(b.loadVec(args[0], {b.idx(0), b.add(at, row.k)}, mask));
@@ -109,7 +118,7 @@ FlatSymbolRefAttr qcc::gluLinearKernel(KernelLibrary &library, qnt::Activation k
           x.push_back(b.mul(activated(b, kind, gate[v]), up[v]));
         quantizeVectors(b, row, x, first[i], b.idx(0), known, out);
       };
-      whole ? quantize() : b.when(b.less(first[i], b.idx(row.k)), quantize);
+      whole ? quantize() : b.when(b.less(first[i], end), quantize);
     }
     b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, rank, b.idx(0)), [&] {
       if (known)

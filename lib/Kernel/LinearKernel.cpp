@@ -85,6 +85,8 @@ static void multiply(KernelBuilder &b, const LinearSpec &spec, Value rows, Value
     Operation *kernel = b.getInsertionBlock()->getParentOp();
     kernel->setAttr("qk.team", b.getI64IntegerAttr(matmul.team));
     kernel->setAttr("qk.shares", b.getI64IntegerAttr(steps));
+    if (matmul.cluster > 1)
+      kernel->setAttr("qk.cluster", b.getI64IntegerAttr(matmul.cluster));
   }
   kernel::callMatmul(b, b.getLoc(), function, matmul, call);
 }

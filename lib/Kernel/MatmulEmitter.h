@@ -165,8 +165,10 @@ private:
   void forStreams(llvm::function_ref<void(llvm::ArrayRef<Value>)> body);
   /// The calling thread's part of `[begin, end)` where a team divides the sums, else all of it.
   std::pair<Value, Value> partOf(Value begin, Value end);
-  /// Adds up what the threads of a team have summed, in their order, and runs `store` on one of them.
+  /// Adds up what the threads of a team have summed, in their order, then what the teams of a cluster have, and runs `store` on one thread.
   void joinParts(mlir::ValueRange y, llvm::function_ref<void(mlir::ValueRange)> store);
+  /// Numbers [team][each] of a cluster's teams: threads of each `put` theirs at the place they are given; then those of the first team `take` all.
+  void overCluster(int64_t each, llvm::function_ref<void(Value memory, Value at)> put, llvm::function_ref<void(Value memory)> take);
   void emitTeamShort();
   void emitHeldDecode();                             // holdsSupers
   Values readSuper(Value superAt);

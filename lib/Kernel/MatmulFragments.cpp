@@ -337,7 +337,8 @@ void MatmulEmitter::emitFragments() {
   });
 }
 
-// The team's parts of rows row0.., as MatmulStreams.cpp adds those of one row: in their order. Threads of the team share the rows.
+// The team's parts of rows row0.., as MatmulStreams.cpp adds those of one row: in their order, and then those of a cluster's teams. Threads of the team
+// share the rows.
 void MatmulEmitter::joinFragments(const Fragments &f, Value row0, ValueRange y, Value panel) {
   unsigned columnTiles = lanes / tileColumns;
   constexpr int64_t rowWords = unitWords;            // lanes that store together, to different banks
@@ -349,14 +350,26 @@ void MatmulEmitter::joinFragments(const Fragments &f, Value row0, ValueRange y, 
     vector::StoreOp::create(b, loc, output, parts, ValueRange{at}).setAlignment(4 * columnTiles);
   }
   qk::TeamBarrierOp::create(b, loc);
-  loop(rank, min(sub(args.m, row0), index(tileColumns)), spec.team, {}, [&](Value row, ValueRange) {
-    Value sum = load(parts, place(index(0), row), floats);
-    for (unsigned part = 1; part < spec.team; ++part)
-      sum = arith::AddFOp::create(b, loc, sum, load(parts, place(index(part), row), floats));
-    storeRow(sum, add(row0, row), panel);
-    return Values();
+  auto sumsOf = [&](unsigned number, function_ref<Value(Value part, Value row)> at, function_ref<void(Value sum, Value row)> body) {
+    loop(rank, min(sub(args.m, row0), index(tileColumns)), spec.team, {}, [&](Value row, ValueRange) {
+      Value sum = at(index(0), row);
+      for (unsigned part = 1; part < number; ++part)
+        sum = arith::AddFOp::create(b, loc, sum, at(index(part), row));
+      return body(sum, row), Values();
+    });
+  };
+  auto ofThread = [&](Value part, Value row) { return load(parts, place(part, row), floats); };
+  auto storeSum = [&](Value sum, Value row) { storeRow(sum, add(row0, row), panel); };
+  if (spec.cluster == 1) {
+    sumsOf(spec.team, ofThread, storeSum);
+    qk::TeamBarrierOp::create(b, loc);               // before the next parts
+    return;
+  }
+  overCluster(tileColumns * lanes, [&](Value memory, Value at) {
+    sumsOf(spec.team, ofThread, [&](Value sum, Value row) { store(sum, memory, add(at, mul(row, lanes))); });
+  }, [&](Value memory) {
+    sumsOf(spec.cluster, [&](Value part, Value row) { return load(memory, mul(add(mul(part, tileColumns), row), lanes), floats); }, storeSum);
   });
-  qk::TeamBarrierOp::create(b, loc);                 // before the next parts
 }
 
 // Few rows: a team's threads divide K, as they do for one row. Half a tile at a time, since the sums of a whole one leave a thread no registers for

@@ -17,6 +17,8 @@ std::string MatmulSpec::name() const {
     s += "_x4";
   if (team > 1)
     s += "_t" + std::to_string(team);
+  if (cluster > 1)
+    s += "x" + std::to_string(cluster);
   return s + (rowRange ? "_range" : "") + (bias ? "_bias" : "") + (addend ? "_add" : "");
 }
 
@@ -32,6 +34,14 @@ unsigned kernel::teamFor(const MatmulSpec &spec, int64_t n, int64_t k, const Tar
   // A thread has a superblock at least.
   auto supers = unsigned(llvm::divideCeil(k, spec.weight.superK())), wanted = std::max(1u, unsigned(version.busyThreads / spec.weight.panels(n)));
   return std::clamp(std::min(llvm::bit_ceil(supers), llvm::bit_floor(wanted)), supers < usual ? usual / 2 : usual, usual * 2);
+}
+
+// Teams of full size that still have a superblock for each thread, while that fills the device.
+unsigned kernel::clusterFor(const MatmulSpec &spec, int64_t n, int64_t k, unsigned team, const TargetVersion &version) {
+  if (team == 1 || spec.run() < 0 || !version.busyThreads)
+    return 1;
+  auto supers = unsigned(llvm::divideCeil(k, spec.weight.superK())), wanted = unsigned(version.busyThreads / (spec.weight.panels(n) * team));
+  return llvm::bit_floor(std::max(1u, std::min({version.clusterTeams, supers / team, wanted})));
 }
 
 int64_t kernel::teamBytes(const MatmulSpec &spec) { return int64_t(spec.team) * spec.weight.lanes * 4; }

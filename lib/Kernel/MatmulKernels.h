@@ -13,7 +13,7 @@
 // Float activations: products of exactly decoded weights, one fma per k. Decode and short: t = the sum of a step's (code - zero) * x, k ascending, then y = fma(t, scale, y);
 // float weights: one sum. Long: one sum of x * (f32 code * scale); so long rows differ from the others by rounding.
 // Where threads form teams (TargetVersion::teamThreads), decode and short kernels sum so many parts of K, whole superblocks and runs each, from zero
-// and add the parts in order: the same bits for any M up to 15, and long kernels within the float bound of them.
+// and add the parts in order, of teams of a cluster first each team's own: the same bits for any M up to 15, and long kernels within the float bound of them.
 // In bf16 (tiles of a matrix unit): activations and decoded weights rounded to bfloat16, products summed in f32, in the unit's order. A row's
 // result depends neither on M nor on the division into panels. |y - exact| <= (2^-7 + 2^-16 + 2 K 2^-24) * sum of |x w|: half a unit in the
 // eighth bit for each factor, then the sum. The unit takes numbers below 2^-126 as zero.
@@ -37,6 +37,7 @@ struct MatmulSpec {
   RowClass rows = RowClass::Decode;
   unsigned together = 0;                             // k of a row that lie together with those of three others (MatmulArgs::input): 4, 8; 0: rows lie apart; Long only
   unsigned team = 1;                                 // threads that divide K; decode and short only
+  unsigned cluster = 1;                              // teams that divide K; where team > 1
   bool rowRange = false;                             // a call computes rows rowBegin..m: threads divide them too; Long only
   bool bias = false;                                 // + bias[n]
   bool addend = false;                               // + addend[m][n] (residual); may be the output itself
@@ -50,7 +51,7 @@ struct MatmulSpec {
   bool foldsSubscales() const { return rows == RowClass::Long && hasSubscales() && weight.foldsSubscale(); }
   /// k of the longest sums of i8 codes that are of use: 16, a multiple of 32, or -1: the whole row.
   int64_t sumK() const;
-  /// `qk_matmul_w4g32_a8_decode`, `.._a8g128s32_..` for other activation and sum groups, with `_x4` (together), `_t16` (team), `_range`, `_bias`, `_add`.
+  /// `qk_matmul_w4g32_a8_decode`, `.._a8g128s32_..` for other activation and sum groups, with `_x4` (together), `_t16` (team), `_t16x2` (cluster), `_range`, `_bias`, `_add`.
   std::string name() const;
 };
 
@@ -75,6 +76,8 @@ struct MatmulArgs {
 unsigned rowsTogether(const MatmulSpec &spec, const TargetVersion &version);
 /// The team for a product with weights [n][k]: the same for decode and short kernels, so that rows do not change what is added up in which order.
 unsigned teamFor(const MatmulSpec &spec, int64_t n, int64_t k, const TargetVersion &version);
+/// The cluster for a product on teams of `team`.
+unsigned clusterFor(const MatmulSpec &spec, int64_t n, int64_t k, unsigned team, const TargetVersion &version);
 /// Memory of a team that a decode kernel joins its sums in.
 int64_t teamBytes(const MatmulSpec &spec);
 /// Whether a kernel has superblocks in registers before it multiplies them: the first ones while it waits for its input.

@@ -99,8 +99,11 @@ std::pair<Value, Value> MatmulEmitter::partOf(Value begin, Value end) {
     return {select(last, begin, end), end};
   }
   int64_t unit = spec.intActivations ? std::max<int64_t>(1, spec.run() / w.superK()) : 1;
+  int64_t parts = int64_t(spec.team) * spec.cluster;
   Value rank = qk::TeamRankOp::create(b, loc, b.getIndexType()), count = div(add(sub(end, begin), unit - 1), unit);
-  auto at = [&](Value r) { return min(add(begin, mul(div(mul(count, r), spec.team), unit)), end); };
+  if (spec.cluster > 1)
+    rank = add(mul(qk::ClusterRankOp::create(b, loc, b.getIndexType()), spec.team), rank);
+  auto at = [&](Value r) { return min(add(begin, mul(div(mul(count, r), parts), unit)), end); };
   return {at(rank), at(add(rank, 1))};
 }
 
@@ -114,15 +117,48 @@ void MatmulEmitter::joinParts(ValueRange y, function_ref<void(ValueRange)> store
   for (int64_t i = 0; i < count; ++i)
     this->store(y[i], parts, place(rank, i));
   qk::TeamBarrierOp::create(b, loc);
-  ifElse(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, rank, index(0)), {}, [&] {
-    Values sums(y);                                  // of part 0
-    for (int64_t part = 1; part < team; ++part)
+  auto onFirst = [&](function_ref<void()> body) {
+    auto then = [&] { return body(), Values(); };
+    ifElse(equal(rank, index(0)), {}, then, [] { return Values(); });
+  };
+  auto addUp = [&](Values sums, int64_t number, function_ref<Value(int64_t, int64_t)> at) {
+    for (int64_t part = 1; part < number; ++part)
       for (int64_t i = 0; i < count; ++i)
-        sums[i] = arith::AddFOp::create(b, loc, sums[i], load(parts, place(index(part), i), floats));
-    store(sums);
-    return Values();
-  }, [] { return Values(); });
-  qk::TeamBarrierOp::create(b, loc);                 // before the next panels' parts
+        sums[i] = arith::AddFOp::create(b, loc, sums[i], at(part, i));
+    return sums;
+  };
+  auto ofTeam = [&] { return addUp(y, team, [&](int64_t part, int64_t i) { return load(parts, place(index(part), i), floats); }); };
+  if (spec.cluster == 1) {
+    onFirst([&] { store(ofTeam()); });
+    qk::TeamBarrierOp::create(b, loc);               // before the next panels' parts
+    return;
+  }
+  overCluster(count * lanes, [&](Value memory, Value at) {
+    onFirst([&] {
+      for (auto [i, sum] : llvm::enumerate(ofTeam()))
+        this->store(sum, memory, add(at, int64_t(i) * lanes));
+    });
+  }, [&](Value memory) {
+    onFirst([&] {
+      auto at = [&](int64_t part, int64_t i) { return load(memory, index((part * count + i) * lanes), floats); };
+      Values first;
+      for (int64_t i = 0; i < count; ++i)
+        first.push_back(at(0, i));
+      store(addUp(first, spec.cluster, at));
+    });
+  });
+}
+
+// The last arrival says that the memory is free for the next panels.
+void MatmulEmitter::overCluster(int64_t each, function_ref<void(Value, Value)> put, function_ref<void(Value)> take) {
+  auto type = MemRefType::get({spec.cluster * each}, b.getF32Type());
+  Value memory = qk::BindOp::create(b, loc, type, qk::Storage::Cluster, 0, index(0), ValueRange()), team = qk::ClusterRankOp::create(b, loc, b.getIndexType());
+  qk::ClusterWaitOp::create(b, loc);
+  put(memory, mul(team, each));
+  qk::ClusterArriveOp::create(b, loc);
+  qk::ClusterWaitOp::create(b, loc);
+  ifElse(equal(team, index(0)), {}, [&] { return take(memory), Values(); }, [] { return Values(); });
+  qk::ClusterArriveOp::create(b, loc);
 }
 
 // The sums of a part; of an empty one, nothing (a run's zero points would be subtracted).

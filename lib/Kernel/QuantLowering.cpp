@@ -244,6 +244,7 @@ LinearSpec QuantLowering::linearOf(qnt::MatmulOp matmul, const kernel::MatmulSpe
   spec.n = spec.outputStride = spec.addendStride = type.getDimSize(0), spec.k = spec.stride = type.getDimSize(1);
   spec.matmul = product;
   spec.matmul.team = kernel::teamFor(product, spec.n, spec.k, library.facts.version);
+  spec.matmul.cluster = kernel::clusterFor(product, spec.n, spec.k, spec.matmul.team, library.facts.version);
   return spec;
 }
 

@@ -15,7 +15,7 @@ void qcc::setTargetFacts(ModuleOp module, const TargetVersion &version, unsigned
     number("vector_registers", version.numVectorRegisters), flag("dot4", version.dot4), number("dot4_chains", version.dot4Chains),
     flag("lane_broadcast", version.laneBroadcast), flag("rows_together", version.rowsTogether), flag("signed_dot4", version.signedDot4), flag("slow_conversion", version.slowConversion),
     flag("dot8x2", version.dot8x2), flag("selects_16_floats", version.selects16Floats), flag("tile_int8", version.tileInt8),
-    flag("tile_bf16", version.tileBf16), number("tile_int8_min_k", version.tileInt8MinK), number("team_threads", version.teamThreads), number("busy_threads", version.busyThreads),
+    flag("tile_bf16", version.tileBf16), number("tile_int8_min_k", version.tileInt8MinK), number("team_threads", version.teamThreads), number("cluster_teams", version.clusterTeams), number("busy_threads", version.busyThreads),
     flag("overlaps_steps", version.overlapsSteps), number("repeat_columns", version.repeatColumns), number("share_columns", version.shareColumns), number("share_rows", version.shareRows),
     flag("lane_mma", version.laneMma), flag("shuffles", version.shuffles), flag("odd_rows", version.oddRows),
     number("l1_bytes", version.l1Bytes), number("l2_bytes", version.l2Bytes)}));
@@ -52,6 +52,7 @@ TargetFacts qcc::getTargetFacts(Operation *op) {
   flag("tile_bf16", facts.version.tileBf16);
   number("tile_int8_min_k", facts.version.tileInt8MinK);
   number("team_threads", facts.version.teamThreads);
+  number("cluster_teams", facts.version.clusterTeams);
   number("busy_threads", facts.version.busyThreads);
   flag("overlaps_steps", facts.version.overlapsSteps);
   number("repeat_columns", facts.version.repeatColumns);

@@ -139,10 +139,13 @@ static qcc_status findKernels(qcc_model *m, qccrt_device *d) {
     if (resident < 1)
       return qccrt_fail(m, QCC_ERROR_DEVICE, "kernel '%s' does not fit this device", kernel->name);
     int64_t blocks = (int64_t)processors * (resident < BlocksPerProcessor ? resident : BlocksPerProcessor);
-    if (kernel->shares && blocks > kernel->shares)
-      blocks = kernel->shares;
+    if (kernel->shares && blocks > kernel->shares * kernel->cluster)
+      blocks = kernel->shares * kernel->cluster;
     if (blocks * kernel->scratch_bytes > mostScratch)
-      blocks = mostScratch / kernel->scratch_bytes > 1 ? mostScratch / kernel->scratch_bytes : 1;
+      blocks = mostScratch / kernel->scratch_bytes;
+    blocks -= blocks % kernel->cluster;
+    if (blocks < kernel->cluster)
+      blocks = kernel->cluster;
     if (blocks * kernel->scratch_bytes > scratch)
       scratch = blocks * kernel->scratch_bytes;
     d->blocks[i] = (unsigned)blocks;

@@ -72,3 +72,31 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"],
     return %y : tensor<?x?x64xf32>
   }
 }
+
+// -----
+
+// Where a team leaves threads of the device without work, several divide K, superblocks first: they form clusters. Each makes its own part of a gated row.
+module attributes {qnt.dims = ["batch", "seq", "past", "context"],
+                   qk.target = {panel_lanes = 32, vector_bits = 1024, vector_registers = 16, dot4 = true, team_threads = 16, cluster_teams = 2, busy_threads = 4096, share_columns = 32, share_rows = 32, repeat_columns = 8192}} {
+  // CHECK-LABEL: func.func @deep
+  // CHECK: qk.launch @linear_32x8192_s8192_matmul_w4g32_a8_decode_t32x2_of_glu_silu(
+  // CHECK: func.func private @linear_32x8192_s8192_matmul_w4g32_a8_decode_t32x2_of_glu_silu(
+  // CHECK-SAME: qk.cluster = 2
+  // CHECK: %[[PART:.*]] = qk.cluster_rank
+  // CHECK: arith.muli %[[PART]]
+  // CHECK: func.func private @qk_matmul_w4g32_a8_decode_t32x2(
+  // CHECK: qk.team_barrier
+  // CHECK: %[[TEAM:.*]] = qk.cluster_rank
+  // CHECK: qk.cluster_wait
+  // CHECK: qk.cluster_arrive
+  // CHECK: qk.cluster_wait
+  // CHECK: arith.cmpi eq, %[[TEAM]]
+  // CHECK: qk.cluster_arrive
+  func.func @deep(%u: tensor<?x?x16384xf32> {qnt.dims = ["batch", "seq", "16384"]}, %wm: memref<147456xi8>) -> tensor<?x?x32xf32> attributes {qk.rows = "decode"} {
+    %w = builtin.unrealized_conversion_cast %wm : memref<147456xi8> to tensor<32x8192x!qnt.block<bits = 4, group = 32>>
+    %g = qnt.glu silu %u : tensor<?x?x16384xf32> -> tensor<?x?x8192xf32>
+    %d = qnt.quantize %g : tensor<?x?x8192xf32> -> tensor<?x?x8192x!qnt.block<bits = 8, group = 32, scale = f32>>
+    %z = qnt.matmul %d, %w : tensor<?x?x8192x!qnt.block<bits = 8, group = 32, scale = f32>>, tensor<32x8192x!qnt.block<bits = 4, group = 32>> -> tensor<?x?x32xf32>
+    return %z : tensor<?x?x32xf32>
+  }
+}

@@ -46,6 +46,8 @@ struct TargetVersion {
   int64_t l1Bytes = 32 << 10, l2Bytes = 1 << 20;
   /// Threads that share memory and can wait for each other inside a kernel, so that they divide one sum; 1: none.
   unsigned teamThreads = 1;
+  /// Teams that can wait for each other and reach the memory of the first of them, so that they divide one sum; 1: none.
+  unsigned clusterTeams = 1;
   /// Threads that a product of few rows should keep busy, of all teams together: where its panels are few, teams are larger, up to twice teamThreads,
   /// and where K is short, half as large. 0: all are alike.
   unsigned busyThreads = 0;

@@ -8,7 +8,7 @@
 #define QCC_RUNTIME_PROGRAM_H
 #include <stdint.h>
 
-#define QCC_PROGRAM_VERSION 8
+#define QCC_PROGRAM_VERSION 9
 
 /* Dimensions that the runtime knows by name in program.dims (each may be missing); every other one is an extent of some input, or computed.
  *   batch, seq   rows of this call = batch * seq
@@ -74,7 +74,8 @@ typedef struct {
   int64_t scratch_bytes;                                      /* of device memory, for each block */
   int64_t num_params;                                         /* of a launch */
   int64_t waits;                                              /* it may start before the launch before it has ended, and waits for that itself */
-  int64_t shares;                                             /* more blocks than these would have no work; 0: the dimensions say how many have */
+  int64_t shares;                                             /* more clusters than these would have no work; 0: the dimensions say how many have */
+  int64_t cluster;                                            /* blocks that work together: a launch has a multiple of them */
 } qcc_kernel;
 
 typedef struct {

@@ -36,7 +36,7 @@ struct ProgramKernel {
   std::string name;
   int64_t threads = 0, scratchBytes = 0, numParams = 0;
   bool waits = false;
-  int64_t shares = 0;
+  int64_t shares = 0, cluster = 1;
 };
 struct ProgramDevice {
   std::string image;               // path of what the driver loads, embedded as it is (PTX with a null behind it)

@@ -93,7 +93,7 @@ public:
   Constant *device(const ProgramDevice &device) {
     SmallVector<Constant *> kernels;
     for (const ProgramKernel &kernel : device.kernels)
-      kernels.push_back(record<qcc_kernel>({text(kernel.name), i64(kernel.threads), i64(kernel.scratchBytes), i64(kernel.numParams), i64(kernel.waits), i64(kernel.shares)}));
+      kernels.push_back(record<qcc_kernel>({text(kernel.name), i64(kernel.threads), i64(kernel.scratchBytes), i64(kernel.numParams), i64(kernel.waits), i64(kernel.shares), i64(kernel.cluster)}));
     // One image a version: its symbol is numbered.
     std::string symbol = "qcc_device_image" + std::to_string(numImages++);
     uint64_t bytes = 0;

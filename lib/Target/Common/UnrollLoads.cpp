@@ -24,7 +24,7 @@ static constexpr int64_t mostTurns = 8;
 static bool isNear(Value memref) {
   while (Operation *op = memref.getDefiningOp()) {
     if (auto bind = dyn_cast<qk::BindOp>(op))
-      return bind.getStorage() == qk::Storage::Scratch || bind.getStorage() == qk::Storage::Team;
+      return bind.getStorage() == qk::Storage::Scratch || bind.getStorage() == qk::Storage::Team || bind.getStorage() == qk::Storage::Cluster;
     if (!isa<ViewLikeOpInterface, memref::CastOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(op))
       return isa<memref::AllocaOp>(op);
     memref = op->getOperand(0);
@@ -36,7 +36,7 @@ static bool isNear(Value memref) {
 static int64_t countLoads(scf::ForOp loop) {
   int64_t loads = 0;
   WalkResult walk = loop.getBody()->walk([&](Operation *op) {
-    if (isa<LoopLikeOpInterface, memref::StoreOp, vector::StoreOp, vector::MaskedStoreOp, qk::SyncLanesOp, qk::TeamBarrierOp, qk::FailOp>(op))
+    if (isa<LoopLikeOpInterface, memref::StoreOp, vector::StoreOp, vector::MaskedStoreOp, qk::SyncLanesOp, qk::TeamBarrierOp, qk::ClusterArriveOp, qk::ClusterWaitOp, qk::FailOp>(op))
       return WalkResult::interrupt();
     if (auto load = dyn_cast<memref::LoadOp>(op))
       loads += !isNear(load.getMemRef());

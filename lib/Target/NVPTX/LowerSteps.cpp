@@ -60,6 +60,12 @@ public:
         result = rank;
       else if (isa<qk::TeamBarrierOp>(op))
         NVVM::BarrierOp::create(here);
+      else if (isa<qk::ClusterRankOp>(op))
+        result = clusterRank;
+      else if (isa<qk::ClusterArriveOp>(op))
+        NVVM::ClusterArriveOp::create(here, here.getUnitAttr());
+      else if (isa<qk::ClusterWaitOp>(op))
+        NVVM::ClusterWaitOp::create(here, here.getUnitAttr());
       else if (isa<qk::NumThreadsOp>(op))
         result = numThreads;
       else if (isa<qk::PrefetchDistanceOp>(op))
@@ -129,7 +135,7 @@ private:
   static bool touchesMemory(Operation &op) {
     return op.walk([](Operation *inner) {
       auto load = dyn_cast<LLVM::LoadOp>(inner);
-      bool same = inner->hasTrait<OpTrait::HasRecursiveMemoryEffects>() || isa<LLVM::AssumeOp, NVVM::CpAsyncBulkPrefetchOp>(inner) || (load && load.getInvariant()) ||
+      bool same = inner->hasTrait<OpTrait::HasRecursiveMemoryEffects>() || isa<LLVM::AssumeOp, NVVM::CpAsyncBulkPrefetchOp, NVVM::ClusterArriveRelaxedOp>(inner) || (load && load.getInvariant()) ||
                   inner->hasAttr(constant);
       return same || isMemoryEffectFree(inner) ? WalkResult::advance() : WalkResult::interrupt();
     }).wasInterrupted();
@@ -206,16 +212,19 @@ private:
       return attr ? attr.getInt() : 0;
     };
     scratchBytes = number("qk.scratch_bytes");
-    int64_t team = number("qk.team"), teamBytes = 0;
+    int64_t team = number("qk.team"), cluster = number("qk.cluster"), teamBytes = 0, clusterBytes = 0;
     step.walk([&](qk::BindOp bind) {
+      bool ofTeam = bind.getStorage() == qk::Storage::Team;
+      if (!ofTeam && bind.getStorage() != qk::Storage::Cluster)
+        return;
       auto type = cast<MemRefType>(bind.getType());
-      if (bind.getStorage() == qk::Storage::Team)
-        teamBytes = std::max<int64_t>(teamBytes, offsetOf(bind) + type.getNumElements() * bitsOf(type.getElementType()) / 8);
+      int64_t &bytes = ofTeam ? teamBytes : clusterBytes;
+      bytes = std::max<int64_t>(bytes, offsetOf(bind) + type.getNumElements() * bitsOf(type.getElementType()) / 8);
     });
     int64_t warps = team ? team : mostWarps;
     while (!team && warps > 1 && warps * scratchBytes > sharedBytes)
       warps /= 2;
-    shared = warps * scratchBytes + teamBytes <= sharedBytes;
+    shared = warps * scratchBytes + teamBytes + clusterBytes <= sharedBytes;
     if (!shared && !team)
       warps = mostWarps;
     bool spread = step->hasAttr("qk.lanes");
@@ -235,6 +244,8 @@ private:
     rank = inBlock;
     if (teamBytes)
       teamMemory = sharedMemory(b, teamBytes, "_team");
+    if (cluster)
+      describeCluster(b, cluster, clusterBytes);
     if (!scratchBytes)
       return;
     Value base = step.getArgument(Scratch);
@@ -242,6 +253,17 @@ private:
       base = sharedMemory(b, warps * scratchBytes, "_scratch");
     Value at = arith::MulIOp::create(b, shared ? inBlock : globalNumber, index(b, scratchBytes));
     scratch = LLVM::GEPOp::create(b, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{toI64(b, at)});
+  }
+
+  /// Thread block clusters (PTX ISA, section Cluster of Cooperative Thread Arrays): `cluster` consecutive blocks, whose shared memory the others reach.
+  void describeCluster(ImplicitLocOpBuilder &b, int64_t cluster, int64_t bytes) {
+    NVVM::ClusterArriveRelaxedOp::create(b, b.getUnitAttr());
+    clusterRank = toIndex(b, NVVM::ClusterId::create(b, b.getI32Type()));
+    threadId = arith::DivUIOp::create(b, threadId, index(b, cluster));
+    numThreads = arith::DivUIOp::create(b, numThreads, index(b, cluster));
+    Value first = LLVM::ConstantOp::create(b, b.getI32Type(), b.getI32IntegerAttr(0));
+    if (bytes)
+      clusterMemory = NVVM::MapaOp::create(b, pointer, sharedMemory(b, bytes, "_cluster"), first);
   }
 
   /// Of team memory: a constant of the kernel.
@@ -300,6 +322,7 @@ private:
     case qk::Storage::Port: base = ofCall(b, QCC_CALL_DIMS + int64_t(dims.size()) + int64_t(op.getPort()), pointer); break;
     case qk::Storage::Scratch: base = scratch; break;
     case qk::Storage::Team: base = teamMemory; break;
+    case qk::Storage::Cluster: base = clusterMemory; break;
     }
     if (op.getOffset())
       base = LLVM::GEPOp::create(b, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{toI64(b, op.getOffset())});
@@ -333,7 +356,7 @@ private:
   SmallVector<StringRef> dims;
   int64_t scratchBytes = 0;
   bool shared = false;
-  Value threadId, numThreads, rank, scratch, teamMemory, block, blocks, threadInBlock;
+  Value threadId, numThreads, rank, clusterRank, scratch, teamMemory, clusterMemory, block, blocks, threadInBlock;
   Operation *early = nullptr;                          // where the next step may start
 };
 

@@ -22,6 +22,8 @@ struct MarkKernelsPass : qcc::impl::MarkKernelsBase<MarkKernelsPass> {
       Builder b(&getContext());
       function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
       function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(), b.getDenseI32ArrayAttr({int32_t(block.getInt())}));
+      if (auto cluster = function->getAttrOfType<IntegerAttr>("qk.cluster"))
+        function->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(), b.getDenseI32ArrayAttr({int32_t(cluster.getInt()), 1, 1}));
       function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(function->hasAttr("qk.team") ? std::max<int32_t>(1, teamThreads / block.getInt()) : otherBlocks));
     }
   }

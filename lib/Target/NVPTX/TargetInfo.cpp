@@ -28,6 +28,7 @@ TargetInfo preset(const char *name, const char *description, const char *version
   version.l1Bytes = 16 << 10;                          // of a warp: scratch beyond it would leave shared memory to a few warps
   version.l2Bytes = 1 << 20;
   version.teamThreads = 16;                            // warps: with the few blocks of a narrow layer they still keep memory busy
+  version.clusterTeams = needs.capability >= 90 ? 8 : 1;  // PTX ISA, section Cluster: 8 blocks on every device that has them
   version.busyThreads = 4096;                          // 32 warps of 64 registers on each of some 130 multiprocessors
   version.repeatColumns = 8192;                        // some 500 teams read it from the L2 cache in about 1 us, as long as a step takes that does nothing
   version.shareColumns = lanes;

@@ -38,6 +38,9 @@ every["int-few"] = [("q4_1", 17, 67), ("q4_k", 33, 331), ("w4", 33, 4095), ("w8"
                     ("nf4", 53, 331), ("mxfp4", 31, 127), ("w4tasym", 33, 331)]
 every["float-few"] = [("w4", 33, 1021), ("w8row", 1, 127), ("f16", 33, 127), ("w3g64asym", 53, 331), ("nf4", 53, 331), ("mxfp4", 31, 127), ("fp8e4m3", 33, 331),
                       ("q2_k", 17, 331), ("w4tasym", 33, 331)]
+# Rows long enough for several teams that divide them: the second half of one, a part without work at the end, superblocks of other formats.
+every["int-deep"] = [("w4g128", 33, 8190), ("w4g128", 7, 16384), ("w4", 31, 32800), ("w8", 17, 8191), ("w3g64", 33, 8192), ("q4_k", 17, 8200), ("w4row", 31, 8192), ("nf4", 33, 8190),
+                     ("w4tasym", 17, 8192), (4, 128, "float", 53, 8195)]
 # Activations of fp8e4m3, rounded once a row, beside weights of any format.
 every["fp8"] = [("fp8e4m3", 33, 331), ("fp8e4m3", 31, 7), ("fp8e5m2g64", 7, 127), ("fp8e4m3g128", 17, 1021), ("w4", 33, 331), ("w8row", 1, 127), ("nf4", 53, 331),
                 ("w4tasym", 31, 67)]

@@ -23,8 +23,8 @@
 // CHECK: func.func @step_loops() attributes {qk.step} {
 // CHECK: qk.dim "past"
 // CHECK: scf.for
-// A team's kernel makes a team's step.
-// CHECK: func.func @step_sum() attributes {qk.step, qk.team = 16 : i64} {
+// A kernel of clusters of teams makes such a step.
+// CHECK: func.func @step_sum() attributes {qk.cluster = 2 : i64, qk.shares = 3 : i64, qk.step, qk.team = 16 : i64} {
 module attributes {qnt.dims = ["past"]} {
   func.func @decode() attributes {qk.rows = "decode"} {
     %c0 = arith.constant 0 : index
@@ -60,7 +60,7 @@ module attributes {qnt.dims = ["past"]} {
     memref.store %v, %x[%t] : memref<64xf32>
     return
   }
-  func.func private @sum(%x: memref<64xf32>) attributes {qk.kernel, qk.team = 16 : i64} {
+  func.func private @sum(%x: memref<64xf32>) attributes {qk.kernel, qk.team = 16 : i64, qk.cluster = 2 : i64, qk.shares = 3 : i64} {
     qk.team_barrier
     return
   }

@@ -78,6 +78,28 @@ module attributes {qnt.dims = ["batch", "seq", "past"]} {
     memref.store %r, %m[%t] : memref<64xindex>
     return
   }
+  // Blocks of a cluster take a thread's place together. All have arrived when they start, since nobody may touch the first one's memory before it runs.
+  // CHECK-LABEL: func.func @step_cluster
+  // CHECK: %[[BLOCK:.*]] = nvvm.read.ptx.sreg.ctaid.x
+  // CHECK: %[[NUMBER:.*]] = arith.index_cast %[[BLOCK]] : i32 to index
+  // CHECK: nvvm.cluster.arrive.relaxed {aligned}
+  // CHECK: nvvm.read.ptx.sreg.cluster.ctarank
+  // CHECK: %[[CLUSTER:.*]] = arith.divui %[[NUMBER]]
+  // CHECK: %[[OWN:.*]] = llvm.addrspacecast
+  // CHECK: nvvm.mapa %[[OWN]], %{{.*}} : !llvm.ptr -> !llvm.ptr
+  // CHECK: nvvm.cluster.wait {aligned}
+  // CHECK: memref.store %[[CLUSTER]]
+  // CHECK: nvvm.cluster.arrive {aligned}
+  func.func @step_cluster() attributes {qk.step, qk.lanes = 32, qk.team = 16, qk.cluster = 2} {
+    %c0 = arith.constant 0 : index
+    %m = qk.bind cluster at %c0 : memref<64xindex>
+    %t = qk.thread_id
+    %r = qk.cluster_rank
+    qk.cluster_wait
+    memref.store %t, %m[%r] : memref<64xindex>
+    qk.cluster_arrive
+    return
+  }
   // CHECK-LABEL: func.func @step_large
   // CHECK-SAME: qk.scratch_bytes = 400000
   func.func @step_large(%v: f32) attributes {qk.step, qk.lanes = 32, qk.scratch_bytes = 100000} {

@@ -14,6 +14,10 @@ llvm.func @step_team() attributes {qk.block = 512 : i64, qk.team = 16 : i64} {
 llvm.func @step_large() attributes {qk.block = 1024 : i64, qk.team = 32 : i64} {
   llvm.return
 }
+// CHECK: llvm.func @step_cluster() attributes {nvvm.cluster_dim = array<i32: 2, 1, 1>, nvvm.kernel, {{.*}}qk.cluster = 2 : i64
+llvm.func @step_cluster() attributes {qk.block = 1024 : i64, qk.cluster = 2 : i64, qk.team = 32 : i64} {
+  llvm.return
+}
 // CHECK: llvm.func @other()
 // CHECK-NOT: nvvm.kernel
 llvm.func @other() {
