@@ -70,8 +70,9 @@ FlatSymbolRefAttr qcc::attentionChunkKernel(KernelLibrary &library, const Attent
     AttentionBlock block(b, spec, args.drop_back(), /*manyRows=*/false);
     Value count = b.mul(b.dim("seq"), spec.heads / spec.cache.kvHeads), blocks = b.ceilDiv(count, block.maxRows());
     Value chunks = b.ceilDiv(b.add(b.dim("past"), b.dim("seq")), attentionChunk(b.facts));
+    // Heads that share a chunk come one after the other: a thread, or neighbours, read it from their cache.
     b.share(b.mul(b.mul(b.mul(b.dim("batch"), spec.cache.kvHeads), blocks), chunks), [&](Value item) {
-      Value chunk = b.rem(item, chunks), i = b.rem(b.div(item, chunks), blocks), unit = b.div(b.div(item, chunks), blocks);
+      Value i = b.rem(item, blocks), chunk = b.rem(b.div(item, blocks), chunks), unit = b.div(b.div(item, blocks), chunks);
       block.start(b.div(unit, spec.cache.kvHeads), b.rem(unit, spec.cache.kvHeads), b.mul(i, block.maxRows()), count);
       Value lo = b.mul(chunk, attentionChunk(b.facts));
       block.attend(b.max(lo, block.from()), b.min(b.add(lo, attentionChunk(b.facts)), block.to()));
