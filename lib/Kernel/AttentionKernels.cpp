@@ -83,24 +83,25 @@ FlatSymbolRefAttr qcc::attentionChunkKernel(KernelLibrary &library, const Attent
   });
 }
 
-/// Sums of the partial results of `rows`, `together` at a time: a thread that shares rows waits for memory once for all of these. Those past the last
-/// chunk are the last one's with weight 0. Vectors of weighted values of each row.
-static SmallVector<KernelBuilder::Values> mergeTogether(KernelBuilder &b, int64_t headDim, Value partials, Value chunks, ArrayRef<Value> rows) {
-  constexpr int64_t together = 8;
+/// Partial results that a thread which shares rows reads together: it waits for memory once for all of these.
+constexpr int64_t together = 8;
+
+/// Sums of the partial results [from, to) of the `chunks` of each of `rows`. Those past the last are the last one's with weight 0. Of each row the
+/// maximum, the sum of weights and vectors of weighted values; of none of them 0.
+static KernelBuilder::Values mergePartials(KernelBuilder &b, int64_t headDim, Value partials, Value chunks, Value from, Value to, ArrayRef<Value> rows) {
   int64_t vectors = headDim / b.lanes();
   auto one = b.vec(1, b.getF32Type());                              // exp takes vectors
   auto exp = [&](Value x) { return Value(vector::ExtractOp::create(b, b.exp(b.splat(x, one)), ArrayRef<int64_t>{0})); };
-  // Of each row: maximum, sum of weights, weighted values.
   KernelBuilder::Values carried;
   for (size_t row = 0; row < rows.size(); ++row) {
     carried.append({b.f32(-1e30), b.f32(0)});
     carried.append(vectors, b.zero(b.vecF32()));
   }
-  carried = b.loop(b.idx(0), chunks, together, carried, [&](Value first, ValueRange carried) {
+  return b.loop(from, to, together, carried, [&](Value first, ValueRange carried) {
     SmallVector<KernelBuilder::Values> loaded;                      // of each row and chunk
     for (Value row : rows)
       for (int64_t i = 0; i < together; ++i) {
-        Value at = b.add(b.mul(row, chunks), b.min(b.add(first, i), b.add(chunks, -1)));
+        Value at = b.add(b.mul(row, chunks), b.min(b.add(first, i), b.add(to, -1)));
         KernelBuilder::Values one = {b.load(partials, {at, b.idx(headDim)}), b.load(partials, {at, b.idx(headDim + 1)})};
         for (int64_t v = 0; v < vectors; ++v)
           one.push_back(b.loadVec(partials, {at, b.idx(v * b.lanes())}));
@@ -118,7 +119,7 @@ static SmallVector<KernelBuilder::Values> mergeTogether(KernelBuilder &b, int64_
       for (Value &value : of.drop_front(2))
         value = b.mul(value, b.splat(rescale, b.vecF32()));
       for (auto [i, part] : llvm::enumerate(parts)) {
-        Value weight = b.select(b.less(b.add(first, i), chunks), exp(b.sub(part[0], of[0])), b.f32(0));
+        Value weight = b.select(b.less(b.add(first, i), to), exp(b.sub(part[0], of[0])), b.f32(0));
         of[1] = b.fma(weight, part[1], of[1]);
         for (int64_t v = 0; v < vectors; ++v)
           of[2 + v] = b.fma(b.splat(weight, b.vecF32()), part[2 + v], of[2 + v]);
@@ -126,9 +127,14 @@ static SmallVector<KernelBuilder::Values> mergeTogether(KernelBuilder &b, int64_
     }
     return sums;
   });
+}
+
+/// Vectors of weighted values of each row over the sum of its weights.
+static SmallVector<KernelBuilder::Values> normalized(KernelBuilder &b, int64_t headDim, ArrayRef<Value> merged) {
   SmallVector<KernelBuilder::Values> results;
-  for (size_t row = 0; row < rows.size(); ++row) {
-    auto of = ArrayRef(carried).slice(row * (2 + vectors), 2 + vectors);
+  for (ArrayRef<Value> rest = merged; !rest.empty();) {
+    ArrayRef<Value> of = rest.take_front(2 + headDim / b.lanes());
+    rest = rest.drop_front(of.size());
     Value zero = b.f32(0), any = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, of[1], zero);
     Value factor = b.splat(b.select(any, b.div(b.f32(1), of[1]), zero), b.vecF32());
     KernelBuilder::Values &result = results.emplace_back();
@@ -151,28 +157,52 @@ bool qcc::mergeQuantizes(const TargetFacts &facts, const AttentionSpec &spec, co
   return mergesTogether(facts, spec.cache.headDim) && row8.k % tile == 0 && tile % spec.cache.headDim == 0 && tile / facts.lanes() <= mostVectors;
 }
 
+/// Merges the chunks of `heads` heads from `row` on into `line`, by a team: threads have one head each, and beyond what one reads together a part of its
+/// chunks.
+static void mergeByTeam(KernelBuilder &b, int64_t headDim, Value partials, Value chunks, Value row, int64_t heads, Value rank, int64_t team, Value line) {
+  int64_t most = std::max<int64_t>(1, team / heads);
+  auto inTeam = MemRefType::get({heads * most, headDim + 2}, b.getF32Type());
+  Value memory = qk::BindOp::create(b, inTeam, qk::Storage::Team, 0, b.idx(cast<MemRefType>(line.getType()).getNumElements() * 4), ValueRange());
+  Value parts = b.min(b.ceilDiv(chunks, together), b.idx(most)), part = b.div(rank, heads), head = b.rem(rank, heads);
+  auto begin = [&](Value part) { return b.min(b.div(b.mul(chunks, part), parts), chunks); };
+  auto vectors = [&](ArrayRef<Value> values, Value memref, function_ref<SmallVector<Value>(int64_t)> place) {
+    for (auto [v, value] : llvm::enumerate(values))
+      b.storeVec(value, memref, place(int64_t(v) * b.lanes()));
+  };
+  b.when(b.less(part, parts), [&] {
+    KernelBuilder::Values own = mergePartials(b, headDim, partials, chunks, begin(part), begin(b.add(part, 1)), b.add(row, head));
+    Value at = b.add(b.mul(head, most), part);
+    b.store(own[0], memory, {at, b.idx(headDim)});
+    b.store(own[1], memory, {at, b.idx(headDim + 1)});
+    vectors(ArrayRef(own).drop_front(2), memory, [&](int64_t column) -> SmallVector<Value> { return {at, b.idx(column)}; });
+  });
+  qk::TeamBarrierOp::create(b);
+  b.when(b.less(rank, b.idx(heads)), [&] {
+    KernelBuilder::Values all = mergePartials(b, headDim, memory, b.idx(most), b.idx(0), parts, rank);
+    vectors(normalized(b, headDim, all)[0], line, [&](int64_t column) -> SmallVector<Value> { return {b.add(b.mul(rank, headDim), column)}; });
+  });
+  qk::TeamBarrierOp::create(b);
+}
+
 FlatSymbolRefAttr qcc::attentionMergeQuantizeKernel(KernelLibrary &library, const AttentionSpec &spec, const QuantizedRow &row8) {
   int64_t headDim = spec.cache.headDim;
   SmallVector<Type> types = {rows(library, headDim + 2)};
   row8.addTypes(types, library.context());
   std::string name = ("attention_merge_h" + Twine(spec.heads) + "_" + Twine(headDim) + "_a8_" + row8.name()).str();
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
-    int64_t tile = mergedTile(b.facts, spec, row8);
-    Value line = b.scratch({tile}, b.getF32Type()), scale = row8.isStatic ? args[1] : Value();
+    int64_t tile = mergedTile(b.facts, spec, row8), team = std::max<int64_t>(b.facts.version.teamThreads, tile / headDim);
+    b.getInsertionBlock()->getParentOp()->setAttr("qk.team", b.getI64IntegerAttr(team));
+    Value line = qk::BindOp::create(b, MemRefType::get({tile}, b.getF32Type()), qk::Storage::Team, 0, b.idx(0), ValueRange());
+    Value rank = qk::TeamRankOp::create(b, b.getIndexType()), scale = row8.isStatic ? args[1] : Value();
     Value chunks = b.ceilDiv(b.add(b.dim("past"), b.dim("seq")), attentionChunk(b.facts));
     ValueRange out = args.take_back(3);
     b.shareTiles(b.size(out[0], 0), row8.k, tile, [&](Value row, Value lo, Value hi) {
-      SmallVector<Value> heads;
-      for (int64_t i = 0; i < tile / headDim; ++i)
-        heads.push_back(b.add(b.add(b.mul(row, spec.heads), b.div(lo, headDim)), i));
-      int64_t at = 0;
-      for (const KernelBuilder::Values &values : mergeTogether(b, headDim, args[0], chunks, heads))
-        for (Value value : values) {
-          b.storeVec(value, line, b.idx(at));
-          at += b.lanes();
-        }
-      quantizeColumns(b, row8, line, {}, lo, row, lo, hi, scale, out);
-      b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, hi, b.idx(row8.k)), [&] { padQuantized(b, row8, row, out); });
+      mergeByTeam(b, headDim, args[0], chunks, b.add(b.mul(row, spec.heads), b.div(lo, headDim)), tile / headDim, rank, team, line);
+      b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, rank, b.idx(0)), [&] {
+        quantizeColumns(b, row8, line, {}, lo, row, lo, hi, scale, out);
+        b.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, hi, b.idx(row8.k)), [&] { padQuantized(b, row8, row, out); });
+      });
+      qk::TeamBarrierOp::create(b);                                   // before the next tile's
     });
   });
 }
@@ -187,7 +217,7 @@ FlatSymbolRefAttr qcc::attentionMergeKernel(KernelLibrary &library, const Attent
     b.share(b.mul(b.mul(b.dim("batch"), b.dim("seq")), spec.heads), [&](Value row) {
       if (mergesTogether(b.facts, headDim)) {
         Value to = b.mul(b.rem(row, spec.heads), headDim);
-        for (auto [v, value] : llvm::enumerate(mergeTogether(b, headDim, partials, chunks, row)[0]))
+        for (auto [v, value] : llvm::enumerate(normalized(b, headDim, mergePartials(b, headDim, partials, chunks, b.idx(0), chunks, row))[0]))
           b.storeVec(value, output, {b.div(row, spec.heads), b.add(to, v * b.lanes())});
         return;
       }

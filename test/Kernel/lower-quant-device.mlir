@@ -10,6 +10,13 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"],
   // CHECK: %[[P:.*]] = qk.launch @attention_chunk_h2_kv2x64f16_{{.*}}_r32x256_128(%{{.*}}, %{{.*}}, %[[COS]], %[[SIN]] :
   // CHECK: %[[Q:.*]]:3 = qk.launch @attention_merge_h2_64_a8_128(%[[P]] :
   // CHECK: qk.launch @linear_64x128_{{.*}}_decode_t8(%[[Q]]#0, %[[Q]]#1, %[[Q]]#2,
+  // A team merges: each thread a part of a head's chunks, then one thread the parts.
+  // CHECK: func.func private @attention_merge_h2_64_a8_128({{.*}} qk.team = 16
+  // CHECK: qk.bind team
+  // CHECK: scf.if
+  // CHECK: qk.team_barrier
+  // CHECK: scf.if
+  // CHECK: qk.team_barrier
   func.func @decode(%q: tensor<?x?x128xf32> {qnt.dims = ["batch", "seq", "128"]}, %k: tensor<?x?x128xf32> {qnt.dims = ["batch", "seq", "128"]}, %v: tensor<?x?x128xf32> {qnt.dims = ["batch", "seq", "128"]}, %cos: tensor<256x32xf32>, %sin: tensor<256x32xf32>,
                     %m: memref<?xf16>, %wm: memref<4608xi8>) -> tensor<?x?x64xf32> attributes {qk.rows = "decode"} {
     %past = qk.dim "past"
