@@ -18,8 +18,8 @@ def Qnt_BlockType : TypeDef<Qnt_Dialect, "Block"> {
       minima. With `signedSub` scales are signed: stored plus `2^(subBits-1)`.
     - `element = table`: the code selects from the named table of `dialects/Quant/Formats/CodeTables.h`; zero must be none.
     - `scale = e8m0`: a power of two from 2^-127 to 2^127, stored as its biased exponent in a byte (OCP MX v1.0, section 5.4.1).
-    - `scale = e4m3`: a code of that table in a byte, times one f32 of the row (the same for all rows of a tensor in NVFP4).
-    - `scale = dynamic8`: a code of that table in a byte, times one f32 of the row, plus another (double quantization of QLoRA).
+    - `scale = e4m3`: a code of that table in a byte, times one f32 of the weight (NVFP4).
+    - `scale = dynamic8`: a code of that table in a byte, times one f32 of the weight, plus another (double quantization of QLoRA).
 
     - `rule`: the name of who rounds values to codes, where that differs between formats of one layout. Kernels do not ask.
 

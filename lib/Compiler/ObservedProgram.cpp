@@ -165,7 +165,7 @@ int ObservedProgram::write(qnt::WeightDeclOp decl, ArrayRef<float> values) {
   qnt::QuantizedBuffer buffer;
   buffer.reset(type.getElementType(), 0, type.getDimSize(0), type.getDimSize(1));
   llvm::copy(values, buffer.values.begin());
-  std::vector<uint8_t> packed(llvm::divideCeil(type.getDimSize(0), packing->rowsPerPanel) * packing->panelBytes);
+  std::vector<uint8_t> packed(packing->bytes(type.getDimSize(0)));
   packing->pack(buffer.view, packed.data());
   // The program has mapped the file: it sees what is written there.
   for (size_t done = 0; done < packed.size();) {

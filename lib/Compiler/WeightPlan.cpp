@@ -18,20 +18,20 @@ FailureOr<WeightPacking> qcc::packingOf(qnt::WeightDeclOp decl) {
     auto layout = kernel::PanelLayout::get(type.getElementType(), lanes, error);
     if (failed(layout))
       return failure();
-    return WeightPacking{lanes, layout->panelBytes(columns),
+    return WeightPacking{lanes, layout->panelBytes(columns), layout->numbersBytes(),
                          [layout = *layout](const qnt::QuantizedRows &rows, uint8_t *out) { kernel::packPanels(layout, rows, out); }};
   }
   if (kind == qnt::WeightLayout::Components) {
     auto layout = kernel::ComponentLayout::get(type.getElementType(), columns, error);
     if (failed(layout))
       return failure();
-    return WeightPacking{1, layout->rowBytes(), [layout = *layout](const qnt::QuantizedRows &rows, uint8_t *out) { kernel::packComponents(layout, rows, out); }};
+    return WeightPacking{1, layout->rowBytes(), 0, [layout = *layout](const qnt::QuantizedRows &rows, uint8_t *out) { kernel::packComponents(layout, rows, out); }};
   }
   // Plain tensors are rows without codes.
   auto layout = kernel::RowLayout::get(type.getElementType(), columns, error);
   if (failed(layout))
     return failure();
-  return WeightPacking{1, layout->rowBytes(), [layout = *layout](const qnt::QuantizedRows &rows, uint8_t *out) { kernel::packRows(layout, rows, out); }};
+  return WeightPacking{1, layout->rowBytes(), layout->numbersBytes(), [layout = *layout](const qnt::QuantizedRows &rows, uint8_t *out) { kernel::packRows(layout, rows, out); }};
 }
 
 FailureOr<int64_t> qcc::placedBytes(RankedTensorType weight, unsigned lanes, bool reference, llvm::function_ref<InFlightDiagnostic()> emitError) {

@@ -17,8 +17,8 @@ namespace {
 /// Reads one row of a quantized table.
 class RowReader {
 public:
-  RowReader(KernelBuilder &b, const kernel::RowLayout &layout, Value table, Value id)
-      : b(b), layout(layout), block(layout.block()), table(table), row(b.mul(id, layout.rowBytes())) {}
+  RowReader(KernelBuilder &b, const kernel::RowLayout &layout, Value table, int64_t rows, Value id)
+      : b(b), layout(layout), block(layout.block()), table(table), row(b.mul(id, layout.rowBytes())), numbers(rows * layout.rowBytes()) {}
 
   /// What belongs to the group of element `k`, as codes need it to be decoded.
   qnt::ElementValues group(Value k) {
@@ -77,20 +77,21 @@ private:
     auto values = DenseElementsAttr::get(RankedTensorType::get({int64_t(storage.table->values.size())}, b.getF32Type()), ArrayRef<float>(storage.table->values));
     Value code = arith::IndexCastUIOp::create(b, b.getIndexType(), byte(at));
     Value relative = tensor::ExtractOp::create(b, arith::ConstantOp::create(b, values), ValueRange{code});
-    auto rowNumber = [&](int64_t n) { return numberAt(b.getF32Type(), b.add(row, layout.numberOffset() + 4 * n)); };
-    return storage.rowNumbers == 2 ? b.fma(relative, rowNumber(0), rowNumber(1)) : b.mul(relative, rowNumber(0));
+    auto ofTable = [&](int64_t n) { return numberAt(b.getF32Type(), b.idx(numbers + 4 * n)); };
+    return storage.numbers == 2 ? b.fma(relative, ofTable(0), ofTable(1)) : b.mul(relative, ofTable(0));
   }
 
   KernelBuilder &b;
   const kernel::RowLayout &layout;
   qnt::BlockType block;
   Value table, row;
+  int64_t numbers;                                     // where those of the table are
 };
 } // namespace
 
 /// Columns lo..hi, of one group, one code a time: a few rows of a few thousand codes per call.
-static void decodeColumns(KernelBuilder &b, const kernel::RowLayout &layout, Value table, Value id, Value output, Value row, Value lo, Value hi) {
-  RowReader reader(b, layout, table, id);
+static void decodeColumns(KernelBuilder &b, const kernel::RowLayout &layout, Value table, int64_t rows, Value id, Value output, Value row, Value lo, Value hi) {
+  RowReader reader(b, layout, table, rows, id);
   qnt::ElementValues group = reader.group(lo);
   b.loop(lo, hi, 1, [&](Value k) { b.store(reader.decode(group, k), output, {row, k}); });
 }
@@ -105,7 +106,7 @@ static std::string nameOf(const kernel::RowLayout &layout) {
 FlatSymbolRefAttr qcc::gatherKernel(KernelLibrary &library, const kernel::RowLayout &layout, int64_t rows, Type idType) {
   MLIRContext *context = library.context();
   SmallVector<Type> types = {MemRefType::get({ShapedType::kDynamic}, idType),
-                             MemRefType::get({rows * layout.rowBytes()}, IntegerType::get(context, 8)), rowsOf(layout.k, Float32Type::get(context))};
+                             MemRefType::get({layout.bytes(rows)}, IntegerType::get(context, 8)), rowsOf(layout.k, Float32Type::get(context))};
   return library.get("gather_" + nameOf(layout) + "_" + Twine(rows) + "x" + Twine(layout.k) + "_i" + Twine(idType.getIntOrFloatBitWidth()), types,
                      [&](KernelBuilder &b, ValueRange args) {
     int64_t columns = b.facts.version.shareColumns, tile = layout.block() ? std::gcd(layout.group(), columns) : columns;
@@ -116,7 +117,7 @@ FlatSymbolRefAttr qcc::gatherKernel(KernelLibrary &library, const kernel::RowLay
         qk::FailOp::create(b, /*QCC_RUN_INDEX_OUT_OF_RANGE*/ 1, arith::IndexCastOp::create(b, b.getI64Type(), id));
       });
       id = b.select(outside, b.idx(0), id);
-      layout.block() ? decodeColumns(b, layout, args[1], id, args[2], row, lo, hi) : copyColumns(b, layout, args[1], id, args[2], row, lo, hi);
+      layout.block() ? decodeColumns(b, layout, args[1], rows, id, args[2], row, lo, hi) : copyColumns(b, layout, args[1], id, args[2], row, lo, hi);
     });
   });
 }

@@ -45,7 +45,7 @@ struct LowerBoundariesPass : qcc::impl::LowerBoundariesBase<LowerBoundariesPass>
       bytes = succeeded(components) ? components->rowBytes() * type.getDimSize(0) : -1;
     } else {
       auto rows = kernel::RowLayout::get(type.getElementType(), type.getDimSize(1), error);
-      bytes = succeeded(rows) ? rows->rowBytes() * type.getDimSize(0) : -1;
+      bytes = succeeded(rows) ? rows->bytes(type.getDimSize(0)) : -1;
     }
     return bytes < 0 ? MemRefType() : MemRefType::get({bytes}, IntegerType::get(&getContext(), 8));
   }

@@ -131,34 +131,35 @@ unsigned MatmulEmitter::maxInteger(unsigned part) { return w.table ? *llvm::max_
 
 Value MatmulEmitter::joinBytes(Value low, Value high) { return arith::AddIOp::create(b, loc, low, arith::ShLIOp::create(b, loc, high, splatInt(8))); }
 
-Value MatmulEmitter::number(Value at, Value panelAt) {
-  return numberOf(load(args.weights, at, VectorType::get(lanes * w.scaleBytes(), b.getI8Type())), panelAt);
-}
+Value MatmulEmitter::number(Value at) { return numberOf(load(args.weights, at, VectorType::get(lanes * w.scaleBytes(), b.getI8Type()))); }
 
-Value MatmulEmitter::numberOf(Value raw, Value panelAt) {
+Value MatmulEmitter::numberOf(Value raw) {
   if (Type stored = qnt::scaleType(b.getContext(), w.scale))
     return qnt::loadedScale(b, loc, w.scale, vector::BitCastOp::create(b, loc, VectorType::get(lanes, stored), raw));
   Value codes = arith::ExtUIOp::create(b, loc, sums, raw);
-  return qnt::scaleStorage(w.scale).table ? codedNumber(codes, panelAt) : qnt::loadedScale(b, loc, w.scale, codes);
+  return qnt::scaleStorage(w.scale).table ? codedNumber(codes) : qnt::loadedScale(b, loc, w.scale, codes);
 }
 
-Value MatmulEmitter::rowNumber(Value panelAt, unsigned i) {
-  Value at = add(add(panelAt, mul(superCount(), w.superBytes())), w.rowNumbersOffset() + int64_t(i) * lanes * 4);
-  return vector::BitCastOp::create(b, loc, floats, load(args.weights, at, bytes));
+void MatmulEmitter::readWeightNumbers() {
+  if (!w.numbers())
+    return;
+  Value behind = add(args.weightOffset, mul(div(add(args.n, lanes - 1), lanes), panelBytes()));
+  Value view = memref::ViewOp::create(b, loc, MemRefType::get({int64_t(w.numbers())}, b.getF32Type()), args.weights, behind, ValueRange());
+  for (unsigned i = 0; i < w.numbers(); ++i)
+    weightNumbers.push_back(loadScalar(view, index(i)));
 }
 
-Value MatmulEmitter::codedNumber(Value codes, Value panelAt) {
+Value MatmulEmitter::codedNumber(Value codes) {
   const qnt::CodeTable &table = *qnt::scaleStorage(w.scale).table;
-  Value first = rowNumber(panelAt, 0);
-  if (w.rowNumbers() == 2)
-    return math::FmaOp::create(b, loc, table.slopes ? sloped(*table.slopes, codes) : float8(table, codes), first, rowNumber(panelAt, 1));
-  return ofRow(scaledFloat8(table, codes), panelAt);
+  if (w.numbers() == 2)
+    return math::FmaOp::create(b, loc, table.slopes ? sloped(*table.slopes, codes) : float8(table, codes), weightNumber(0), weightNumber(1));
+  return ofWeight(scaledFloat8(table, codes));
 }
 
-// Powers of two multiply the row's number, once: the same product.
-Value MatmulEmitter::ofRow(Value number, Value panelAt) {
+// Powers of two multiply the weight's number, once: the same product.
+Value MatmulEmitter::ofWeight(Value number) {
   float unit = float8Unit(*qnt::scaleStorage(w.scale).table);
-  return arith::MulFOp::create(b, loc, number, arith::MulFOp::create(b, loc, rowNumber(panelAt, 0), splatFloat(unit)));
+  return arith::MulFOp::create(b, loc, number, arith::MulFOp::create(b, loc, weightNumber(0), splatFloat(unit)));
 }
 
 MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Value kInSuper) {
@@ -172,11 +173,11 @@ MatmulEmitter::StepParams MatmulEmitter::params(Value panelAt, Value superAt, Va
     scaleAt = add(add(superAt, w.scaleOffset()), mul(div(kInSuper, w.scaleK()), lanes * scaleLane));
     zeroAt = add(add(superAt, w.zeroOffset()), mul(div(kInSuper, w.zeroK()), lanes * zeroLane));
   }
-  p.scale = number(scaleAt, panelAt);
+  p.scale = number(scaleAt);
   if (w.zero == qnt::ZeroKind::Int)
     p.zero = arith::ExtUIOp::create(b, loc, sums, load(args.weights, zeroAt, VectorType::get(lanes, b.getI8Type())));
   else if (w.zeroBytes())
-    p.zero = number(zeroAt, panelAt);
+    p.zero = number(zeroAt);
   if (!w.super)
     return p;
   p.subscale = subField(superAt, kInSuper, /*ofMin=*/false);

@@ -15,6 +15,8 @@ public:
   MatmulEmitter(mlir::OpBuilder &b, mlir::Location loc, const MatmulSpec &spec, const TargetVersion &version);
   MatmulArgs args;
 
+  /// Reads the numbers of the weight (PanelLayout::numbers), at the start of a kernel.
+  void readWeightNumbers();
   void emitDecode();                                 // MatmulStreams.cpp
   void emitShort();
   bool usesTiles() const;                            // int8 on a matrix unit
@@ -82,13 +84,14 @@ private:
     Value subscale, submin;                          // i32; null with one level, without minima, or if they are in scale and zero (spec.hasSubscales)
   };
   StepParams params(Value panelAt, Value superAt, Value kInSuper);
-  Value number(Value at, Value panelAt);             // lanes scales, or zero points of their type, as f32
-  Value numberOf(Value raw, Value panelAt);          // the same of their bytes
+  Value number(Value at);                            // lanes scales, or zero points of their type, as f32
+  Value numberOf(Value raw);                         // the same of their bytes
   Value subField(Value superAt, Value kInSuper, bool ofMin);  // i32: sub-scale, sub-minimum or shift
   Value subMinimum(Value superAt, Value kInSuper, Value subscale);  // i32; of shifts, in units of the stored scale
-  Value codedNumber(Value codes, Value panelAt);     // the same of codes (i32) that are relative to the row
-  Value ofRow(Value number, Value panelAt);          // the same of an 8-bit float over float8Unit
-  Value rowNumber(Value panelAt, unsigned i);        // ScaleStorage::rowNumbers
+  Value codedNumber(Value codes);                    // the same of codes (i32) that are relative to numbers of the weight
+  Value ofWeight(Value number);                      // the same of an 8-bit float over float8Unit
+  Value weightNumber(unsigned i) { return splat(weightNumbers[i]); }
+  Values weightNumbers;
 
   //===-- runs of an integer product --------------------------------------------------------------------------------------------===//
   /// Whether a weight is `scale * code + minimum`, codes as stored. Minima in units of the scale are part of the integers where sub-scales are.

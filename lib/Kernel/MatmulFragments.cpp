@@ -184,11 +184,11 @@ SmallVector<MatmulEmitter::StepParams> MatmulEmitter::ownParams(const Fragments 
       zero[i] = f.zeros ? load(f.zeros, column, floats) : Value();
       continue;
     }
-    scale[i] = numberOf(part(scaleAt, w.scaleBytes()), panelAt);
+    scale[i] = numberOf(part(scaleAt, w.scaleBytes()));
     if (w.zero == qnt::ZeroKind::Int)
       zero[i] = arith::ExtUIOp::create(b, loc, sums, part(zeroAt, 1));
     else if (w.zeroBytes())
-      zero[i] = numberOf(part(zeroAt, w.zeroBytes()), panelAt);
+      zero[i] = numberOf(part(zeroAt, w.zeroBytes()));
   }
   auto pair = [&](Value first, Value second, unsigned j) -> Value {
     if (!first)

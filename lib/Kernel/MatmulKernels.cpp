@@ -116,6 +116,7 @@ func::FuncOp kernel::buildMatmul(OpBuilder &builder, Location loc, StringRef nam
   MatmulEmitter e(builder, loc, spec, version);
   unsigned next = 0;
   forEachArg(builder.getContext(), spec, e.args, [&](Type, Value &value) { value = entry->getArgument(next++); });
+  e.readWeightNumbers();
   if (spec.bf16)
     e.emitBf16Tiles();
   else if (spec.rows == RowClass::Decode)

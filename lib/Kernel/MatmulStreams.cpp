@@ -213,10 +213,10 @@ Values MatmulEmitter::heldRuns(const Streams &s, Value super, ValueRange held, V
   int64_t groups = w.superK() / w.group;
   SmallVector<StepParams> numbers(groups);
   for (int64_t g = 0; g < groups; ++g)
-    numbers[g].scale = numberOf(held[next + g], Value());
+    numbers[g].scale = numberOf(held[next + g]);
   for (int64_t g = 0; w.zeroBytes() && g < groups; ++g) {
     Value zero = held[next + groups + g];
-    numbers[g].zero = w.zero == qnt::ZeroKind::Int ? arith::ExtUIOp::create(b, loc, sums, zero).getResult() : numberOf(zero, Value());
+    numbers[g].zero = w.zero == qnt::ZeroKind::Int ? arith::ExtUIOp::create(b, loc, sums, zero).getResult() : numberOf(zero);
   }
   for (int64_t from = 0; from < w.superK(); from += spec.run()) {
     StepParams p = numbers[from / w.group];
@@ -412,7 +412,7 @@ bool MatmulEmitter::decodesNumbers() const {
 // Of 8-bit floats what is common to many, in registers full of them. The conversion is no chain, and of numbers in memory it takes one operation.
 bool MatmulEmitter::decodesHalves() const {
   const qnt::CodeTable *table = qnt::scaleStorage(w.scale).table;
-  return decodesNumbers() && table && table->mantissaBits && w.rowNumbers() == 1 && !addsMinimum();
+  return decodesNumbers() && table && table->mantissaBits && w.numbers() == 1 && !addsMinimum();
 }
 
 Value MatmulEmitter::numberPlace(Value kInSuper, unsigned panel, bool ofMin) {
@@ -453,7 +453,7 @@ SmallVector<MatmulEmitter::StepParams> MatmulEmitter::paramsAt(const Streams &s,
       continue;
     }
     Value place = numberPlace(kInSuper, i, /*ofMin=*/false);
-    p[i].scale = decodesHalves() ? ofRow(floatsOf(load(numbers, place, VectorType::get(lanes, b.getI16Type()))), s.panelAt[i]) : load(numbers, place, floats);
+    p[i].scale = decodesHalves() ? ofWeight(floatsOf(load(numbers, place, VectorType::get(lanes, b.getI16Type())))) : load(numbers, place, floats);
     if (addsMinimum())
       p[i].zero = load(numbers, numberPlace(kInSuper, i, /*ofMin=*/true), floats);
   }

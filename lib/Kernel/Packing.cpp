@@ -183,8 +183,6 @@ static void putScales(const PanelLayout &l, const qnt::QuantizedRows &rows, int6
     else
       *out = rows.scaleCodes[row * scales + s];
   }
-  for (unsigned i = 0; i < l.rowNumbers(); ++i)
-    qnt::storeScale(qnt::ScaleKind::F32, rows.rowNumbers[row * l.rowNumbers() + i], panel + tail + l.rowNumbersOffset() + (i * l.lanes + lane) * 4);
   int64_t zeros = l.hasMin() ? scales : groups, zerosPerSuper = l.perRow() ? 1 : superK / l.zeroK(), groupsPerSuper = l.perRow() ? 1 : superK / l.group;
   for (int64_t z = 0; z < zeros && l.zeroBytes(); ++z) {
     uint8_t *out = place(z, zerosPerSuper, l.zeroOffset()) + (z % zerosPerSuper * l.lanes + lane) * l.zeroBytes();
@@ -205,7 +203,7 @@ static void putScales(const PanelLayout &l, const qnt::QuantizedRows &rows, int6
 void kernel::packPanels(const PanelLayout &l, const qnt::QuantizedRows &rows, uint8_t *out) {
   int64_t panelBytes = l.panelBytes(rows.K), superK = l.superK();
   SmallVector<unsigned, 3> planes = l.planes();
-  std::memset(out, 0, l.bytes(rows.rows, rows.K));
+  std::memset(out, 0, l.panels(rows.rows) * panelBytes);
   for (int64_t row = 0; row < rows.rows; ++row) {
     unsigned lane = row % l.lanes;
     uint8_t *panel = out + row / l.lanes * panelBytes;

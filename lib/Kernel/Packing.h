@@ -13,8 +13,8 @@
 //
 // Scales lie before the codes that they belong to, and a plane of which a register serves many units before wider ones, so that a panel is read
 // strictly forwards: the hardware's prefetchers follow that (5-bit codes with the plane of 1 bit last were read at 0.57 of the rate).
-// group = -1: scales and zeros once, after the last superblock. Scales that are codes: there too what they are relative to, ScaleStorage::rowNumbers
-// times one f32 per lane. Float weights: [k][lanes], no superblocks.
+// group = -1: scales and zeros once, after the last superblock. Float weights: [k][lanes], no superblocks. Scales that are codes: behind the last panel
+// what they are relative to, ScaleStorage::numbers.
 // Codes are unsigned; without zero points `2^(bits-1)` means 0, unless they select from a table. K is padded to whole superblocks and N to whole
 // panels, with code 0, zero point 0 and scale 0, so padding never contributes (the padding of activations must be zero too).
 #ifndef QCC_KERNEL_PACKING_H
@@ -59,7 +59,7 @@ struct PanelLayout {
   unsigned planeRegister(unsigned p) const;
   unsigned scaleBytes() const { return qnt::scaleBits(scale) / 8; }
   unsigned zeroBytes() const { return zero == qnt::ZeroKind::None || hasShift() ? 0 : zero == qnt::ZeroKind::Int ? 1 : scaleBytes(); }
-  unsigned rowNumbers() const { return qnt::scaleStorage(scale).rowNumbers; }
+  unsigned numbers() const { return isCodes() ? qnt::scaleStorage(scale).numbers : 0; }
   bool hasMin() const { return zero == qnt::ZeroKind::Min; }
   bool hasShift() const { return zero == qnt::ZeroKind::Shift; }
   /// Whether a code less its implicit zero point times its sub-scale, plus the shift, fits a signed byte.
@@ -75,8 +75,7 @@ struct PanelLayout {
   int64_t scaleOffset() const;
   int64_t zeroOffset() const;
   int64_t codesOffset() const;
-  int64_t rowNumbersOffset() const { return perRow() ? int64_t(lanes) * (scaleBytes() + zeroBytes()) : 0; }  // from the end of the last superblock
-  int64_t tailBytes() const { return isCodes() ? rowNumbersOffset() + int64_t(lanes) * 4 * rowNumbers() : 0; }
+  int64_t tailBytes() const { return isCodes() && perRow() ? int64_t(lanes) * (scaleBytes() + zeroBytes()) : 0; }  // behind the last superblock
   int64_t scaleK() const { return super ? super : group; }            // k per stored scale, or -1
   int64_t zeroK() const { return hasMin() ? scaleK() : group; }       // k per stored zero point or minimum, or -1
   int64_t subFields() const { return super ? super / group * (hasMin() || hasShift() ? 2 : 1) : 0; }
@@ -87,7 +86,8 @@ struct PanelLayout {
   int64_t groups(int64_t k) const { return perRow() ? 1 : (k + group - 1) / group; }
   int64_t scales(int64_t k) const { return perRow() ? 1 : (k + scaleK() - 1) / scaleK(); }
   int64_t panelBytes(int64_t k) const;                                // a multiple of 64
-  int64_t bytes(int64_t n, int64_t k) const { return panels(n) * panelBytes(k); }
+  int64_t numbersBytes() const { return numbers() ? 64 : 0; }
+  int64_t bytes(int64_t n, int64_t k) const { return panels(n) * panelBytes(k) + numbersBytes(); }
 
   /// `w4g32`, `w8`, `w4g32z`, `w4g32t256`, `nf4g64`, `f16`: part of kernels' names.
   std::string name() const;
@@ -95,7 +95,7 @@ struct PanelLayout {
 };
 
 /// Packs `rows`, of which the first is the first of a panel, into panels(rows.rows) * panelBytes(rows.K) bytes at `out`, all of which are
-/// written. `layout` is PanelLayout::get(rows.element, lanes).
+/// written; numbers of the weight are not. `layout` is PanelLayout::get(rows.element, lanes).
 void packPanels(const PanelLayout &layout, const qnt::QuantizedRows &rows, uint8_t *out);
 
 } // namespace qcc::kernel

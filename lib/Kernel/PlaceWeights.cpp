@@ -80,7 +80,7 @@ struct PlaceWeightsPass : qcc::impl::PlaceWeightsBase<PlaceWeightsPass> {
       auto rows = kernel::RowLayout::get(element, type.getDimSize(1), error);
       if (failed(rows))
         return failure();
-      bytes = type.getDimSize(0) * rows->rowBytes();
+      bytes = rows->bytes(type.getDimSize(0));
     } else if (layout == WeightLayout::Components) {
       auto components = kernel::ComponentLayout::get(element, type.getDimSize(1), error);
       if (failed(components))

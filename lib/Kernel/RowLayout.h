@@ -6,7 +6,8 @@
 //   sub-scales  two-level: a bit stream as well, one per group; then sub-minima or shifts likewise
 //   scales      one per group (two-level: per super-group), in their own type; a byte where they are codes or E8M0; right behind them zero points, one
 //               byte (integer) or one number of the scale's type per group, or minima, one per scale
-//   numbers     of scales that are codes: the f32 that they are relative to (ScaleStorage::rowNumbers)
+//
+// Behind the last row, of scales that are codes: the f32 that they are relative to (ScaleStorage::numbers).
 #ifndef QCC_KERNEL_ROWLAYOUT_H
 #define QCC_KERNEL_ROWLAYOUT_H
 #include "dialects/Quant/Formats/Format.h"
@@ -38,13 +39,12 @@ struct RowLayout {
   int64_t subMinOffset() const { return subOffset() + subBytes(); }
   int64_t scaleOffset() const { return subMinOffset() + (qnt::hasSubMinima(block()) ? subBytes() : 0); }
   int64_t zeroOffset() const { return scaleOffset() + scales() * scaleBytes(); }
-  int64_t numberOffset() const { return llvm::alignTo(zeroOffset() + zeros() * zeroBytes(), 4); }
-  int64_t rowBytes() const {
-    return block() ? numberOffset() + 4 * int64_t(qnt::scaleStorage(block().getScale()).rowNumbers) : k * element.getIntOrFloatBitWidth() / 8;
-  }
+  int64_t rowBytes() const { return block() ? llvm::alignTo(zeroOffset() + zeros() * zeroBytes(), 4) : k * element.getIntOrFloatBitWidth() / 8; }
+  int64_t numbersBytes() const { return 4 * int64_t(qnt::weightNumbers(element)); }
+  int64_t bytes(int64_t rows) const { return rows * rowBytes() + numbersBytes(); }
 };
 
-/// Packs rows of `layout` into rows.rows * rowBytes() bytes at `out`, all of which are written.
+/// Packs rows of `layout` into rows.rows * rowBytes() bytes at `out`, all of which are written; numbers of the table are not.
 void packRows(const RowLayout &layout, const qnt::QuantizedRows &rows, uint8_t *out);
 } // namespace qcc::kernel
 #endif

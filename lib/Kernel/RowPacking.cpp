@@ -27,7 +27,7 @@ static void packFloats(const RowLayout &layout, const qnt::QuantizedRows &rows, 
 
 static void packCodes(const RowLayout &layout, const qnt::QuantizedRows &rows, int64_t r, uint8_t *out) {
   qnt::BlockType block = layout.block();
-  int64_t groups = layout.groups(), scales = layout.scales(), zeros = layout.zeros(), numbers = qnt::scaleStorage(block.getScale()).rowNumbers;
+  int64_t groups = layout.groups(), scales = layout.scales(), zeros = layout.zeros();
   auto numbersAt = [&](llvm::ArrayRef<float> values, int64_t count, int64_t offset) {
     for (int64_t i = 0; i < count; ++i)
       qnt::storeScale(block.getScale(), values[r * count + i], out + offset + i * layout.scaleBytes());
@@ -45,8 +45,6 @@ static void packCodes(const RowLayout &layout, const qnt::QuantizedRows &rows, i
     std::memcpy(out + layout.zeroOffset(), rows.zeros.data() + r * zeros, zeros);
   else if (layout.zeroBytes())
     numbersAt(layout.zero() == qnt::ZeroKind::Min ? rows.mins : rows.floatZeros, zeros, layout.zeroOffset());
-  if (numbers)
-    std::memcpy(out + layout.numberOffset(), rows.rowNumbers.data() + r * numbers, 4 * numbers);
 }
 
 void kernel::packRows(const RowLayout &layout, const qnt::QuantizedRows &rows, uint8_t *out) {

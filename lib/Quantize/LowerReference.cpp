@@ -21,20 +21,18 @@ static FailureOr<std::unique_ptr<qnt::QuantizedBuffer>> encodeComputed(qnt::Weig
   SourceFiles none;
   std::vector<PartReader> parts;
   std::optional<ReadError> error = openParts(decl, type, none, parts);
+  std::vector<float> values(rows * K);
   for (const PartReader &part : parts) {
-    std::vector<float> values(part.rows() * K);
     if (!error)
-      error = part.readFloats(0, part.rows(), values.data());
-    std::string why = error ? error->message : "";
-    qnt::FitOptions options;
-    for (float value : values)
-      options.largest = std::max(options.largest, std::fabs(value));
-    for (int64_t r = 0; !error && why.empty() && r < part.rows(); ++r)
-      (void)family->encodeRow(ArrayRef(values).slice(r * K, K), *buffer, at + r, why, options);
-    if (!why.empty())
-      return decl.emitError() << "weight '" << decl.getSymName() << "': " << why, failure();
+      error = part.readFloats(0, part.rows(), values.data() + at * K);
     at += part.rows();
   }
+  std::string why = error ? error->message : "";
+  setNumbers(values, *buffer);
+  for (int64_t r = 0; why.empty() && r < rows; ++r)
+    (void)family->encodeRow(ArrayRef(values).slice(r * K, K), *buffer, r, why);
+  if (!why.empty())
+    return decl.emitError() << "weight '" << decl.getSymName() << "': " << why, failure();
   return std::move(buffer);
 }
 

@@ -24,7 +24,7 @@ public:
 private:
   ExitCode open();
   std::optional<ReadError> fill(int64_t from, int64_t count, qnt::QuantizedBuffer &buffer) const;
-  std::optional<ReadError> findLargest();
+  std::optional<ReadError> findNumbers();
   std::optional<ReadError> fillPart(size_t index, int64_t from, int64_t count, int64_t at, qnt::QuantizedBuffer &buffer) const;
   std::optional<ReadError> measure(int64_t from, const qnt::QuantizedRows &rows, WeightError &error) const;
   bool isMeasured() const;
@@ -45,31 +45,35 @@ private:
   RankedTensorType type;
   int64_t rows, K;
   std::vector<PartReader> parts;
-  std::vector<float> largest;           // magnitude in each part, where the format needs it; else 0
+  std::vector<float> numbers;           // of the weight, where its scales are codes
 };
 } // namespace
 
 ExitCode WeightWriter::open() {
   if (auto error = openParts(decl, type, sources, parts))
     return fail(*error);
-  largest.resize(parts.size());
-  const qnt::FormatFamily *family = qnt::familyOf(type.getElementType());
-  if (!encoded && family && family->needsLargest(type.getElementType()))
-    if (auto error = findLargest())
-      return fail(*error);
+  if (!qnt::weightNumbers(type.getElementType()))
+    return ExitSuccess;
+  if (encoded)
+    numbers = encoded->numbers;
+  else if (auto error = findNumbers())
+    return fail(*error);
   return ExitSuccess;
 }
 
-std::optional<ReadError> WeightWriter::findLargest() {
+std::optional<ReadError> WeightWriter::findNumbers() {
+  const qnt::FormatFamily &family = *qnt::familyOf(type.getElementType());
+  qnt::WeightExtent extent;
   std::vector<float> values(pieceRows * K);
-  for (auto [part, most] : llvm::zip(parts, largest))
-    for (int64_t from = 0; from < part.rows() && !part.isQuantized(); from += pieceRows) {
+  for (const PartReader &part : parts)
+    for (int64_t from = 0; from < part.rows(); from += pieceRows) {
       int64_t count = std::min(pieceRows, part.rows() - from);
       if (auto error = part.readFloats(from, count, values.data()))
         return error;
-      for (float value : ArrayRef(values).take_front(count * K))
-        most = std::max(most, std::fabs(value));
+      for (int64_t r = 0; r < count; ++r)
+        family.measure(type.getElementType(), ArrayRef(values).slice(r * K, K), extent);
     }
+  numbers = family.numbersOf(type.getElementType(), extent);
   return std::nullopt;
 }
 
@@ -87,11 +91,9 @@ std::optional<ReadError> WeightWriter::fillPart(size_t index, int64_t from, int6
   std::vector<float> values(count * K);
   if (auto error = part.readFloats(from, count, values.data()))
     return error;
-  qnt::FitOptions options;
-  options.largest = largest[index];
   for (int64_t r = 0; r < count; ++r) {
     std::string why;
-    if (failed(family->encodeRow(ArrayRef(values).slice(r * K, K), buffer, at + r, why, options)))
+    if (failed(family->encodeRow(ArrayRef(values).slice(r * K, K), buffer, at + r, why)))
       return ReadError{"tensor '" + sectionName(decl) + "', row " + std::to_string(from + r) + ": " + why, true};
   }
   return std::nullopt;
@@ -99,6 +101,7 @@ std::optional<ReadError> WeightWriter::fillPart(size_t index, int64_t from, int6
 
 std::optional<ReadError> WeightWriter::fill(int64_t from, int64_t count, qnt::QuantizedBuffer &buffer) const {
   buffer.reset(type.getElementType(), from, count, K);
+  buffer.setNumbers(numbers);
   int64_t first = 0; // of the part, in the weight
   for (auto [index, part] : llvm::enumerate(parts)) {
     int64_t begin = std::max(from, first), end = std::min(from + count, first + part.rows());
@@ -141,7 +144,7 @@ ExitCode WeightWriter::write(WeightSink &sink) {
   if (ExitCode code = open())
     return code;
   int64_t panels = llvm::divideCeil(rows, packing.rowsPerPanel);
-  llvm::Expected<int64_t> offset = sink.begin(decl.getSymName(), sectionName(decl), panels * packing.panelBytes);
+  llvm::Expected<int64_t> offset = sink.begin(decl.getSymName(), sectionName(decl), packing.bytes(rows));
   if (!offset)
     return fail(offset.takeError());
   if (auto known = decl.getOffset(); known && int64_t(*known) != *offset) {
@@ -179,6 +182,12 @@ ExitCode WeightWriter::write(WeightSink &sink) {
       lost.signal += piece.signal;
       lost.noise += piece.noise;
     }
+    if (llvm::Error error = sink.append(packed))
+      return fail(std::move(error));
+  }
+  if (packing.numbersBytes) {
+    packed.assign(packing.numbersBytes, 0);
+    qnt::packNumbers(numbers, packed.data());
     if (llvm::Error error = sink.append(packed))
       return fail(std::move(error));
   }

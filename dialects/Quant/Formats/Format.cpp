@@ -215,10 +215,25 @@ ScaleStorage qcc::qnt::scaleStorage(ScaleKind kind) {
   llvm_unreachable("all scale kinds are covered");
 }
 
-float qcc::qnt::decodeScale(ScaleKind kind, uint8_t code, const float *rowNumbers) {
-  ScaleStorage storage = scaleStorage(kind);
-  float relative = storage.table->values[code];
-  return storage.rowNumbers == 2 ? std::fma(relative, rowNumbers[0], rowNumbers[1]) : relative * rowNumbers[0];
+unsigned qcc::qnt::weightNumbers(Type element) {
+  auto block = dyn_cast<BlockType>(element);
+  return block ? scaleStorage(block.getScale()).numbers : 0;
+}
+
+void qcc::qnt::setNumbers(ArrayRef<float> values, QuantizedBuffer &out) {
+  const QuantizedRows &view = out.view;
+  if (!weightNumbers(view.element))
+    return;
+  const FormatFamily &family = *familyOf(view.element);
+  WeightExtent extent;
+  for (; !values.empty(); values = values.drop_front(view.K))
+    family.measure(view.element, values.take_front(view.K), extent);
+  out.setNumbers(family.numbersOf(view.element, extent));
+}
+
+float qcc::qnt::decodeScale(ScaleKind kind, uint8_t code, ArrayRef<float> numbers) {
+  float relative = scaleStorage(kind).table->values[code];
+  return numbers.size() == 2 ? std::fma(relative, numbers[0], numbers[1]) : relative * numbers[0];
 }
 
 Type qcc::qnt::scaleType(MLIRContext *context, ScaleKind kind) {
@@ -255,6 +270,11 @@ void qcc::qnt::storeScale(ScaleKind kind, float value, uint8_t *out) {
   llvm_unreachable("all scale kinds are covered");
 }
 
+void qcc::qnt::packNumbers(ArrayRef<float> numbers, uint8_t *out) {
+  for (auto [i, number] : llvm::enumerate(numbers))
+    storeScale(ScaleKind::F32, number, out + 4 * i);
+}
+
 Value qcc::qnt::loadedScale(OpBuilder &builder, Location loc, ScaleKind kind, Value stored) {
   Type f32 = builder.getF32Type();
   if (auto vector = dyn_cast<VectorType>(stored.getType()))
@@ -271,7 +291,7 @@ Value qcc::qnt::loadedScale(OpBuilder &builder, Location loc, ScaleKind kind, Va
   }
   case ScaleKind::E4M3:
   case ScaleKind::Dynamic8:
-    llvm_unreachable("codes are relative to numbers of their row");
+    llvm_unreachable("codes are relative to numbers of their weight");
   }
   llvm_unreachable("all scale kinds are covered");
 }
@@ -303,9 +323,14 @@ QuantizedRows qcc::qnt::sliceRows(const QuantizedRows &rows, int64_t from, int64
     if (!all.empty())
       all = all.slice(all.size() / rows.rows * from, all.size() / rows.rows * count);
   };
-  slice(part.values), slice(part.codes), slice(part.scales), slice(part.scaleCodes), slice(part.rowNumbers), slice(part.subScales);
+  slice(part.values), slice(part.codes), slice(part.scales), slice(part.scaleCodes), slice(part.subScales);
   slice(part.mins), slice(part.subMins), slice(part.zeros), slice(part.floatZeros), slice(part.raw);
   return part;
+}
+
+void QuantizedBuffer::setNumbers(ArrayRef<float> ofWeight) {
+  numbers.assign(ofWeight.begin(), ofWeight.end());
+  view.numbers = numbers;
 }
 
 void QuantizedBuffer::reset(Type element, int64_t firstRow, int64_t rows, int64_t K) {
@@ -333,7 +358,7 @@ void QuantizedBuffer::reset(Type element, int64_t firstRow, int64_t rows, int64_
   scales.resize(rows * (block.getSuper() ? view.superBlocks : view.groups));
   ScaleStorage storage = scaleStorage(block.getScale());
   scaleCodes.resize(storage.table ? rows * view.groups : 0);
-  rowNumbers.resize(rows * storage.rowNumbers);
+  numbers.clear();
   subScales.resize(block.getSuper() ? rows * view.groups : 0);
   mins.resize(block.getZero() == ZeroKind::Min ? scales.size() : 0);
   subMins.resize(hasSubMinima(block) ? subScales.size() : 0);
@@ -342,7 +367,6 @@ void QuantizedBuffer::reset(Type element, int64_t firstRow, int64_t rows, int64_
   view.codes = codes;
   view.scales = scales;
   view.scaleCodes = scaleCodes;
-  view.rowNumbers = rowNumbers;
   view.subScales = subScales;
   view.mins = mins;
   view.subMins = subMins;

@@ -21,7 +21,7 @@ struct QuantizedRows {
   llvm::ArrayRef<uint8_t> codes;          // [rows][K], one byte a code, as stored (unsigned)
   llvm::ArrayRef<float> scales;           // [rows][groups], two-level [rows][superBlocks]; what is stored stands for exactly these
   llvm::ArrayRef<uint8_t> scaleCodes;     // coded scale kinds (ScaleStorage::table): [rows][groups], what `scales` are stored as
-  llvm::ArrayRef<float> rowNumbers;       // coded scale kinds: [rows][ScaleStorage::rowNumbers]
+  llvm::ArrayRef<float> numbers;          // coded scale kinds: [ScaleStorage::numbers] of the whole weight
   llvm::ArrayRef<uint8_t> subScales;      // two-level: [rows][groups], as stored
   llvm::ArrayRef<float> mins;             // minima: as many as scales
   llvm::ArrayRef<uint8_t> subMins;        // two-level minima, or shifts: [rows][groups]
@@ -39,11 +39,21 @@ QuantizedRows sliceRows(const QuantizedRows &rows, int64_t from, int64_t count);
 /// Storage behind a QuantizedRows.
 struct QuantizedBuffer {
   std::vector<uint8_t> codes, scaleCodes, subScales, subMins, zeros, raw;
-  std::vector<float> values, scales, mins, rowNumbers, floatZeros;
+  std::vector<float> values, scales, mins, numbers, floatZeros;
   QuantizedRows view;
 
   /// Sizes everything for `rows` rows of `K` elements and points `view` at it.
   void reset(mlir::Type element, int64_t firstRow, int64_t rows, int64_t K);
+  /// Scales that are codes: what they are relative to. Comes after reset and before rows are fitted, of which one alone has its own.
+  void setNumbers(llvm::ArrayRef<float> ofWeight);
+};
+
+/// What the numbers of a weight depend on, over all of its rows.
+struct WeightExtent {
+  float largest = 0;                      // magnitude
+  double sum = 0;                         // of scales, each as if it were stored exactly, without those of groups of zeros
+  int64_t scales = 0;
+  float leastScale = 0, largestScale = 0;
 };
 
 /// One element of a quantized tensor, as values in IR.
@@ -59,7 +69,6 @@ struct ElementValues {
 struct FitOptions {
   llvm::ArrayRef<float> importance;  // [K] how much the squared error of each column counts, all finite and >= 0; empty: all alike
   bool thorough = false;             // tries more ranges: several times slower
-  float largest = 0;                 // magnitude in the whole tensor, for formats that need it; 0: not known, the row's own takes its place
 };
 
 /// A family of formats: a row of Formats.def and one file. Stateless.
@@ -85,8 +94,9 @@ public:
   virtual bool hasLinearScales(mlir::Type element) const { return false; }
   /// What codes stand for: columns `from`.. of row `row`. The reference that kernels and decode-as-IR must match.
   virtual void decodeColumns(const QuantizedRows &rows, int64_t row, int64_t from, llvm::MutableArrayRef<float> values) const = 0;
-  /// Whether scales depend on all of a tensor, by FitOptions::largest.
-  virtual bool needsLargest(mlir::Type) const { return false; }
+  /// Formats whose scales are codes (ScaleStorage::numbers): what a row adds to the extent of its weight, and the numbers of a weight of that extent.
+  virtual void measure(mlir::Type element, llvm::ArrayRef<float> row, WeightExtent &extent) const {}
+  virtual std::vector<float> numbersOf(mlir::Type element, const WeightExtent &extent) const { return {}; }
   /// Round to nearest: fitRow, then encodeColumns of all, unless the format says otherwise.
   virtual mlir::LogicalResult encodeRow(llvm::ArrayRef<float> values, QuantizedBuffer &out, int64_t row, std::string &why,
                                         const FitOptions &options = {}) const;
@@ -154,17 +164,23 @@ bool sumsHaveSubScales(int64_t weightGroup, int64_t weightSuper, int64_t activat
 /// Whether every such sum fits i32. Activations are in -127..127.
 bool sumsFit(BlockType weight, BlockType activations, int64_t K);
 
-/// How a kind of scale is stored. Scales that are codes are relative to numbers of their row: `table[code] * row[0]`, plus `row[1]` if there are two
-/// (one fma).
+/// How a kind of scale is stored. Scales that are codes are relative to numbers of their weight: `table[code] * numbers[0]`, plus `numbers[1]` if there are
+/// two (one fma).
 struct ScaleStorage {
   unsigned bits;               // of a scale, or of a zero point that is a float
   const CodeTable *table;      // what codes select from; null: numbers (E8M0 or of scaleType)
-  unsigned rowNumbers;         // f32 numbers a row
+  unsigned numbers;            // f32 numbers of a weight
 };
 ScaleStorage scaleStorage(ScaleKind kind);
 inline unsigned scaleBits(ScaleKind kind) { return scaleStorage(kind).bits; }
-/// What the code of a scale stands for in a row.
-float decodeScale(ScaleKind kind, uint8_t code, const float *rowNumbers);
+/// f32 numbers of a weight of this format.
+unsigned weightNumbers(mlir::Type element);
+/// Gives `out` the numbers of a weight with these values, [rows][K]; nothing to do for most formats.
+void setNumbers(llvm::ArrayRef<float> values, QuantizedBuffer &out);
+/// What the code of a scale stands for in a weight.
+float decodeScale(ScaleKind kind, uint8_t code, llvm::ArrayRef<float> numbers);
+/// Stores the numbers of a weight, f32 each.
+void packNumbers(llvm::ArrayRef<float> numbers, uint8_t *out);
 /// The float type of a stored scale; null where it is a byte: E8M0 and codes.
 mlir::Type scaleType(mlir::MLIRContext *context, ScaleKind kind);
 /// Stores `value`, a scale or a number of its type, in the `scaleBits` / 8 bytes from `out` on, the least significant first. Not for scales that are codes.

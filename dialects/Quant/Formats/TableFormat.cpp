@@ -1,7 +1,7 @@
 // Codes that select from a table of floats: `scale * table[code]`. NF4 and FP4 with one f16 or f32 scale per group, the largest magnitude;
 // MXFP4 with a power of two per 32 values; FP8 with an f32 scale per row or group; NVFP4 with an E4M3 scale per 16 values, relative to an f32 number
-// of the tensor (each row has it: stacked weights keep their own); NF4 with double quantization, scales on the dynamic map relative to two numbers of
-// the row (bitsandbytes takes 256 scales together, which may be part of a row or several).
+// of the weight; NF4 with double quantization, scales on the dynamic map relative to two numbers of the weight (bitsandbytes takes 256 scales together).
+// Weights that are multiplied together are one here, and share their numbers.
 //
 // Decoding is exact: one product of two floats, rounded once. What is multiplied is a float, or the integer that it stands for (CodeTable::Integers).
 #include "dialects/Quant/Formats/CodeTables.h"
@@ -115,14 +115,44 @@ struct TableFormat : FormatFamily {
   }
   int64_t rowBits(Type element, int64_t K) const override {
     auto block = cast<BlockType>(element);
-    return K * block.getBits() + groupsPerRow(block, K) * scaleBits(block.getScale()) + 32 * scaleStorage(block.getScale()).rowNumbers;
+    return K * block.getBits() + groupsPerRow(block, K) * scaleBits(block.getScale());
   }
   bool hasLinearScales(Type element) const override { return bool(scaleType(element.getContext(), cast<BlockType>(element).getScale())); }
-  bool needsLargest(Type element) const override { return cast<BlockType>(element).getScale() == ScaleKind::E4M3; }
+  void measure(Type element, ArrayRef<float> row, WeightExtent &extent) const override {
+    auto block = cast<BlockType>(element);
+    int64_t K = int64_t(row.size()), group = block.getGroup() < 0 ? K : block.getGroup();
+    for (int64_t from = 0; from < K; from += group) {
+      Extent range = extentOf(row.data() + from, std::min(group, K - from));
+      float most = std::max(-range.min, range.max), scale = most / tableOf(block)->largest();
+      extent.largest = std::max(extent.largest, most);
+      if (scale == 0)
+        continue;
+      extent.leastScale = extent.scales ? std::min(extent.leastScale, scale) : scale;
+      extent.largestScale = std::max(extent.largestScale, scale);
+      extent.sum += scale;
+      ++extent.scales;
+    }
+  }
+  /// NVFP4: the largest magnitude of the weight is the table's largest under the largest scale. Double quantization: the mean scale, and how far one is
+  /// from it at most.
+  std::vector<float> numbersOf(Type element, const WeightExtent &extent) const override {
+    auto block = cast<BlockType>(element);
+    ScaleStorage storage = scaleStorage(block.getScale());
+    if (storage.numbers == 1) {
+      float unit = extent.largest / (tableOf(block)->largest() * storage.table->largest());
+      return {unit != 0 ? unit : 1.0f};
+    }
+    float mean = extent.scales ? float(extent.sum / double(extent.scales)) : 1.0f;
+    return {extent.scales ? std::max(extent.largestScale - mean, mean - extent.leastScale) : 0.0f, mean};
+  }
 
   LogicalResult fitRow(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row, std::string &why) const override {
     const QuantizedRows &view = out.view;
     auto block = cast<BlockType>(view.element);
+    if (weightNumbers(block) && view.numbers.empty()) {
+      assert(view.rows == 1 && "rows of a weight share its numbers");
+      setNumbers(values, out);
+    }
     if (block.getScale() == ScaleKind::E4M3)
       return fitRelative(values, options, out, row), success();
     for (int64_t g = 0; g < view.groups; ++g) {
@@ -133,60 +163,45 @@ struct TableFormat : FormatFamily {
         why = "the scale of group " + std::to_string(g) + " is too large for " + stringifyScaleKind(block.getScale()).str();
         return failure();
       }
-      out.scales[row * view.groups + g] = scale != 0 ? scale : 1.0f; // a group whose scale vanishes is all zeros
+      // A group whose scale vanishes is all zeros, whatever the scale.
+      out.scales[row * view.groups + g] = scale != 0 ? scale : view.numbers.empty() ? 1.0f : view.numbers.back();
     }
     if (block.getScale() == ScaleKind::Dynamic8)
       quantizeScales(out, row);
     return success();
   }
 
-  /// NVFP4: the largest magnitude of the tensor is the table's largest under the largest scale.
   static void fitRelative(ArrayRef<float> values, const FitOptions &options, QuantizedBuffer &out, int64_t row) {
     const QuantizedRows &view = out.view;
     auto block = cast<BlockType>(view.element);
     const CodeTable &table = *tableOf(block), &scaleTable = *scaleStorage(block.getScale()).table;
-    float largest = options.largest;
-    if (largest == 0) {
-      Extent range = extentOf(values.data(), int64_t(values.size()));
-      largest = std::max(-range.min, range.max);
-    }
-    float unit = largest / (table.largest() * scaleTable.largest());
-    out.rowNumbers[row] = unit = unit != 0 ? unit : 1.0f;
     for (int64_t g = 0; g < view.groups; ++g) {
       int64_t from = g * view.group, n = std::min(view.group, view.K - from);
       ArrayRef<float> x = values.slice(from, n), importance = options.importance.empty() ? ArrayRef<float>() : options.importance.slice(from, n);
       Extent range = extentOf(x.data(), n);
       // Codes of positive numbers ascend with them; 0 is left to weights of another group's size: a scale is at least 2^-9.
-      uint8_t code = std::max<uint8_t>(scaleTable.encode(std::max(-range.min, range.max) / table.largest() / unit), 1), best = code;
+      uint8_t code = std::max<uint8_t>(scaleTable.encode(std::max(-range.min, range.max) / table.largest() / view.numbers[0]), 1), best = code;
       float least = INFINITY;
       for (int step = 0; options.thorough && step <= 5; ++step) {
         auto other = uint8_t(std::clamp(code + 1 - step, 1, 126));
-        float error = errorOf(x, importance, decodeScale(block.getScale(), other, &unit), table);
+        float error = errorOf(x, importance, decodeScale(block.getScale(), other, view.numbers), table);
         if (error < least)
           least = error, best = other;
       }
       out.scaleCodes[row * view.groups + g] = best;
-      out.scales[row * view.groups + g] = decodeScale(block.getScale(), best, &unit);
+      out.scales[row * view.groups + g] = decodeScale(block.getScale(), best, view.numbers);
     }
   }
 
-  /// Double quantization: the row's scales less their mean on the dynamic map.
+  /// Double quantization: scales less their mean on the dynamic map.
   static void quantizeScales(QuantizedBuffer &out, int64_t row) {
     const QuantizedRows &view = out.view;
     ScaleKind kind = cast<BlockType>(view.element).getScale();
-    MutableArrayRef<float> scales = MutableArrayRef(out.scales).slice(row * view.groups, view.groups);
-    double sum = 0;
-    for (float scale : scales)
-      sum += scale;
-    float mean = float(sum / double(view.groups)), most = 0;
-    for (float scale : scales)
-      most = std::max(most, std::fabs(scale - mean));
-    float *numbers = out.rowNumbers.data() + 2 * row;
-    numbers[0] = most, numbers[1] = mean;
-    for (auto [g, scale] : llvm::enumerate(scales)) {
+    float most = view.numbers[0], mean = view.numbers[1];
+    for (auto [g, scale] : llvm::enumerate(MutableArrayRef(out.scales).slice(row * view.groups, view.groups))) {
       uint8_t code = scaleStorage(kind).table->encode(most != 0 ? (scale - mean) / most : 0.0f);
       out.scaleCodes[row * view.groups + g] = code;
-      scale = decodeScale(kind, code, numbers);
+      scale = decodeScale(kind, code, view.numbers);
     }
   }
 

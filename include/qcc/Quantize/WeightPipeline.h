@@ -12,11 +12,13 @@
 #include <functional>
 
 namespace qcc {
-/// How one weight lies in the weights file: `ceil(rows / rowsPerPanel)` panels of `panelBytes` bytes each.
+/// How one weight lies in the weights file: `ceil(rows / rowsPerPanel)` panels of `panelBytes` bytes each, then its numbers (qnt::packNumbers).
 struct WeightPacking {
   int64_t rowsPerPanel = 1, panelBytes = 0;
+  int64_t numbersBytes = 0;          // 0: it has none
   /// Writes all bytes of the panels that hold `rows` (whole panels, except that the weight's last one may be short). Called from several threads.
   std::function<void(const qnt::QuantizedRows &rows, uint8_t *out)> pack;
+  int64_t bytes(int64_t rows) const { return (rows + rowsPerPanel - 1) / rowsPerPanel * panelBytes + numbersBytes; }
 };
 /// The packing of a declaration; fails after a diagnostic. The kernel stage knows it.
 using PackingPlan = llvm::function_ref<llvm::FailureOr<WeightPacking>(qnt::WeightDeclOp)>;

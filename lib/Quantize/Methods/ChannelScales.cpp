@@ -68,10 +68,21 @@ private:
     fit.thorough = !importance.empty();
     Rows errors(piece.rows.size(), K);
     std::vector<float> scaled(K);
-    for (auto [i, row] : llvm::enumerate(piece.rows)) {
-      ArrayRef<float> values = weight.values.slice(row * K, K);
+    auto scale = [&](ArrayRef<float> values) {
       for (int64_t k = 0; k < K; ++k)
         scaled[k] = values[k] * scales[k];
+    };
+    if (qnt::weightNumbers(weight.element)) {          // as far as these rows tell
+      qnt::WeightExtent extent;
+      for (int64_t row : piece.rows) {
+        scale(weight.values.slice(row * K, K));
+        family.measure(weight.element, scaled, extent);
+      }
+      codes.setNumbers(family.numbersOf(weight.element, extent));
+    }
+    for (auto [i, row] : llvm::enumerate(piece.rows)) {
+      ArrayRef<float> values = weight.values.slice(row * K, K);
+      scale(values);
       std::string why;
       if (failed(family.encodeRow(scaled, codes, 0, why, fit))) {
         message = "row " + std::to_string(row) + ": " + why;

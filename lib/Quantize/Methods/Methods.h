@@ -26,9 +26,6 @@ std::vector<float> columnImportance(const WeightProblem &problem, std::string &r
 /// The same from what a squared error of each column costs: finite, not negative.
 std::vector<float> normalizedImportance(llvm::ArrayRef<double> costs);
 
-/// FitOptions::largest for the problem's format.
-float largestOf(const WeightProblem &problem);
-
 /// What formats do by themselves, for all rows: scales, then the nearest codes.
 mlir::LogicalResult encodeRows(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why);
 /// Chooses scales for all rows, thoroughly.

@@ -194,26 +194,18 @@ std::vector<float> qcc::normalizedImportance(ArrayRef<double> costs) {
   return importance;
 }
 
-float qcc::largestOf(const WeightProblem &problem) {
-  float largest = 0;
-  if (qnt::familyOf(problem.element)->needsLargest(problem.element))
-    for (float value : problem.values)
-      largest = std::max(largest, std::fabs(value));
-  return largest;
-}
-
 LogicalResult qcc::encodeRows(const WeightProblem &problem, qnt::QuantizedBuffer &out, std::string &why) {
   const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
-  qnt::FitOptions options;
-  options.largest = largestOf(problem);
+  setNumbers(problem.values, out);
   return forEachRow(problem, why, [&](int64_t row, std::string &why) {
-    return family.encodeRow(problem.values.slice(row * problem.K, problem.K), out, row, why, options);
+    return family.encodeRow(problem.values.slice(row * problem.K, problem.K), out, row, why);
   });
 }
 
 LogicalResult qcc::fitRows(const WeightProblem &problem, ArrayRef<float> importance, qnt::QuantizedBuffer &out, std::string &why) {
   const qnt::FormatFamily &family = *qnt::familyOf(problem.element);
-  qnt::FitOptions options{importance, /*thorough=*/true, largestOf(problem)};
+  qnt::FitOptions options{importance, /*thorough=*/true};
+  setNumbers(problem.values, out);
   return forEachRow(problem, why, [&](int64_t row, std::string &why) {
     return family.fitRow(problem.values.slice(row * problem.K, problem.K), options, out, row, why);
   });

@@ -42,12 +42,14 @@ MatmulProblem::MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int6
       c = 0;
   for (float &s : rows.scales)
     s = qnt::roundToScale(float(uniform(1, 2000)) / 65536, kind);
-  if (layout.rowNumbers()) {                         // codes of positive scales
-    for (float &number : rows.rowNumbers)
+  if (layout.numbers()) {                            // codes of positive scales
+    std::vector<float> numbers(layout.numbers());
+    for (float &number : numbers)
       number = float(uniform(1, 2000)) / 65536;
+    rows.setNumbers(numbers);
     for (auto [i, code] : llvm::enumerate(rows.scaleCodes)) {
       code = uint8_t(uniform(1, 126));
-      rows.scales[i] = qnt::decodeScale(kind, code, &rows.rowNumbers[i / layout.groups(k) * layout.rowNumbers()]);
+      rows.scales[i] = qnt::decodeScale(kind, code, numbers);
     }
   }
   for (uint8_t &s : rows.subScales)
@@ -64,6 +66,7 @@ MatmulProblem::MatmulProblem(mlir::Type element, unsigned lanes, int64_t m, int6
   packed.resize(layout.bytes(n, k) + 64, 0xff);
   weights = reinterpret_cast<uint8_t *>(llvm::alignTo(reinterpret_cast<uintptr_t>(packed.data()), 64));
   kernel::packPanels(layout, rows.view, weights);
+  qnt::packNumbers(rows.numbers, weights + layout.panels(n) * layout.panelBytes(k));
 
   int64_t padded = layout.isCodes() ? layout.paddedK(k) : llvm::alignTo(k, 32);
   codes.assign(m * padded, 0);

@@ -21,6 +21,7 @@ struct FormatTest : testing::Test {
   std::vector<float> roundTrip(Type element, const std::vector<float> &values, int64_t K) {
     int64_t rows = int64_t(values.size()) / K;
     buffer.reset(element, 0, rows, K);
+    setNumbers(values, buffer);
     std::vector<float> decoded(values.size());
     for (int64_t r = 0; r < rows; ++r) {
       std::string why;
@@ -112,8 +113,8 @@ TEST_F(FormatTest, BitsPerWeight) {
   EXPECT_EQ(bitsPerWeight(format("nf4s32"), 256), 4.5);
   EXPECT_EQ(bitsPerWeight(format("mxfp4"), 256), 4.25);
   EXPECT_EQ(bitsPerWeight(format("fp8e4m3"), 256), 8 + 32.0 / 256);
-  EXPECT_EQ(bitsPerWeight(format("nvfp4"), 256), 4.5 + 32.0 / 256);
-  EXPECT_EQ(bitsPerWeight(format("nf4dq"), 16384), 4.125 + 64.0 / 16384);
+  EXPECT_EQ(bitsPerWeight(format("nvfp4"), 256), 4.5);  // and a number of the weight
+  EXPECT_EQ(bitsPerWeight(format("nf4dq"), 16384), 4.125);
 }
 
 TEST_F(FormatTest, EveryCodePointComesBack) {
@@ -262,12 +263,10 @@ static double signalToNoise(const std::vector<float> &values, const std::vector<
 /// Bits of GGUF's blocks: ggml-quants.c of llama.cpp, revision d99724f2, has encoded pseudoRandom(1024) to these.
 TEST_F(FormatTest, Nvfp4IsGgmls) {
   std::vector<float> values = pseudoRandom(1024), decoded(1024);
-  FitOptions options;
-  options.largest = 6 * 448;                         // no scale of the tensor
   std::string why;
   buffer.reset(format("nvfp4"), 0, 1, 1024);
-  ASSERT_TRUE(succeeded(familyOf(format("nvfp4"))->encodeRow(values, buffer, 0, why, options))) << why;
-  EXPECT_EQ(buffer.rowNumbers[0], 1.0f);
+  buffer.setNumbers(1.0f);                           // ggml has none
+  ASSERT_TRUE(succeeded(familyOf(format("nvfp4"))->encodeRow(values, buffer, 0, why))) << why;
   std::vector<uint8_t> blocks;                       // 64 values: 4 scales, codes j and j + 8 of 16 in a byte
   for (int64_t k = 0; k < 1024; k += 64) {
     blocks.insert(blocks.end(), buffer.scaleCodes.begin() + k / 16, buffer.scaleCodes.begin() + k / 16 + 4);
@@ -440,24 +439,15 @@ TEST_F(FormatTest, GgufImportantColumnsAreFittedBetter) {
   }
 }
 
-TEST_F(FormatTest, Nvfp4ScalesAreRelativeToTheTensor) {
-  // The largest value of the tensor is exact; a row of small ones has the same unit, not a finer one.
-  std::vector<float> values(32, 0.01f);
+TEST_F(FormatTest, Nvfp4ScalesAreRelativeToTheWeight) {
+  // The largest value of the weight is exact; a row of small ones has the same unit, not a finer one.
+  std::vector<float> values(64, 0.01f);
   values[0] = 5.25f;
-  FitOptions options;
-  options.largest = 5.25f;
-  std::string why;
-  std::vector<float> decoded(32);
-  buffer.reset(format("nvfp4"), 0, 2, 32);
-  for (int64_t row : {0, 1}) {
-    ASSERT_TRUE(succeeded(familyOf(format("nvfp4"))->encodeRow(values, buffer, row, why, options))) << why;
-    values[0] = 0.01f;
-  }
-  EXPECT_EQ(buffer.rowNumbers[0], 5.25f / (6 * 448));
-  EXPECT_EQ(buffer.rowNumbers[1], buffer.rowNumbers[0]);
+  std::vector<float> decoded = roundTrip(format("nvfp4"), values, 32);
+  EXPECT_EQ(buffer.numbers, std::vector<float>{5.25f / (6 * 448)});
   EXPECT_EQ(buffer.scaleCodes[0], 126);              // 448
-  familyOf(format("nvfp4"))->decodeRow(buffer.view, 0, decoded);
   EXPECT_NEAR(decoded[0], 5.25f, 1e-6);
+  EXPECT_EQ(buffer.scaleCodes[1], buffer.scaleCodes[2]);
   // Groups of zeros have the least scale, whose values are zeros still.
   roundTrip(format("nvfp4"), std::vector<float>(32), 32);
   EXPECT_EQ(buffer.scaleCodes[0], 1);
@@ -507,6 +497,16 @@ TEST_F(FormatTest, DoubleQuantizationLosesLittle) {
   // Scales that are all the same are their mean.
   EXPECT_EQ(roundTrip(format("nf4dq"), std::vector<float>(128, -3.0f), 128), std::vector<float>(128, -3.0f));
   EXPECT_EQ(roundTrip(format("nf4dq"), std::vector<float>(128), 128), std::vector<float>(128));
+}
+
+TEST_F(FormatTest, DoubleQuantizationLeavesOutGroupsOfZeros) {
+  std::vector<float> values = pseudoRandom(4096);
+  roundTrip(format("nf4dq"), values, 1024);
+  std::vector<float> numbers = buffer.numbers;
+  values.resize(2 * values.size());                  // rows of zeros
+  std::vector<float> decoded = roundTrip(format("nf4dq"), values, 1024);
+  EXPECT_EQ(buffer.numbers, numbers);
+  EXPECT_EQ(std::vector<float>(decoded.begin() + 4096, decoded.end()), std::vector<float>(4096));
 }
 
 TEST_F(FormatTest, DegenerateGroups) {
@@ -705,5 +705,5 @@ TEST_F(FormatTest, EncodingsArePinned) {
   EXPECT_EQ(digest("mxfp4"), "bfb497fa630b4782");
   EXPECT_EQ(digest("fp8e4m3"), "738641cd35a55414");
   EXPECT_EQ(digest("f16"), "deed7c77f3ecf733");
-  EXPECT_EQ(digest("nf4dq"), "3a5ef18c634cb889");
+  EXPECT_EQ(digest("nf4dq"), "248e204f36950562");
 }

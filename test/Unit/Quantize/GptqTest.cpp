@@ -78,7 +78,7 @@ static qnt::QuantizedBuffer nearestUnderScales(const WeightProblem &problem, con
   std::copy(out.mins.begin(), out.mins.end(), nearest.mins.begin());
   std::copy(out.subMins.begin(), out.subMins.end(), nearest.subMins.begin());
   std::copy(out.scaleCodes.begin(), out.scaleCodes.end(), nearest.scaleCodes.begin());
-  std::copy(out.rowNumbers.begin(), out.rowNumbers.end(), nearest.rowNumbers.begin());
+  nearest.setNumbers(out.numbers);
   for (int64_t r = 0; r < problem.rows; ++r)
     qnt::familyOf(problem.element)->encodeColumns(problem.values.slice(r * problem.K, problem.K), 0, nearest, r);
   return nearest;

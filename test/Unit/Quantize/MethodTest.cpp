@@ -35,11 +35,9 @@ TEST_F(MethodTest, RtnIsWhatFormatsDo) {
     qnt::QuantizedBuffer rows;
     rows.reset(format(name), 0, 5, K);
     std::string why;
-    qnt::FitOptions options;
-    for (float value : values)
-      options.largest = std::max(options.largest, std::fabs(value));
+    setNumbers(values, rows);
     for (int64_t r = 0; r < 5; ++r)
-      ASSERT_TRUE(succeeded(qnt::familyOf(rows.view.element)->encodeRow(ArrayRef(values).slice(r * K, K), rows, r, why, options))) << why;
+      ASSERT_TRUE(succeeded(qnt::familyOf(rows.view.element)->encodeRow(ArrayRef(values).slice(r * K, K), rows, r, why))) << why;
     expectSame(encode("rtn", problem(name, values, K)), rows, name.str());
     expectSame(encode("rtn", problem(name, values, K, &inputs)), rows, name.str() + " with inputs");
   }
