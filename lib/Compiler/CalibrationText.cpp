@@ -2,7 +2,7 @@
 #include "lib/Compiler/CalibrationText.h"
 #include "lib/Compiler/Library.h"
 #include "qcc/Base/ExitCodes.h"
-#include "tools/common/Tokens.h"
+#include "lib/Artifact/Tokens.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/ConvertUTF.h"

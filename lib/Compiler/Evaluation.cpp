@@ -6,7 +6,7 @@
 #include "qcc/Compiler/Pipelines.h"
 #include "qcc/Quantize/WeightPipeline.h"
 #include "qcc/Target/Target.h"
-#include "tools/common/Protocol.h"
+#include "lib/Artifact/Protocol.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/Format.h"

@@ -5,7 +5,7 @@
 #include "lib/Compiler/Library.h"
 #include "qcc/Compiler/Options.h"
 #include "mlir/IR/OwningOpRef.h"
-#include "tools/common/ModelLibrary.h"
+#include "lib/Artifact/ModelLibrary.h"
 #include <optional>
 namespace qcc {
 

@@ -2,7 +2,7 @@
 #ifndef QCC_LIB_COMPILER_TAPPEDPROGRAM_H
 #define QCC_LIB_COMPILER_TAPPEDPROGRAM_H
 #include "lib/Compiler/Library.h"
-#include "tools/common/ModelLibrary.h"
+#include "lib/Artifact/ModelLibrary.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <vector>

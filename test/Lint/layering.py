@@ -18,6 +18,7 @@ ALLOWED = {
     "lib/Quantize": {"dialects/Quant"},
     "lib/Kernel": {"dialects/Quant", "dialects/Kernel"},
     "lib/Runtime": set(),
+    "lib/Artifact": {"lib/Runtime"},
     "lib/Target/Common": {"dialects/Kernel", "lib/Kernel", "lib/Runtime"},
     "lib/Compiler": {"*"}, "tools": {"*"},
 }

@@ -1,6 +1,6 @@
 // The C API of artifacts for Python: as thin as possible; arrays are made in qcc/__init__.py and only filled here.
 // This file is compiled with exceptions, which nanobind turns into Python's.
-#include "tools/common/ModelLibrary.h"
+#include "lib/Artifact/ModelLibrary.h"
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>

@@ -1,7 +1,7 @@
 /* Time per region of the program, of the measured parts of a test. */
 #ifndef QCC_TOOLS_QCC_BENCH_REGIONS_H
 #define QCC_TOOLS_QCC_BENCH_REGIONS_H
-#include "tools/common/ModelLibrary.h"
+#include "lib/Artifact/ModelLibrary.h"
 
 typedef struct {
   qcc_profile sums;

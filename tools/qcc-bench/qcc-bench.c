@@ -3,7 +3,7 @@
 #include "ReadProbe.h"
 #include "Report.h"
 #include "tools/common/CommandLine.h"
-#include "tools/common/ModelLibrary.h"
+#include "lib/Artifact/ModelLibrary.h"
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>

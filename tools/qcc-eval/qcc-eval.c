@@ -1,7 +1,7 @@
 /* Quality of an artifact: perplexity on a text and, beside a second artifact (usually the float one), how far its predictions moved. */
 #include "tools/common/CommandLine.h"
-#include "tools/common/Protocol.h"
-#include "tools/common/Tokens.h"
+#include "lib/Artifact/Protocol.h"
+#include "lib/Artifact/Tokens.h"
 #include <getopt.h>
 #include <math.h>
 #include <limits.h>

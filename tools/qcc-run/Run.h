@@ -2,9 +2,9 @@
 #ifndef QCC_TOOLS_QCC_RUN_RUN_H
 #define QCC_TOOLS_QCC_RUN_RUN_H
 #include "tools/common/CommandLine.h"
-#include "tools/common/ModelLibrary.h"
-#include "tools/common/Npy.h"
-#include "tools/common/Tokens.h"
+#include "lib/Artifact/ModelLibrary.h"
+#include "lib/Artifact/Npy.h"
+#include "lib/Artifact/Tokens.h"
 
 enum { MaxBindings = 1024 };
 typedef struct { int count; struct { char *name; const char *path; } items[MaxBindings]; } Bindings;

@@ -1,6 +1,6 @@
 /* NumPy's .npy files: dense little-endian arrays of bool, integers and floats, up to 8 dimensions. The reader trusts nothing. */
-#ifndef QCC_TOOLS_COMMON_NPY_H
-#define QCC_TOOLS_COMMON_NPY_H
+#ifndef QCC_LIB_ARTIFACT_NPY_H
+#define QCC_LIB_ARTIFACT_NPY_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* An artifact opened at run time: the functions of qcc.h out of one library, by pointers, so that several can be open at once. */
-#ifndef QCC_TOOLS_COMMON_MODELLIBRARY_H
-#define QCC_TOOLS_COMMON_MODELLIBRARY_H
+#ifndef QCC_LIB_ARTIFACT_MODELLIBRARY_H
+#define QCC_LIB_ARTIFACT_MODELLIBRARY_H
 #include "qcc/Runtime/qcc.h"
 #include <stdbool.h>
 #ifdef __cplusplus

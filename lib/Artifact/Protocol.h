@@ -1,7 +1,7 @@
 /* How a text is scored: windows of tokens, each on its own from position 0. */
-#ifndef QCC_TOOLS_COMMON_PROTOCOL_H
-#define QCC_TOOLS_COMMON_PROTOCOL_H
-#include "tools/common/ModelLibrary.h"
+#ifndef QCC_LIB_ARTIFACT_PROTOCOL_H
+#define QCC_LIB_ARTIFACT_PROTOCOL_H
+#include "lib/Artifact/ModelLibrary.h"
 #ifdef __cplusplus
 extern "C" {
 #endif

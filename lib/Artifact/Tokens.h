@@ -1,6 +1,6 @@
 /* Token ids out of .npy files. */
-#ifndef QCC_TOOLS_COMMON_TOKENS_H
-#define QCC_TOOLS_COMMON_TOKENS_H
+#ifndef QCC_LIB_ARTIFACT_TOKENS_H
+#define QCC_LIB_ARTIFACT_TOKENS_H
 #include <stddef.h>
 #include <stdint.h>
 

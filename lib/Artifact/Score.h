@@ -1,6 +1,6 @@
 /* What a model's logits say about the tokens that really followed, and how far they are from another model's. */
-#ifndef QCC_TOOLS_COMMON_SCORE_H
-#define QCC_TOOLS_COMMON_SCORE_H
+#ifndef QCC_LIB_ARTIFACT_SCORE_H
+#define QCC_LIB_ARTIFACT_SCORE_H
 #include <stdint.h>
 
 /* One scored position. */
