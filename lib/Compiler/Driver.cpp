@@ -83,6 +83,10 @@ int Compilation::findTarget() {
 
 /// Before any work, that a library for the target can be linked in the end.
 int Compilation::findRuntime() {
+  if (options.deviceBinary && !target.isDevice())
+    return complain(ExitUsage, "--device-binary is for devices: target '" + target.name + "' is none [bad-option]");
+  if (llvm::Error missing = options.deviceBinary ? family->findAssembler().takeError() : llvm::Error::success())
+    return complain(ExitLink, llvm::toString(std::move(missing)) + " [device-binary]");
   if (options.check || options.dryRun || options.writesText() || options.emit == Emit::Object || llvm::sys::fs::exists(runtimeArchive(target.linkedTriple())))
     return ExitSuccess;
   return complain(ExitLink, "this build of qcc has no runtime for target '" + target.name + "' (" + llvm::Triple(target.linkedTriple()).getArchName() +

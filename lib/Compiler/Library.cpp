@@ -135,6 +135,12 @@ int qcc::buildProgram(const LibraryJob &job, const Scratch &scratch, const Libra
   for (auto [variant, object] : llvm::zip_equal(program->variants, link.objects))
     if (variant.device)
       variant.device->image = imagePath(object);
+  for (auto [variant, version] : llvm::zip_equal(program->variants, *versions))
+    if (variant.device && job.options.deviceBinary) {
+      variant.device->binary = variant.device->image + ".bin";
+      if (llvm::Error error = job.family.assembleImage(*version.version, variant.device->image, variant.device->binary))
+        return complainOf(ExitLink, std::move(error), files.outputs);
+    }
   link.objects.push_back(scratch.path("program.o"));
   if (llvm::Error error = generateTable(*program, target, link.objects.back()))
     return complainOf(ExitCompileError, std::move(error), files.outputs);

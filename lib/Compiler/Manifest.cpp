@@ -26,6 +26,8 @@ std::vector<std::string> qcc::reproducingOptions(const CompilerOptions &o) {
     words.push_back("--mattr=" + o.attributes);
   if (!o.multiversion)
     words.push_back("--multiversion=off");
+  if (o.deviceBinary)
+    words.push_back("--device-binary");
   if (o.kernels == Kernels::Reference)
     words.push_back("--kernels=reference");
   if (o.maxContext)

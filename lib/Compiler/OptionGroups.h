@@ -110,6 +110,8 @@ struct TargetOptions {
       cl::desc("LLVM features, refine the preset"), cl::value_desc("+f,-g"), cl::CommaSeparated, cl::Hidden, cl::cat(category)};
   Opt<std::string> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init("on"), cl::Hidden, cl::cat(category),
                                     cl::value_desc("on|off"), cl::ValueOptional};
+  Opt<bool> deviceBinary{"device-binary",
+      cl::desc("Carry a device's machine code too (nvptx: needs ptxas), so that nothing is translated when a model is opened"), cl::Hidden, cl::cat(category)};
   Opt<std::string> kernels{"kernels",
       cl::desc("fast (generated, default) or reference (every operation's specification: slow, to compare with)"), cl::value_desc("kind"),
                                cl::init("fast"), cl::Hidden, cl::cat(category)};
@@ -123,6 +125,7 @@ struct TargetOptions {
     if (!multiversion.empty())                             // --multiversion alone is on
       problems.unlessEither(multiversion, "on", "off");
     o.multiversion = multiversion != "off";
+    o.deviceBinary = deviceBinary;
     problems.unlessEither(kernels, "fast", "reference");
     o.kernels = isReference() ? Kernels::Reference : Kernels::Fast;
   }

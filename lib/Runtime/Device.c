@@ -110,7 +110,10 @@ static qcc_status chooseDevice(qcc_model *m, qccrt_device *d) {
                     (int)image->capability % 10, image->exact ? "" : " or later", count ? seen : "; here is none");
 }
 
+/* Machine code is for one generation of devices; for others the driver translates the image. */
 static qcc_status loadImage(qcc_model *m, qccrt_device *d) {
+  if (d->image->binary && !d->cuda.loadModule(&d->module, d->image->binary, 0, NULL, NULL))
+    return QCC_OK;
   static const int options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
   char log[512] = "";
   int keys[2] = {options[0], options[1]};

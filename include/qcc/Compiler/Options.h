@@ -37,6 +37,7 @@ struct CompilerOptions {
   std::string target = "host";
   std::string cpu, attributes;                // LLVM's -mcpu and -mattr; refine the preset
   bool multiversion = true;
+  bool deviceBinary = false;                  // machine code of a device beside what its driver translates
   Kernels kernels = Kernels::Fast;
 
   // Output.

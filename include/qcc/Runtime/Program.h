@@ -86,6 +86,7 @@ typedef struct {
 typedef struct {
   const char *image;                                          /* PTX, null-terminated */
   int64_t image_bytes;
+  const char *binary;                                         /* machine code that some of these devices run; null: none */
   int64_t capability;                                         /* 10 * major + minor: the least compute capability, or the only one */
   int64_t exact;
   int64_t driver;                                             /* the least version that cuDriverGetVersion may tell */

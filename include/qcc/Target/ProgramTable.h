@@ -42,6 +42,7 @@ struct ProgramDevice {
   std::string image;               // path of what the driver loads, embedded as it is (PTX with a null behind it)
   int64_t capability = 0, exact = 0, driver = 0;
   std::vector<ProgramKernel> kernels;
+  std::string binary = {};         // path of the image's machine code, embedded too; empty: none
 };
 struct ProgramEntry {
   std::string name;

@@ -28,6 +28,10 @@ public:
   /// Devices: adds the passes that turn steps (OutlineSteps), hooks already lowered, into kernels in the LLVM dialect. A kernel keeps its step's
   /// name and says in `qk.block` and `qk.scratch_bytes` what Program.h's qcc_kernel tells the runtime.
   virtual void addStepLowering(mlir::OpPassManager &pm) const {}
+  /// Devices: the program that makes machine code of what the driver would translate. An error says what is missing.
+  virtual llvm::Expected<std::string> findAssembler() const;
+  /// Makes it, by that program: reads the image of `version` at the path `image` and writes the file `binary`.
+  virtual llvm::Error assembleImage(const TargetVersion &version, llvm::StringRef image, llvm::StringRef binary) const;
 };
 
 #define QCC_TARGET(Name) const Target &get##Name##Target();

@@ -4,6 +4,9 @@
 #include "llvm/ADT/StringExtras.h"
 using namespace qcc;
 
+llvm::Expected<std::string> Target::findAssembler() const { return llvm::createStringError("this target makes no machine code of its images"); }
+llvm::Error Target::assembleImage(const TargetVersion &, llvm::StringRef, llvm::StringRef) const { return findAssembler().takeError(); }
+
 llvm::Expected<TargetInfo> qcc::findTarget(llvm::ArrayRef<const Target *> targets, llvm::StringRef name, llvm::StringRef cpu, llvm::StringRef attributes,
                                            bool multiversion) {
   std::vector<std::string> known = {"host"};

@@ -95,10 +95,12 @@ public:
     for (const ProgramKernel &kernel : device.kernels)
       kernels.push_back(record<qcc_kernel>({text(kernel.name), i64(kernel.threads), i64(kernel.scratchBytes), i64(kernel.numParams), i64(kernel.waits), i64(kernel.shares), i64(kernel.cluster)}));
     // One image a version: its symbol is numbered.
-    std::string symbol = "qcc_device_image" + std::to_string(numImages++);
+    std::string number = std::to_string(numImages++);
     uint64_t bytes = 0;
     (void)sys::fs::file_size(device.image, bytes);
-    return data(record<qcc_device>({embedFile(module, symbol, QCC_DEVICE_SECTION, device.image), i64(bytes), i64(device.capability), i64(device.exact), i64(device.driver), array(kernels), i64(kernels.size())}));
+    Constant *image = embedFile(module, "qcc_device_image" + number, QCC_DEVICE_SECTION, device.image);
+    Constant *binary = device.binary.empty() ? null() : embedFile(module, "qcc_device_binary" + number, QCC_DEVICE_SECTION, device.binary);
+    return data(record<qcc_device>({image, i64(bytes), binary, i64(device.capability), i64(device.exact), i64(device.driver), array(kernels), i64(kernels.size())}));
   }
   Constant *variants(ArrayRef<ProgramVariant> list) {
     auto *run = FunctionType::get(Type::getVoidTy(context), {pointer, Type::getInt64Ty(context)}, false);

@@ -10,6 +10,9 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Program.h"
 using namespace qcc;
 
 namespace {
@@ -55,6 +58,41 @@ public:
     if (cpu.empty() && attributes.empty())
       return llvm::Error::success();
     return llvm::createStringError("target '" + info.name + "' takes no --mcpu and no --mattr: its name says which device it is for");
+  }
+
+  llvm::Expected<std::string> findAssembler() const override {
+    llvm::ErrorOr<std::string> found = llvm::sys::findProgramByName("ptxas");
+    if (!found)
+      return llvm::createStringError("machine code for NVIDIA GPUs is made by ptxas, of the CUDA toolkit, which is not in PATH");
+    return *found;
+  }
+
+  /// The image ends with a null, the assembler's input without.
+  llvm::Error assembleImage(const TargetVersion &version, llvm::StringRef image, llvm::StringRef binary) const override {
+    llvm::Expected<std::string> assembler = findAssembler();
+    if (!assembler)
+      return assembler.takeError();
+    std::string source = (image + ".ptx").str(), log = (image + ".log").str(), problem;
+    auto text = llvm::MemoryBuffer::getFile(image);
+    if (!text)
+      return llvm::createStringError(text.getError(), "cannot read '" + image + "': " + text.getError().message());
+    std::error_code code;
+    llvm::raw_fd_ostream out(source, code);
+    if (!code) {
+      out << (*text)->getBuffer().drop_back();
+      out.close();
+      code = out.error();
+      out.clear_error();
+    }
+    if (code)
+      return llvm::createStringError(code, "cannot write '" + source + "': " + code.message());
+    std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(), llvm::StringRef(log), llvm::StringRef(log)};
+    llvm::StringRef words[] = {*assembler, "-arch", version.cpu, source, "-o", binary};
+    if (llvm::sys::ExecuteAndWait(*assembler, words, std::nullopt, redirects, 0, 0, &problem) == 0)
+      return llvm::Error::success();
+    if (auto said = llvm::MemoryBuffer::getFile(log); said && problem.empty())
+      problem = (*said)->getBuffer().take_front(400).trim().str();
+    return llvm::createStringError("'" + *assembler + "' failed: " + problem);
   }
 
   void registerPasses() const override { registerTargetNVPTXPasses(); }
