@@ -135,7 +135,6 @@ TargetVersion withInt8Tiles(const TargetInfo &info) {
   return amx;
 }
 
-// The kernels for a matrix unit, with its tiles emulated: the same loops and sums, so the same bits, on a machine without one.
 // Codes of other tables than these would be decoded as something that they are not.
 TEST(PanelLayoutTest, tablesThatKernelsDecode) {
   for (const char *name : {"nf4", "fp4", "e2m1", "e4m3", "e5m2"})
@@ -147,6 +146,7 @@ TEST(PanelLayoutTest, tablesThatKernelsDecode) {
   EXPECT_FALSE(PanelLayout::decodes(qnt::CodeTable("eight bits, four of exponent less", 8, 4, true, numbers)));
 }
 
+// The kernels for a matrix unit, with its tiles emulated: the same loops and sums, so the same bits, on a machine without one.
 TEST_F(MatmulTest, matrixTilesEmulated) {
   const Target &target = getX86Target();
   auto info = findTarget({&target}, "x86-avx512", "", "", true);
