@@ -183,6 +183,30 @@ def Qk_LaneMmaOp : Qk_Hook<"lane_mma", [Pure, AllTypesMatch<["acc", "result"]>]>
   let assemblyFormat = "$acc `,` $lhs `,` $rhs attr-dict `:` type($acc) `,` type($lhs) `,` type($rhs)";
 }
 
+def Qk_LaneMmaHalfOp : Qk_Hook<"lane_mma_half", [Pure, AllTypesMatch<["acc", "result"]>]> {
+  let summary = "acc += lhs * rhs of tiles of f16, 16 x 16 and 16 x 8, of which every lane of 32 has a part";
+  let description = [{
+    Words are two f16 of consecutive k, the first one low. Lane l = 4 r + c has of `lhs` rows r, r + 8 at k = 2 c.., then the same at k = 8 + 2 c..; of `rhs`
+    column r at the same k; of `acc` row r, then row r + 8, at columns 2 c and 2 c + 1. All lanes take part. Products are exact, sums f32 in the unit's order.
+    Example:
+      %c1 = qk.lane_mma_half %c0, %a, %b : vector<4xf32>, vector<4xi32>, vector<2xi32>
+  }];
+  let arguments = (ins FixedVectorOfLengthAndType<[4], [F32]>:$acc, FixedVectorOfLengthAndType<[4], [I32]>:$lhs, FixedVectorOfLengthAndType<[2], [I32]>:$rhs);
+  let results = (outs FixedVectorOfLengthAndType<[4], [F32]>:$result);
+  let assemblyFormat = "$acc `,` $lhs `,` $rhs attr-dict `:` type($acc) `,` type($lhs) `,` type($rhs)";
+}
+
+def Qk_SwapLanesOp : Qk_Hook<"swap_lanes", [Pure, AllTypesMatch<["value", "result"]>]> {
+  let summary = "The value of the lane whose number differs in the bits of `distance`";
+  let description = [{
+    All lanes take part. Example:
+      %other = qk.swap_lanes %x, 2 : f32
+  }];
+  let arguments = (ins F32:$value, I64Attr:$distance);
+  let results = (outs F32:$result);
+  let assemblyFormat = "$value `,` $distance attr-dict `:` type($value)";
+}
+
 //===-- matrix tiles ------------------------------------------------------------------------------------------------------------===//
 
 def Qk_TileZeroOp : Qk_Hook<"tile_zero"> {

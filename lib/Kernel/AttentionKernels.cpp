@@ -1,5 +1,6 @@
 // How attention is divided among threads (AttentionKernels.h); the arithmetic is AttentionBlock's.
 #include "AttentionBlock.h"
+#include "AttentionFragments.h"
 #include "lib/Kernel/Kernels.h"
 #include "llvm/ADT/StringExtras.h"
 using namespace mlir;
@@ -43,23 +44,36 @@ static SmallVector<Type> inputs(KernelLibrary &library, const AttentionSpec &spe
   return types;
 }
 
-// Later blocks of a causal head cost more: threads take blocks in turns, and every other head is counted backwards.
+/// Runs `body` with batch row, KV head, first row and count of rows of each block of `maxRows` that is the calling thread's. Later blocks of a causal
+/// head cost more: threads take blocks in turns, and every other head is counted backwards.
+static void eachBlock(KernelBuilder &b, const AttentionSpec &spec, int64_t maxRows, function_ref<void(Value, Value, Value, Value)> body) {
+  Value count = b.mul(b.dim("seq"), spec.heads / spec.cache.kvHeads), blocks = b.ceilDiv(count, maxRows);
+  Value items = b.mul(b.mul(b.dim("batch"), spec.cache.kvHeads), blocks);
+  auto loop = scf::ForOp::create(b, qk::ThreadIdOp::create(b, b.getIndexType()), items, qk::NumThreadsOp::create(b, b.getIndexType()));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(loop.getBody()->getTerminator());
+  Value unit = b.div(loop.getInductionVar(), blocks), i = b.rem(loop.getInductionVar(), blocks);
+  Value even = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.rem(unit, 2), b.idx(0));
+  i = b.select(even, i, b.sub(b.add(blocks, -1), i));
+  body(b.div(unit, spec.cache.kvHeads), b.rem(unit, spec.cache.kvHeads), b.mul(i, maxRows), count);
+}
+
 FlatSymbolRefAttr qcc::attentionKernel(KernelLibrary &library, const AttentionSpec &spec) {
   SmallVector<Type> types = inputs(library, spec);
   types.push_back(rows(library, spec.heads * spec.cache.headDim));
   return library.get("attention_" + spec.name(), types, [&](KernelBuilder &b, ValueRange args) {
+    if (AttentionFragments::applies(b.facts, spec)) {
+      AttentionFragments fragments(b, spec, args.drop_back());
+      return eachBlock(b, spec, AttentionFragments::rows, [&](Value batchRow, Value kvHead, Value first, Value count) {
+        fragments.run(batchRow, kvHead, first, count, args.back());
+      });
+    }
     AttentionBlock block(b, spec, args.drop_back(), /*manyRows=*/true);
-    Value count = b.mul(b.dim("seq"), spec.heads / spec.cache.kvHeads), blocks = b.ceilDiv(count, block.maxRows());
-    Value items = b.mul(b.mul(b.dim("batch"), spec.cache.kvHeads), blocks);
-    auto loop = scf::ForOp::create(b, qk::ThreadIdOp::create(b, b.getIndexType()), items, qk::NumThreadsOp::create(b, b.getIndexType()));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(loop.getBody()->getTerminator());
-    Value unit = b.div(loop.getInductionVar(), blocks), i = b.rem(loop.getInductionVar(), blocks);
-    Value even = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.rem(unit, 2), b.idx(0));
-    i = b.select(even, i, b.sub(b.add(blocks, -1), i));
-    block.start(b.div(unit, spec.cache.kvHeads), b.rem(unit, spec.cache.kvHeads), b.mul(i, block.maxRows()), count);
-    block.attend(block.from(), block.to());
-    block.finish(args.back());
+    eachBlock(b, spec, block.maxRows(), [&](Value batchRow, Value kvHead, Value first, Value count) {
+      block.start(batchRow, kvHead, first, count);
+      block.attend(block.from(), block.to());
+      block.finish(args.back());
+    });
   });
 }
 

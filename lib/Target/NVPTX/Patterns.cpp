@@ -3,7 +3,7 @@
 // dot4          DP4A (sm_61): four u8*s8 products summed into i32, exactly.
 // unpack        On 32 bits instead of pairs of 16: registers are 32 bits wide, and a shift is a shift.
 // sync_lanes    BAR.WARP.SYNC of all 32 lanes; control flow is the same in all of them.
-// lane_mma      MMA.m16n8k32 (sm_80), whose order of parts is the hook's.
+// lane_mma      MMA.m16n8k32 (sm_80), whose order of parts is the hook's; lane_mma_half MMA.m16n8k16.
 // reduce_lanes  A butterfly of SHFL: every lane ends with the same bits, since both sides of an exchange add the same two numbers.
 #include "lib/Target/NVPTX/NVPTX.h"
 #include "dialects/Kernel/Kernel.h"
@@ -104,6 +104,40 @@ struct LaneMma : OpRewritePattern<qk::LaneMmaOp> {
   }
 };
 
+struct LaneMmaHalf : OpRewritePattern<qk::LaneMmaHalfOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::LaneMmaHalfOp op, PatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    auto each = [&](Value v, Type type) {
+      SmallVector<Value> parts;
+      for (int64_t i = 0; i < cast<VectorType>(v.getType()).getNumElements(); ++i) {
+        parts.push_back(vector::ExtractOp::create(b, v, i));
+        if (type)
+          parts.back() = LLVM::BitcastOp::create(b, type, parts.back());
+      }
+      return parts;
+    };
+    Type pair = VectorType::get(2, b.getF16Type());
+    auto sums = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, b.getF32Type()));
+    Value result = NVVM::MmaOp::create(b, sums, each(op.getLhs(), pair), each(op.getRhs(), pair), each(op.getAcc(), {}), ArrayRef<int64_t>{16, 8, 16}, std::nullopt,
+                                       std::nullopt, std::nullopt, std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row, NVVM::MMALayout::col});
+    SmallVector<Value> results;
+    for (int64_t i = 0; i < 4; ++i)
+      results.push_back(LLVM::ExtractValueOp::create(b, result, i));
+    rewriter.replaceOpWithNewOp<vector::FromElementsOp>(op, op.getType(), results);
+    return success();
+  }
+};
+
+struct SwapLanes : OpRewritePattern<qk::SwapLanesOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::SwapLanesOp op, PatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    rewriter.replaceOpWithNewOp<NVVM::ShflOp>(op, op.getType(), i32(b, -1), op.getValue(), i32(b, op.getDistance()), i32(b, 31), NVVM::ShflKind::bfly, UnitAttr());
+    return success();
+  }
+};
+
 struct ReduceLanes : OpRewritePattern<qk::ReduceLanesOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(qk::ReduceLanesOp op, PatternRewriter &rewriter) const override {
@@ -120,5 +154,5 @@ struct ReduceLanes : OpRewritePattern<qk::ReduceLanesOp> {
 } // namespace
 
 void nvptx::populateHookPatterns(RewritePatternSet &patterns, const TargetVersion &) {
-  patterns.add<Dot4, Unpack, LaneId, SyncLanes, LaneMma, ReduceLanes>(patterns.getContext(), 2);
+  patterns.add<Dot4, Unpack, LaneId, SyncLanes, LaneMma, LaneMmaHalf, SwapLanes, ReduceLanes>(patterns.getContext(), 2);
 }
