@@ -12,6 +12,8 @@ public:
   using Value = mlir::Value;
   using Values = KernelBuilder::Values;
   static constexpr int64_t rows = 16;
+  /// What a lane should have: its part of a tile of keys and values is on its way together.
+  static constexpr int64_t laneRegisters = 255;
   /// Whether it has a form for such a product: a cache of f16, heads of 64 or 128 channels, queries that come rotated.
   static bool applies(const TargetFacts &facts, const AttentionSpec &spec);
   /// `inputs`: query, cache, [mask], [starts]. Allocates scratch: build it at the kernel's entry.

@@ -63,6 +63,7 @@ FlatSymbolRefAttr qcc::attentionKernel(KernelLibrary &library, const AttentionSp
   types.push_back(rows(library, spec.heads * spec.cache.headDim));
   return library.get("attention_" + spec.name(), types, [&](KernelBuilder &b, ValueRange args) {
     if (AttentionFragments::applies(b.facts, spec)) {
+      b.getInsertionBlock()->getParentOp()->setAttr("qk.lane_registers", b.getI64IntegerAttr(AttentionFragments::laneRegisters));
       AttentionFragments fragments(b, spec, args.drop_back());
       return eachBlock(b, spec, AttentionFragments::rows, [&](Value batchRow, Value kvHead, Value first, Value count) {
         fragments.run(batchRow, kvHead, first, count, args.back());

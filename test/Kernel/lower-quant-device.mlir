@@ -107,3 +107,30 @@ module attributes {qnt.dims = ["batch", "seq", "past", "context"],
     return %z : tensor<?x?x32xf32>
   }
 }
+
+// -----
+
+// Attention of many rows over a cache of f16 is the matrix unit's; other caches, and heads of other sizes, are read by vectors.
+module attributes {qnt.dims = ["batch", "seq", "past", "context"],
+                   qk.target = {panel_lanes = 32, vector_bits = 1024, vector_registers = 16, dot4 = true, team_threads = 16, busy_threads = 4096, share_columns = 32, share_rows = 32, lane_mma = true}} {
+  // CHECK-LABEL: func.func @prompt
+  // CHECK: func.func private @attention_h2_kv1x64f16_{{.*}}qk.lane_registers = 255
+  // CHECK: qk.lane_mma_half
+  // CHECK: qk.swap_lanes %{{.*}}, 1
+  // CHECK: qk.lane_mma_half
+  // CHECK: func.func private @attention_h2_kv1x64f32_
+  // CHECK-NOT: qk.lane_mma_half
+  // CHECK: func.func private @attention_h2_kv1x32f16_
+  // CHECK-NOT: qk.lane_mma_half
+  func.func @prompt(%q: tensor<?x?x128xf32> {qnt.dims = ["batch", "seq", "128"]}, %h: tensor<?x?x64xf32> {qnt.dims = ["batch", "seq", "64"]}, %m: memref<?xf16>, %f: memref<?xf32>)
+      -> (tensor<?x?x128xf32>, tensor<?x?x128xf32>, tensor<?x?x64xf32>) attributes {qk.rows = "long"} {
+    %past = qk.dim "past"
+    %half = builtin.unrealized_conversion_cast %m : memref<?xf16> to !qnt.cache<1x64xf16>
+    %float = builtin.unrealized_conversion_cast %f : memref<?xf32> to !qnt.cache<1x64xf32>
+    %small = builtin.unrealized_conversion_cast %m : memref<?xf16> to !qnt.cache<1x32xf16>
+    %a = qnt.attention %q over %half at %past heads 2 scale 0.125 : tensor<?x?x128xf32>, !qnt.cache<1x64xf16>
+    %b = qnt.attention %q over %float at %past heads 2 scale 0.125 : tensor<?x?x128xf32>, !qnt.cache<1x64xf32>
+    %c = qnt.attention %h over %small at %past heads 2 scale 0.125 : tensor<?x?x64xf32>, !qnt.cache<1x32xf16>
+    return %a, %b, %c : tensor<?x?x128xf32>, tensor<?x?x128xf32>, tensor<?x?x64xf32>
+  }
+}

@@ -46,3 +46,20 @@ func.func @mma(%acc: vector<4xi32>, %a: vector<4xi32>, %b: vector<2xi32>) -> vec
   %1 = qk.lane_mma %0, %a, %b {unsigned_rhs} : vector<4xi32>, vector<4xi32>, vector<2xi32>
   return %1 : vector<4xi32>
 }
+
+// Pairs of f16 are registers as they come.
+// CHECK-LABEL: func.func @mma_half
+// CHECK: llvm.bitcast %{{.*}} : i32 to vector<2xf16>
+// CHECK: nvvm.mma.sync A[{{(%[^,]*, ){3}[^,]*}}] B[{{[^,]*, [^,]*}}] C[{{(%[^,]*, ){3}[^,]*}}] {{.*}}shape = #nvvm.shape<m = 16, n = 8, k = 16>
+func.func @mma_half(%acc: vector<4xf32>, %a: vector<4xi32>, %b: vector<2xi32>) -> vector<4xf32> {
+  %0 = qk.lane_mma_half %acc, %a, %b : vector<4xf32>, vector<4xi32>, vector<2xi32>
+  return %0 : vector<4xf32>
+}
+
+// CHECK-LABEL: func.func @swap
+// CHECK: %[[TWO:.*]] = arith.constant 2 : i32
+// CHECK: nvvm.shfl.sync bfly %{{.*}}, %{{.*}}, %[[TWO]]
+func.func @swap(%x: f32) -> f32 {
+  %0 = qk.swap_lanes %x, 2 : f32
+  return %0 : f32
+}
