@@ -65,19 +65,6 @@ static Value inSegments(OpBuilder &b, Location loc, Value v) {
 }
 
 namespace {
-// A factor that Bcast4 below took from a lane of a register of 128 bits.
-struct Lane {
-  Value words;
-  int64_t lane;
-};
-std::optional<Lane> laneOf(Value bytes) {
-  auto cast = bytes.getDefiningOp<vector::BitCastOp>();
-  auto shuffle = cast ? cast.getSource().getDefiningOp<vector::ShuffleOp>() : nullptr;
-  if (!shuffle || !isRegister(shuffle.getV1().getType()) || !llvm::all_equal(shuffle.getMask()))
-    return std::nullopt;
-  return Lane{shuffle.getV1(), shuffle.getMask().front()};
-}
-
 // Products of bytes in registers of `bits`; wider vectors take several.
 struct Products {
   unsigned bits;
@@ -88,15 +75,6 @@ struct Products {
       return perRegister(b, loc, bits, sums, {acc, u, s}, [&](VectorType part, ValueRange v) {
         return call(b, loc, mixed ? "llvm.aarch64.neon.usdot.v4i32.v16i8" : "llvm.aarch64.neon.sdot.v4i32.v16i8", part, v);
       });
-    if (std::optional<Lane> lane = laneOf(s)) {
-      Value four = inSegments(b, loc, vector::BitCastOp::create(b, loc, VectorType::get(16, b.getI8Type()), lane->words));
-      Value number = arith::ConstantIntOp::create(b, loc, b.getI32Type(), lane->lane);
-      return perRegister(b, loc, bits, sums, {acc, u}, [&](VectorType part, ValueRange v) {
-        Value whole = toScalable(b, loc, v[0]);
-        StringRef name = mixed ? "llvm.aarch64.sve.usdot.lane.nxv4i32" : "llvm.aarch64.sve.sdot.lane.nxv4i32";
-        return toFixed(b, loc, part, call(b, loc, name, whole.getType(), {whole, toScalable(b, loc, v[1]), four, number}));
-      });
-    }
     return perRegister(b, loc, bits, sums, {acc, u, s}, [&](VectorType part, ValueRange v) {
       Value whole = toScalable(b, loc, v[0]);
       StringRef name = mixed ? "llvm.aarch64.sve.usdot.nxv4i32" : "llvm.aarch64.sve.sdot.nxv4i32";
