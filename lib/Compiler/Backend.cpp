@@ -81,7 +81,7 @@ FailureOr<std::vector<CompiledVersion>> qcc::lowerVersions(ModuleOp module, Pass
       if (exists("dim." + Twine(i) + ".of"))
         dim.value = prefix + "dim." + std::to_string(i) + ".of";
     if (exists("state_bytes.of"))
-      program.stateBytes = prefix + "state_bytes.of";  // the same in every version: caches are laid out by the floor
+      program.stateBytes = prefix + "state_bytes.of";  // the same in every version, however it lays caches out
     program.variants.push_back(std::move(variant));
     compiled.push_back({&version, std::move(lowered), std::move(host)});
   }

@@ -8,7 +8,7 @@
 // c + headDim / 2 of a value, so that each half of a loaded vector is what the kernels multiply as a whole. Behind all codes lie the scales:
 // f32 [batch][kvHeads][capacity] of the keys, then of the values.
 //
-// `lanes` is the panel width of the target's floor, the same for all versions. Capacity is a multiple of `granule` tokens.
+// `lanes` is those of a version's register; what a cache takes does not depend on it. Capacity is a multiple of `granule` tokens.
 #ifndef QCC_LIB_KERNEL_CACHELAYOUT_H
 #define QCC_LIB_KERNEL_CACHELAYOUT_H
 #include "lib/Kernel/KernelBuilder.h"

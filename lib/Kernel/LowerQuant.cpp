@@ -128,7 +128,7 @@ bool QuantLowering::isDecode(Operation *op) {
   return rows && rows == "decode";
 }
 
-CacheLayout QuantLowering::layout(Value cache) { return CacheLayout(cast<qnt::CacheType>(cache.getType()), library.facts.panelLanes); }
+CacheLayout QuantLowering::layout(Value cache) { return CacheLayout(cast<qnt::CacheType>(cache.getType()), library.facts.lanes()); }
 
 Value QuantLowering::memory(Value value) {
   auto cast = value.getDefiningOp<UnrealizedConversionCastOp>();

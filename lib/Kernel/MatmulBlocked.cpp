@@ -29,6 +29,7 @@ MatmulEmitter::Tiling MatmulEmitter::tiling() const {
     t.rows = std::max(2u, t.rows / 2 * 2);
   t.rowBlock = spec.rowRange ? version.shareRows : 504;
   int64_t bytesPerK = t.panels * lanes * (spec.intActivations ? w.integerBytes() : 4);
+  t.columns = std::min<unsigned>(lanes, version.vectorBits / 32);
   t.chunk = wholeRuns(std::max<int64_t>(32, version.l1Bytes / 2 / bytesPerK / 32 * 32));
   return t;
 }
@@ -87,7 +88,13 @@ void MatmulEmitter::forChunks(int64_t k, function_ref<void(const Chunk &)> unpac
           loop(from, to, rows, {}, [&](Value m, ValueRange) {
             if (rows == t.rows)
               prefetchChunk(c, m, rows, bytes);
-            return tile(c, m, rows), Values();
+            Part part(*this, t.columns);
+            unsigned parts = partsOf(c), each = llvm::divideCeil(parts, llvm::divideCeil(parts, t.panels));
+            for (c.first = 0; c.first < parts; c.first += each) {
+              c.count = std::min(each, parts - c.first);
+              tile(c, m, rows);
+            }
+            return Values();
           });
           from = to;
         }
@@ -113,28 +120,30 @@ void MatmulEmitter::prefetchChunk(const Chunk &c, Value m, unsigned rows, Value 
 }
 
 // Of `sums` registers, those of pairs twice as wide as a panel.
-Value MatmulEmitter::partialAt(const Chunk &c, Value m, unsigned i) { return mul(add(mul(sub(m, c.row0), c.panelAt.size()), i * (lanes / w.lanes)), w.lanes); }
+Value MatmulEmitter::partialAt(const Chunk &c, Value m, unsigned rows, unsigned i) {
+  unsigned rowsOfSum = lanes / columns, before = llvm::alignTo(rows, rowsOfSum) * c.first;
+  return mul(add(mul(sub(m, c.row0), partsOf(c)), before + i * rowsOfSum), columns);
+}
 
-Values MatmulEmitter::startTile(const Chunk &c, Value m, unsigned sums) {
+Values MatmulEmitter::startTile(const Chunk &c, Value m, unsigned rows, unsigned sums) {
   return ifElse(c.isFirst, SmallVector<Type>(sums, floats), [&] { return Values(sums, splatFloat(0)); }, [&] {
     Values y;
     for (unsigned i = 0; i < sums; ++i)
-      y.push_back(load(c.partial, partialAt(c, m, i), floats));
+      y.push_back(load(c.partial, partialAt(c, m, rows, i), floats));
     return y;
   });
 }
 
 void MatmulEmitter::finishTile(const Chunk &c, Value m, unsigned rows, ValueRange y) {
-  unsigned count = c.panelAt.size();
   ifElse(c.isLast, {}, [&] {
-    Values single = lanes > w.lanes ? apart(y, rows) : Values(y);
-    Lanes narrow(*this, w.lanes);
-    for (unsigned i = 0; i < rows * count; ++i)
-      storeRow(single[i], add(m, i / count), add(c.panel, i % count));
+    Values single = lanes > columns ? apart(y, rows) : Values(y);
+    Lanes narrow(*this, columns);
+    for (unsigned i = 0; i < rows * c.count; ++i)
+      storeRow(single[i], add(m, i / c.count), add(mul(c.panel, w.lanes / columns), c.first + i % c.count));
     return Values();
   }, [&] {
     for (unsigned i = 0; i < y.size(); ++i)
-      store(y[i], c.partial, partialAt(c, m, i));
+      store(y[i], c.partial, partialAt(c, m, rows, i));
     return Values();
   });
 }
@@ -175,9 +184,12 @@ MatmulEmitter::IntBlocks MatmulEmitter::intBlocks() {
     x.scales = each(x.run, b.getF32Type(), wide);
     x.zeros = x.hasZero ? each(x.run, x.zeroType.getElementType(), wide) : Value();
     if (offsetsSums() && x.implicitZero == 0 && !x.hasZero) {
-      x.startNumbers = llvm::PowerOf2Ceil(t.rows * t.panels * lanes);
+      x.startNumbers = llvm::PowerOf2Ceil(t.rows * t.panels * t.columns);
       x.starts = scratch(2 * x.startNumbers, b.getI32Type());
-      rolledLoop(index(2 * x.startNumbers / lanes), 1, {}, [&](Value i, ValueRange) { return store(splatInt(sumOffsetBits()), x.starts, mul(i, lanes)), Values(); });
+      rolledLoop(index(2 * x.startNumbers / t.columns), 1, {}, [&](Value i, ValueRange) {
+        Lanes narrow(*this, t.columns);
+        return store(splatInt(sumOffsetBits()), x.starts, mul(i, lanes)), Values();
+      });
     }
   } else {
     x.waiting = scratch(t.rowBlock * t.panels * lanes, b.getI32Type());
@@ -190,16 +202,28 @@ MatmulEmitter::IntBlocks MatmulEmitter::intBlocks() {
 }
 
 Value MatmulEmitter::placeOf(const Chunk &c, Value k, int64_t every, unsigned i) {
-  return mul(add(mul(div(sub(k, c.k0), every), c.panelAt.size()), i), lanes);
+  return mul(add(mul(div(sub(k, c.k0), every), partsOf(c)), i), lanes);
 }
 
-MatmulEmitter::StepParams MatmulEmitter::paramsAt(const Chunk &c, Value k, unsigned i) {
-  return params(c.panelAt[i], add(c.panelAt[i], mul(div(k, w.superK()), w.superBytes())), rem(k, w.superK()));
+MatmulEmitter::StepParams MatmulEmitter::paramsAt(Value panelAt, Value k) {
+  return params(panelAt, add(panelAt, mul(div(k, w.superK()), w.superBytes())), rem(k, w.superK()));
+}
+
+Value MatmulEmitter::ofPart(const Chunk &c, unsigned i, function_ref<Value(Value)> numbers) {
+  unsigned parts = w.lanes / columns, at = c.first + i;
+  Value all;
+  {
+    Lanes whole(*this, w.lanes);
+    all = numbers(c.panelAt[at / parts]);
+  }
+  if (parts == 1 || !all)
+    return all;
+  return vector::ExtractStridedSliceOp::create(b, loc, all, ArrayRef<int64_t>{at % parts * columns}, ArrayRef<int64_t>{columns}, ArrayRef<int64_t>{1});
 }
 
 void MatmulEmitter::unpackParams(const IntBlocks &x, const Chunk &c, Value k) {
   for (unsigned i = 0; i < c.panelAt.size(); ++i) {
-    StepParams p = paramsAt(c, k, i);
+    StepParams p = paramsAt(c.panelAt[i], k);
     Lanes wide(*this, x.lanes);
     store(ofColumns(p.scale), x.scales, placeOf(c, k, x.run, i));
     if (x.hasZero)
@@ -209,7 +233,7 @@ void MatmulEmitter::unpackParams(const IntBlocks &x, const Chunk &c, Value k) {
 
 void MatmulEmitter::unpackStep(const IntBlocks &x, const Chunk &c, Value k, unsigned i, int64_t from, BlockReader &reader) {
   int64_t unitBytes = 4 * lanes, all = c.panelAt.size() * x.parts;
-  StepParams p = spec.hasSubscales() ? paramsAt(c, add(k, from), i) : StepParams();
+  StepParams p = spec.hasSubscales() ? paramsAt(c.panelAt[i], add(k, from)) : StepParams();
   if (x.hasSub)
     store(p.subscale, x.subscales, placeOf(c, add(k, from), x.step, i));
   if (x.submins)
@@ -257,7 +281,7 @@ void MatmulEmitter::unpackChunk(const IntBlocks &x, const Chunk &c) {
 }
 
 Value MatmulEmitter::ofUnit(const IntTile &t, unsigned unit, function_ref<Value(const Row &)> of) {
-  Lanes narrow(*this, w.lanes);
+  Lanes narrow(*this, columns);
   Value first = of(t.rowOf[unit * t.rowsOfSum]);
   if (!first || t.rowsOfSum == 1)
     return first;
@@ -279,7 +303,7 @@ Value MatmulEmitter::scaleOfUnit(const IntTile &t, unsigned unit, Value k) {
 Value MatmulEmitter::ofPanel(function_ref<Value()> numbers) {
   Value v;
   {
-    Lanes narrow(*this, w.lanes);
+    Lanes narrow(*this, columns);
     v = numbers();
   }
   return ofColumns(v);
@@ -324,10 +348,15 @@ Values MatmulEmitter::productLoop(const IntBlocks &x, Value number, int64_t step
   return values;
 }
 
+int64_t MatmulEmitter::codesPlace(const IntBlocks &x, const IntTile &t, unsigned i) {
+  unsigned parts = w.lanes / columns, at = t.c.first + i / x.parts;
+  return (at / parts * x.parts + i % x.parts) * parts + at % parts;
+}
+
 Values MatmulEmitter::partProducts(const IntBlocks &x, const IntTile &t, Value from, Value number, ValueRange acc) {
-  int64_t unitBytes = 4 * w.lanes;
+  int64_t unitBytes = 4 * int64_t(columns), allBytes = int64_t(partsOf(t.c)) * x.parts * unitBytes;
   unsigned all = t.count * x.parts;                  // [panel][part]
-  Value unitAt = mul(sub(from, t.c.k0), all * w.lanes);
+  Value unitAt = mul(sub(from, t.c.k0), allBytes / 4);
   if (version.dot8x2)
     return pairProducts(x, t, from, unitAt, div(number, 2), acc);
   unsigned together = version.laneBroadcast ? 4 : 1; // a register of activations
@@ -337,7 +366,7 @@ Values MatmulEmitter::partProducts(const IntBlocks &x, const IntTile &t, Value f
     for (unsigned next = 0; next < together; ++next) {
       Values units;
       for (unsigned i = 0; i < all; ++i)
-        units.push_back(load(x.codes, add(add(unitAt, mul(add(u, next), all * unitBytes)), i * unitBytes), bytes));
+        units.push_back(load(x.codes, add(add(unitAt, mul(add(u, next), allBytes)), codesPlace(x, t, i) * unitBytes), bytes));
       Values together;                               // the register of this unit
       for (auto [r, row] : llvm::enumerate(t.rowOf)) {
         Value a = row.lane ? bcast4(together, add(add(row.inputAt, mul(from, rowsInRegister)), mul(add(u, next), 4 * rowsInRegister)), *row.lane)
@@ -366,7 +395,7 @@ Values MatmulEmitter::stepProducts(const IntBlocks &x, const IntTile &t, Value k
   SmallVector<StepParams> none(t.count);
   Values acc(carried), sum = unitProducts(x, t, k, index(x.step / 4), startSums(x, t, k, add(k, x.step), none, x.step));
   for (unsigned i = 0; i < t.sums(); ++i)
-    acc[i] = addScaled(acc[i], sum[i], ofPanel([&] { return load(x.subscales, placeOf(t.c, k, x.step, i % t.count), sums); }));
+    acc[i] = addScaled(acc[i], sum[i], ofPanel([&] { return load(x.subscales, placeOf(t.c, k, x.step, t.c.first + i % t.count), sums); }));
   return acc;
 }
 
@@ -383,7 +412,9 @@ Values MatmulEmitter::rescaleRun(const IntBlocks &x, const IntTile &t, Value k, 
     Value scale = scaleOfUnit(t, unit, k), sum;
     for (unsigned i = 0; i < t.count; ++i) {
       auto ofRow = [&](const Row &row) {
-        return finishSum(row, k, end, [&](Value at) { return x.inChunk ? load(x.submins, placeOf(t.c, at, x.step, i), sums) : subMinAt(t.c.panelAt[i], at); });
+        return finishSum(row, k, end, [&](Value at) { return x.inChunk ? load(x.submins, placeOf(t.c, at, x.step, t.c.first + i), sums)
+                           : ofPart(t.c, i, [&](Value panelAt) { return subMinAt(panelAt, at); });
+        });
       };
       if (i == 0 || x.hasSub)
         sum = ofUnit(t, unit, ofRow);
@@ -395,19 +426,19 @@ Values MatmulEmitter::rescaleRun(const IntBlocks &x, const IntTile &t, Value k, 
 
 void MatmulEmitter::tileOfRuns(const IntBlocks &x, const IntTile &t) {
   const Chunk &c = t.c;
-  Values y = loop(c.k0, c.kEnd, x.span, startTile(c, t.m, t.sums()), [&](Value k0, ValueRange carried) {
+  Values y = loop(c.k0, c.kEnd, x.span, startTile(c, t.m, t.rows, t.sums()), [&](Value k0, ValueRange carried) {
     Values y(carried);
     for (int64_t from = 0; from < x.span; from += x.run) {
       Value k = add(k0, from), end = runEnd(k, x.run, c.kEnd);
       SmallVector<StepParams> p(t.count);
       auto loadScales = [&] {
         for (unsigned i = 0; i < t.count; ++i)
-          p[i].scale = load(x.scales, placeOf(c, k, x.run, i), floats);
+          p[i].scale = load(x.scales, placeOf(c, k, x.run, c.first + i), floats);
       };
       if (!spec.together)
         loadScales();
       for (unsigned i = 0; i < t.count; ++i)
-        p[i].zero = x.hasZero ? load(x.zeros, placeOf(c, k, x.run, i), x.zeroType) : Value();
+        p[i].zero = x.hasZero ? load(x.zeros, placeOf(c, k, x.run, c.first + i), VectorType::get(lanes, x.zeroType.getElementType())) : Value();
       Value number = w.perRow() && x.run > 32 ? div(sub(end, k), 4) : index(x.run / 4);
       Values acc = runProducts(x, t, k, end, number, startRun(x, t, k, end, p));
       if (spec.together)                             // no registers are left for them before
@@ -423,12 +454,14 @@ void MatmulEmitter::tileWithinRun(const IntBlocks &x, const IntTile &t) {
   const Chunk &c = t.c;
   SmallVector<StepParams> p;
   for (unsigned i = 0; i < t.count; ++i) {
-    Lanes narrow(*this, w.lanes);
-    p.push_back(paramsAt(c, c.runBegin, i));
-    for (Value *number : {&p.back().scale, &p.back().zero})
-      *number = *number ? ofColumns(*number) : Value();
+    StepParams of;
+    of.scale = ofPart(c, i, [&](Value panelAt) { return paramsAt(panelAt, c.runBegin).scale; });
+    of.zero = ofPart(c, i, [&](Value panelAt) { return paramsAt(panelAt, c.runBegin).zero; });
+    for (Value *number : {&of.scale, &of.zero})
+      *number = *number ? ofPanel([&] { return *number; }) : Value();
+    p.push_back(of);
   }
-  auto waitingAt = [&](unsigned i) { return partialAt(c, t.m, i); };
+  auto waitingAt = [&](unsigned i) { return partialAt(c, t.m, t.rows, i); };
   Values acc = ifElse(equal(c.k0, c.runBegin), SmallVector<Type>(t.sums(), sums), [&] { return startRun(x, t, c.runBegin, c.runEnd, p); }, [&] {
     Values acc;
     for (unsigned i = 0; i < t.sums(); ++i)
@@ -439,7 +472,7 @@ void MatmulEmitter::tileWithinRun(const IntBlocks &x, const IntTile &t) {
   ifElse(equal(c.kEnd, c.runEnd), {}, [&] {
     Chunk whole = c;                                 // as if the run were the chunk
     whole.isFirst = equal(c.runBegin, index(0));
-    finishTile(whole, t.m, t.rows, rescaleRun(x, t, c.runBegin, c.runEnd, p, acc, startTile(whole, t.m, t.sums())));
+    finishTile(whole, t.m, t.rows, rescaleRun(x, t, c.runBegin, c.runEnd, p, acc, startTile(whole, t.m, t.rows, t.sums())));
     return Values();
   }, [&] {
     for (unsigned i = 0; i < t.sums(); ++i)
@@ -451,10 +484,10 @@ void MatmulEmitter::tileWithinRun(const IntBlocks &x, const IntTile &t) {
 void MatmulEmitter::emitIntBlocked() {
   IntBlocks x = intBlocks();
   forChunks(x.tiling.chunk, [&](const Chunk &c) { unpackChunk(x, c); }, [&](const Chunk &c, Value m, unsigned rows) {
-    IntTile t{c, m, rows, unsigned(c.panelAt.size()), {}, x.lanes / w.lanes};
+    IntTile t{c, m, rows, c.count, {}, x.lanes / w.lanes};
     for (unsigned r = 0; r < rows; ++r)
       t.rowOf.push_back(spec.together && rows == rowsInRegister ? rowAt(m, r) : rowAt(add(m, r)));
-    Lanes wide(*this, x.lanes);
+    Lanes wide(*this, t.rowsOfSum * columns);
     x.inChunk ? tileOfRuns(x, t) : tileWithinRun(x, t);
   });
 }
@@ -491,12 +524,12 @@ void MatmulEmitter::emitFloatBlocked() {
     });
   };
   auto tile = [&](const Chunk &c, Value m, unsigned rows) {
-    unsigned count = c.panelAt.size();
+    unsigned count = c.count;
     Value kEnd = min(c.kEnd, args.k);                // not past K: there the input is someone else's
-    Values y = loop(c.k0, kEnd, 1, startTile(c, m, rows * count), [&](Value k, ValueRange carried) {
+    Values y = loop(c.k0, kEnd, 1, startTile(c, m, rows, rows * count), [&](Value k, ValueRange carried) {
       Values y(carried), weights;
       for (unsigned i = 0; i < count; ++i)
-        weights.push_back(load(panel, mul(add(mul(sub(k, c.k0), count), i), lanes), floats));
+        weights.push_back(load(panel, mul(add(mul(sub(k, c.k0), partsOf(c)), c.first + i), lanes), floats));
       for (unsigned r = 0; r < rows; ++r) {
         Value a = splat(loadScalar(args.input, add(mul(add(m, r), args.inputStride), k)));
         for (unsigned i = 0; i < count; ++i)

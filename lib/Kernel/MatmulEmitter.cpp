@@ -10,7 +10,7 @@ using namespace qcc;
 using namespace qcc::kernel;
 
 MatmulEmitter::MatmulEmitter(OpBuilder &b, Location loc, const MatmulSpec &spec, const TargetVersion &version)
-    : b(b), loc(loc), spec(spec), w(spec.weight), version(version), lanes(spec.weight.lanes), sums(VectorType::get(lanes, b.getI32Type())),
+    : b(b), loc(loc), spec(spec), w(spec.weight), version(version), lanes(spec.weight.lanes), columns(lanes), sums(VectorType::get(lanes, b.getI32Type())),
       floats(VectorType::get(lanes, b.getF32Type())), bytes(VectorType::get(4 * lanes, b.getI8Type())) {}
 
 //===-- values ----------------------------------------------------------------------------------------------------------------------===//
@@ -366,7 +366,7 @@ Value MatmulEmitter::finishRun(Value sum, Value activationSum, Value activationS
 
 void MatmulEmitter::storeRow(Value y, Value m, Value panel) {
   Value column = mul(panel, lanes), at = add(mul(m, args.outputStride), column);
-  Value left = sub(args.n, column);
+  Value left = columns < w.lanes ? sub(b.createOrFold<arith::MaxUIOp>(loc, args.n, column), column) : sub(args.n, column);
   auto emit = [&](Value mask) {
     Value sum = y;
     auto get = [&](Value memref, Value from) -> Value {

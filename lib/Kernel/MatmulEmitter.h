@@ -164,6 +164,8 @@ private:
   };
   using BlockBody = llvm::function_ref<Values(const Streams &, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, mlir::ValueRange y)>;
   int64_t streamCount() const;
+  /// Of sums of a panel.
+  unsigned panelRegisters() const { return std::max(1u, w.lanes * 32 / version.vectorBits); }
   /// Runs `body(panels)` with one panel of each of several equal, contiguous shares of the call's panels, then with the rest one by one.
   void forStreams(llvm::function_ref<void(llvm::ArrayRef<Value>)> body);
   /// The calling thread's part of `[begin, end)` where a team divides the sums, else all of it.
@@ -202,7 +204,7 @@ private:
   Values intBlock(const Streams &s, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, llvm::ArrayRef<StepParams> shared, mlir::ValueRange y);
   /// A run k..end: its first i32 sums, [chain][row][panel]; units [from, to) of a block added to them; the run added to y.
   bool oneRun() const { return spec.intActivations && spec.run() < 0; }  // a row is one
-  bool hasTwoChains(const Streams &s) const { return w.integerBytes() == 1 && spec.run() != 16 && s.count() < version.dot4Chains; }
+  bool hasTwoChains(const Streams &s) const { return w.integerBytes() == 1 && spec.run() != 16 && s.count() * panelRegisters() < version.dot4Chains; }
   Values startRun(const Streams &s, llvm::ArrayRef<StepParams> p, Value k, Value end);
   Values addUnits(const Streams &s, llvm::MutableArrayRef<BlockReader> readers, llvm::ArrayRef<Value> superAt, Value super, Value blockInSuper, unsigned from,
                   unsigned to, mlir::ValueRange sums);
@@ -234,7 +236,8 @@ private:
 
   //===-- several rows (MatmulBlocked.cpp) --------------------------------------------------------------------------------------===//
   struct Tiling {
-    unsigned rows, panels;                           // of the register tile
+    unsigned rows, panels;                           // of the register tile; of panels that are several registers wide, as many registers
+    unsigned columns;                                // of such a part
     int64_t rowBlock;                                // rows whose unfinished sums are kept between chunks
     int64_t chunk;                                   // k unpacked at a time
   };
@@ -252,12 +255,18 @@ private:
     Value panel, row0, rowEnd, k0, kEnd, isFirst, isLast, partial;
     Value runBegin, runEnd;                          // of a chunk that is a part of a run
     llvm::SmallVector<Value> panelAt;
+    unsigned first = 0, count = 0;                   // of a tile's parts of the panels
   };
+  /// Parts of `columns` of a chunk's panels.
+  unsigned partsOf(const Chunk &c) const { return c.panelAt.size() * (w.lanes / columns); }
+  /// Of numbers of a whole panel, those of the tile's part i.
+  Value ofPart(const Chunk &c, unsigned i, llvm::function_ref<Value(Value panelAt)> numbers);
   void forChunks(int64_t k, llvm::function_ref<void(const Chunk &)> unpack, llvm::function_ref<void(const Chunk &, Value m, unsigned rows)> tile);
   void prefetchChunk(const Chunk &c, Value m, unsigned rows, Value panelBytes);
-  Values startTile(const Chunk &c, Value m, unsigned rows);
+  Values startTile(const Chunk &c, Value m, unsigned rows, unsigned sums);
   void finishTile(const Chunk &c, Value m, unsigned rows, mlir::ValueRange y);
-  Value partialAt(const Chunk &c, Value m, unsigned i);
+  /// Of sum `i` of a tile of `rows` rows from m.
+  Value partialAt(const Chunk &c, Value m, unsigned rows, unsigned i);
   /// Codes of two units as column, then k (MatmulPairs.cpp).
   Value interleaveUnits(Value low, Value high);
   struct IntBlocks;
@@ -273,6 +282,17 @@ private:
     void set(unsigned n);
     MatmulEmitter &e;
     unsigned before;
+  };
+  /// From here on sums are of a panel's parts of `n` columns: what a chunk's scratch has of a panel is what it would have of as many narrower ones.
+  class Part {
+  public:
+    Part(MatmulEmitter &e, unsigned n) : e(e), before(e.columns), sums(e, n) { e.columns = n; }
+    ~Part() { e.columns = before; }
+
+  private:
+    MatmulEmitter &e;
+    unsigned before;
+    Lanes sums;
   };
   bool sumsPairs() const { return version.dot8x2 && spec.intActivations && !spec.streams(); }
   /// Where sums are of pairs: a number of every column, for both rows; those of two rows, column by column; and pairs[pair][panel] as [row][panel].
@@ -315,7 +335,7 @@ private:
   Value ofPanel(llvm::function_ref<Value()> numbers);
   /// Where panel i has what belongs to the piece of `every` k at `k`; the numbers of its step there.
   Value placeOf(const Chunk &c, Value k, int64_t every, unsigned i);
-  StepParams paramsAt(const Chunk &c, Value k, unsigned i);
+  StepParams paramsAt(Value panelAt, Value k);
   void unpackParams(const IntBlocks &x, const Chunk &c, Value k);
   void unpackStep(const IntBlocks &x, const Chunk &c, Value k, unsigned i, int64_t from, BlockReader &reader);
   void unpackBlock(const IntBlocks &x, const Chunk &c, Value k);
@@ -329,6 +349,8 @@ private:
   Values partProducts(const IntBlocks &x, const IntTile &t, Value k, Value number, mlir::ValueRange acc);
   /// `body` over 0..number, `step` at a time.
   Values productLoop(const IntBlocks &x, Value number, int64_t step, mlir::ValueRange carried, llvm::function_ref<Values(Value, mlir::ValueRange)> body);
+  /// Where unit i, [panel][part], of the tile is among all of the chunk.
+  int64_t codesPlace(const IntBlocks &x, const IntTile &t, unsigned i);
   Values unitProducts(const IntBlocks &x, const IntTile &t, Value k, Value number, mlir::ValueRange acc);
   Values stepProducts(const IntBlocks &x, const IntTile &t, Value k, mlir::ValueRange acc);
   Values runProducts(const IntBlocks &x, const IntTile &t, Value from, Value to, Value number, mlir::ValueRange acc);
@@ -445,7 +467,7 @@ private:
   const MatmulSpec &spec;
   const PanelLayout &w;
   const TargetVersion &version;
-  unsigned lanes;
+  unsigned lanes, columns;                           // columns: of a panel, or of its part that sums are of
   mlir::VectorType sums, floats, bytes;              // lanes x i32, lanes x f32, 4 * lanes x i8
   Value superCountValue, panelBytesValue;
 };

@@ -102,7 +102,7 @@ bool kernel::hasBf16Tiles(const TargetVersion &version, const PanelLayout &weigh
 }
 
 func::FuncOp kernel::buildMatmul(OpBuilder &builder, Location loc, StringRef name, const MatmulSpec &spec, const TargetVersion &version) {
-  assert(spec.weight.lanes * 32 <= version.vectorBits && "a panel is wider than a register");
+  assert((spec.weight.lanes * 32 <= version.vectorBits || spec.weight.lanes * 32 % version.vectorBits == 0) && "a panel is no whole number of registers");
   assert((!spec.intActivations || spec.weight.hasIntegers()) && "weights without integers need float activations");
   assert((!spec.intActivations || spec.sumGroup == spec.sumK() || (spec.sumGroup > 0 && (spec.sumK() < 0 || spec.sumK() % spec.sumGroup == 0))) &&
          "sums of activations are too long for this weight");

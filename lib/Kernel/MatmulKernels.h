@@ -89,7 +89,7 @@ int64_t panelStep(const MatmulSpec &spec, const TargetVersion &version);
 
 mlir::FunctionType matmulType(mlir::MLIRContext *context, const MatmulSpec &spec);
 /// Builds the kernel as a private function called `name` at the builder's insertion point (in a module).
-/// `spec.weight.lanes * 32` must not exceed `version.vectorBits`.
+/// A panel is at most a register, or several whole ones.
 mlir::func::FuncOp buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef name, const MatmulSpec &spec, const TargetVersion &version);
 mlir::func::CallOp callMatmul(mlir::OpBuilder &builder, mlir::Location loc, mlir::func::FuncOp kernel, const MatmulSpec &spec, const MatmulArgs &args);
 

@@ -40,7 +40,7 @@ Values MatmulEmitter::apart(ValueRange pairs, unsigned rows) {
 }
 
 Values MatmulEmitter::pairProducts(const IntBlocks &x, const IntTile &t, Value kAt, Value codesAt, Value number, ValueRange sums) {
-  unsigned pairs = t.units(), count = sums.size() / pairs, columns = w.lanes;
+  unsigned pairs = t.units(), count = sums.size() / pairs;
   auto sixteen = VectorType::get(16, b.getI8Type()), unit = VectorType::get(8 * columns, b.getI8Type());
   bool together = t.rowOf.front().lane.has_value();
   auto half = [&](Value first, Value other, int64_t from) -> Value {
@@ -60,7 +60,7 @@ Values MatmulEmitter::pairProducts(const IntBlocks &x, const IntTile &t, Value k
     for (unsigned next = 0; next < 2; ++next) {
       Values units;
       for (unsigned i = 0; i < count; ++i)
-        units.push_back(load(x.codes, add(add(codesAt, mul(add(u, next), count * 8 * columns)), i * 8 * columns), unit));
+        units.push_back(load(x.codes, add(add(codesAt, mul(add(u, next), partsOf(t.c) * x.parts * 8 * columns)), codesPlace(x, t, i) * 8 * columns), unit));
       for (unsigned p = 0; p < pairs; ++p) {
         Value two = together ? load(args.input, add(togetherAt, add(mul(add(u, next), 8 * rowsInRegister), 16 * p)), sixteen) : half(first[p], other[p], 8 * next);
         for (unsigned i = 0; i < count; ++i)

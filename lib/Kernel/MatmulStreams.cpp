@@ -14,8 +14,12 @@ using namespace mlir;
 using namespace qcc;
 using namespace qcc::kernel;
 
-// Registers: two chains of sums a panel for one row, one for each of four rows; 16 registers are enough for half of that.
-int64_t MatmulEmitter::streamCount() const { return spec.team > 1 ? 1 : spec.rows == RowClass::Decode && version.numVectorRegisters >= 32 ? 4 : 2; }
+// Registers: two chains of sums a panel for one row, one for each of four rows; 16 registers are enough for half of that. Panels of several registers are
+// so many fewer.
+int64_t MatmulEmitter::streamCount() const {
+  int64_t registers = spec.rows == RowClass::Decode && version.numVectorRegisters >= 32 ? 4 : 2;
+  return spec.team > 1 ? 1 : std::max<int64_t>(1, registers / panelRegisters());
+}
 
 void MatmulEmitter::forStreams(function_ref<void(ArrayRef<Value>)> body) {
   int64_t streams = streamCount();

@@ -3,6 +3,13 @@
 #if defined(__aarch64__)
 #include "qcc/Runtime/Features.h"
 #include <sys/auxv.h>
+#include <sys/prctl.h>
+
+/* Bits of a register of SVE; threads have the length of the one that started them. PR_SVE_GET_VL, spelled out as below: bytes in the low half, flags above. */
+static int sve_bits(void) {
+  int length = prctl(51, 0, 0, 0, 0);
+  return length < 0 ? 0 : 8 * (length & 0xffff);
+}
 
 uint64_t qccrt_cpu_features(uint64_t wanted) {
   (void)wanted;
@@ -15,6 +22,8 @@ uint64_t qccrt_cpu_features(uint64_t wanted) {
   for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
     if (words[table[i].word] >> table[i].bit & 1)
       has |= table[i].feature;
+  int bits = has & QCC_CPU_SVE ? sve_bits() : 0;
+  has |= (bits >= 256 ? QCC_CPU_SVE256 : 0) | (bits >= 512 ? QCC_CPU_SVE512 : 0);
   return has;
 }
 

@@ -6,7 +6,7 @@
 static const char *const x86Names[] = {
     "avx2",     "fma",      "f16c",     "bmi",      "bmi2",       "lzcnt",      "movbe",      "avx512f",    "avx512bw", "avx512cd", "avx512dq",
     "avx512vl", "avx512vnni", "avx512bf16", "avx512vbmi", "avx512fp16", "avxvnni", "gfni", "amx-tile", "amx-int8", "amx-bf16"};
-static const char *const armNames[] = {"neon", "fp16", "dotprod", "i8mm", "bf16", "sve", "sve2", "svei8mm", "sme", "svebf16"};
+static const char *const armNames[] = {"neon", "fp16", "dotprod", "i8mm", "bf16", "sve", "sve2", "svei8mm", "sme", "svebf16", "sve256", "sve512"};
 
 /* The bits of each architecture, as Features.h divides them. */
 static const struct { int first, count; const char *const *names; } architectures[] = {

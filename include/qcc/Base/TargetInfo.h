@@ -28,6 +28,8 @@ struct TargetVersion {
   unsigned minOptLevel = 0;                            ///< What -O gives at least: some code needs an optimizing code generator.
   uint64_t runtimeFeatures = 0;  // QCC_CPU_* bits that the runtime must find
   unsigned vectorBits = 512;     // of one register
+  /// Registers may be longer than vectorBits, which is so many times the least that the instructions allow (LLVM's vscale). 0: they are not.
+  unsigned leastScale = 0;
   unsigned numVectorRegisters = 32;
   bool dot4 = false;             // u8 x s8 products of 4 summed into i32 in one instruction
   unsigned dot4Chains = 8;       // independent sums that hide its latency
@@ -64,7 +66,7 @@ struct TargetVersion {
 /// A preset: `--target=<name>`.
 struct TargetInfo {
   std::string name, triple, description;
-  unsigned panelLanes = 16;      // columns of a packed weight panel = i32 lanes of the floor's register; the same for all versions
+  unsigned panelLanes = 16;      // columns of a packed weight panel, one or several registers of i32; the same for all versions
   std::vector<TargetVersion> versions;  // best first; the last one is the floor
   /// Kernels run on a device, and this is the machine that it belongs to: LLVM's triple and CPU of what launches them. Empty: kernels run on the CPU
   /// of `triple`.

@@ -46,4 +46,6 @@
 #define QCC_CPU_SVEI8MM    QCC_CPU_BIT(39)
 #define QCC_CPU_SME        QCC_CPU_BIT(40)
 #define QCC_CPU_SVEBF16    QCC_CPU_BIT(41)
+#define QCC_CPU_SVE256     QCC_CPU_BIT(42) /* registers of at least so many bits */
+#define QCC_CPU_SVE512     QCC_CPU_BIT(43)
 #endif

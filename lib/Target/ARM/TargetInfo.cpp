@@ -5,7 +5,8 @@
 // since Neoverse V1 and N2, mandatory from Armv8.6. SVE2 since Neoverse N2 and V2 (Armv9). Arm ARM (DDI 0487), chapter A2; Linux names them in
 // Documentation/arch/arm64/elf_hwcaps.rst. L1d is 64 KB on Neoverse and Cortex-A76, 32 KB on Cortex-A72 and A53: 32 KB is assumed.
 //
-// SVE registers are used at 128 bits, the least that a machine may have: panels are 4 columns wide for all versions.
+// SVE registers have 128 to 2048 bits. Code for 256 or 512 is right on all machines that have as many or more, so there is a version for each, and their
+// panels are 16 columns wide.
 #include "lib/Target/ARM/ARM.h"
 #include "qcc/Runtime/Features.h"
 #include "qcc/Target/InstructionSets.h"
@@ -18,7 +19,7 @@ using namespace qcc;
 
 namespace {
 constexpr const char *triple = "aarch64-unknown-linux-gnu";
-constexpr unsigned lanes = 4;
+constexpr unsigned lanes = 4, longLanes = 16;          // of panels; the latter fill a register of 512 bits
 
 // LLVM's feature names that the runtime can look for.
 constexpr InstructionSets::Feature featureBits[] = {{"neon", QCC_CPU_NEON}, {"fullfp16", QCC_CPU_FP16}, {"dotprod", QCC_CPU_DOTPROD}, {"i8mm", QCC_CPU_I8MM},
@@ -36,16 +37,19 @@ constexpr InstructionSets sets = {triple, featureBits, levels, "generic", isInst
 // where these differ, the widest. Scheduled for none, loops that need nearly all registers spill some.
 struct VersionName {
   const char *name, *features, *tune;
+  unsigned scale = 0;            // TargetVersion::leastScale
 };
 constexpr VersionName neon = {"neon", "", nullptr}, dotprod = {"dotprod", "+dotprod", "neoverse-n1"}, i8mm = {"i8mm", "+dotprod,+i8mm", "neoverse-v2"},
-                      sve2 = {"sve2", "+dotprod,+i8mm,+sve2", "neoverse-v2"};
+                      sve2 = {"sve2", "+dotprod,+i8mm,+sve2", "neoverse-v2"}, sve2Of256 = {"sve2_256", sve2.features, sve2.tune, 2},
+                      sve2Of512 = {"sve2_512", sve2.features, sve2.tune, 4};
 
 // Facts from features.
 void derive(TargetVersion &version) {
   std::unique_ptr<llvm::MCSubtargetInfo> info = sets.subtarget(version.cpu, version.features);
-  version.vectorBits = 128;
+  version.vectorBits = 128 * std::max(1u, version.leastScale);
   version.numVectorRegisters = 32;
   version.runtimeFeatures = sets.checkable(*info);
+  version.runtimeFeatures |= (version.leastScale >= 2 ? QCC_CPU_SVE256 : 0) | (version.leastScale >= 4 ? QCC_CPU_SVE512 : 0);
   version.dot4 = version.runtimeFeatures & QCC_CPU_DOTPROD;
   // A panel is three registers wide in long products: its places are multiples of 48 bytes, which an instruction cannot make of a count. By the models, that
   // is worth 5% of them on N1 and 2% on A76, and costs decode 6%. Wider machines with i8mm lose in both.
@@ -64,13 +68,14 @@ void derive(TargetVersion &version) {
     version.runtimeFeatures |= (version.runtimeFeatures & QCC_CPU_I8MM ? QCC_CPU_SVEI8MM : 0) | (version.runtimeFeatures & QCC_CPU_BF16 ? QCC_CPU_SVEBF16 : 0);
 }
 
-TargetInfo preset(const char *name, const char *description, llvm::ArrayRef<VersionName> versions) {
-  TargetInfo info{name, triple, description, lanes, {}};
+TargetInfo preset(const char *name, const char *description, llvm::ArrayRef<VersionName> versions, unsigned panelLanes = lanes) {
+  TargetInfo info{name, triple, description, panelLanes, {}};
   for (const VersionName &v : versions) {
     TargetVersion version;
     version.name = v.name;
     version.cpu = "generic";
     version.features = v.features;
+    version.leastScale = v.scale;
     if (v.tune)
       version.functionAttributes.push_back({"tune-cpu", v.tune});
     derive(version);
@@ -86,7 +91,7 @@ public:
             preset("arm-neon", "any 64-bit ARM (Cortex-A53, A72)", {neon}),
             preset("arm-dotprod", "dot products of bytes (Cortex-A76, Neoverse N1)", {dotprod}),
             preset("arm-i8mm", "matrix products of bytes (Neoverse V1, N2)", {i8mm}),
-            preset("arm-sve2", "SVE2 and i8mm (Neoverse N2, V2; Armv9)", {sve2})};
+            preset("arm-sve2", "SVE2 and i8mm (Neoverse N2, V2; Armv9), the whole of a register", {sve2Of512, sve2Of256, sve2}, longLanes)};
   }
 
   std::optional<TargetInfo> host() const override {

@@ -65,6 +65,8 @@ llvm::Expected<std::unique_ptr<llvm::Module>> qcc::translateToLlvmIr(mlir::Modul
     function.addFnAttr("target-features", machine.getTargetFeatureString());
     for (const auto &[name, value] : version.functionAttributes)
       function.addFnAttr(name, value);
+    if (version.leastScale)
+      function.addFnAttr(llvm::Attribute::getWithVScaleRangeArgs(context, version.leastScale, 16));
     function.addFnAttr(llvm::Attribute::NoUnwind);
     if (!llvm::is_contained(exported, function.getName()))
       function.setLinkage(llvm::GlobalValue::InternalLinkage);

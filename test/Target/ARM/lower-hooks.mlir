@@ -54,11 +54,13 @@ func.func @two_rows(%0: vector<8xi32>, %u: vector<32xi8>, %s: vector<16xi8>) -> 
   return %2 : vector<8xi32>
 }
 
-// No such register: the generic way.
+// Several registers.
 // CHECK-LABEL: func @wide
-// CHECK-NOT: llvm.aarch64
-// CHECK: arith.muli
 func.func @wide(%0: vector<16xi32>, %u: vector<64xi8>, %s: vector<64xi8>) -> vector<16xi32> {
+  // NEON-COUNT-4: llvm.aarch64.neon.addp.v8i16
+  // DOTPROD-COUNT-4: llvm.aarch64.neon.sdot.v4i32.v16i8
+  // I8MM-COUNT-4: llvm.aarch64.neon.sdot.v4i32.v16i8
+  // CHECK: return
   %1 = qk.dot4 %0, %u, %s {max = 15 : i32} : vector<16xi32>, vector<64xi8>
   return %1 : vector<16xi32>
 }

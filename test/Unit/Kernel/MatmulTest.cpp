@@ -247,6 +247,35 @@ TEST_F(MatmulTest, rowsTogetherEmulated) {
     }
 }
 
+// Panels of several registers, of which tiles of many rows take parts: whole ones, those past the last column, runs of a part of a chunk and of several.
+TEST_F(MatmulTest, panelsOfSeveralRegisters) {
+  const Target &target = getX86Target();
+  auto info = findTarget({&target}, "x86-avx512", "", "", true);
+  ASSERT_TRUE(bool(info));
+  TargetVersion version = versionNamed(*info, "avx512");
+  if (!canRun(version))
+    GTEST_SKIP() << "this machine has no AVX-512";
+  const TargetVersion machine = version;
+  version.laneBroadcast = version.rowsTogether = version.signedDot4 = version.slowConversion = version.dot8x2 = true;
+  struct Case {
+    const char *format;
+    int64_t activationGroup;
+  };
+  for (unsigned bits : {128, 256})
+    for (RowClass rows : {RowClass::Decode, RowClass::Short, RowClass::Long})
+      for (auto [format, activationGroup] : {Case{"w4g32", 32}, {"w2g16asym", 32}, {"w4tasym", 128}, {"w8row", 1024}, {"w8rowasym", -1}, {"q4_k", 32}, {"q6_k", -1}, {"mxfp4", 32}, {"nvfp4", 32}}) {
+        version.vectorBits = bits;
+        mlir::Type element = qnt::parseFormat(format, &context);
+        MatmulSpec spec = productOf(element, info->panelLanes, rows, activationGroup, true);
+        spec.together = rowsTogether(spec, version);
+        auto kernels = CompiledMatmul::compile(spec, target, *info, version, nullptr, &machine);
+        ASSERT_TRUE(bool(kernels)) << llvm::toString(kernels.takeError());
+        for (Size size : {Size{1, 7, 31}, Size{11, 33, 127}, Size{33, 127, 31}, Size{127, 81, 1400}})
+          if (rows == RowClass::Long || size.m == 1 || (rows == RowClass::Short && size.m < 16))
+            check(MatmulProblem(element, info->panelLanes, size.m, size.n, size.k, activationGroup), spec, *kernels, 0);
+      }
+}
+
 // What products of lanes and of signed bytes change in every kernel, and sums that start off zero, with these emulated: runs that keep the sums within 22
 // bits and runs that don't, rows past tiles.
 TEST_F(MatmulTest, signedBytesAndOffsetSumsEmulated) {
