@@ -222,7 +222,7 @@ private:
       step.walk([&](func::CallOp call) { calls.push_back(call); });
       for (func::CallOp call : calls) {
         func::FuncOp callee = calleeOf(call);
-        for (StringRef name : {"qk.team", "qk.cluster", "qk.shares"})
+        for (StringRef name : {"qk.team", "qk.cluster", "qk.shares", "qk.lane_registers"})
           if (Attribute number = callee->getAttr(name))
             step->setAttr(name, number);
         inlineCall(call, callee);
