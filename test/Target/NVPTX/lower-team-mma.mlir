@@ -4,8 +4,7 @@
 // CHECK-LABEL: func.func @products
 // CHECK: %[[POINTER:.*]] = llvm.inttoptr
 // CHECK: llvm.addrspacecast %[[POINTER]] : !llvm.ptr to !llvm.ptr<3>
-// CHECK-DAG: %[[STRIDES:.*]] = arith.constant 154619412480 : i64
-// CHECK: %[[FIRST:.*]] = arith.ori %{{.*}}, %[[STRIDES]] : i64
+// CHECK: arith.ori %{{.*}}, %c154619412480_i64 : i64
 // CHECK: llvm.inline_asm has_side_effects "{\0A.reg .pred p;\0Asetp.ne.b32 p, 1, 0;\0Awgmma.fence.sync.aligned;\0A
 // CHECK-SAME: wgmma.mma_async.sync.aligned.m64n16k32.s32.s8.s8 {$0, $1, $2, $3, $4, $5, $6, $7}, {$8, $9, $10, $11}, $16, p;\0A
 // CHECK-SAME: wgmma.mma_async.sync.aligned.m64n16k32.s32.s8.s8 {$0, $1, $2, $3, $4, $5, $6, $7}, {$12, $13, $14, $15}, $17, p;\0A
