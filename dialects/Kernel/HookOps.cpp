@@ -57,3 +57,12 @@ LogicalResult TileMmaOp::verify() {
     return emitOpError() << "has shapes that do not fit: " << acc << " += " << lhs << " * " << rhs;
   return success();
 }
+
+LogicalResult TeamMmaOp::verify() {
+  if (getAcc().empty() || getLhs().empty() || getAcc().getTypes() != getResult().getTypes())
+    return emitOpError("needs sums of some columns, products of some k, and results like the sums");
+  constexpr uint64_t unit = 16;
+  if (!getKStride() || !getColumnStride() || getKStride() % unit || getColumnStride() % unit)
+    return emitOpError() << "has strides that are no multiples of " << unit;
+  return success();
+}

@@ -207,6 +207,24 @@ def Qk_SwapLanesOp : Qk_Hook<"swap_lanes", [Pure, AllTypesMatch<["value", "resul
   let assemblyFormat = "$value `,` $distance attr-dict `:` type($value)";
 }
 
+def Qk_TeamMmaOp : Qk_Hook<"team_mma", [AttrSizedOperandSegments]> {
+  let summary = "acc += lhs * rhs of tiles of bytes, 64 x K and K x columns, for a team of four registers";
+  let description = [{
+    Every operand but `rhs` is a lane's own part: thread t of the team has rows 16 t.. of `lhs` and `acc`, spread over its 32 lanes as `qk.lane_mma` has them,
+    `lhs` one vector for each 32 k, `acc` one for each eight columns. `rhs` is team memory: pieces of 16 k of eight columns, 128 bytes each, the next 16 k
+    `k_stride` bytes behind, the next eight columns `column_stride`; all are multiples of 16. All lanes of the team take part; what they
+    stored is visible after a `qk.team_barrier` with `tiles`. Bytes are signed, sums exact.
+    Example:
+      %c1 = qk.team_mma (%c0 : vector<4xi32>), (%a), %rows[%at] {k_stride = 144 : i64, column_stride = 288 : i64}
+        : (vector<4xi32>), memref<?xi8> -> (vector<4xi32>)
+  }];
+  let arguments = (ins Variadic<FixedVectorOfLengthAndType<[4], [I32]>>:$acc, Variadic<FixedVectorOfLengthAndType<[4], [I32]>>:$lhs,
+    Arg<MemRefRankOf<[I8], [1]>, "", [MemRead]>:$rhs, Index:$at, I64Attr:$k_stride, I64Attr:$column_stride);
+  let results = (outs Variadic<FixedVectorOfLengthAndType<[4], [I32]>>:$result);
+  let assemblyFormat = "`(` $acc `:` type($acc) `)` `,` `(` $lhs `)` `,` $rhs `[` $at `]` attr-dict `:` `(` type($lhs) `)` `,` type($rhs) `->` `(` type($result) `)`";
+  let hasVerifier = 1;
+}
+
 //===-- matrix tiles ------------------------------------------------------------------------------------------------------------===//
 
 def Qk_TileZeroOp : Qk_Hook<"tile_zero"> {

@@ -61,6 +61,8 @@ def Qk_TeamRankOp : Qk_Op<"team_rank", [Pure]> {
 
 def Qk_TeamBarrierOp : Qk_Op<"team_barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "Wait until every thread of the team is here; what they wrote before is visible after";
+  let description = [{ With `tiles` also to the matrix unit of the team (`qk.team_mma`). }];
+  let arguments = (ins UnitAttr:$tiles);
   let assemblyFormat = "attr-dict";
 }
 

@@ -28,6 +28,15 @@ static void readAhead(KernelBuilder &b, const LinearSpec &spec, Value weights) {
     qk::ReadAheadOp::create(b, weights);
 }
 
+/// Rows of a team's tile where `steps` times as many tiles as row blocks are to be shared: small ones where large ones leave teams without work.
+static Value teamRows(KernelBuilder &b, const kernel::MatmulSpec &matmul, Value rows, int64_t steps) {
+  Operation *kernel = b.getInsertionBlock()->getParentOp();
+  kernel->setAttr("qk.team", b.getI64IntegerAttr(matmul.team));
+  kernel->setAttr("qk.lane_registers", b.getI64IntegerAttr(kernel::teamTileRegisters));
+  Value teams = qk::NumThreadsOp::create(b, b.getIndexType()), tiles = b.mul(b.ceilDiv(rows, kernel::teamTileRows), steps);
+  return b.select(b.less(tiles, teams), b.idx(kernel::smallTeamTileRows), b.idx(kernel::teamTileRows));
+}
+
 /// The calling thread's share of the product of `call.m` rows: `input` as linearKernel has it, `operands` from the weights on.
 static void multiply(KernelBuilder &b, const LinearSpec &spec, Value rows, ValueRange input, ValueRange operands) {
   const kernel::MatmulSpec &matmul = spec.matmul;
@@ -68,8 +77,11 @@ static void multiply(KernelBuilder &b, const LinearSpec &spec, Value rows, Value
     function->setAttr("qk.kernel", b.getUnitAttr());
   }
   if (matmul.rowRange) {                            // neighbours have the same rows
-    int64_t each = b.facts.version.shareRows;
-    return b.share(b.mul(b.ceilDiv(rows, each), steps), [&](Value unit) {
+    Value each = b.idx(b.facts.version.shareRows);
+    if (matmul.team > 1)
+      each = teamRows(b, matmul, rows, steps);
+    Value blocks = b.div(b.sub(b.add(rows, each), b.idx(1)), each);
+    return b.share(b.mul(blocks, steps), [&](Value unit) {
       call.rowBegin = b.mul(b.div(unit, steps), each);
       call.m = b.min(b.add(call.rowBegin, each), rows);
       call.panelBegin = b.mul(b.rem(unit, steps), step);

@@ -53,6 +53,8 @@ void MatmulEmitter::overChunks(int64_t chunk, Value end, function_ref<void(Value
 }
 
 int64_t kernel::panelStep(const MatmulSpec &spec, const TargetVersion &version) {
+  if (hasTeamTiles(spec, version))
+    return version.teamMma;
   if (spec.rowRange && spec.intActivations && version.laneMma)
     return 1;
   return spec.team > 1 ? 1 : spec.rows == RowClass::Short ? 4 : panelsTogether(spec, version);

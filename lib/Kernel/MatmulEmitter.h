@@ -24,6 +24,7 @@ public:
   bool usesFragments() const;                        // int8 on a matrix unit of lanes
   void emitFragments();                              // MatmulFragments.cpp
   void emitTeamFragments();
+  void emitTeamTiles();                              // MatmulTeamTiles.cpp
   void emitIntBlocked();                             // MatmulBlocked.cpp
   void emitFloatBlocked();
   void emitBf16Tiles();                              // MatmulBf16.cpp
@@ -110,7 +111,7 @@ private:
   /// Whether the sums of runs start as the bits of 1.5 * 2^23 and more, and so end as the floats 1.5 * 2^23 + sum: those are exact up to 2^22, where a
   /// unit is that of the last place. Matrix units start at nothing.
   bool offsetsSums() const {
-    return version.slowConversion && !version.tileInt8 && !version.laneMma && !startsAtZero() && !spec.hasSubscales() && w.integerBytes() == 1 && spec.run() > 0 &&
+    return version.slowConversion && !version.tileInt8 && (!version.laneMma || usesTeamTiles()) && !startsAtZero() && !spec.hasSubscales() && w.integerBytes() == 1 && spec.run() > 0 &&
            spec.run() * 127 * 255 < 1 << 22;
   }
   static constexpr float sumOffset = 3 << 22;
@@ -424,7 +425,9 @@ private:
   Fragments makeFragments();
   void decodeFragments(const Fragments &f, Value panelAt, Value k);
   Value ownWords(Value memref, Value at, int64_t count);
-  Values readColumns(const Fragments &f, Value panelAt, Value k);
+  Values loadColumns(const Fragments &f, Value panelAt, Value k);
+  Values unpackColumns(const Fragments &f, mlir::ValueRange words, unsigned first, unsigned count);
+  Values readColumns(const Fragments &f, Value panelAt, Value k) { return unpackColumns(f, loadColumns(f, panelAt, k), 0, lanes / 8); }
   Values decodedColumns(const Fragments &f, int64_t from);
   Values multiplyFragments(const Fragments &f, Value panelAt, Value k, mlir::ValueRange carried);
   llvm::SmallVector<StepParams> ownParams(const Fragments &f, Value panelAt, Value k);
@@ -434,6 +437,26 @@ private:
   void storeColumns(const Fragments &f, Value row0, Value column0, llvm::ArrayRef<Value> outputs);
   Values fragmentProducts(Fragments &f, Value row0, Value panelAt, Value from, Value end, unsigned halves);
   void joinFragments(const Fragments &f, Value row0, mlir::ValueRange y, Value panel);
+
+  //===-- int8 on a matrix unit of teams (MatmulTeamTiles.cpp) ------------------------------------------------------------------===//
+  bool usesTeamTiles() const { return spec.rows == RowClass::Long && spec.team > 1; }
+  struct TeamTile;
+  struct TeamStage;
+  void emitTeamTile(const TeamTile &t);
+  Value tokenNumber(const TeamTile &t, Value at) { return min(at, sub(args.m, index(1))); }
+  TeamStage loadStage(const TeamTile &t, Value k, int64_t length, bool ofRuns);
+  void storeStage(const TeamTile &t, const TeamStage &stage, Value buffer);
+  StepParams columnParams(const TeamTile &t, Value scale, Value zero, unsigned column);
+  std::pair<Value, Value> loadParams(const TeamTile &t, Value k);
+  Value rowStart(Value activationSum);
+  Values startTeamSums(const TeamTile &t, unsigned half, Value scale, Value zero, llvm::function_ref<Value(unsigned)> startsAt);
+  Values multiplyStage(const TeamTile &t, const TeamStage &stage, Value buffer, unsigned half, unsigned first, unsigned count, mlir::ValueRange acc);
+  void finishTeamRun(const TeamTile &t, unsigned half, Value scale, Value zero, mlir::ValueRange acc, llvm::function_ref<Value(unsigned)> scaleAt,
+                     llvm::function_ref<Value(unsigned)> sumAt, Values &y);
+  Values overStages(const TeamTile &t, Value from, Value to, int64_t length, bool ofRuns, mlir::ValueRange carried);
+  Values teamRun(const TeamTile &t, Value k, Value end, mlir::ValueRange y);
+  Values stageOfRuns(const TeamTile &t, const TeamStage &stage, Value buffer, mlir::ValueRange y);
+  void storeTeamTile(const TeamTile &t, mlir::ValueRange y);
 
   //===-- bf16 on a matrix unit (MatmulBf16.cpp) --------------------------------------------------------------------------------===//
   struct Bf16Jobs {
@@ -470,6 +493,19 @@ private:
   unsigned lanes, columns;                           // columns: of a panel, or of its part that sums are of
   mlir::VectorType sums, floats, bytes;              // lanes x i32, lanes x f32, 4 * lanes x i8
   Value superCountValue, panelBytesValue;
+};
+
+/// From here on a lane's own two columns of a tile (or what else it has) are the register.
+struct MatmulEmitter::OwnColumns {
+  OwnColumns(MatmulEmitter &e, unsigned columns = 2) : e(e), lanes(e.lanes), sums(e.sums), floats(e.floats) {
+    e.lanes = columns;
+    e.sums = mlir::VectorType::get(columns, e.b.getI32Type());
+    e.floats = mlir::VectorType::get(columns, e.b.getF32Type());
+  }
+  ~OwnColumns() { e.lanes = lanes, e.sums = sums, e.floats = floats; }
+  MatmulEmitter &e;
+  unsigned lanes;
+  mlir::VectorType sums, floats;
 };
 } // namespace qcc::kernel
 #endif

@@ -72,29 +72,42 @@ Value MatmulEmitter::ownWords(Value memref, Value at, int64_t count) {
   return vector::BitCastOp::create(b, loc, VectorType::get(count, b.getI32Type()), load.getResult());
 }
 
-// The codes of the `span` k at k, as they lie in memory: a lane's units of its column in each tile, [unit][tile].
-Values MatmulEmitter::readColumns(const Fragments &f, Value panelAt, Value k) {
-  auto number = [&](int64_t v) { return arith::ConstantIntOp::create(b, loc, b.getI32Type(), v); };
+// The words that have codes of the `span` k at k, as they lie in memory: of a lane's column in each tile, [plane][register].
+Values MatmulEmitter::loadColumns(const Fragments &f, Value panelAt, Value k) {
   int64_t columnTiles = lanes / tileColumns, units = f.units(), lanesOfBlock = 8 / units, registerBytes = lanes * 4;
   Value inSuper = rem(k, w.superK()), superAt = add(panelAt, mul(div(k, w.superK()), w.superBytes()));
   Value blockAt = add(add(superAt, w.codesOffset()), mul(add(div(inSuper, 32), div(f.quarter, lanesOfBlock)), w.blockBytes()));
   Value first = mul(rem(f.quarter, lanesOfBlock), units);
-  Values columns(units * columnTiles);
-  unsigned to = 0;
+  Values words;
   for (auto [plane, width] : llvm::enumerate(w.planes())) {
-    int64_t fields = 8 / width, bits = width, registers = std::max<int64_t>(1, units / fields);
+    int64_t fields = 8 / width, registers = std::max<int64_t>(1, units / fields);
     Value at = add(add(blockAt, mul(div(first, fields), registerBytes)), add(mul(f.eighth, 4 * columnTiles), w.planeRegister(plane) * registerBytes));
+    for (int64_t reg = 0; reg < registers; ++reg)
+      words.push_back(ownWords(args.weights, add(at, reg * registerBytes), columnTiles));
+  }
+  return words;
+}
+
+// A lane's units of its column in `count` tiles from `firstTile` on, [unit][tile].
+Values MatmulEmitter::unpackColumns(const Fragments &f, ValueRange words, unsigned firstTile, unsigned count) {
+  auto number = [&](int64_t v) { return arith::ConstantIntOp::create(b, loc, b.getI32Type(), v); };
+  int64_t units = f.units();
+  Value first = mul(rem(f.quarter, 8 / units), units);
+  Values columns(units * count);
+  unsigned to = 0, next = 0;
+  for (unsigned width : w.planes()) {
+    int64_t fields = 8 / width, bits = width, registers = std::max<int64_t>(1, units / fields);
     Value shift = fields <= units ? Value() : arith::IndexCastOp::create(b, loc, b.getI32Type(), mul(rem(first, fields), bits)).getResult();
     for (int64_t reg = 0; reg < registers; ++reg) {
-      Value words = ownWords(args.weights, add(at, reg * registerBytes), columnTiles);
-      for (int64_t j = 0; j < columnTiles; ++j) {
-        Value word = vector::ExtractOp::create(b, loc, words, j);
+      Value lines = words[next++];
+      for (unsigned j = 0; j < count; ++j) {
+        Value word = vector::ExtractOp::create(b, loc, lines, firstTile + j);
         word = shift ? arith::ShRUIOp::create(b, loc, word, shift).getResult() : word;
         for (int64_t field = 0; field < std::min(fields, units); ++field) {
           Value part = field ? arith::ShRUIOp::create(b, loc, word, number(field * bits)).getResult() : word;
           if (bits < 8)
             part = arith::AndIOp::create(b, loc, part, number(((1 << bits) - 1) * 0x01010101));
-          Value &unit = columns[(reg * fields + field) * columnTiles + j];
+          Value &unit = columns[(reg * fields + field) * count + j];
           unit = to ? arith::OrIOp::create(b, loc, unit, arith::ShLIOp::create(b, loc, part, number(to))).getResult() : part;
         }
       }
@@ -146,19 +159,6 @@ Values MatmulEmitter::multiplyFragments(const Fragments &f, Value panelAt, Value
   }
   return acc;
 }
-
-// From here on a lane's own two columns of a tile are the register.
-struct MatmulEmitter::OwnColumns {
-  OwnColumns(MatmulEmitter &e, unsigned columns = 2) : e(e), lanes(e.lanes), sums(e.sums), floats(e.floats) {
-    e.lanes = columns;
-    e.sums = VectorType::get(columns, e.b.getI32Type());
-    e.floats = VectorType::get(columns, e.b.getF32Type());
-  }
-  ~OwnColumns() { e.lanes = lanes, e.sums = sums, e.floats = floats; }
-  MatmulEmitter &e;
-  unsigned lanes;
-  VectorType sums, floats;
-};
 
 // The numbers of the run at k for a lane's own columns of each tile.
 SmallVector<MatmulEmitter::StepParams> MatmulEmitter::ownParams(const Fragments &f, Value panelAt, Value k) {

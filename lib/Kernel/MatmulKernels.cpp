@@ -27,7 +27,16 @@ unsigned kernel::rowsTogether(const MatmulSpec &spec, const TargetVersion &versi
   return !fits ? 0 : version.dot8x2 ? 8 : 4;
 }
 
+// Codes that are numbers and go to the unit as they lie in memory, scales of whole pieces of 32 k.
+bool kernel::hasTeamTiles(const MatmulSpec &spec, const TargetVersion &version) {
+  const PanelLayout &w = spec.weight;
+  bool plain = w.isCodes() && !w.table && !w.super && !qnt::scaleStorage(w.scale).table && w.lanes == 32 && (w.perRow() || w.group % 32 == 0);
+  return version.teamMma && spec.rows == RowClass::Long && spec.rowRange && spec.intActivations && plain && (spec.run() < 0 || (spec.run() % 32 == 0 && spec.sumGroup <= spec.run()));
+}
+
 unsigned kernel::teamFor(const MatmulSpec &spec, int64_t n, int64_t k, const TargetVersion &version) {
+  if (hasTeamTiles(spec, version))
+    return version.teamMma;
   unsigned usual = version.teamThreads;
   if (!spec.streams() || usual == 1 || !version.busyThreads)
     return spec.streams() ? usual : 1;
@@ -38,7 +47,7 @@ unsigned kernel::teamFor(const MatmulSpec &spec, int64_t n, int64_t k, const Tar
 
 // Teams of full size that still have a superblock for each thread, while that fills the device.
 unsigned kernel::clusterFor(const MatmulSpec &spec, int64_t n, int64_t k, unsigned team, const TargetVersion &version) {
-  if (team == 1 || spec.run() < 0 || !version.busyThreads)
+  if (team == 1 || !spec.streams() || spec.run() < 0 || !version.busyThreads)
     return 1;
   auto supers = unsigned(llvm::divideCeil(k, spec.weight.superK())), wanted = unsigned(version.busyThreads / (spec.weight.panels(n) * team));
   return llvm::bit_floor(std::max(1u, std::min({version.clusterTeams, supers / team, wanted})));
@@ -124,7 +133,7 @@ func::FuncOp kernel::buildMatmul(OpBuilder &builder, Location loc, StringRef nam
   else if (spec.rows == RowClass::Short)
     e.emitShort();
   else
-    !spec.intActivations ? e.emitFloatBlocked() : e.usesTiles() ? e.emitInt8Tiles() : e.usesFragments() ? e.emitFragments() : e.emitIntBlocked();
+    !spec.intActivations ? e.emitFloatBlocked() : spec.team > 1 ? e.emitTeamTiles() : e.usesTiles() ? e.emitInt8Tiles() : e.usesFragments() ? e.emitFragments() : e.emitIntBlocked();
   func::ReturnOp::create(builder, loc);
   return func;
 }

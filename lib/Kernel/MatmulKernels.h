@@ -36,7 +36,7 @@ struct MatmulSpec {
   bool bf16 = false;                                 // float activations that come as bf16 tiles, for a matrix unit; Long only
   RowClass rows = RowClass::Decode;
   unsigned together = 0;                             // k of a row that lie together with those of three others (MatmulArgs::input): 4, 8; 0: rows lie apart; Long only
-  unsigned team = 1;                                 // threads that divide K; decode and short only
+  unsigned team = 1;                                 // threads that divide K; of long products, the panels of a tile (hasTeamTiles)
   unsigned cluster = 1;                              // teams that divide K; where team > 1
   bool rowRange = false;                             // a call computes rows rowBegin..m: threads divide them too; Long only
   bool bias = false;                                 // + bias[n]
@@ -74,6 +74,12 @@ struct MatmulArgs {
 
 /// MatmulSpec::together as `version` has the fastest kernel for `spec`.
 unsigned rowsTogether(const MatmulSpec &spec, const TargetVersion &version);
+/// Whether `version` has a matrix unit of teams for a long product: spec.team is then theirs, TargetVersion::teamMma.
+bool hasTeamTiles(const MatmulSpec &spec, const TargetVersion &version);
+/// Rows of a tile of such a team, by how many rows and tiles there are: few tiles are smaller.
+constexpr int64_t teamTileRows = 64, smallTeamTileRows = 32;
+/// Registers of 32 bits that a lane of such a team needs.
+constexpr int64_t teamTileRegisters = 255;
 /// The team for a product with weights [n][k]: the same for decode and short kernels, so that rows do not change what is added up in which order.
 unsigned teamFor(const MatmulSpec &spec, int64_t n, int64_t k, const TargetVersion &version);
 /// The cluster for a product on teams of `team`.

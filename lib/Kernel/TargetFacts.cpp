@@ -17,7 +17,7 @@ void qcc::setTargetFacts(ModuleOp module, const TargetVersion &version, unsigned
     flag("dot8x2", version.dot8x2), flag("selects_16_floats", version.selects16Floats), flag("tile_int8", version.tileInt8),
     flag("tile_bf16", version.tileBf16), number("tile_int8_min_k", version.tileInt8MinK), number("team_threads", version.teamThreads), number("cluster_teams", version.clusterTeams), number("busy_threads", version.busyThreads),
     flag("overlaps_steps", version.overlapsSteps), number("repeat_columns", version.repeatColumns), number("share_columns", version.shareColumns), number("share_rows", version.shareRows),
-    flag("lane_mma", version.laneMma), flag("shuffles", version.shuffles), flag("odd_rows", version.oddRows),
+    flag("lane_mma", version.laneMma), number("team_mma", version.teamMma), flag("shuffles", version.shuffles), flag("odd_rows", version.oddRows),
     number("l1_bytes", version.l1Bytes), number("l2_bytes", version.l2Bytes)}));
 }
 
@@ -59,6 +59,7 @@ TargetFacts qcc::getTargetFacts(Operation *op) {
   number("share_columns", facts.version.shareColumns);
   number("share_rows", facts.version.shareRows);
   flag("lane_mma", facts.version.laneMma);
+  number("team_mma", facts.version.teamMma);
   flag("shuffles", facts.version.shuffles);
   flag("odd_rows", facts.version.oddRows);
   number("l1_bytes", facts.version.l1Bytes);

@@ -59,6 +59,7 @@ struct TargetVersion {
   int64_t shareRows = 0;         // of a long product, that a thread takes at most; 0: all, as threads divide columns
   bool shuffles = true;          // elements of a register change places in an instruction; false where lanes are threads
   bool laneMma = false;          // products of tiles of i8 and of f16 whose operands are registers of 32 lanes (qk.lane_mma, qk.lane_mma_half)
+  unsigned teamMma = 0;          // threads of a team that multiply such tiles together, 16 rows each (qk.team_mma); 0: none
   bool overlapsSteps = false;    // a step may start while the one before it ends, and waits for it itself
   DeviceNeeds device;            // of targets that are devices
 };

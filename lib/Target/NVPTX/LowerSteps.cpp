@@ -58,8 +58,8 @@ public:
         result = threadId;
       else if (isa<qk::TeamRankOp>(op))
         result = rank;
-      else if (isa<qk::TeamBarrierOp>(op))
-        NVVM::BarrierOp::create(here);
+      else if (auto barrier = dyn_cast<qk::TeamBarrierOp>(op))
+        waitForTeam(here, barrier);
       else if (isa<qk::ClusterRankOp>(op))
         result = clusterRank;
       else if (isa<qk::ClusterArriveOp>(op))
@@ -185,6 +185,13 @@ private:
       assembly(in, wait);
       scf::YieldOp::create(in);
     });
+  }
+
+  /// Matrix units read shared memory by a way of their own (PTX ISA, async proxy).
+  static void waitForTeam(ImplicitLocOpBuilder &b, qk::TeamBarrierOp barrier) {
+    if (barrier.getTiles())
+      NVVM::FenceProxyOp::create(b, NVVM::ProxyKind::async_shared, NVVM::SharedSpaceAttr::get(b.getContext(), NVVM::SharedSpace::shared_cta));
+    NVVM::BarrierOp::create(b);
   }
 
   /// Blocks bring parts of the same size into the L2 cache, each its own, up to a length of which all blocks' together leave room for more.

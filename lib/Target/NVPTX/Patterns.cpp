@@ -4,12 +4,14 @@
 // unpack        On 32 bits instead of pairs of 16: registers are 32 bits wide, and a shift is a shift.
 // sync_lanes    BAR.WARP.SYNC of all 32 lanes; control flow is the same in all of them.
 // lane_mma      MMA.m16n8k32 (sm_80), whose order of parts is the hook's; lane_mma_half MMA.m16n8k16.
+// team_mma      WGMMA.m64nNk32 (sm_90a), whose parts of registers are those of MMA.m16n8k32.
 // reduce_lanes  A butterfly of SHFL: every lane ends with the same bits, since both sides of an exchange add the same two numbers.
 #include "lib/Target/NVPTX/NVPTX.h"
 #include "dialects/Kernel/Kernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 using namespace mlir;
@@ -138,6 +140,73 @@ struct SwapLanes : OpRewritePattern<qk::SwapLanesOp> {
   }
 };
 
+/// One statement: the assembler gives sums that a unit works on no other registers, and none may be read before the unit has ended.
+struct TeamMma : OpRewritePattern<qk::TeamMmaOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(qk::TeamMmaOp op, PatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    int64_t sums = 4 * op.getAcc().size(), steps = op.getLhs().size();
+    SmallVector<Value> operands;
+    std::string constraints, text = "{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\nwgmma.fence.sync.aligned;\n";
+    for (int64_t i = 0; i < sums; ++i)
+      constraints += "=r,";
+    auto words = [&](Value v, function_ref<std::string()> constraint) {
+      for (int64_t i = 0; i < 4; ++i) {
+        operands.push_back(vector::ExtractOp::create(b, v, i));
+        constraints += constraint() + ",";
+      }
+    };
+    for (Value v : op.getLhs())
+      words(v, [] { return "r"; });
+    Value first = descriptor(b, op);
+    constexpr int64_t unit = 16;                       // bytes; a step is two pieces of 16 k
+    for (int64_t step = 0; step < steps; ++step) {
+      operands.push_back(arith::AddIOp::create(b, first, arith::ConstantIntOp::create(b, b.getI64Type(), step * 2 * int64_t(op.getKStride()) / unit)));
+      constraints += "l,";
+    }
+    int64_t next = 0;
+    for (Value v : op.getAcc())
+      words(v, [&] { return std::to_string(next++); });
+    constraints += "~{memory}";
+    for (int64_t step = 0; step < steps; ++step)
+      text += ("wgmma.mma_async.sync.aligned.m64n" + Twine(2 * sums) + "k32.s32.s8.s8 {" + numbers(0, sums) + "}, {" +
+               numbers(sums + 4 * step, 4) + "}, $" + Twine(sums + 4 * steps + step) + ", p;\n").str();
+    text += "wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;\n}";
+    auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(sums, b.getI32Type()));
+    Value all = LLVM::InlineAsmOp::create(b, type, operands, text, constraints, /*has_side_effects=*/true, /*is_align_stack=*/false,
+                                          LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr()).getResult(0);
+    SmallVector<Value> results;
+    for (auto [i, result] : llvm::enumerate(op.getResult())) {
+      SmallVector<Value> four;
+      for (int64_t j = 0; j < 4; ++j)
+        four.push_back(LLVM::ExtractValueOp::create(b, all, 4 * i + j));
+      results.push_back(vector::FromElementsOp::create(b, result.getType(), four));
+    }
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+
+  static std::string numbers(int64_t first, int64_t count) {
+    std::string list;
+    for (int64_t i = 0; i < count; ++i)
+      list += (i ? ", $" : "$") + std::to_string(first + i);
+    return list;
+  }
+
+  /// PTX ISA, matrix descriptor: of an address and two strides, 14 bits each, in units of 16 bytes; no swizzle.
+  static Value descriptor(ImplicitLocOpBuilder &b, qk::TeamMmaOp op) {
+    Type i64 = b.getI64Type();
+    auto number = [&](int64_t v) { return arith::ConstantIntOp::create(b, i64, v); };
+    Value base = arith::IndexCastOp::create(b, i64, memref::ExtractAlignedPointerAsIndexOp::create(b, op.getRhs()));
+    Value address = arith::AddIOp::create(b, base, arith::IndexCastOp::create(b, i64, op.getAt()));
+    Value pointer = LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext()), address);
+    Value shared = LLVM::AddrSpaceCastOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 3), pointer);
+    Value at = LLVM::PtrToIntOp::create(b, i64, shared);
+    Value units = arith::AndIOp::create(b, arith::ShRUIOp::create(b, at, number(4)), number((1 << 14) - 1));
+    return arith::OrIOp::create(b, units, number(int64_t(op.getKStride()) / 16 << 16 | int64_t(op.getColumnStride()) / 16 << 32));
+  }
+};
+
 struct ReduceLanes : OpRewritePattern<qk::ReduceLanesOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(qk::ReduceLanesOp op, PatternRewriter &rewriter) const override {
@@ -154,5 +223,5 @@ struct ReduceLanes : OpRewritePattern<qk::ReduceLanesOp> {
 } // namespace
 
 void nvptx::populateHookPatterns(RewritePatternSet &patterns, const TargetVersion &) {
-  patterns.add<Dot4, Unpack, LaneId, SyncLanes, LaneMma, LaneMmaHalf, SwapLanes, ReduceLanes>(patterns.getContext(), 2);
+  patterns.add<Dot4, Unpack, LaneId, SyncLanes, LaneMma, LaneMmaHalf, TeamMma, SwapLanes, ReduceLanes>(patterns.getContext(), 2);
 }

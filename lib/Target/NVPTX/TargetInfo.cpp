@@ -38,6 +38,8 @@ TargetInfo preset(const char *name, const char *description, const char *version
   version.shareRows = 32;                              // a few thousand warps share a prompt's rows and columns
   version.shuffles = false;                            // lanes are threads (SpreadLanes)
   version.laneMma = true;                              // PTX ISA, mma.m16n8k32: sm_80
+  version.teamMma = needs.capability >= 90 ? 4 : 0;    // PTX ISA, wgmma: four warps
+  version.slowConversion = true;                       // CUDA programming guide, arithmetic instructions: 16 a clock, where additions are 128
   version.overlapsSteps = needs.capability >= 90;      // PTX ISA, griddepcontrol
   version.minOptLevel = 1;                             // or vectors of lanes would stay in local memory
   version.device = needs;

@@ -65,3 +65,15 @@ func.func private @wide(!qk.tile<16x32xi32>)
 // -----
 // expected-error @below {{a tile has 1 to 16 rows, not 17}}
 func.func private @tall(!qk.tile<17x16xi32>)
+// -----
+func.func @team_results(%acc: vector<4xi32>, %rows: memref<?xi8>, %at: index) {
+  // expected-error @below {{needs sums of some columns, products of some k, and results like the sums}}
+  %0:2 = qk.team_mma (%acc : vector<4xi32>), (%acc), %rows[%at] {k_stride = 128 : i64, column_stride = 256 : i64} : (vector<4xi32>), memref<?xi8> -> (vector<4xi32>, vector<4xi32>)
+  return
+}
+// -----
+func.func @team_strides(%acc: vector<4xi32>, %rows: memref<?xi8>, %at: index) {
+  // expected-error @below {{has strides that are no multiples of 16}}
+  %0 = qk.team_mma (%acc : vector<4xi32>), (%acc), %rows[%at] {k_stride = 136 : i64, column_stride = 256 : i64} : (vector<4xi32>), memref<?xi8> -> (vector<4xi32>)
+  return
+}

@@ -44,3 +44,12 @@ func.func @tiles(%a: memref<?xi8>, %w: memref<?xi8>, %c: memref<?xi32>, %at: ind
   qk.tile_store %3, %c[%at], %stride : !qk.tile<16x16xi32>, memref<?xi32>
   return
 }
+
+// CHECK-LABEL: func @team
+func.func @team(%acc: vector<4xi32>, %codes: vector<4xi32>, %rows: memref<?xi8>, %at: index) -> vector<4xi32> {
+  // CHECK: qk.team_barrier {tiles}
+  qk.team_barrier {tiles}
+  // CHECK: %[[R:.*]]:2 = qk.team_mma(%arg0, %arg0 : vector<4xi32>, vector<4xi32>), (%arg1), %arg2[%arg3] {column_stride = 288 : i64, k_stride = 144 : i64} : (vector<4xi32>), memref<?xi8> -> (vector<4xi32>, vector<4xi32>)
+  %r:2 = qk.team_mma (%acc, %acc : vector<4xi32>, vector<4xi32>), (%codes), %rows[%at] {k_stride = 144 : i64, column_stride = 288 : i64} : (vector<4xi32>), memref<?xi8> -> (vector<4xi32>, vector<4xi32>)
+  return %r#0 : vector<4xi32>
+}

@@ -41,6 +41,10 @@ every["float-few"] = [("w4", 33, 1021), ("w8row", 1, 127), ("f16", 33, 127), ("w
 # Rows long enough for several teams that divide them: the second half of one, a part without work at the end, superblocks of other formats.
 every["int-deep"] = [("w4g128", 33, 8190), ("w4g128", 7, 16384), ("w4", 31, 32800), ("w8", 17, 8191), ("w3g64", 33, 8192), ("q4_k", 17, 8200), ("w4row", 31, 8192), ("nf4", 33, 8190),
                      ("w4tasym", 17, 8192), (4, 128, "float", 53, 8195)]
+# Tiles of a matrix unit of teams: several of columns and one that is not whole, every code size and zero point, groups shorter and longer than a stage.
+every["int-tiles"] = [("w4g128", 300, 1024), ("w4g128", 257, 1000), ("w4", 129, 416), ("w2", 129, 384), ("w3g64", 161, 528), ("w5", 97, 992), ("w6g256", 260, 1100), ("w7g96", 131, 700),
+                      ("w8g64", 133, 448), ("w8row", 130, 640), ("w4row", 191, 1000), ("w4rowasym", 130, 352), ("w4g128asym", 257, 640), (4, 128, "float", 170, 1000), (8, 64, "int", 200, 448),
+                      (8, 32, "float", 140, 352), (4, 32, "int", 129, 288)]
 # Activations of fp8e4m3, rounded once a row, beside weights of any format.
 every["fp8"] = [("fp8e4m3", 33, 331), ("fp8e4m3", 31, 7), ("fp8e5m2g64", 7, 127), ("fp8e4m3g128", 17, 1021), ("w4", 33, 331), ("w8row", 1, 127), ("nf4", 53, 331),
                 ("w4tasym", 31, 67)]
@@ -87,7 +91,7 @@ else:
     with open(f"{folder}/cases.json") as f:
         cases = json.load(f)
 near = sys.argv[1] == "near"
-rows = [1, 2, 7, 8, 15, 16, 33, 127] if near else [1, 7, 31, 33, 127]
+rows = [16, 33, 64, 65, 127, 128, 130, 512] if kind == "int-tiles" else [1, 2, 7, 8, 15, 16, 33, 127] if near else [1, 7, 31, 33, 127]
 eps = 2.0**-24  # half a unit in the last place of 1
 
 

@@ -18,6 +18,11 @@ llvm.func @step_large() attributes {qk.block = 1024 : i64, qk.team = 32 : i64} {
 llvm.func @step_cluster() attributes {qk.block = 1024 : i64, qk.cluster = 2 : i64, qk.team = 32 : i64} {
   llvm.return
 }
+// A step whose threads need more registers has fewer blocks.
+// CHECK: llvm.func @step_registers() attributes {nvvm.kernel, nvvm.minctasm = 2 : i32, nvvm.reqntid = array<i32: 128>,
+llvm.func @step_registers() attributes {qk.block = 128 : i64, qk.lane_registers = 255 : i64, qk.team = 4 : i64} {
+  llvm.return
+}
 // CHECK: llvm.func @other()
 // CHECK-NOT: nvvm.kernel
 llvm.func @other() {
