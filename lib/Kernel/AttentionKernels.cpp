@@ -161,7 +161,7 @@ static SmallVector<KernelBuilder::Values> normalized(KernelBuilder &b, int64_t h
 
 static bool mergesTogether(const TargetFacts &facts, int64_t headDim) { return facts.version.shareRows && headDim % facts.lanes() == 0; }
 
-/// Columns of a row that a thread merges and quantizes: whole groups and heads, or mergeQuantizes refuses them.
+/// Columns of a row that a team merges and one of its threads quantizes: whole groups and heads, or mergeQuantizes refuses them.
 static int64_t mergedTile(const TargetFacts &facts, const AttentionSpec &spec, const QuantizedRow &row8) {
   return row8.tile(std::max<int64_t>(facts.version.shareColumns, spec.cache.headDim));
 }

@@ -143,6 +143,10 @@ struct TableFormat : FormatFamily {
       return {unit != 0 ? unit : 1.0f};
     }
     float mean = extent.scales ? float(extent.sum / double(extent.scales)) : 1.0f;
+    // The map is fine around 0, which is the mean: a scale that is far smaller would drown in it. The map alone spans decades.
+    constexpr float far = 8;
+    if (extent.scales && extent.leastScale < mean / far)
+      return {extent.largestScale, 0.0f};
     return {extent.scales ? std::max(extent.largestScale - mean, mean - extent.leastScale) : 0.0f, mean};
   }
 

@@ -499,6 +499,17 @@ TEST_F(FormatTest, DoubleQuantizationLosesLittle) {
   EXPECT_EQ(roundTrip(format("nf4dq"), std::vector<float>(128), 128), std::vector<float>(128));
 }
 
+TEST_F(FormatTest, DoubleQuantizationKeepsSmallParts) {
+  std::vector<float> values = pseudoRandom(4096), small(values.begin() + 2048, values.end());
+  for (size_t i = 2048; i < values.size(); ++i)
+    values[i] /= 100;
+  std::vector<float> decoded = roundTrip(format("nf4dq"), values, 1024);
+  for (size_t i = 2048; i < decoded.size(); ++i)
+    decoded[i] *= 100;
+  double alone = squaredError(small, roundTrip(format("nf4s32"), small, 1024));
+  EXPECT_LT(squaredError(small, std::vector<float>(decoded.begin() + 2048, decoded.end())), 1.05 * alone);
+}
+
 TEST_F(FormatTest, DoubleQuantizationLeavesOutGroupsOfZeros) {
   std::vector<float> values = pseudoRandom(4096);
   roundTrip(format("nf4dq"), values, 1024);
