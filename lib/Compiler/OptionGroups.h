@@ -111,7 +111,7 @@ struct TargetOptions {
   Opt<std::string> multiversion{"multiversion", cl::desc("Carry faster versions above the floor (default on)"), cl::init("on"), cl::Hidden, cl::cat(category),
                                     cl::value_desc("on|off"), cl::ValueOptional};
   Opt<bool> deviceBinary{"device-binary",
-      cl::desc("Carry a device's machine code too (nvptx: needs ptxas), so that nothing is translated when a model is opened"), cl::Hidden, cl::cat(category)};
+      cl::desc("Carry a device's machine code too, which its vendor's assembler makes: nothing is translated when a model is opened"), cl::Hidden, cl::cat(category)};
   Opt<std::string> kernels{"kernels",
       cl::desc("fast (generated, default) or reference (every operation's specification: slow, to compare with)"), cl::value_desc("kind"),
                                cl::init("fast"), cl::Hidden, cl::cat(category)};
