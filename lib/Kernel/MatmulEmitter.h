@@ -434,6 +434,8 @@ private:
   Values startFragments(const Fragments &f, Value k, Value end, llvm::ArrayRef<StepParams> p);
   Values finishFragments(const Fragments &f, Value k, Value end, llvm::ArrayRef<StepParams> p, mlir::ValueRange acc, mlir::ValueRange carried);
   Values ownOutputs(mlir::ValueRange y, unsigned tile, unsigned half);
+  /// Bias, addend and a lane's sums of columns `column`.. of row `row`, of which there are `left`.
+  void storeOwnColumns(Value sum, Value row, Value column, Value left);
   void storeColumns(const Fragments &f, Value row0, Value column0, llvm::ArrayRef<Value> outputs);
   Values fragmentProducts(Fragments &f, Value row0, Value panelAt, Value from, Value end, unsigned halves);
   void joinFragments(const Fragments &f, Value row0, mlir::ValueRange y, Value panel);

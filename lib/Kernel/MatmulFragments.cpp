@@ -260,6 +260,17 @@ Values MatmulEmitter::ownOutputs(ValueRange y, unsigned tile, unsigned half) {
   return outputs;
 }
 
+void MatmulEmitter::storeOwnColumns(Value sum, Value row, Value column, Value left) {
+  auto type = cast<VectorType>(sum.getType());
+  Value mask = vector::CreateMaskOp::create(b, loc, VectorType::get(type.getNumElements(), b.getI1Type()), left);
+  auto get = [&](Value memref, Value at) { return vector::MaskedLoadOp::create(b, loc, type, memref, ValueRange{at}, mask, splatFloat(0)); };
+  if (spec.bias)
+    sum = arith::AddFOp::create(b, loc, sum, get(args.bias, column));
+  if (spec.addend)
+    sum = arith::AddFOp::create(b, loc, sum, get(args.addend, add(mul(row, args.addendStride), column)));
+  vector::MaskedStoreOp::create(b, loc, args.output, ValueRange{add(mul(row, args.outputStride), column)}, mask, sum);
+}
+
 // Those of the lane's own row of the eight at `row0`, in the panel that begins at `column0`.
 void MatmulEmitter::storeColumns(const Fragments &f, Value row0, Value column0, ArrayRef<Value> outputs) {
   unsigned columnTiles = lanes / tileColumns;
@@ -268,13 +279,7 @@ void MatmulEmitter::storeColumns(const Fragments &f, Value row0, Value column0, 
   for (auto [i, output] : llvm::enumerate(outputs)) {
     Value column = add(column0, add(mul(f.quarter, 2 * columnTiles), i * columnTiles));
     Value left = select(less(row, args.m), sub(args.n, column), index(0)), sum = output;
-    Value mask = vector::CreateMaskOp::create(b, loc, VectorType::get(columnTiles, b.getI1Type()), left);
-    auto get = [&](Value memref, Value at) { return vector::MaskedLoadOp::create(b, loc, floats, memref, ValueRange{at}, mask, splatFloat(0)); };
-    if (spec.bias)
-      sum = arith::AddFOp::create(b, loc, sum, get(args.bias, column));
-    if (spec.addend)
-      sum = arith::AddFOp::create(b, loc, sum, get(args.addend, add(mul(row, args.addendStride), column)));
-    vector::MaskedStoreOp::create(b, loc, args.output, ValueRange{add(mul(row, args.outputStride), column)}, mask, sum);
+    storeOwnColumns(sum, row, column, left);
   }
 }
 

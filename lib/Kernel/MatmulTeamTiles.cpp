@@ -292,13 +292,7 @@ void MatmulEmitter::storeTeamTile(const TeamTile &t, ValueRange y) {
           four.push_back(vector::ExtractOp::create(b, loc, y[(half * t.tiles() + tile) * columns + j], i));
       Value sum = vector::FromElementsOp::create(b, loc, floats, four), row = add(add(t.row0, tile * tileRows + i), mul(t.f.quarter, ownRows));
       Value writes = arith::AndIOp::create(b, loc, less(row, args.m), t.isPanel), left = select(writes, sub(args.n, column), index(0));
-      Value mask = vector::CreateMaskOp::create(b, loc, VectorType::get(ownColumns, b.getI1Type()), left);
-      auto get = [&](Value memref, Value at) { return vector::MaskedLoadOp::create(b, loc, floats, memref, ValueRange{at}, mask, splatFloat(0)); };
-      if (spec.bias)
-        sum = arith::AddFOp::create(b, loc, sum, get(args.bias, column));
-      if (spec.addend)
-        sum = arith::AddFOp::create(b, loc, sum, get(args.addend, add(mul(row, args.addendStride), column)));
-      vector::MaskedStoreOp::create(b, loc, args.output, ValueRange{add(mul(row, args.outputStride), column)}, mask, sum);
+      storeOwnColumns(sum, row, column, left);
     }
 }
 
